@@ -1,0 +1,69 @@
+# The two commands of the README are `make demo` and `make test`. Everything runs in its own virtual environment, .venv.
+# Needs Python 3.11 and make. For the small CPU build of torch from PyTorch's own index:
+#   make demo PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+
+PYTHON ?= python3.11
+CORES ?= all
+PIP_ARGS ?=
+TESTS ?= tests
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+export PATH := $(BIN):$(PATH)
+SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
+
+.PHONY: help demo evidence test lint format assets config bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo      videos -> shards -> rewards -> policy -> tables in the synthetic world, on a CPU, in minutes"
+	@echo "make test      the tests"
+	@echo "make evidence  the demo's claims with three seeds and longer training; writes docs/evidence.md"
+	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
+	@echo "make bench     the benchmarks"
+	@echo "make lint      ruff, snakefmt, snakemake --lint, rendered files"
+
+demo: $(VENV)/.run
+	$(SNAKEMAKE)
+	@python -m pipeline summary
+
+evidence: $(VENV)/.run
+	$(SNAKEMAKE) --configfile config/evidence.yaml
+	@python -m pipeline summary --tables results/evidence/tables --figures results/evidence/figures
+
+test: $(VENV)/.dev
+	python -m pytest $(TESTS) -q $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint
+	python -m pipeline config --check
+
+format: $(VENV)/.dev
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow/rules
+
+assets: $(VENV)/.run
+	python -m pipeline assets
+
+config: $(VENV)/.run
+	python -m pipeline config --write
+
+bench: $(VENV)/.dev
+	python -m pytest benchmarks -q -s
+
+clean:
+	rm -rf $(VENV) .snakemake results
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) -r requirements-dev.txt
+	touch $@

@@ -1,0 +1,40 @@
+"""Settings of `refocus decode` (stage 2; paper 4.1 and Table 5: min(4 fps, 512) frames at 384x384)."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.config.base import Runtime, Section
+from pipeline.files import digest
+
+_TOLERANCE = {"max_failure_rate", "tolerated_failures"}
+
+
+class DecodeRuntime(Runtime):
+    """How frames are decoded; never what they are."""
+
+    workers: int | None = Field(None, ge=1, description="decoding processes, one core each; null = every core there is")
+    timeout_s: float = Field(60.0, gt=0, description="seconds without a decoded frame after which a clip is given up")
+    memory_mb: int | None = Field(4096, ge=256, description="address space of a decoding process, MB; null = no limit")
+
+
+class DecodeSettings(Section):
+    """Which frames of a clip are stored, and how."""
+
+    version: int = Field(1, ge=1, description="raised when the code's results change; part of the store's key")
+    fps: float = Field(4.0, gt=0, description="frames per second of a clip, at most")
+    max_frames: int = Field(512, ge=1, description="frames of a clip, at most: longer clips are sampled more thinly")
+    size: int = Field(384, ge=16, le=4096, description="stored frames are size x size pixels")
+    quality: int = Field(90, ge=1, le=100, description="JPEG quality (4:2:0)")
+    resize: Literal["squash"] = Field("squash", description="how a frame becomes square: squash (bicubic, antialiased)")
+    max_failure_rate: float = Field(
+        0.05, ge=0, le=1, description="share of a shard's clips that may fail before the job fails"
+    )
+    tolerated_failures: int = Field(
+        3, ge=0, description="failed clips of a shard that never fail the job, whatever their share"
+    )
+    runtime: DecodeRuntime = Field(DecodeRuntime(), description="how frames are decoded")
+
+    def fingerprint(self) -> str:
+        """12 hex digits that change when the stored frames would: how many failures are tolerated does not count."""
+        return digest({key: value for key, value in self.identity().items() if key not in _TOLERANCE})

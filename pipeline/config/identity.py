@@ -1,0 +1,75 @@
+"""What makes two results the same: the fingerprints the store is keyed by."""
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.root import Root
+from pipeline.files import digest
+
+HASHED_UP_TO = 64 * 1024 * 1024
+
+
+def weights(path: str) -> str:
+    """12 hex digits for a model: its files' contents for a folder (sizes only above 64 MiB), the name for a hub id."""
+    folder = Path(path)
+    if not folder.is_dir():
+        return digest({"hub": path})
+    return digest(
+        {file.name: _content(file, file.stat().st_mtime_ns) for file in sorted(folder.iterdir()) if file.is_file()}
+    )
+
+
+def model_files(path: str) -> list[str]:
+    """The files of a model folder that a rule takes as input; none for a hub id."""
+    folder = Path(path)
+    local = folder.is_dir() or path.startswith((".", "/", "assets/"))
+    return [str(folder / name) for name in ("config.json", "model.safetensors")] if local else []
+
+
+def decode_fingerprint(root: Root, name: str) -> str:
+    """Of the stored frames of one data set."""
+    return digest(_decode(root, name))
+
+
+def reward_fingerprint(root: Root, name: str) -> str:
+    """Of the stored margins of one data set."""
+    return digest(_reward(root, name))
+
+
+def train_fingerprint(root: Root, run: str) -> str:
+    """Of one run's checkpoints: every section they depend on."""
+    train, policy = root.run_train(run), root.run_policy(run)
+    return digest(
+        {
+            "data": {
+                name: [root.source(name).model_dump(mode="json"), _reward(root, name)] for name in root.use.datasets
+            },
+            "ingest": root.ingest.identity(),
+            "filter": root.filter.identity(),
+            "policy": [policy.identity(), weights(policy.start)],
+            "train": [train.identity(), _lmm(root, train.reward_model)],
+        }
+    )
+
+
+def _decode(root: Root, name: str) -> dict[str, Any]:
+    world = root.world.identity() if root.world and root.is_rendered(name) else None
+    return {"decode": root.decode.fingerprint(), "world": world}
+
+
+def _reward(root: Root, name: str) -> dict[str, Any]:
+    return {"frames": _decode(root, name), "reward": root.reward.identity(), "lmm": _lmm(root, root.reward.model)}
+
+
+def _lmm(root: Root, name: str) -> list[Any]:
+    return [root.lmms[name].identity(), weights(root.lmms[name].path)]
+
+
+@functools.cache
+def _content(file: Path, modified: int) -> str:
+    """SHA-256 of a file, or its size where reading it would take seconds; `modified` keeps the cache honest."""
+    if file.stat().st_size > HASHED_UP_TO:
+        return f"{file.stat().st_size} bytes"
+    return hashlib.sha256(file.read_bytes()).hexdigest()

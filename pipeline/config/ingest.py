@@ -1,0 +1,11 @@
+"""Settings of `refocus ingest` (stage 1)."""
+
+from pydantic import Field
+
+from pipeline.config.base import Section
+
+
+class IngestSettings(Section):
+    """How clips are dealt to shards. A clip keeps the shard it was first given, whatever is set later."""
+
+    clips_per_shard: int = Field(64, ge=1, description="clips of one shard: the unit of a decode and a reward job")

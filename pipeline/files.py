@@ -1,0 +1,68 @@
+"""Files that are either complete or absent, and parquet tables that say which settings made them."""
+
+import contextlib
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(value: Any, length: int = 12) -> str:
+    """The first `length` hex digits of SHA-256 over the canonical JSON of `value`."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]
+
+
+@contextlib.contextmanager
+def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yields a path beside `path`; renames it to `path` when the block ends, removes it when the block raises."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        yield draft
+        with open(draft, "rb") as handle:
+            os.fsync(handle.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a whole text file atomically, UTF-8 with a final newline."""
+    with atomic(path) as draft:
+        draft.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Writes indented JSON atomically; keys keep the order they have."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def write_table(
+    path: str | os.PathLike[str], table: pa.Table, section: str, settings: Mapping[str, Any] | None = None
+) -> None:
+    """Writes a parquet file atomically.
+
+    The schema metadata carries the producing config section as `refocus.section`, its settings as canonical JSON in
+    `refocus.settings` and their digest in `refocus.fingerprint`.
+    """
+    settings = dict(settings or {})
+    notes = {
+        "refocus.section": section,
+        "refocus.settings": canonical(settings),
+        "refocus.fingerprint": digest(settings),
+    }
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **notes})
+    with atomic(path) as draft:
+        pq.write_table(table, draft)

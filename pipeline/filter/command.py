@@ -1,0 +1,63 @@
+"""`refocus filter`: keeps the questions whose margins vary with the frames shown."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.filter import FilterSettings
+from pipeline.config.flags import add_settings, read_settings
+
+HELP = "margins -> the questions whose variance over the subsets exceeds tau"
+DESCRIPTION = """
+Computes the variance of each question's margins over its frame subsets and keeps the questions strictly above tau
+(paper A.1; there 98K of 962K). Writes variance.parquet (every question), pairs.parquet (the kept questions with their
+variance) and summary.json (kept and dropped per data set and category, the histogram, the tau that would have kept the
+paper's share) into --out.
+
+Example: refocus filter reward/*.parquet --qa qa/nextqa.parquet --tau 0.21 --out filtered
+"""
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's flags."""
+    parser.add_argument("rewards", metavar="REWARD.parquet", nargs="+", type=Path, help="tables of `refocus reward`")
+    parser.add_argument("--qa", metavar="QA.parquet", nargs="+", type=Path, required=True, help="their questions")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the three files go")
+    add_settings(parser, FilterSettings)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Writes the filtered set and says on stdout what was kept."""
+    from pipeline.filter.pairs import write_filtered
+    from pipeline.filter.variance import variances
+    from pipeline.progress import bar
+
+    settings = read_settings(args, FilterSettings)
+    rewards = [path for path in args.rewards if not path.name.endswith(".skipped.parquet")]
+    found = variances(rewards, settings.ddof, bar(rewards, desc="filter", unit="shard"))
+    summary = write_filtered(args.out, args.qa, found, settings)
+    if summary["rewards_without_question"]:
+        log.warning("%d scored questions are in none of the question files", summary["rewards_without_question"])
+    sys.stdout.write(_report(summary))
+
+
+def _report(summary: dict[str, Any]) -> str:
+    """Kept and dropped per data set and category, as text."""
+    lines = []
+    for title in ("datasets", "categories"):
+        lines.append(f"{title:<32}{'questions':>11}{'kept':>9}{'share':>8}")
+        for name, row in summary[title].items():
+            lines.append(f"  {name or '(none)':<30}{row['questions']:>11}{row['kept']:>9}{row['kept_share']:>8.1%}")
+    flags = ", ".join(f"{flag} {summary[flag]}" for flag in ("too_short", "no_reward", "not_finite") if summary[flag])
+    paper = summary["paper"]
+    tau = "no tau" if paper["tau_for_share"] is None else f"tau {paper['tau_for_share']:.4f}"
+    lines.append(
+        f"kept {summary['kept']} of {summary['questions']} ({summary['kept_share']:.1%}) with a variance above "
+        f"{summary['tau']:g}" + (f"; dropped without a look at it: {flags}" if flags else "")
+    )
+    lines.append(f"the paper kept 98K of 962K ({paper['share']:.1%}); here {tau} would keep that share")
+    return "\n".join(lines) + "\n"

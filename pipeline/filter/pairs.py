@@ -1,0 +1,96 @@
+"""Joins variances with their questions and writes what is kept, batch by batch."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.config.filter import FilterSettings
+from pipeline.errors import RefocusError
+from pipeline.files import atomic, canonical, digest, write_json
+from pipeline.filter.stream import batches
+from pipeline.filter.summary import Tally
+from pipeline.filter.variance import Variances
+from pipeline.qa.records import QUESTION_SCHEMA
+
+VARIANCE_SCHEMA = pa.schema(
+    [("qa_id", pa.string()), ("variance", pa.float64()), ("n_subsets", pa.int32()), ("flag", pa.string())]
+)
+
+
+def write_filtered(out: Path, qa: Sequence[Path], found: Variances, settings: FilterSettings) -> dict[str, Any]:
+    """Writes `variance.parquet` (every question), `pairs.parquet` (those strictly above τ) and `summary.json`.
+
+    `flag` says why a variance does not decide: `no_reward` (no rows), `too_short` (fewer than `min_subsets`),
+    `not_finite` (a NaN logit); such questions are dropped and counted.
+
+    Returns:
+        The summary.
+    Raises:
+        RefocusError: a question file is unreadable or a scored question occurs twice.
+    """
+    tally, used = Tally(), np.zeros(len(found.values), bool)
+    pairs_schema = QUESTION_SCHEMA.append(pa.field("variance", pa.float64()))
+    with contextlib.ExitStack() as stack:
+        everything = _writer(stack, out / "variance.parquet", VARIANCE_SCHEMA, settings.identity())
+        pairs = _writer(stack, out / "pairs.parquet", pairs_schema, settings.identity())
+        for path in qa:
+            for batch in batches(path, QUESTION_SCHEMA.names):
+                place = found.find(batch["qa_id"].combine_chunks())
+                _refuse_twice(path, batch, place, used)
+                values, counts = _at(found.values, place, np.nan), _at(found.counts, place, 0)
+                flags = _flags(values, counts, settings.min_subsets)
+                kept = (flags == "") & (np.nan_to_num(values, nan=-1.0) > settings.tau)
+                variance = pa.array(values, pa.float64(), mask=np.isnan(values))
+                columns = [
+                    batch["qa_id"],
+                    variance,
+                    pa.array(counts, pa.int32()),
+                    pa.array(flags.tolist(), pa.string()),
+                ]
+                everything.write_table(pa.Table.from_arrays(columns, schema=VARIANCE_SCHEMA))
+                chosen = batch.append_column("variance", variance).filter(pa.array(kept))
+                pairs.write_table(chosen.cast(pairs_schema))
+                tally.add(batch["dataset"].to_pylist(), batch["category"].to_pylist(), flags.tolist(), kept, values)
+    summary = {**tally.summary(settings.tau), "settings": settings.identity()}
+    summary["rewards_without_question"] = int((~used).sum())
+    write_json(out / "summary.json", summary)
+    return summary
+
+
+def _at(values: np.ndarray, place: np.ndarray, absent: float) -> np.ndarray:
+    """`values` at these positions, `absent` where a position is −1."""
+    padded = np.append(values, np.array([absent], values.dtype))
+    return padded[place]
+
+
+def _refuse_twice(path: Path, batch: pa.Table, place: np.ndarray, used: np.ndarray) -> None:
+    """Marks questions as used; one that was used before would train twice."""
+    known = place[place >= 0]
+    twice = used[known] | (np.bincount(known, minlength=len(used))[known] > 1)
+    if twice.any():
+        qa_id = batch["qa_id"][int(np.flatnonzero(place == known[twice][0])[0])].as_py()
+        raise RefocusError(f"{path}: question {qa_id} occurs twice; were question files given twice?")
+    used[known] = True
+
+
+def _flags(values: np.ndarray, counts: np.ndarray, min_subsets: int) -> np.ndarray:
+    conditions = [counts == 0, counts < min_subsets, np.isnan(values)]
+    return np.select(conditions, ["no_reward", "too_short", "not_finite"], default="")
+
+
+def _writer(
+    stack: contextlib.ExitStack, path: Path, schema: pa.Schema, settings: Mapping[str, Any]
+) -> pq.ParquetWriter:
+    """A parquet file that grows batch by batch and gets its name only when everything was written."""
+    notes = {
+        "refocus.section": "filter",
+        "refocus.settings": canonical(settings),
+        "refocus.fingerprint": digest(settings),
+    }
+    draft = stack.enter_context(atomic(path))
+    return stack.enter_context(pq.ParquetWriter(draft, schema.with_metadata(notes)))

@@ -1,0 +1,42 @@
+"""Which tokens spell an option's letter after `Answer:`, found from the tokenizer and not assumed."""
+
+from typing import Any
+
+from pipeline.errors import RefocusError
+from pipeline.lmm.prompts import LETTERS
+
+CUE = "Answer:"
+
+
+def letter_tokens(tokenizer: Any) -> list[list[int]]:
+    """The token ids of every letter: without and with a leading space, where each is one token of its own.
+
+    Args:
+        tokenizer: a Hugging Face tokenizer.
+    Returns:
+        One list of ids per letter from A on, all of the same length (1 or 2); letters end at the first one the
+        tokenizer cannot spell in the ways it spells A.
+    Raises:
+        RefocusError: the tokenizer spells fewer than two letters as single tokens.
+    """
+    kinds = [space for space in ("", " ") if _single(tokenizer, space + "A") is not None]
+    table: list[list[int]] = []
+    for letter in LETTERS:
+        ids = [_single(tokenizer, space + letter) for space in kinds]
+        if not ids or None in ids:
+            break
+        table.append(list(dict.fromkeys(ids)))
+    flat = [token for ids in table for token in ids]
+    if len(table) < 2 or len(set(flat)) != len(flat) or len({len(ids) for ids in table}) != 1:
+        raise RefocusError("the tokenizer has no single, distinct tokens for the letters A, B, … after 'Answer:'")
+    return table
+
+
+def _single(tokenizer: Any, text: str) -> int | None:
+    """The one token that `text` adds after the cue, or None where it is unknown or several."""
+    before = tokenizer(CUE, add_special_tokens=False).input_ids
+    after = tokenizer(CUE + text, add_special_tokens=False).input_ids
+    added = after[len(before) :]
+    if after[: len(before)] != before or len(added) != 1 or tokenizer.decode(added).strip() != text.strip():
+        return None
+    return added[0]

@@ -1,0 +1,51 @@
+"""The reward LMM's multiple-choice prompt (paper B.6.1): a prefix of frames and a suffix of question and options.
+
+The prefix ends after the newline that follows the last `</img>`; it is the same for all questions on the same frames.
+"""
+
+from dataclasses import dataclass
+
+from pipeline.errors import RefocusError
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+CONTEXT = "<IMG_CONTEXT>"
+SYSTEM = (
+    "You are a helpful assistant. Please choose the correct answer to the multiple-choice question regarding a video. "
+    "The answer must be a single uppercase letter."
+)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A question and its options without letters; open questions have none."""
+
+    question: str
+    options: tuple[str, ...] = ()
+
+
+def option_lines(options: tuple[str, ...]) -> list[str]:
+    """`A. first`, `B. second`, …
+
+    Raises:
+        RefocusError: more options than letters.
+    """
+    if len(options) > len(LETTERS):
+        raise RefocusError(f"a question has {len(options)} options; letters reach {len(LETTERS)}")
+    return [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
+
+
+def internvl_prefix(n_frames: int, tokens_per_frame: int) -> str:
+    """System message and frames, in the order given, numbered from 1."""
+    frames = "".join(f"Frame{i}: <img>{CONTEXT * tokens_per_frame}</img>\n" for i in range(1, n_frames + 1))
+    return f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{frames}"
+
+
+def internvl_suffix(prompt: Prompt) -> str:
+    """Question, options and the opened answer, whose next token is the option's letter."""
+    lines = [prompt.question.strip(), "Options:", *option_lines(prompt.options)]
+    return "\n".join(lines) + "<|im_end|>\n<|im_start|>assistant\nAnswer:"
+
+
+def internvl_prompt(prompt: Prompt, n_frames: int, tokens_per_frame: int) -> str:
+    """The whole prompt: `internvl_prefix` followed by `internvl_suffix`."""
+    return internvl_prefix(n_frames, tokens_per_frame) + internvl_suffix(prompt)

@@ -1,0 +1,75 @@
+"""The short causal depthwise convolution of Mamba-2, followed by SiLU, with the last inputs as its state.
+
+b sequences · s steps · c channels · k kernel width
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def causal_conv(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    *,
+    initial: Tensor | None = None,
+    lengths: Tensor | None = None,
+    want_final: bool = True,
+) -> tuple[Tensor, Tensor | None]:
+    """silu(sum_j weight_j x_{t-k+1+j} + bias), differentiable through x, the weights and both states.
+
+    Every back end of the convolution is chosen here and nowhere else.
+
+    Args:
+        x: (b, s, c); weight: (c, 1, k) as `nn.Conv1d` stores it; bias: (c,).
+        initial: (b, c, k-1), the inputs before x, oldest first; None for zeros.
+        lengths: (b,) valid steps of each row; the final state ends there. None: all of them.
+        want_final: whether to return the state after the last valid step.
+    Returns:
+        (b, s, c) and the state (b, c, k-1), or None.
+    """
+    b, s, c = x.shape
+    k = weight.shape[-1]
+    before = x.new_zeros(b, k - 1, c) if initial is None else initial.transpose(1, 2).to(x.dtype)
+    padded = torch.cat([before, x], 1)  # (b, s + k - 1, c)
+    y = _ShiftedSum.apply(padded, weight, bias)
+    if not want_final:
+        return y, None
+    if lengths is None:
+        return y, padded[:, s:].transpose(1, 2)
+    last = lengths[:, None] + torch.arange(k - 1, device=x.device)  # (b, k-1)
+    return y, padded.gather(1, last.unsqueeze(-1).expand(b, k - 1, c)).transpose(1, 2)
+
+
+def causal_conv_step(x: Tensor, weight: Tensor, bias: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    """One step: x (b, c), state (b, c, k-1) -> y (b, c), new state."""
+    window = torch.cat([state, x.unsqueeze(-1)], -1)  # (b, c, k)
+    return F.silu((window * weight.squeeze(1)).sum(-1) + bias), window[..., 1:]
+
+
+class _ShiftedSum(torch.autograd.Function):
+    """The convolution as k shifted multiply-adds: on a CPU half the time of `conv1d`, whose layout it also avoids."""
+
+    @staticmethod
+    def forward(ctx, padded: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        taps = weight.squeeze(1).t().contiguous()  # (k, c)
+        s = padded.shape[1] - len(taps) + 1
+        y = torch.addcmul(bias, padded[:, :s], taps[0])
+        for j in range(1, len(taps)):
+            y.addcmul_(padded[:, j : j + s], taps[j])
+        ctx.save_for_backward(padded, taps, y)
+        return F.silu(y)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        padded, taps, y = ctx.saved_tensors
+        s = y.shape[1]
+        grad = torch.ops.aten.silu_backward(grad, y)
+        d_padded = torch.zeros_like(padded)
+        d_taps = torch.empty_like(taps)
+        for j in range(len(taps)):
+            d_padded[:, j : j + s].addcmul_(grad, taps[j])
+            d_taps[j] = (grad * padded[:, j : j + s]).sum((0, 1))
+        return d_padded, d_taps.t().unsqueeze(1), grad.sum((0, 1))

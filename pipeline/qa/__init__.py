@@ -1,0 +1,1 @@
+"""Questions about clips: records, data-set and benchmark adapters, shards."""

@@ -1,0 +1,67 @@
+"""The reward table: one row per (question, subset), and the list of questions that have no usable rows."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Margin:
+    """The LMM's view of one question through one subset.
+
+    `frame_indices` index the clip's kept frames; `logits` has one value per option, `logits_raw` one list of letter
+    variants per option; `margin` is Eq. 5 and NaN where a logit is.
+    """
+
+    qa_id: str
+    subset: int
+    frame_indices: tuple[int, ...]
+    logits: tuple[float, ...]
+    logits_raw: tuple[tuple[float, ...], ...]
+    margin: float
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A question the filter cannot use, and why.
+
+    Reasons: `clip_failed`, `clip_missing` (not in the index), `no_frames`, `open_question`, `bad_answer`, `options`
+    (more or fewer than the model can score), `not_finite` (its rows are in the table, some with NaN margins).
+    """
+
+    qa_id: str
+    clip_id: str
+    reason: str
+    detail: str
+
+
+MARGIN_SCHEMA = pa.schema(
+    [
+        ("qa_id", pa.string()),
+        ("subset", pa.int8()),
+        ("frame_indices", pa.list_(pa.int16())),
+        ("logits", pa.list_(pa.float32())),
+        ("logits_raw", pa.list_(pa.list_(pa.float32()))),
+        ("margin", pa.float32()),
+    ]
+)
+SKIPPED_SCHEMA = pa.schema(
+    [("qa_id", pa.string()), ("clip_id", pa.string()), ("reason", pa.string()), ("detail", pa.string())]
+)
+
+
+def margins_table(rows: Iterable[Margin]) -> pa.Table:
+    """Rows as a table of `MARGIN_SCHEMA`."""
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=MARGIN_SCHEMA)
+
+
+def skipped_table(rows: Iterable[Skipped]) -> pa.Table:
+    """Rows as a table of `SKIPPED_SCHEMA`."""
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SKIPPED_SCHEMA)
+
+
+def skipped_path(out: Path) -> Path:
+    """Where the skipped questions of `NAME.parquet` are listed: `NAME.skipped.parquet` beside it."""
+    return out.with_name(f"{out.stem}.skipped.parquet")

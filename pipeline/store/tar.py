@@ -1,0 +1,91 @@
+"""Plain ustar files: the same members give the same bytes, and every member's offset is known.
+
+Members of a clip are `{clip_id}.json` and `{clip_id}.0000.jpg`, `{clip_id}.0001.jpg`, … in this order: the
+`webdataset` library groups them into one sample under the key `clip_id`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+BLOCK = 512
+END = bytes(2 * BLOCK)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file inside a tar: where its content lies."""
+
+    name: str
+    offset: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """Where the next header starts."""
+        return self.offset + self.size + -self.size % BLOCK
+
+
+class TarWriter:
+    """Appends members to a binary file and remembers nothing but the position."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self.handle = handle
+        self.position = 0
+
+    def add(self, name: str, content: bytes) -> Member:
+        """Writes one member; returns where its content lies."""
+        self.handle.write(header(name, len(content)))
+        self.handle.write(content)
+        self.handle.write(bytes(-len(content) % BLOCK))
+        member = Member(name, self.position + BLOCK, len(content))
+        self.position = member.end
+        return member
+
+    def close(self) -> None:
+        """Writes the end of the archive; the file itself stays open."""
+        self.handle.write(END)
+
+
+def header(name: str, size: int) -> bytes:
+    """A ustar header of a regular file: mode 644, no owner, time 0."""
+    encoded = name.encode("ascii")
+    if len(encoded) > 100:
+        raise ValueError(f"{name}: more than 100 characters do not fit a ustar header")
+    fields = (
+        encoded.ljust(100, b"\0"),
+        b"0000644\0",  # mode
+        b"0000000\0",  # uid
+        b"0000000\0",  # gid
+        b"%011o\0" % size,
+        b"00000000000\0",  # mtime
+        b" " * 8,  # checksum counts as spaces
+        b"0",  # regular file
+        bytes(100),  # link name
+        b"ustar\x0000",
+        bytes(BLOCK - 265),
+    )
+    block = b"".join(fields)
+    return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+
+
+def members(path: Path) -> Iterator[Member]:
+    """The regular members of a tar this module wrote, up to its end or to where it is damaged or cut off."""
+    size = path.stat().st_size
+    with path.open("rb") as handle:
+        position = 0
+        while position + BLOCK <= size:
+            handle.seek(position)
+            block = handle.read(BLOCK)
+            name = block[:100].rstrip(b"\0").decode("ascii", "replace")
+            try:
+                length = int(block[124:135], 8)
+                valid = block == header(name, length)
+            except (ValueError, UnicodeEncodeError):
+                return
+            if not valid or position + BLOCK + length > size:
+                return
+            member = Member(name, position + BLOCK, length)
+            yield member
+            position = member.end

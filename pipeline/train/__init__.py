@@ -1,0 +1,1 @@
+"""Policy-gradient training of the frame policy: objective, loop, checkpoints, records."""

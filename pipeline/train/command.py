@@ -1,0 +1,134 @@
+"""`refocus train`: policy gradients with margin rewards, from the supervised base to a frame-selection policy."""
+
+import argparse
+import functools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import create_model
+
+from pipeline.config.base import Section
+from pipeline.config.flags import add_settings, parse, read_settings
+from pipeline.config.lmm import LmmSettings
+from pipeline.config.policy import PolicySettings
+from pipeline.config.train import TrainSettings
+from pipeline.errors import ResourceMissing, UsageError
+
+if TYPE_CHECKING:
+    from pipeline.train.run import Job
+
+HELP = "filtered pairs, stored frames, a supervised base and a reward LMM -> a frame-selection policy (Algorithm 1)"
+DESCRIPTION = """
+Trains the policy of paper section 3.2 with Eq. 2: N subsets per question from one prefix per clip, the reward LMM's
+margin on each, advantages within the group, entropy bonus (appendix B). Writes to --out: policy/ and initial/ (the same
+before the first update), metrics.jsonl, groups.jsonl, tensorboard/, curves.png and curves.svg. Checkpoints live in
+--work-dir: killed and started again, the run goes on where it was. SIGTERM saves and ends with status 1.
+
+Example: refocus train --config config.yaml --run demo --out train/demo
+         refocus train --pairs pairs.parquet --frames 000000.index.parquet --start BASE --reward-model LMM --out run
+         torchrun --nproc-per-node 8 -m pipeline train --config config/paper.yaml --out train/paper
+"""
+
+FRAMES = TrainSettings.model_fields["frames"]
+TAKEN = ("frames", "reward_model")  # flags of other meaning
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's flags. `--frames` names index files here, so the setting of that name is `--picks`."""
+    parser.add_argument(
+        "--config", metavar="CONFIG.yaml", type=Path, nargs="+", help="take all inputs from a configuration"
+    )
+    parser.add_argument("--run", metavar="NAME", help="which of its runs (default: the first that is used)")
+    parser.add_argument("--pairs", metavar="PAIRS.parquet", type=Path, help="questions that passed the filter")
+    parser.add_argument(
+        "--frames", metavar="INDEX.parquet", type=Path, nargs="+", dest="index", help="index files of the stored frames"
+    )
+    parser.add_argument("--start", metavar="DIR", help="the supervised base (default: policy.start)")
+    parser.add_argument("--reward-model", metavar="DIR_OR_ID", dest="lmm_path", help="the reward LMM")
+    parser.add_argument("--lmm-settings", metavar="JSON", help="the reward LMM's entry of `lmms`")
+    parser.add_argument("--policy", metavar="JSON", help="the section `policy`")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the run's results go")
+    parser.add_argument("--work-dir", metavar="DIR", type=Path, help="checkpoints and logs (default: OUT/work)")
+    parser.add_argument(
+        "--picks", metavar="T'", dest="frames", help=f"{FRAMES.description} (default: {FRAMES.default})"
+    )
+    parser.set_defaults(reward_model=None)
+    fields = {
+        name: (field.annotation, field) for name, field in TrainSettings.model_fields.items() if name not in TAKEN
+    }
+    add_settings(parser, create_model("TrainFlags", __base__=Section, **fields))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Trains."""
+    job = _from_config(args) if args.config else _from_flags(args)
+
+    import torch
+
+    from pipeline.train.parallel import launch
+    from pipeline.train.run import work
+
+    runtime = job.settings.runtime
+    if runtime.device == "cuda" and not torch.cuda.is_available():
+        raise ResourceMissing("no CUDA device is visible; set train.runtime.device to cpu or use a machine with a GPU")
+    launch(work, job, runtime.processes, runtime.device)
+
+
+def _from_flags(args: argparse.Namespace) -> "Job":
+    from pipeline.train.run import Job
+
+    for flag, given in (("--pairs", args.pairs), ("--frames", args.index)):
+        if not given:
+            raise UsageError(f"{flag} is missing (or give --config)")
+    policy = parse(PolicySettings, _json(args.policy, "--policy"))
+    lmm = _json(args.lmm_settings, "--lmm-settings")
+    if args.lmm_path:
+        lmm["path"] = args.lmm_path
+    if not lmm:
+        raise UsageError("which reward LMM? Give --reward-model DIR_OR_ID, or --lmm-settings JSON")
+    settings = read_settings(args, TrainSettings)
+    start = args.start or policy.start
+    return Job(
+        args.pairs, tuple(args.index), start, parse(LmmSettings, lmm), policy, settings,
+        args.work_dir or args.out / "work", args.out,
+    )  # fmt: skip
+
+
+def _from_config(args: argparse.Namespace) -> "Job":
+    """All inputs where the configuration's rules put them, made by `snakemake` before."""
+    from pipeline.config.overlay import merge, read
+    from pipeline.config.root import Root
+    from pipeline.train.run import Job
+
+    root = parse(Root, functools.reduce(merge, map(read, args.config)))
+    name = args.run or next(iter(root.use.runs), None)
+    if name not in root.runs:
+        raise UsageError(f"--run: the configuration has no run '{name}' ({', '.join(root.runs) or 'it has none'})")
+    settings, policy = root.run_train(name), root.run_policy(name)
+    results = Path(root.results)
+    frames = [
+        results / "frames" / dataset / f"{shard:06d}.index.parquet"
+        for dataset in root.use.datasets
+        for shard in range(root.source(dataset).shards)
+    ]
+    pairs = results / "filtered" / root.reward.model / "pairs.parquet"
+    for path in (pairs, *frames):
+        if not path.is_file():
+            raise UsageError(f"{path} is missing: run the stages before training (`snakemake {path}`)")
+    return Job(
+        pairs, tuple(frames), args.start or policy.start, root.lmms[settings.reward_model], policy, settings,
+        args.work_dir or args.out / "work", args.out,
+    )  # fmt: skip
+
+
+def _json(text: str | None, flag: str) -> dict[str, Any]:
+    if not text:
+        return {}
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{flag} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{flag} must be a JSON object")
+    return value

@@ -1,0 +1,125 @@
+"""Several processes sharing one batch: started here on one machine, or by torchrun on many."""
+
+import contextlib
+import dataclasses
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+TIMEOUT = timedelta(minutes=30)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranks:
+    """This process among `world`; alone, every operation is the identity."""
+
+    rank: int = 0
+    world: int = 1
+    device: torch.device = dataclasses.field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """Adds up all processes' gradients in place; a missing one counts as zero."""
+        if self.world == 1:
+            return
+        parameters = list(parameters)
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        flat = torch.cat([parameter.grad.flatten() for parameter in parameters])
+        dist.all_reduce(flat)
+        for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+            parameter.grad.copy_(part.view_as(parameter))
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every process's value, in rank order, on all of them."""
+        if self.world == 1:
+            return [value]
+        values: list[Any] = [None] * self.world
+        dist.all_gather_object(values, value, group=_side_channel())
+        return values
+
+    def wait(self) -> None:
+        """Returns when every process is here."""
+        if self.world > 1:
+            dist.barrier(group=_side_channel())
+
+
+@contextlib.contextmanager
+def joined(rank: int, world: int, device: str, meeting: str) -> Iterator[Ranks]:
+    """Joins the group of processes that meet at `meeting` (an init method of torch.distributed).
+
+    Args:
+        device: "cpu", "cuda" or "auto"; with GPUs, each local process takes one.
+    """
+    use_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank))) if use_gpu else torch.device("cpu")
+    if use_gpu:
+        torch.cuda.set_device(place)
+    if world == 1:
+        yield Ranks(0, 1, place)
+        return
+    backend = "nccl" if use_gpu else "gloo"
+    dist.init_process_group(backend, init_method=meeting, rank=rank, world_size=world, timeout=TIMEOUT)
+    try:
+        yield Ranks(rank, world, place)
+    finally:
+        _CHANNEL.clear()
+        dist.destroy_process_group()
+
+
+def launch(work: Callable[[Ranks, Any], None], job: Any, processes: int, device: str) -> None:
+    """Runs `work(ranks, job)` in `processes` processes, this one being the first; under torchrun, in torchrun's.
+
+    `work` and `job` must pickle. An error in this process ends the others.
+    """
+    if "WORLD_SIZE" in os.environ and "RANK" in os.environ:
+        with joined(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), device, "env://") as ranks:
+            work(ranks, job)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = (Path(folder) / "meeting").as_uri()
+        context = mp.get_context("spawn")
+        others = [
+            context.Process(target=_other, args=(work, job, rank, processes, device, meeting), daemon=True)
+            for rank in range(1, processes)
+        ]
+        for process in others:
+            process.start()
+        try:
+            with joined(0, processes, device, meeting) as ranks:
+                work(ranks, job)
+        except BaseException:
+            for process in others:
+                process.terminate()
+            raise
+        finally:
+            for process in others:
+                process.join()
+
+
+def _other(work: Callable[[Ranks, Any], None], job: Any, rank: int, world: int, device: str, meeting: str) -> None:
+    logging.basicConfig(level=logging.WARNING, format=f"train[{rank}]: %(message)s")
+    with joined(rank, world, device, meeting) as ranks:
+        work(ranks, job)
+
+
+_CHANNEL: list[Any] = []
+
+
+def _side_channel() -> Any:
+    """A CPU group for small objects: the default group where it is gloo, else one made once."""
+    if not _CHANNEL:
+        _CHANNEL.append(None if dist.get_backend() == "gloo" else dist.new_group(backend="gloo", timeout=TIMEOUT))
+    return _CHANNEL[0]

@@ -1,0 +1,73 @@
+"""Answer accuracy on the held-back videos: the policy's frames against the same number of uniform ones."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from pipeline.config.train import TrainSettings
+from pipeline.lmm.prompts import Prompt
+from pipeline.policy.model import FramePolicy
+from pipeline.qa.records import Question
+from pipeline.train.data import rollout_seed
+from pipeline.train.judge import Judge
+from pipeline.train.parallel import Ranks
+from pipeline.windows import uniform
+
+
+class Validation:
+    """A fixed sample of questions on videos that are never trained on, asked once at temperature 1 with fixed seeds."""
+
+    def __init__(
+        self,
+        questions: Sequence[Question],
+        frames: dict[str, int],
+        features: Callable[[str], Tensor],
+        judge: Judge,
+        settings: TrainSettings,
+        ranks: Ranks,
+    ):
+        order = sorted(questions, key=lambda question: question.qa_id)[: settings.runtime.validation_questions]
+        clips = list(dict.fromkeys(question.clip_id for question in order))
+        mine = set(clips[ranks.rank :: ranks.world])
+        self.questions = [question for question in order if question.clip_id in mine]
+        self.size = len(order)
+        self.frames, self.features, self.judge = frames, features, judge
+        self.settings, self.ranks = settings, ranks
+        self._uniform: tuple[float, float] | None = None
+
+    def __call__(self, policy: FramePolicy) -> dict[str, float]:
+        """Accuracy and mean margin of the policy's picks and of uniform frames; called by all processes."""
+        if self._uniform is None:
+            self._uniform = self._ask([uniform(self.frames[q.clip_id], self.settings.frames) for q in self.questions])
+        accuracy, reward = self._ask(self._pick(policy))
+        return {
+            "validation/accuracy": accuracy,
+            "validation/accuracy_uniform": self._uniform[0],
+            "validation/reward": reward,
+            "validation/reward_uniform": self._uniform[1],
+        }
+
+    def _pick(self, policy: FramePolicy) -> list[tuple[int, ...]]:
+        by_clip: dict[str, list[int]] = {}
+        for index, question in enumerate(self.questions):
+            by_clip.setdefault(question.clip_id, []).append(index)
+        picks: dict[int, tuple[int, ...]] = {}
+        for clip, members in by_clip.items():
+            asked = [self.questions[index] for index in members]
+            orders = policy.pick(
+                self.features(clip),
+                [Prompt(question.question, tuple(question.options)) for question in asked],
+                self.settings.frames,
+                [rollout_seed(0, 0, question.qa_id) for question in asked],
+            )
+            picks.update(zip(members, (tuple(sorted(order)) for order in orders), strict=True))
+        return [picks[index] for index in range(len(self.questions))]
+
+    def _ask(self, subsets: list[tuple[int, ...]]) -> tuple[float, float]:
+        sums = [0.0, 0.0]
+        if self.questions:
+            verdict = self.judge(self.questions, [[subset] for subset in subsets])
+            sums = [float(verdict.correct.sum()), float(torch.nan_to_num(verdict.reward).sum())]
+        total = [sum(parts) for parts in zip(*self.ranks.gather(sums), strict=True)]
+        return total[0] / self.size, total[1] / self.size

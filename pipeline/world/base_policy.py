@@ -1,0 +1,156 @@
+"""The supervised base the policy starts from: a tiny Video-MA2mba that answers the world's questions.
+
+The paper starts from a model tuned on video questions; so does the world. No frame label is ever used: the base sees
+all frames of a video and learns the answer.
+
+v clips · t frames · q questions
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pipeline.lmm.prompts import Prompt
+from pipeline.policy.config import PolicyConfig
+from pipeline.policy.model import FramePolicy
+from pipeline.policy.vision import PIXEL_MEAN, PIXEL_STD
+from pipeline.progress import bar
+from pipeline.world.lessons import Lesson, Marks, curriculum, sample_lesson
+from pipeline.world.scene import Scene, sample_scene
+from pipeline.world.stream import SIDE, camera, duration
+from pipeline.world.tokenizer import build_tokenizer
+from pipeline.world.towers import align, warmup_cosine
+
+FPS = 4.0
+HOLD = 2  # every second frame is drawn and shown twice: half the drawing, the same lesson
+
+
+def base_config(vocab: int, start_of_frame: int) -> PolicyConfig:
+    """About a million parameters: 64×64 pictures, one token a frame, 5 Mamba-2 layers of width 128."""
+    vision = {
+        "hidden_size": 96,
+        "intermediate_size": 288,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "image_size": SIDE,
+        "patch_size": 16,
+    }
+    return PolicyConfig(
+        width=128,
+        layers=5,
+        state=64,
+        head_dim=64,
+        chunk=32,
+        vocab=vocab,
+        start_of_frame=start_of_frame,
+        vision=vision,
+        pool_stride=4,
+    )
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A drawn video: its scene and the frozen tower's features (t, p, c) at 4 frames per second."""
+
+    scene: Scene
+    features: Tensor
+
+
+class BaseTeacher:
+    """Trains the supervised base; each method is one phase."""
+
+    def __init__(self, seed: int, config: PolicyConfig | None = None):
+        torch.manual_seed(seed)
+        self.rng = np.random.default_rng([seed, 2])
+        tokenizer = build_tokenizer()
+        marker = tokenizer.convert_tokens_to_ids("<|startofframe|>")
+        self.policy = FramePolicy(config or base_config(len(tokenizer), marker), tokenizer)
+        nn.init.normal_(self.policy.backbone.embedding.weight, std=0.08)
+        self.pool: list[Clip] = []
+
+    def align_tower(self, steps: int, batch: int = 128, lr: float = 4e-3) -> float:
+        """Phase one: tower and connector learn to tell what a frame shows; the tower is frozen afterwards."""
+        policy = self.policy
+        for name, parameter in policy.vision.named_parameters():
+            parameter.requires_grad_(True)
+            if parameter.dim() > 1 and "position" not in name:
+                nn.init.trunc_normal_(parameter, std=0.08)
+        size = (policy.config.tokens_per_frame, policy.config.width)
+        parameters = [*policy.vision.parameters(), *policy.connector.parameters()]
+        accuracy = align(
+            lambda pictures: policy.connector(policy.vision(_pixels(pictures))),
+            parameters,
+            size,
+            self.rng,
+            steps=steps,
+            batch=batch,
+            lr=lr,
+        )
+        policy.vision.requires_grad_(False)
+        return accuracy
+
+    def teach(self, steps: int, *, lr: float, clips: int = 12, each: int = 8, fresh: int = 4, pool: int = 120) -> float:
+        """Phase two: the answers, with the tower frozen.
+
+        Every step draws `fresh` new videos into a pool of `pool` and asks new questions about `clips` of them.
+
+        Returns:
+            Accuracy of multiple choice about moments over the last lessons.
+        """
+        parameters = [p for p in self.policy.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(steps))
+        marks = Marks()
+        progress = bar(range(steps), desc="teach base policy", unit="step")
+        for step in progress:
+            self._draw(fresh if self.pool else clips)
+            self.pool = self.pool[-pool:]
+            chosen = [self.pool[i] for i in self.rng.permutation(len(self.pool))[:clips]]
+            mix, _ = curriculum(step / steps)
+            lessons = [
+                [sample_lesson(self.rng, clip.scene, clip.scene.events, mix) for _ in range(each)] for clip in chosen
+            ]
+            logits, targets = self.answers(chosen, lessons)
+            loss = F.cross_entropy(logits, targets)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            schedule.step()
+            right = (logits.argmax(-1) == targets).tolist()
+            for lesson, hit in zip((lesson for row in lessons for lesson in row), right, strict=True):
+                marks.add(lesson.task + ("" if lesson.kind.startswith("moment") else " static"), hit)
+            if step % 10 == 0:
+                progress.set_postfix(loss=f"{loss.item():.2f}", **marks.shown())
+        return marks.share("choose")
+
+    def answers(self, clips: list[Clip], lessons: list[list[Lesson]]) -> tuple[Tensor, Tensor]:
+        """(q, vocab) logits after each question, and (q,) answer tokens."""
+        policy = self.policy
+        row = torch.tensor([v for v, asked in enumerate(lessons) for _ in asked])
+        flat = [lesson for asked in lessons for lesson in asked]
+        texts = [policy.question_ids(Prompt(lesson.text, lesson.options)) for lesson in flat]
+        looks = any(lesson.task != "find" for lesson in flat)  # finding an option needs no frames
+        state = policy.prefix([clip.features for clip in clips]).state.expand(row) if looks else None
+        hidden, lengths, _ = policy.read(texts, state)
+        logits = policy.answer_logits(hidden[torch.arange(len(flat)), lengths - 1])
+        return logits, torch.tensor(policy.tokenizer.convert_tokens_to_ids([lesson.answer for lesson in flat]))
+
+    def save(self, folder: Path) -> None:
+        """Writes the model folder, weights as float16."""
+        self.policy.save_pretrained(folder, torch.float16)
+
+    def _draw(self, count: int) -> None:
+        scenes = [sample_scene(self.rng, duration(self.rng)) for _ in range(count)]
+        times = [np.arange(0, scene.duration_s, HOLD / FPS) for scene in scenes]
+        moments = [(scene, float(t)) for scene, row in zip(scenes, times, strict=True) for t in row]
+        features = self.policy.encode(camera(self.rng, moments)).split([len(row) for row in times])
+        self.pool += [Clip(s, part.repeat_interleave(HOLD, 0)) for s, part in zip(scenes, features, strict=True)]
+
+
+def _pixels(pictures: np.ndarray) -> Tensor:
+    return (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() - PIXEL_MEAN) / PIXEL_STD

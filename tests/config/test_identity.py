@@ -1,0 +1,61 @@
+"""What the store is keyed by: everything a result depends on, and nothing else."""
+
+import pytest
+
+from pipeline.config.identity import decode_fingerprint, reward_fingerprint, train_fingerprint, weights
+from pipeline.config.layers import merge, read
+from pipeline.config.overlay import check
+
+FINGERPRINTS = {
+    "decode": lambda root: decode_fingerprint(root, "nextqa"),
+    "reward": lambda root: reward_fingerprint(root, "nextqa"),
+    "train": lambda root: train_fingerprint(root, "demo"),
+}
+
+
+@pytest.fixture
+def changed(repository):
+    """Which fingerprints a change of the default configuration changes."""
+    values = read(repository / "config.yaml")
+
+    def which(change: dict) -> set[str]:
+        before, after = check(values), check(merge(values, change))
+        return {name for name, fingerprint in FINGERPRINTS.items() if fingerprint(before) != fingerprint(after)}
+
+    return which
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"world": {"seed": 99}}, {"decode", "reward", "train"}),
+        ({"decode": {"fps": 2.0}}, {"decode", "reward", "train"}),
+        ({"decode": {"version": 9}}, {"decode", "reward", "train"}),
+        ({"reward": {"sampling": "endpoints"}}, {"reward", "train"}),
+        ({"lmms": {"tiny": {"dtype": "bfloat16"}}}, {"reward", "train"}),
+        ({"filter": {"tau": 0.5}}, {"train"}),
+        ({"train": {"entropy": 0.5}}, {"train"}),
+        ({"runs": {"demo": {"seed": 3}}}, {"train"}),
+        ({"policy": {"logit_scale": 3.0}}, {"train"}),
+        ({"datasets": {"nextqa": {"limit": 3}}}, {"train"}),
+        ({"select": {"temperature": 0.5}}, set()),
+        ({"decode": {"max_failure_rate": 0.5}}, set()),
+        ({"train": {"runtime": {"micro_batch": 1}}, "reward": {"runtime": {"threads": 2}}}, set()),
+    ],
+)
+def test_a_change_reaches_exactly_what_depends_on_it(changed, change, expected):
+    assert changed(change) == expected
+
+
+def test_weights_follow_the_files_and_not_their_dates(tmp_path):
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"one")
+    before = weights(str(tmp_path))
+    file.write_bytes(b"one")
+    assert weights(str(tmp_path)) == before
+    file.write_bytes(b"two")
+    assert weights(str(tmp_path)) != before
+
+
+def test_a_hub_name_is_its_own_identity():
+    assert weights("owner/model") != weights("owner/other")

@@ -1,0 +1,95 @@
+"""The typed root: overlays, names that must exist, and settings of single runs."""
+
+import pytest
+
+from pipeline.config.layers import merge, read
+from pipeline.config.overlay import check, load
+from pipeline.config.root import slug, unslug
+from pipeline.errors import UsageError
+
+OVERLAYS = ["config/paper.yaml", "config/ci.yaml", "config/evidence.yaml"]
+
+
+@pytest.fixture
+def values(repository):
+    return read(repository / "config.yaml")
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_shipped_overlay_is_valid(repository, overlay):
+    load([repository / "config.yaml", repository / overlay])
+
+
+def test_every_overlay_is_covered(repository):
+    assert sorted(OVERLAYS) == sorted(f"config/{path.name}" for path in (repository / "config").glob("*.yaml"))
+
+
+def test_a_layer_merges_mappings_and_replaces_everything_else():
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": {"e": 1}}
+    assert merge(base, {"a": {"c": [3]}, "d": None}) == {"a": {"b": 1, "c": [3]}, "d": None}
+    assert base == {"a": {"b": 1, "c": [1, 2]}, "d": {"e": 1}}
+
+
+def test_layers_merge_as_snakemake_does(repository):
+    from snakemake.utils import update_config
+
+    ours = read(repository / "config.yaml")
+    theirs = read(repository / "config.yaml")
+    for overlay in OVERLAYS:
+        ours = merge(ours, read(repository / overlay))
+        update_config(theirs, read(repository / overlay))
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"filter": {"tua": 0.3}}, "filter.tua"),
+        ({"filtre": {}}, "filtre"),
+        ({"filter": {"tau": "much"}}, "filter.tau"),
+        ({"train": {"runtime": {"thread": 1}}}, "train.runtime.thread"),
+        ({"datasets": {"nextqa": {"formt": "x"}}}, "datasets.nextqa.formt"),
+        ({"world": {"sed": 1}}, "world.sed"),
+        ({"use": {"datasets": ["nowhere"]}}, "use.datasets: 'nowhere'"),
+        ({"use": {"selectors": ["unifrom"]}}, "unknown selector 'unifrom'"),
+        ({"use": {"selectors": ["refocus/nobody"]}}, "'nobody' is not defined under runs"),
+        ({"benchmarks": {"mlvu": {"truth": None}}}, "benchmarks.mlvu.truth"),
+        ({"answer": {"budget": 3}}, "answer.budget"),
+        ({"runs": {"demo": {"train": {"entropie": 1}}}}, "runs.demo.train: unknown key 'entropie'"),
+        ({"runs": {"Demo!": {}}}, "runs.Demo!"),
+        ({"reward": {"model": "big"}}, "reward.model"),
+    ],
+)
+def test_what_is_wrong_is_named(values, change, named):
+    with pytest.raises(UsageError, match=r"^[^\n]*$") as caught:
+        check(merge(values, change))
+    assert named in str(caught.value)
+
+
+def test_a_run_takes_its_changes_and_seed_over_the_shared_section(values):
+    run = {"seed": 7, "train": {"entropy": 0.5}, "policy": {"logit_scale": 2.0}}
+    root = check(merge(values, {"runs": {"demo": run}}))
+    changed = {"entropy": 0.5, "seed": 7}
+    assert root.run_train("demo").identity() == {**root.train.identity(), **changed}
+    assert root.run_policy("demo").logit_scale == 2.0
+
+
+def test_slugs_are_reversible():
+    assert unslug(slug("refocus/my-run")) == "refocus/my-run"
+    assert slug("uniform") == "uniform"
+
+
+def test_the_demo_asks_for_no_gpu(repository):
+    root = load([repository / "config.yaml"])
+    parts = [root.reward, root.train, root.select, root.answer, *root.lmms.values()]
+    assert {part.runtime.device for part in parts} == {"cpu"}
+
+
+def test_the_paper_overlay_has_the_papers_numbers(repository):
+    root = load([repository / "config.yaml", repository / "config/paper.yaml"])
+    train = root.run_train("t32")
+    assert (root.filter.tau, root.decode.fps, root.decode.max_frames, root.decode.size) == (0.21, 4.0, 512, 384)
+    assert (train.candidates, train.frames, train.entropy, train.batch) == (16, 32, 0.002, 192)
+    assert (train.lr_pretrained, train.lr_new, train.betas, train.weight_decay) == (1e-5, 1e-4, (0.9, 0.99), 0.01)
+    assert (train.clip_norm, train.warmup, train.decay, train.epochs, train.max_steps) == (1.0, 0.05, "linear", 1, None)
+    assert root.world is None

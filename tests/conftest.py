@@ -1,0 +1,27 @@
+"""What all tests share: where the optional real data lie, and single-threaded torch."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real annotation files and videos; tests that want them are skipped where they are absent.
+
+    The folder named by REFOCUS_TEST_DATA, else `../shared/data` beside the checkout, with `annotations/` and `videos/`.
+    """
+    folder = Path(os.environ.get("REFOCUS_TEST_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder} (set REFOCUS_TEST_DATA)")
+    return folder

@@ -1,0 +1,99 @@
+"""Answers belong to their frames; a video is read once; the prediction is the highest option logit."""
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import RefocusError
+from pipeline.evaluate.answering import answer_benchmark
+from pipeline.evaluate.records import OPEN, UNREADABLE, AnswerSet, read_answers, write_answers
+from pipeline.qa.records import Question
+from pipeline.select.records import ALONE, Selection
+
+
+class Lmm:
+    """Its logits spell out what it saw: option 0 sums the frames' brightness, option 1 is 10 + the question's index."""
+
+    def __init__(self):
+        self.encoded, self.scored = [], []
+
+    def encode(self, images):
+        self.encoded.append(images[:, 0, 0, 0].tolist())
+        return torch.from_numpy(images[:, 0, 0, 0].astype("float32"))
+
+    def score(self, features, rows, prompts):
+        self.scored += [(tuple(frames), question) for frames, question in rows]
+        made = []
+        for frames, question in rows:
+            values = [float(features[list(frames)].sum()), 10.0 + question]
+            made.append(torch.tensor(values)[:, None].expand(2, 2) - torch.log(torch.tensor(2.0)))
+        return made
+
+
+def question(qa_id: str, clip: str = "a", options=("x", "y"), answer: int = 0) -> Question:
+    return Question(qa_id, "bench", "test", clip, f"{clip}.mp4", None, None, "?", options, answer, "x", "k", qa_id, ())
+
+
+def frames(*indices: int, flags: tuple[str, ...] = ()) -> Selection:
+    return Selection(indices, tuple(0.5 * index for index in indices), indices, flags=flags)
+
+
+class Pixels:
+    """Frame i is an image of brightness i; remembers what was read."""
+
+    def __init__(self):
+        self.read = []
+
+    def __call__(self, question, indices, times):
+        self.read.append((question.video_path, tuple(indices), tuple(times)))
+        if question.clip_id == "broken":
+            raise RefocusError("moov atom not found")
+        return np.stack([np.full((2, 2, 3), index, np.uint8) for index in indices])
+
+
+def test_a_video_is_read_and_encoded_once_for_all_questions_and_numbers_of_frames():
+    lmm, pixels = Lmm(), Pixels()
+    chosen = {2: {"1": frames(3, 9), "2": frames(9, 12)}, 1: {"1": frames(9), "2": frames(12)}}
+    answer_benchmark(lmm, [question("1"), question("2")], chosen, pixels)
+    assert pixels.read == [("a.mp4", (3, 9, 12), (1.5, 4.5, 6.0))]
+    assert lmm.encoded == [[3, 9, 12]]
+
+
+def test_logits_are_those_of_exactly_the_picked_frames():
+    chosen = {2: {"1": frames(3, 9), "2": frames(0, 2)}}
+    made = answer_benchmark(Lmm(), [question("1"), question("2", answer=1)], chosen, Pixels())[2]
+    assert made["1"].logits == pytest.approx((12, 10)) and made["1"].frame_indices == (3, 9)
+    assert (made["1"].prediction, made["1"].correct, made["1"].raw_reply) == (0, True, "A")
+    assert made["2"].logits == pytest.approx((2, 11))
+    assert (made["2"].prediction, made["2"].correct, made["2"].raw_reply) == (1, True, "B")
+
+
+def test_other_frames_give_another_answer_and_equal_frames_are_scored_once():
+    lmm = Lmm()
+    chosen = {2: {"1": frames(1, 2)}, 3: {"1": frames(1, 2)}, 4: {"1": frames(8, 9)}}
+    made = answer_benchmark(lmm, [question("1")], chosen, Pixels())
+    assert [made[n]["1"].raw_reply for n in (2, 3, 4)] == ["B", "B", "A"]
+    assert len(lmm.scored) == 2
+
+
+def test_a_video_that_cannot_be_read_and_questions_that_cannot_be_asked_are_flagged():
+    asked = [question("1"), question("2", "broken"), question("3", "c", options=()), question("4", "d")]
+    chosen = {1: {"1": frames(11), "2": frames(1), "3": frames(1), "4": frames(flags=(ALONE,))}}
+    made = answer_benchmark(Lmm(), asked, chosen, Pixels())[1]
+    assert [made[qa].flags for qa in "1234"] == [(), (UNREADABLE,), (OPEN,), (ALONE,)]
+    assert [made[qa].prediction for qa in "1234"] == [0, -1, -1, -1]
+    assert list(made) == list("1234")
+
+
+def test_a_question_without_a_selection_stops_the_job():
+    with pytest.raises(RefocusError, match="question 2 has no selection of 4 frames"):
+        answer_benchmark(Lmm(), [question("1"), question("2")], {4: {"1": frames(1)}}, Pixels())
+
+
+def test_a_table_of_answers_reads_back_with_what_made_it(tmp_path):
+    answers = answer_benchmark(Lmm(), [question("1")], {2: {"1": frames(3, 9)}}, Pixels())[2]
+    made = AnswerSet("bench", "tiny", "assets/lmm", "refocus/demo", 2, 0, answers)
+    write_answers(tmp_path / "n2.s0.parquet", made, {"version": 1})
+    assert read_answers(tmp_path / "n2.s0.parquet") == made
+    with pytest.raises(RefocusError, match=r"nothing\.parquet is not a table of answers"):
+        read_answers(tmp_path / "nothing.parquet")

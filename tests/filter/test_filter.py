@@ -1,0 +1,193 @@
+"""The filter: exact variances, a strict threshold, every question accounted for."""
+
+import argparse
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.config.filter import FilterSettings
+from pipeline.errors import RefocusError
+from pipeline.filter import command, stream
+from pipeline.filter.pairs import write_filtered
+from pipeline.filter.summary import tau_for_share
+from pipeline.filter.variance import variances
+from pipeline.qa.records import Question, read_questions, write_questions
+
+margins = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=16)
+
+
+def write_rewards(path, margins_by_id):
+    rows = [(qa_id, n, value) for qa_id, values in margins_by_id.items() for n, value in enumerate(values)]
+    columns = [[row[i] for row in rows] for i in range(3)]
+    schema = pa.schema([("qa_id", pa.string()), ("subset", pa.int8()), ("margin", pa.float32())])
+    pq.write_table(pa.table(columns, schema=schema), path)
+    return path
+
+
+def write_qa(path, qa_ids, dataset="d", category="moment/colour"):
+    write_questions(path, [_question(qa_id, dataset, category) for qa_id in qa_ids], "ingest")
+    return path
+
+
+def _question(qa_id, dataset, category):
+    return Question(qa_id, dataset, "train", "c", "c.mp4", None, None, "?", ("a", "b"), 0, "a", category, "", ("x",))
+
+
+def filtered(tmp_path, margins_by_id, **changes):
+    rewards = write_rewards(tmp_path / "r.parquet", margins_by_id)
+    chosen = FilterSettings(**changes)
+    qa = write_qa(tmp_path / "qa.parquet", margins_by_id)
+    summary = write_filtered(tmp_path / "out", [qa], variances([rewards], chosen.ddof), chosen)
+    return summary, pq.read_table(tmp_path / "out/variance.parquet"), pq.read_table(tmp_path / "out/pairs.parquet")
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=st.lists(margins, min_size=1, max_size=12), ddof=st.integers(0, 1), batch=st.integers(1, 40))
+def test_variances_are_numpys_however_the_file_is_cut_into_batches(tmp_path_factory, rows, ddof, batch):
+    folder = tmp_path_factory.mktemp("f")
+    by_id = {f"q{n}": values for n, values in enumerate(rows)}
+    path = write_rewards(folder / "r.parquet", by_id)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream, "BATCH_ROWS", batch)
+        found = variances([path], ddof)
+    assert found.qa_ids.to_pylist() == list(by_id)
+    assert found.counts.tolist() == [len(values) for values in rows]
+    for value, values in zip(found.values, rows, strict=True):
+        if len(values) > ddof:
+            assert value == pytest.approx(np.var(np.array(values, np.float32).astype(float), ddof=ddof), abs=1e-12)
+        else:
+            assert np.isnan(value)
+
+
+def test_a_variance_equal_to_tau_is_not_kept(tmp_path):
+    """Eight margins of +½ and eight of −½ have a variance of exactly ¼ with ddof 0."""
+    margins_by_id = {"q0": [0.5, -0.5] * 8, "q1": [0.5, -0.5] * 7 + [0.5, -0.625]}
+    summary, table, pairs = filtered(tmp_path, margins_by_id, tau=0.25, ddof=0)
+    assert table["variance"][0].as_py() == 0.25
+    assert pairs["qa_id"].to_pylist() == ["q1"]
+    assert (summary["kept"], summary["dropped"]) == (1, 1)
+    below = float(np.nextafter(0.25, 0))
+    assert filtered(tmp_path, margins_by_id, tau=below, ddof=0)[0]["kept"] == 2
+
+
+def test_pairs_are_the_questions_as_they_were_with_their_variance(tmp_path):
+    _, _, pairs = filtered(tmp_path, {"q0": [1, -1] * 8, "q1": [1.0] * 16})
+    assert pairs["variance"].to_pylist() == pytest.approx([16 / 15])
+    assert read_questions(tmp_path / "out/pairs.parquet") == [_question("q0", "d", "moment/colour")]
+
+
+def test_questions_whose_variance_cannot_decide_are_dropped_flagged_and_counted(tmp_path):
+    margins_by_id = {"ok": [1, -1] * 8, "short": [1, -1] * 3 + [1], "nan": [1, -1] * 7 + [1, np.nan]}
+    rewards = write_rewards(tmp_path / "r.parquet", margins_by_id)
+    qa = write_qa(tmp_path / "qa.parquet", [*margins_by_id, "never"])
+    summary = write_filtered(tmp_path, [qa], variances([rewards], 1), FilterSettings())
+    rows = {row["qa_id"]: row for row in pq.read_table(tmp_path / "variance.parquet").to_pylist()}
+    flags = {"ok": "", "short": "too_short", "nan": "not_finite", "never": "no_reward"}
+    assert {qa_id: row["flag"] for qa_id, row in rows.items()} == flags
+    assert {qa_id: row["n_subsets"] for qa_id, row in rows.items()} == {"ok": 16, "short": 7, "nan": 16, "never": 0}
+    assert rows["nan"]["variance"] is None and rows["never"]["variance"] is None
+    counted = {"questions": 4, "kept": 1, "dropped": 3, "too_short": 1, "no_reward": 1, "not_finite": 1}
+    assert {key: summary[key] for key in counted} == counted
+    assert sum(summary["histogram"]["counts"]) == 1
+
+
+def test_exactly_the_least_number_of_subsets_is_enough(tmp_path):
+    summary, _, _ = filtered(tmp_path, {"q0": [1, -1] * 4, "q1": [1, -1] * 3 + [1]}, min_subsets=8)
+    assert (summary["kept"], summary["too_short"]) == (1, 1)
+
+
+def test_counts_per_data_set_and_category_add_up(tmp_path):
+    random = np.random.default_rng(0)
+    first = {f"a{n}": random.uniform(-1, 1, 16) for n in range(30)}
+    second = {f"b{n}": random.uniform(-0.2, 0.2, 16) for n in range(20)}
+    rewards = [write_rewards(tmp_path / f"{n}.parquet", part) for n, part in enumerate((first, second))]
+    qa = [
+        write_qa(tmp_path / "qa0.parquet", first, "one", "moment/colour"),
+        write_qa(tmp_path / "qa1.parquet", second, "two", "static/background"),
+    ]
+    summary = write_filtered(tmp_path, qa, variances(rewards, 1), FilterSettings())
+    for part in ("datasets", "categories"):
+        for key in ("questions", "kept", "dropped"):
+            assert sum(row[key] for row in summary[part].values()) == summary[key]
+    assert summary["datasets"]["two"]["kept"] == 0 and summary["datasets"]["one"]["kept"] > 20
+    assert sum(summary["histogram"]["counts"]) == 50
+
+
+def test_the_paper_settings_of_a_result_are_in_its_metadata(tmp_path):
+    _, table, pairs = filtered(tmp_path, {"q0": [1, -1] * 8}, tau=0.1)
+    for found in (table, pairs):
+        assert json.loads(found.schema.metadata[b"refocus.settings"]) == {"ddof": 1, "min_subsets": 8, "tau": 0.1}
+
+
+@given(st.lists(st.floats(0, 1.1), min_size=1, max_size=200), st.floats(0.01, 0.99))
+def test_the_tau_for_a_share_keeps_that_share_up_to_ties(values, share):
+    values = np.array(values)
+    tau = tau_for_share(values, len(values), share)
+    wanted = round(len(values) * share)
+    assert (values > tau).sum() <= wanted <= (values >= tau).sum()
+
+
+def test_a_share_that_cannot_be_reached_has_no_tau():
+    assert tau_for_share(np.array([0.1, 0.2]), 100, 0.5) is None
+
+
+@pytest.mark.parametrize("case", ["twice", "scattered", "doubled"])
+def test_margins_that_would_count_twice_are_refused(tmp_path, case):
+    first = write_rewards(tmp_path / "a.parquet", {"q0": [0.1, 0.2], "q1": [0.3]})
+    if case == "doubled":
+        table = pq.read_table(first)
+        pq.write_table(pa.concat_tables([table.slice(0, 1), table]), first)
+    elif case == "scattered":
+        table = pq.read_table(first)
+        pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), first)
+    with pytest.raises(RefocusError, match="q0"):
+        variances([first, first] if case == "twice" else [first], 1)
+
+
+def test_files_that_are_none_are_named(tmp_path):
+    (tmp_path / "x.parquet").write_text("no")
+    for name in ("x.parquet", "missing.parquet"):
+        with pytest.raises(RefocusError, match=name):
+            variances([tmp_path / name], 1)
+        with pytest.raises(RefocusError, match=name):
+            write_filtered(tmp_path, [tmp_path / name], variances([], 1), FilterSettings())
+    assert not list(tmp_path.glob("*pairs*"))
+
+
+@pytest.mark.parametrize("again", ["one file twice", "one row twice"])
+def test_a_question_given_twice_is_refused(tmp_path, again):
+    rewards = write_rewards(tmp_path / "r.parquet", {"q0": [1, -1] * 8, "q1": [1, -1] * 8})
+    qa = write_qa(tmp_path / "qa.parquet", ["q0", "q1", "q1"] if again == "one row twice" else ["q0", "q1"])
+    files = [qa, qa] if again == "one file twice" else [qa]
+    with pytest.raises(RefocusError, match="twice"):
+        write_filtered(tmp_path, files, variances([rewards], 1), FilterSettings())
+
+
+def test_a_table_without_margins_is_named(tmp_path):
+    qa = write_qa(tmp_path / "qa.parquet", ["q0"])
+    with pytest.raises(RefocusError, match=r"qa\.parquet: no column 'subset'"):
+        variances([qa], 1)
+
+
+def test_margins_of_questions_that_are_in_no_file_are_counted(tmp_path):
+    rewards = write_rewards(tmp_path / "r.parquet", {"q0": [1, -1] * 8, "q1": [1, -1] * 8})
+    qa = write_qa(tmp_path / "qa.parquet", ["q0"])
+    summary = write_filtered(tmp_path, [qa], variances([rewards], 1), FilterSettings())
+    assert summary["rewards_without_question"] == 1
+
+
+def test_the_command_writes_three_files_and_says_what_was_kept(tmp_path, capsys):
+    rewards = write_rewards(tmp_path / "r.parquet", {"q0": [1, -1] * 8, "q1": [0.1] * 16})
+    qa = write_qa(tmp_path / "qa.parquet", ["q0", "q1"])
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    words = [rewards, "--qa", qa, "--tau", 0.21, "--out", tmp_path / "out"]
+    command.run(parser.parse_args([str(word) for word in words]))
+    written = {file.name for file in (tmp_path / "out").iterdir()}
+    assert written == {"pairs.parquet", "summary.json", "variance.parquet"}
+    assert "kept 1 of 2 (50.0%)" in capsys.readouterr().out

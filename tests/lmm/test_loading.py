@@ -1,0 +1,61 @@
+"""A model that cannot be used is refused with one line that says why."""
+
+import json
+import shutil
+
+import pytest
+
+from pipeline.errors import RefocusError, ResourceMissing, UsageError
+from pipeline.lmm import load_lmm
+from pipeline.lmm.loading import IMAGENET_MEAN, load_statistics
+
+
+def test_a_folder_without_a_model_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match="no config"):
+        load_lmm(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["./nowhere", "/no/such/folder", "nowhere", "a/b/c"])
+def test_a_folder_that_is_not_there_is_a_usage_error(path):
+    with pytest.raises(UsageError, match="no such folder"):
+        load_lmm(path)
+
+
+def test_another_kind_of_model_is_refused_by_name(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    with pytest.raises(UsageError, match="'bert' is not a supported LMM"):
+        load_lmm(tmp_path)
+
+
+def test_missing_weights_and_tokenizers_are_named(lmm_folder, tmp_path):
+    shutil.copytree(lmm_folder, tmp_path / "a", ignore=shutil.ignore_patterns("*.safetensors"))
+    with pytest.raises(RefocusError, match="weights"):
+        load_lmm(tmp_path / "a")
+    shutil.copytree(lmm_folder, tmp_path / "b", ignore=shutil.ignore_patterns("tokenizer*"))
+    with pytest.raises(RefocusError, match="tokenizer"):
+        load_lmm(tmp_path / "b")
+
+
+def test_a_folder_with_only_the_tokenizer_file_is_enough(lmm_folder, tmp_path):
+    shutil.copytree(lmm_folder, tmp_path / "a", ignore=shutil.ignore_patterns("tokenizer_config.json", "special*"))
+    assert load_lmm(tmp_path / "a").max_options == 6
+
+
+@pytest.mark.parametrize("wrong", [{"family": "other"}, {"dtype": "int8"}])
+def test_unknown_names_are_usage_errors(lmm_folder, wrong):
+    with pytest.raises(UsageError, match="unknown"):
+        load_lmm(lmm_folder, **wrong)
+
+
+def test_a_missing_gpu_is_a_missing_resource(lmm_folder):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ResourceMissing):
+        load_lmm(lmm_folder, device="cuda")
+
+
+def test_image_statistics_are_the_folders_own_or_imagenets(lmm_folder, tmp_path):
+    assert load_statistics(str(lmm_folder))[0] == (0.5, 0.4, 0.3)
+    assert load_statistics(str(tmp_path))[0] == IMAGENET_MEAN

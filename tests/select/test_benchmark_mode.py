@@ -1,0 +1,97 @@
+"""Benchmark mode: one row per question in order, one rollout for all numbers of frames, failed clips flagged."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.config.select import SelectSettings
+from pipeline.errors import RefocusError
+from pipeline.qa.records import Question
+from pipeline.select import learned
+from pipeline.select.base import SelectorName
+from pipeline.select.benchmark import select_benchmark, write_benchmark
+from pipeline.select.learned import PolicySelector
+from pipeline.select.plain import RandomSelector, UniformSelector
+from pipeline.select.records import NO_FRAMES, Picks, file_name, frames_of, read_selections, seed_of, selection_files
+
+
+@dataclass
+class Record:
+    n_frames: int
+    timestamps: list[float]
+
+
+class Store:
+    """Clips a (40 frames), b (3 frames); c failed; d was never decoded."""
+
+    def __init__(self):
+        self.lengths = {"a": 40, "b": 3, "c": 0}
+
+    def __contains__(self, clip_id):
+        return clip_id in self.lengths
+
+    def record(self, clip_id):
+        return Record(self.lengths[clip_id], [0.5 * index for index in range(self.lengths[clip_id])])
+
+    def images(self, clip_id):
+        return np.zeros((self.lengths[clip_id], 4, 4, 3), np.uint8)
+
+
+def rotated(rollouts):
+    """Stands in for a policy: picks start at the question's seed; notes (questions, frames) of each call."""
+
+    def ask(policy, images, prompts, n_frames, seeds, settings):
+        rollouts.append((len(prompts), n_frames))
+        size = len(images)
+        return [Picks(tuple((seed + step) % size for step in range(min(n_frames, size)))) for seed in seeds]
+
+    return ask
+
+
+def question(qa_id: str, clip_id: str) -> Question:
+    return Question(qa_id, "bench", "test", clip_id, "v.mp4", None, None, "what?", ("x", "y"), 0, "x", "k", qa_id, ())
+
+
+QUESTIONS = [question("1", "a"), question("2", "c"), question("3", "b"), question("4", "a"), question("5", "d")]
+
+
+def test_rows_keep_the_order_of_the_questions_and_failed_clips_are_flagged():
+    chosen = select_benchmark(UniformSelector(), QUESTIONS, Store(), [2, 8])
+    for n, rows in chosen.items():
+        assert list(rows) == ["1", "2", "3", "4", "5"]
+        assert [row.flags for row in rows.values()] == [(), (NO_FRAMES,), (), (), (NO_FRAMES,)]
+        assert [len(row.frame_indices) for row in rows.values()] == [n, 0, min(n, 3), n, 0]
+
+
+def test_a_policy_reads_a_clip_once_and_fewer_frames_are_the_first_of_one_rollout(monkeypatch):
+    rollouts, store = [], Store()
+    monkeypatch.setattr(learned, "ask_policy", rotated(rollouts))
+    selector = PolicySelector(None, store.images, SelectSettings())
+    chosen = select_benchmark(selector, QUESTIONS, store, [2, 4, 8])
+    assert rollouts == [(2, 8), (1, 8)]
+    for qa_id in ("1", "3", "4"):
+        longest = chosen[8][qa_id].pick_order
+        assert all(chosen[n][qa_id].pick_order == longest[:n] for n in (2, 4))
+
+
+def test_a_table_of_picks_reads_back_and_says_what_made_it(tmp_path):
+    chosen = select_benchmark(RandomSelector(7), QUESTIONS, Store(), [4])
+    settings = SelectSettings(seed=7)
+    write_benchmark(chosen, tmp_path, SelectorName.parse("random"), "bench", settings.identity())
+    (file,) = selection_files(tmp_path)
+    assert (file.name, frames_of(file), seed_of(file)) == (file_name(4, 7), 4, 7)
+    read = read_selections(file)
+    assert {qa: row.pick_order for qa, row in read.items()} == {qa: row.pick_order for qa, row in chosen[4].items()}
+    assert b'"selector":"random"' in pq.read_schema(file).metadata[b"refocus.settings"]
+    assert {"qa_id", "frame_indices", "pick_order", "timestamps_s", "score"} <= set(pq.read_schema(file).names)
+
+
+def test_a_folder_without_tables_and_a_file_that_is_none_are_named(tmp_path):
+    with pytest.raises(RefocusError, match=str(tmp_path)):
+        selection_files(tmp_path)
+    broken = tmp_path / "n4.s0.parquet"
+    broken.write_bytes(b"no parquet")
+    with pytest.raises(RefocusError, match=r"n4\.s0\.parquet is not a selection table"):
+        read_selections(broken)

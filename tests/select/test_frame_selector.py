@@ -1,0 +1,137 @@
+"""One video, one question: the library and the command, with a tiny random policy on files of the real kind."""
+
+import json
+
+import av
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from PIL import Image  # noqa: E402
+
+from pipeline.cli import main  # noqa: E402
+from pipeline.config.select import SelectSettings  # noqa: E402
+from pipeline.errors import RefocusError, UsageError  # noqa: E402
+from pipeline.policy.pick import marginals, pick  # noqa: E402
+from pipeline.select import FrameSelector  # noqa: E402
+from pipeline.select.learned import ask_policy  # noqa: E402
+from pipeline.select.sheet import clock  # noqa: E402
+from tests.tiny_policy import PROMPTS, build_policy  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """Three seconds at 10 fps, every frame a different grey."""
+    path = tmp_path_factory.mktemp("video") / "grey scale.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(30):
+            image = np.full((48, 64, 3), 8 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("policy")
+    build_policy(0, torch.float32).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def selector(model):
+    return FrameSelector.from_pretrained(model)
+
+
+def test_picks_are_frames_of_the_file_in_temporal_order(selector, video):
+    """12 candidates at 4 fps; times are when the frame is shown, and the file's own frame numbers go with them."""
+    selection = selector.select(video, "What colour is it?", ["red", "green"], frames=5)
+    assert list(selection.frame_indices) == sorted(set(selection.frame_indices)) and len(selection.frame_indices) == 5
+    assert sorted(selection.pick_order) == list(selection.frame_indices)
+    assert all(0 <= frame < 12 for frame in selection.frame_indices)
+    assert selection.timestamps_s == pytest.approx([source / 10 for source in selection.source_frames])
+    assert len(selection.score) == 5 and all(score <= 0 for score in selection.score)
+
+
+def test_a_question_gets_the_same_frames_every_time_and_another_seed_gets_others(selector, video):
+    first = selector.select(video, "What colour is it?", frames=4)
+    assert selector.select(video, "What colour is it?", frames=4) == first
+    others = {selector.select(video, "What colour is it?", frames=4, seed=seed).pick_order for seed in range(1, 6)}
+    assert others != {first.pick_order}
+
+
+def test_a_short_clip_is_kept_whole(selector, video):
+    assert selector.select(video, "What?", frames=512).frame_indices == tuple(range(12))
+
+
+def test_a_tiny_model_says_that_it_only_knows_the_synthetic_world(selector):
+    assert "synthetic world" in selector.warning
+
+
+def test_wrong_requests_are_refused_before_any_work(selector, video, tmp_path):
+    with pytest.raises(UsageError, match=r"nowhere\.mp4"):
+        selector.select(tmp_path / "nowhere.mp4", "What?")
+    with pytest.raises(UsageError, match="frames"):
+        selector.select(video, "What?", frames=0)
+    with pytest.raises(UsageError, match="empty"):
+        selector.select(video, "  ")
+    with pytest.raises(UsageError, match=r"config\.json"):
+        FrameSelector.from_pretrained(tmp_path)
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a video")
+    with pytest.raises(RefocusError, match=r"broken\.mp4"):
+        selector.select(broken, "What?")
+
+
+@pytest.mark.parametrize("mode", ["sample", "greedy", "top_marginal"])
+def test_every_mode_picks_what_the_policy_picks(mode):
+    """The selector's rollout with scores equals the policy's own `pick`."""
+    policy = build_policy(0, torch.float32).eval()
+    images = np.random.default_rng(0).integers(0, 255, (7, 32, 32, 3), np.uint8)
+    settings = SelectSettings(mode=mode, marginal_samples=4)
+    made = ask_policy(policy, images, PROMPTS, 3, [5, 6, 7], settings)
+    assert [list(picks.order) for picks in made] == pick(policy, images, PROMPTS, 3, [5, 6, 7], mode, samples=4)
+    if mode == "top_marginal":
+        share = marginals(policy, images, PROMPTS, 3, [5, 6, 7], 4)
+        assert made[0].score[0] == pytest.approx(share[0].max().log().item(), abs=1e-5)
+
+
+def test_the_command_prints_the_picks_and_the_warning(model, video, capsys):
+    assert (
+        main(["select", str(video), "What colour is it?", "--option", "red", "--frames", "4", "--model", str(model)])
+        == 0
+    )
+    text = capsys.readouterr().out
+    assert "4 of 12 candidate frames" in text and "its picks mean nothing" in text
+
+
+def test_the_command_writes_json_and_a_contact_sheet(model, video, capsys, tmp_path):
+    sheet = tmp_path / "sheet.png"
+    flags = ["--frames", "4", "--model", str(model), "--json", "--contact-sheet", str(sheet)]
+    assert main(["select", str(video), "What?", *flags]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert len(answer["frame_indices"]) == len(answer["timestamps_s"]) == len(answer["source_frames"]) == 4
+    assert "synthetic world" in answer["warning"]
+    with Image.open(sheet) as image:
+        assert image.format == "PNG" and image.width >= 480
+
+
+@pytest.mark.parametrize("argv", [["select"], ["select", "a.mp4"], ["select", "--benchmark", "qa.parquet"]])
+def test_half_a_request_ends_with_status_2(argv):
+    assert main(argv) == 2
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00.0"), (7.29, "0:07.2"), (65.5, "1:05.5"), (3725, "1:02:05.0")])
+def test_clock_reads_like_a_player(seconds, text):
+    assert clock(seconds) == text
+
+
+def test_real_files_give_frames_with_their_times(selector, shared_data):
+    """Matroska, AV1, a rotated QuickTime file of one frame, and H.264."""
+    for path in sorted((shared_data / "videos").iterdir()):
+        selection = selector.select(path, "What happens?", frames=4)
+        assert 1 <= len(selection.frame_indices) <= 4
+        assert list(selection.timestamps_s) == sorted(selection.timestamps_s)

@@ -1,0 +1,101 @@
+"""A training run small enough for tests: random clips, a tiny policy, a reward that needs no LMM."""
+
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from pipeline.config.train import TrainRuntime, TrainSettings
+from pipeline.policy.model import FramePolicy
+from pipeline.qa.records import Question
+from pipeline.train.data import TrainingSet, build
+from pipeline.train.judge import Verdict
+from pipeline.train.loop import Trainer
+from pipeline.train.parallel import Ranks
+from tests.tiny_policy import build_features, build_policy
+
+RUNTIME = TrainRuntime(
+    micro_batch=2, checkpoint_every=2, validate_every=0, tensorboard=False, device="cpu", validation_questions=8
+)
+SETTINGS = TrainSettings(
+    candidates=4, frames=2, batch=4, clips_per_batch=2, max_steps=6, entropy=0.01, validation_share=0.2, runtime=RUNTIME
+)  # fmt: skip
+COUNTS = [6, 9, 4, 7, 5]
+
+
+def questions(counts=COUNTS, per_clip: int = 3) -> list[Question]:
+    """Some questions about each of some clips."""
+    made = []
+    for clip in range(len(counts)):
+        for number in range(per_clip):
+            text = ("What colour is the circle?", "What shape is red?", "Is the square left?")[number % 3]
+            made.append(
+                Question(
+                    qa_id=f"q{clip}-{number}",
+                    dataset="toy",
+                    split="train",
+                    clip_id=f"c{clip}",
+                    video_path=f"{clip}.mp4",
+                    start_s=None,
+                    end_s=None,
+                    question=text,
+                    options=("red", "green"),
+                    answer_index=number % 2,
+                    answer_text="",
+                    category="",
+                    source_id="",
+                    flags=(),
+                )
+            )
+    return made
+
+
+def training_set(settings: TrainSettings = SETTINGS, counts=COUNTS) -> TrainingSet:
+    return build(questions(counts), lambda clip: counts[int(clip[1:])], settings)
+
+
+@dataclasses.dataclass
+class LateFrames:
+    """Rewards subsets by how late their frames are; `target` rewards one frame of every clip instead."""
+
+    counts: list[int]
+    target: int | None = None
+    calls: int = 0
+
+    def __call__(self, asked, subsets) -> Verdict:
+        self.calls += 1
+        rows = []
+        for question, group in zip(asked, subsets, strict=True):
+            n = self.counts[int(question.clip_id[1:])]
+            if self.target is None:
+                rows.append([sum(frames) / (len(frames) * n) for frames in group])
+            else:
+                rows.append([1.0 if self.target in frames else -1.0 for frames in group])
+        reward = torch.tensor(rows)
+        return Verdict(reward, reward > 0.5)
+
+
+def build_trainer(
+    folder: Path,
+    settings: TrainSettings = SETTINGS,
+    *,
+    policy: FramePolicy | None = None,
+    judge=None,
+    counts=COUNTS,
+    ranks: Ranks | None = None,
+    identity=None,
+) -> Trainer:
+    """A trainer in `folder/work` and `folder/out`."""
+    policy = policy or build_policy(dtype=torch.float64)
+    features = dict(zip((f"c{i}" for i in range(len(counts))), build_features(policy, list(counts)), strict=True))
+    return Trainer(
+        policy, training_set(settings, counts), features.__getitem__, judge or LateFrames(list(counts)), settings,
+        reinit_layers=2, work=folder / "work", out=folder / "out", identity=identity or {"toy": 1}, ranks=ranks,
+    )  # fmt: skip
+
+
+def train_and_save(ranks: Ranks, job: tuple[Path, TrainSettings]) -> None:
+    """What each process of a distributed test does."""
+    torch.set_num_threads(1)
+    folder, settings = job
+    build_trainer(folder, settings, ranks=ranks).run()

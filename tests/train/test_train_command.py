@@ -1,0 +1,113 @@
+"""`refocus train` from files to files, with a real reward LMM in small."""
+
+import argparse
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import simplejpeg
+import torch
+
+from pipeline.errors import UsageError
+from pipeline.lmm import Prompt, load_lmm
+from pipeline.policy.model import FramePolicy
+from pipeline.qa.records import write_questions
+from pipeline.reward.margin import margin
+from pipeline.store.index import IndexRow, write_index
+from pipeline.train import command
+from pipeline.train.judge import LmmJudge
+from pipeline.train.record import read
+from tests.tiny_lmm import build_lmm
+from tests.tiny_policy import build_policy
+from tests.tiny_training import COUNTS, questions
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """A supervised base, a reward LMM, pairs, and a shard of five clips of noise."""
+    folder = tmp_path_factory.mktemp("inputs")
+    build_policy(dtype=torch.float32).save_pretrained(folder / "base")
+    build_lmm(folder / "lmm")
+    random = np.random.default_rng(0)
+    rows, blob = [], b""
+    for clip, n in enumerate(COUNTS):
+        jpegs = [simplejpeg.encode_jpeg(random.integers(0, 256, (48, 48, 3), dtype=np.uint8)) for _ in range(n)]
+        starts = np.cumsum([len(blob), *map(len, jpegs)])[:-1].tolist()
+        blob += b"".join(jpegs)
+        seconds = [i / 4 for i in range(n)]
+        rows.append(
+            IndexRow(f"c{clip}", "ok", None, n, seconds, list(range(n)), "s.tar", starts, list(map(len, jpegs)))
+        )
+    (folder / "s.tar").write_bytes(blob)
+    write_index(folder / "s.index.parquet", rows, {})
+    missing = dataclasses.replace(questions(COUNTS)[0], qa_id="gone", clip_id="nowhere")
+    write_questions(folder / "pairs.parquet", [*questions(COUNTS), missing], "filter")
+    return folder
+
+
+def call(inputs, out, *words, **settings):
+    values = {"candidates": 4, "frames": 2, "batch": 4, "clips_per_batch": 2, "max_steps": 2, "reward_model": "tiny"}
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    fixed = [
+        "--pairs", inputs / "pairs.parquet", "--frames", inputs / "s.index.parquet", "--start", inputs / "base",
+        "--reward-model", inputs / "lmm", "--lmm-settings", '{"dtype": "float32"}', "--out", out, "--device", "cpu",
+        "--settings", json.dumps({**values, **settings}), "--runtime", json.dumps({"validate_every": 2}),
+    ]  # fmt: skip
+    command.run(parser.parse_args([str(word) for word in [*fixed, *words]]))
+
+
+def test_a_run_leaves_everything_a_reader_expects(inputs, tmp_path):
+    """policy/ and initial/ load and differ, logs have a line per step, curves are drawn; running again trains nothing."""
+    call(inputs, tmp_path, storage="float16")
+    names = {"policy", "initial", "work", "tensorboard", "metrics.jsonl", "groups.jsonl", "curves.png", "curves.svg"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    policy, initial = (FramePolicy.from_pretrained(tmp_path / name) for name in ("policy", "initial"))
+    assert not torch.equal(policy.heads.query.weight, initial.heads.query.weight)
+    assert torch.equal(
+        policy.vision.embeddings.patch_embedding.weight, initial.vision.embeddings.patch_embedding.weight
+    )
+    lines = read(tmp_path / "metrics.jsonl")
+    assert [line["step"] for line in lines if "time/step" in line] == [0, 1]
+    assert [line["step"] for line in lines if "validation/accuracy" in line] == [0, 1]
+    written = (tmp_path / "policy" / "model.safetensors").read_bytes()
+    call(inputs, tmp_path, storage="float16")
+    assert (tmp_path / "policy" / "model.safetensors").read_bytes() == written
+
+
+def test_other_settings_in_the_same_work_folder_are_refused(inputs, tmp_path):
+    """By the names of the keys; runtime may change freely."""
+    call(inputs, tmp_path, max_steps=1)
+    call(inputs, tmp_path, "--micro-batch", 1, max_steps=1)
+    with pytest.raises(UsageError, match=r"train\.entropy"):
+        call(inputs, tmp_path, "--entropy", 0.5, max_steps=1)
+
+
+def test_missing_inputs_are_named(inputs, tmp_path):
+    """One line that says which flag."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    with pytest.raises(UsageError, match="--pairs"):
+        command.run(parser.parse_args(["--out", str(tmp_path)]))
+    with pytest.raises(UsageError, match="max_step'"):
+        call(inputs, tmp_path, max_step=3)
+
+
+def test_the_judge_is_the_margin_of_each_subset_alone(inputs):
+    """Batched over clips, questions and repeated subsets, each reward equals Eq. 5 on that subset by itself."""
+    lmm = load_lmm(str(inputs / "lmm"))
+    random = np.random.default_rng(1)
+    features = {
+        f"c{c}": lmm.encode(random.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)) for c, n in enumerate(COUNTS)
+    }
+    asked = questions(COUNTS)[1::4]
+    subsets = [[(0, 2), (1, 3), (0, 2)] for _ in asked]
+    verdict = LmmJudge(lmm, features.__getitem__)(asked, subsets)
+    for row, question in enumerate(asked):
+        for column, frames in enumerate(subsets[row]):
+            prompt = Prompt(question.question, question.options)
+            logits = lmm.score(features[question.clip_id], [(frames, 0)], [prompt])[0].logsumexp(-1)
+            expected = margin(logits, question.answer_index)
+            assert verdict.reward[row, column].item() == pytest.approx(expected, abs=1e-4)
+            assert bool(verdict.correct[row, column]) == (int(logits.argmax()) == question.answer_index)

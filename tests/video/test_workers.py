@@ -1,0 +1,62 @@
+"""Jobs that hang, crash or eat memory lose themselves and nothing else."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from pipeline.video.workers import Lost, run_jobs
+
+
+def misbehave(job, beat):
+    beat()
+    if job == "hang":
+        time.sleep(60)
+    if job == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if job == "raise":
+        raise ValueError("bad file")
+    if job == "memory":
+        return len(bytearray(8 << 30))
+    if job == "slow":
+        for _ in range(8):
+            time.sleep(0.25)
+            beat()
+    return f"done {job}"
+
+
+def test_results_come_in_order_whatever_happens():
+    """Every job has its result or its reason, in order; a slow job that shows life is not killed."""
+    jobs = ["a", "hang", "crash", "b", "raise", "memory", "slow", "c"]
+    got = dict(run_jobs(misbehave, jobs, workers=2, timeout_s=1.5, memory_mb=2048))
+    assert list(got) == list(range(len(jobs)))
+    results = dict(zip(jobs, got.values(), strict=True))
+    assert [results[job] for job in ("a", "b", "slow", "c")] == ["done a", "done b", "done slow", "done c"]
+    for job, reason in {"hang": "sign of life", "crash": "signal 11", "raise": "bad file", "memory": "memory"}.items():
+        assert isinstance(results[job], Lost)
+        assert reason in results[job].reason
+
+
+def test_workers_end_with_the_iteration():
+    """Leaving the loop early leaves no process behind."""
+    import multiprocessing
+
+    results = run_jobs(misbehave, ["a", "slow", "slow"], workers=2, timeout_s=10)
+    assert next(results) == (0, "done a")
+    results.close()
+    assert not multiprocessing.active_children()
+
+
+def imported(job, beat):
+    import sys
+
+    import pipeline.store.clip  # noqa: F401
+
+    return [name for name in ("torch", "transformers", "webdataset") if name in sys.modules]
+
+
+@pytest.mark.parametrize("workers", [1])
+def test_a_decode_worker_never_imports_torch(workers):
+    """Importing torch would cost each worker more than a short clip does."""
+    assert list(run_jobs(imported, [0], workers, 30)) == [(0, [])]

@@ -1,0 +1,27 @@
+"""A wrong configuration ends before anything runs, and its message names the key."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+
+@pytest.mark.parametrize(
+    ("overlay", "named"),
+    [
+        ({"filter": {"tua": 0.3}}, "filter.tua"),
+        ({"train": {"runtime": {"device": "tpu"}}}, "train.runtime.device"),
+        ({"runs": {"demo": {"train": {"entropie": 1.0}}}}, "runs.demo.train"),
+        ({"use": {"runs": ["demon"]}}, "use.runs"),
+    ],
+)
+def test_snakemake_refuses_and_names_the_key(repository, tmp_path, overlay, named):
+    path = tmp_path / "overlay.yaml"
+    path.write_text(yaml.safe_dump(overlay))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"), "--directory"]
+    done = subprocess.run(
+        [*command, str(tmp_path), "-n", "--cores", "1", "--configfile", str(path)], capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert named in done.stdout + done.stderr

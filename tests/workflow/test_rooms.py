@@ -1,0 +1,83 @@
+"""The order of the rooms: each imports only those before it, and no light room ever loads torch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.sources import imports
+
+ROOMS = (
+    "errors",
+    "files",
+    "progress",
+    "config",
+    "qa",
+    "video",
+    "store",
+    "windows",
+    "lmm",
+    "reward",
+    "filter",
+    "policy",
+    "select",
+    "train",
+    "evaluate",
+    "analyse",
+    "world",
+    "cli",
+    "__main__",
+)
+LIGHT = (
+    "pipeline",
+    "pipeline.cli",
+    "pipeline.windows",
+    "pipeline.config.root",
+    "pipeline.qa.command",
+    "pipeline.video.decode",
+    "pipeline.store",
+    "pipeline.store.command",
+    "pipeline.reward.command",
+    "pipeline.filter.command",
+    "pipeline.train.command",
+    "pipeline.select.command",
+    "pipeline.evaluate.answer_command",
+    "pipeline.evaluate.tables_command",
+    "pipeline.analyse.command",
+    "pipeline.world.command",
+)
+PACKAGE = Path(__file__).resolve().parents[2] / "pipeline"
+
+
+def modules() -> list[str]:
+    files = [path.relative_to(PACKAGE.parent).with_suffix("") for path in PACKAGE.rglob("*.py")]
+    return sorted(".".join(path.parts).removesuffix(".__init__") for path in files)
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def test_every_module_has_a_room():
+    assert {room(name) for name in modules()} - {""} <= set(ROOMS)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_room_imports_only_rooms_before_it(module):
+    place = ROOMS.index(room(module)) if room(module) else -1
+    later = [name for name in imports(module) if room(name) and ROOMS.index(room(name)) > place]
+    assert not later, f"{module} imports {later}"
+
+
+def test_light_modules_never_load_torch():
+    """All in one process: none of them, nor anything they import, loads torch or transformers."""
+    code = f"import importlib, sys\nfor name in {LIGHT!r}:\n    importlib.import_module(name)\n"
+    code += "sys.exit(', '.join({'torch', 'transformers'} & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_package_itself_loads_nothing():
+    code = "import sys, pipeline; sys.exit(len([n for n in sys.modules if n.startswith('pipeline.')]))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent).returncode == 0

@@ -1,0 +1,137 @@
+"""What the rules share: sections as parameters, names in paths, needs. No rules.
+
+A rule's `settings` is its section as sorted JSON: what decides the result and nothing else. Its `runtime` is a function of `threads`,
+which keeps it out of Snakemake's record: another batch size or device never reruns a job. Cheap stages also carry `code`, a digest of
+the sources they import, comments aside; decode, reward, train, select and answer carry an integer `version` in their section.
+"""
+
+import os
+import shlex
+
+from pipeline.config.identity import decode_fingerprint, model_files, reward_fingerprint, train_fingerprint, weights
+from pipeline.config.root import slug, unslug
+from pipeline.config.sources import sources
+from pipeline.files import canonical
+
+# Jobs run `python -m pipeline`: with --sdm conda a stage's environment holds the dependencies, not the package.
+shell.prefix(
+    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(workflow.basedir))}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
+)
+
+USE = SETTINGS.use
+SOURCES = [*USE.datasets, *USE.benchmarks]
+SELECTORS = [slug(name) for name in USE.selectors]
+BUDGETS = SETTINGS.answer.frames_list
+SEED = SETTINGS.select.seed
+STORE = f"{SETTINGS.results}/store"
+
+
+wildcard_constraints:
+    dataset="|".join([*SETTINGS.datasets, *SETTINGS.benchmarks]),
+    benchmark="|".join(SETTINGS.benchmarks),
+    model="|".join(SETTINGS.lmms),
+    lmm="|".join(SETTINGS.lmms),
+    run="|".join(SETTINGS.runs),
+    selector=r"[a-z0-9._-]+",
+    shard=r"\d{6}",
+
+
+def section(name):
+    """A stage's settings as the one parameter Snakemake compares."""
+    return SETTINGS.section(name).canonical()
+
+
+def runtime(settings):
+    """A params function that gives the runtime part, fitted to the threads the job got; never compared."""
+    return lambda wildcards, threads: canonical(fitted(settings.runtime.model_dump(mode="json"), threads))
+
+
+def fitted(part, threads):
+    """A runtime part that uses no more than `threads` cores."""
+    if "processes" in part:
+        return {**part, "processes": min(part["processes"], max(1, threads // part["threads"]))}
+    return {**part, "threads" if "threads" in part else "workers": threads}
+
+
+def cores(settings):
+    """How many cores a stage asks for: its processes times their threads, or its workers; all there are where it says null."""
+    part = settings.runtime.model_dump()
+    wanted = part.get("threads") or part.get("workers") or workflow.resource_settings.cores or 1
+    return wanted * part.get("processes", 1)
+
+
+def gpus(settings):
+    """How many GPUs a stage asks for: none where its runtime says cpu, else one per process."""
+    return 0 if settings.runtime.device == "cpu" else getattr(settings.runtime, "processes", 1)
+
+
+def times_attempt(amount):
+    """A resource that grows with every retry."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def shards(name):
+    """The shard ids of a data set or benchmark; their number is fixed by its entry."""
+    return [f"{number:06d}" for number in range(SETTINGS.source(name).shards)]
+
+
+def frames_of(names):
+    """The index files of the stored frames of `names`."""
+    return [f"<results>/frames/{name}/{shard}.index.parquet" for name in names for shard in shards(name)]
+
+
+def margins_of(names, model):
+    """The reward tables of `names` under one LMM."""
+    return [f"<results>/reward/{model}/{name}/{shard}.parquet" for name in names for shard in shards(name)]
+
+
+def selections_of(benchmark, selector):
+    """One selector's tables on one benchmark, one per number of frames."""
+    return [f"<results>/selections/{benchmark}/{selector}/n{n}.s{SEED}.parquet" for n in BUDGETS]
+
+
+def answers_of(benchmark, lmm, selector):
+    """One LMM's answers from one selector's frames, one table per number of frames."""
+    return [f"<results>/answers/{benchmark}/{lmm}/{selector}/n{n}.s{SEED}.parquet" for n in BUDGETS]
+
+
+def reward_model_of(run):
+    """The entry of `lmms` that rewards a run."""
+    return SETTINGS.lmms[SETTINGS.run_train(run).reward_model]
+
+
+def videos_of(name):
+    """A params function giving the folder that a data set's video paths are relative to."""
+    return lambda wildcards: SETTINGS.path(SETTINGS.source(name).videos)
+
+
+def truth_of(names):
+    """When the evidence is visible, for those of `names` that know it."""
+    return [SETTINGS.path(SETTINGS.benchmarks[name].truth) for name in names if SETTINGS.benchmarks[name].truth]
+
+
+def flag(name, *values, parent=False):
+    """A flag with its values, quoted, or nothing where there are none; `parent` gives their folders."""
+    values = [os.path.dirname(value) if parent else value for value in values]
+    return shlex.join([name, *values]) if values else ""
+
+
+def needs(wildcards):
+    """What one selector reads beside the benchmark."""
+    kind, _, run = unslug(wildcards.selector).partition("/")
+    if kind == "oracle":
+        return truth_of([wildcards.benchmark])
+    if kind == "swapped":
+        return selections_of(wildcards.benchmark, slug(f"refocus/{run}"))
+    folder = {"refocus": "policy", "initial": "initial"}.get(kind)
+    return [f"<results>/train/{run}/{folder}/{name}" for name in ("config.json", "model.safetensors")] if folder else []
+
+
+def needs_flag(wildcards, input):
+    """The flag that says so."""
+    kind = unslug(wildcards.selector).partition("/")[0]
+    if kind == "oracle":
+        return flag("--truth", *input.needs)
+    if kind == "swapped":
+        return flag("--from", *input.needs)
+    return flag("--policy", *input.needs[:1], parent=True)

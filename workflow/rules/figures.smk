@@ -1,0 +1,66 @@
+"""Stage 8b, figures: drawn from what the stages before have written, all in one job.
+
+Reads:  the filter's tables, the runs' metrics, the answers, the picks with their frames.
+Writes: <results>/figures/{fig2_variance,fig7_subsets,training,accuracy,fig9_examples}.{png,svg}.
+Paper:  Figures 2, 7 and 9.
+"""
+
+DRAWN = {
+    "fig7_subsets": True,
+    "fig2_variance": FILTERED,
+    "training": TRAINED,
+    "accuracy": ANSWERED,
+    "fig9_examples": SELECTED,
+}
+FIGURES = [
+    f"<results>/figures/{name}.{suffix}"
+    for name, wanted in DRAWN.items()
+    if wanted
+    for suffix in SETTINGS.figures.formats
+]
+
+
+rule draw_figures:
+    input:
+        filtered=FILTERED,
+        pool=[f"<results>/qa/{name}.parquet" for name in USE.datasets],
+        trained=TRAINED,
+        questions=[f"<results>/qa/{name}.parquet" for name in USE.benchmarks],
+        answers=ANSWERED,
+        selections=SELECTED,
+        frames=frames_of(USE.benchmarks),
+        truth=truth_of(USE.benchmarks),
+    output:
+        [path for path in FIGURES if not path.endswith(".png")],
+        pictures=report(
+            [path for path in FIGURES if path.endswith(".png")],
+            caption="../report/figures.rst",
+            category="Figures",
+        ),
+    log:
+        "<results>/logs/figures.log",
+    benchmark:
+        "<results>/benchmarks/figures.jsonl"
+    conda:
+        "../envs/train.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=section("figures"),
+        reward=section("reward"),
+        code=sources("pipeline.analyse.command"),
+        budget=SETTINGS.answer.budget,
+        filtered=lambda wildcards, input: flag("--filtered", *input.filtered[:1], parent=True),
+        pool=lambda wildcards, input: flag("--pool", *input.pool),
+        runs=flag("--train", *(f"{run}={SETTINGS.results}/train/{run}" for run in USE.runs)),
+        questions=lambda wildcards, input: flag("--benchmark", *input.questions),
+        answers=lambda wildcards, input: flag("--answers", *input.answers),
+        selections=lambda wildcards, input: flag("--selections", *input.selections),
+        frames=lambda wildcards, input: flag("--frames-index", *input.frames),
+        truth=lambda wildcards, input: flag("--truth", *input.truth),
+        out=subpath(output[0], parent=True),
+    shell:
+        "python -m pipeline figures {params.filtered} {params.pool} --reward {params.reward:q} {params.runs}"
+        " {params.questions} {params.answers} {params.selections} {params.frames} {params.truth}"
+        " --budget {params.budget} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"

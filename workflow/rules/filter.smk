@@ -1,0 +1,41 @@
+"""Stage 4, filter: keeps the questions whose margin depends on which frames are shown.
+
+Reads:  the reward tables and the questions of all data sets in use.
+Writes: <results>/filtered/{model}/variance.parquet (every question), pairs.parquet (those above tau), summary.json.
+Paper:  section 3.1, appendix A.1 (Var > tau).
+"""
+
+FILTERED = (
+    [
+        f"<results>/filtered/{SETTINGS.reward.model}/{name}"
+        for name in ("variance.parquet", "pairs.parquet", "summary.json")
+    ]
+    if USE.datasets
+    else []
+)
+
+
+rule filter_pairs:
+    input:
+        rewards=lambda wildcards: margins_of(USE.datasets, wildcards.model),
+        questions=[f"<results>/qa/{name}.parquet" for name in USE.datasets],
+    output:
+        variance="<results>/filtered/{model}/variance.parquet",
+        pairs="<results>/filtered/{model}/pairs.parquet",
+        summary="<results>/filtered/{model}/summary.json",
+    log:
+        "<results>/logs/filter/{model}.log",
+    benchmark:
+        "<results>/benchmarks/filter/{model}.jsonl"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=section("filter"),
+        code=sources("pipeline.filter.command"),
+        out=subpath(output.pairs, parent=True),
+    shell:
+        "python -m pipeline filter {input.rewards:q} --qa {input.questions:q} --settings {params.settings:q}"
+        " --out {params.out:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,51 @@
+"""Stage 1, ingest: annotation files as they are published → questions, rejects, clips.
+
+Reads:  the annotation files of one data set or benchmark, and the names of its videos.
+Writes: <results>/qa/{name}.parquet, {name}.rejects.parquet, {name}.clips.parquet and one list of clips and of questions per shard.
+Keeps:  <results>/store/shards/{name}.parquet: a clip stays in the shard it was first given.
+Paper:  section 4.1, appendix A.
+"""
+
+INGESTED = [f"<results>/qa/{name}{suffix}.parquet" for name in SOURCES for suffix in ("", ".rejects", ".clips")]
+
+# One rule per data set, because each has its own number of shards among its outputs.
+for name in SOURCES:
+
+    rule:
+        name:
+            f"ingest_{name}"
+        input:
+            [SETTINGS.path(path) for path in SETTINGS.source(name).annotations],
+        output:
+            questions=f"<results>/qa/{name}.parquet",
+            rejects=f"<results>/qa/{name}.rejects.parquet",
+            clips=f"<results>/qa/{name}.clips.parquet",
+            shards=[
+                f"<results>/qa/shards/{name}/{shard}.{kind}.parquet"
+                for shard in shards(name)
+                for kind in ("clips", "qa")
+            ],
+        log:
+            f"<results>/logs/ingest/{name}.log",
+        benchmark:
+            f"<results>/benchmarks/ingest/{name}.jsonl"
+        conda:
+            "../envs/data.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            settings=section("ingest"),
+            code=sources("pipeline.qa.command"),
+            format=SETTINGS.source(name).format,
+            options=canonical(SETTINGS.source(name).options),
+            limit=f"--limit {SETTINGS.source(name).limit}" if SETTINGS.source(name).limit else "",
+            shards=SETTINGS.source(name).shards,
+            videos=videos_of(name),
+            name=name,
+            store=STORE,
+            out=subpath(output.questions, parent=True),
+        shell:
+            "python -m pipeline ingest {params.format:q} --annotations {input:q} --videos {params.videos:q} --name {params.name:q}"
+            " --options {params.options:q} --shards {params.shards} {params.limit} --settings {params.settings:q}"
+            " --store {params.store:q} --out {params.out:q} 2>&1 | tee {log:q}"

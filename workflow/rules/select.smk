@@ -1,0 +1,39 @@
+"""Stage 6, select: the frames a selector picks for every question of a benchmark, one job per benchmark and selector.
+
+Reads:  the benchmark's questions and index of frames; a policy, the world's truth or another selector's picks where it needs them.
+Writes: <results>/selections/{benchmark}/{selector}/n{frames}.s{seed}.parquet, all numbers of frames from one rollout.
+Paper:  section 3.2, Algorithm 2.
+"""
+
+SELECTED = [path for name in USE.benchmarks for selector in SELECTORS for path in selections_of(name, selector)]
+
+
+rule select_frames:
+    input:
+        questions="<results>/qa/{benchmark}.parquet",
+        frames=lambda wildcards: frames_of([wildcards.benchmark]),
+        needs=needs,
+    output:
+        selections_of("{benchmark}", "{selector}"),
+    log:
+        "<results>/logs/select/{benchmark}.{selector}.log",
+    benchmark:
+        "<results>/benchmarks/select/{benchmark}.{selector}.jsonl"
+    conda:
+        "../envs/train.yaml"
+    threads: cores(SETTINGS.select)
+    resources:
+        gpu=lambda wildcards: gpus(SETTINGS.select) if wildcards.selector.startswith(("refocus", "initial")) else 0,
+        mem_mb=times_attempt(16_000),
+        runtime=times_attempt(240),
+    params:
+        settings=section("select"),
+        selector=lambda wildcards: unslug(wildcards.selector),
+        budgets=" ".join(map(str, BUDGETS)),
+        needs=needs_flag,
+        runtime=runtime(SETTINGS.select),
+        out=subpath(output[0], parent=True),
+    shell:
+        "python -m pipeline select --benchmark {input.questions:q} --frames-index {input.frames:q} --selector {params.selector:q}"
+        " {params.needs} --n {params.budgets} --settings {params.settings:q} --runtime {params.runtime:q} --out {params.out:q}"
+        " 2>&1 | tee {log:q}"

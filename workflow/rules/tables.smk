@@ -1,0 +1,43 @@
+"""Stage 8a, tables: Tables 1 and 4 from all answers, and the synthetic world's own.
+
+Reads:  the answers of every benchmark, LMM and selector in use, and the benchmarks' questions.
+Writes: <results>/tables/{table1,table4}.{csv,md,tex}, with the gain over uniform sampling and the paper's number beside each figure;
+        world and world_frames likewise where a benchmark comes from the synthetic world.
+Paper:  Tables 1 and 4.
+"""
+
+IN_WORLD = any(SETTINGS.is_rendered(name) for name in USE.benchmarks)
+TABLES = [
+    f"<results>/tables/{name}.{suffix}"
+    for name in ["table1", "table4", *(["world", "world_frames"] if IN_WORLD else [])]
+    for suffix in ("csv", "md", "tex")
+    if ANSWERED
+]
+
+
+rule make_tables:
+    input:
+        questions=[f"<results>/qa/{name}.parquet" for name in USE.benchmarks],
+        answers=ANSWERED,
+    output:
+        [path for path in TABLES if not path.endswith(".md")],
+        readable=report(
+            [path for path in TABLES if path.endswith(".md")], caption="../report/tables.rst", category="Tables"
+        ),
+    log:
+        "<results>/logs/tables.log",
+    benchmark:
+        "<results>/benchmarks/tables.jsonl"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=section("tables"),
+        code=sources("pipeline.evaluate.tables_command"),
+        budget=SETTINGS.answer.budget,
+        out=subpath(output[0], parent=True),
+    shell:
+        "python -m pipeline tables --benchmark {input.questions:q} --answers {input.answers:q} --budget {params.budget}"
+        " --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"

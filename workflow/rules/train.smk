@@ -1,0 +1,56 @@
+"""Stage 5, train: policy gradients with the reward LMM's margin, one job per run.
+
+Reads:  the filtered pairs, the stored frames, the supervised base the policy starts from, the reward LMM.
+Writes: <results>/train/{run}/policy/ (from_pretrained), initial/ (the same before the first update), metrics.jsonl, curves.
+Keeps:  <results>/store/train/{fingerprint}/, the checkpoints: a killed run goes on where it was.
+Paper:  sections 3.2 and 3.3, Algorithms 1 and 2, appendix B.
+"""
+
+TRAINED = [
+    f"<results>/train/{run}/{name}"
+    for run in USE.runs
+    for name in ("policy/config.json", "initial/config.json", "metrics.jsonl", "curves.png")
+]
+
+
+rule train_policy:
+    input:
+        pairs=f"<results>/filtered/{SETTINGS.reward.model}/pairs.parquet",
+        frames=frames_of(USE.datasets),
+        start=lambda wildcards: ancient(model_files(SETTINGS.run_policy(wildcards.run).start)),
+        reward_model=lambda wildcards: ancient(model_files(reward_model_of(wildcards.run).path)),
+    output:
+        policy="<results>/train/{run}/policy/config.json",
+        weights="<results>/train/{run}/policy/model.safetensors",
+        initial="<results>/train/{run}/initial/config.json",
+        initial_weights="<results>/train/{run}/initial/model.safetensors",
+        metrics="<results>/train/{run}/metrics.jsonl",
+        curves=report("<results>/train/{run}/curves.png", caption="../report/curves.rst", category="Training"),
+    log:
+        "<results>/logs/train/{run}.log",
+    benchmark:
+        "<results>/benchmarks/train/{run}.jsonl"
+    retries: 1
+    conda:
+        "../envs/train.yaml"
+    threads: cores(SETTINGS.train)
+    resources:
+        gpu=gpus(SETTINGS.train),
+        mem_mb=times_attempt(32_000),
+        runtime=times_attempt(1440),
+    params:
+        settings=lambda wildcards: SETTINGS.run_train(wildcards.run).canonical(),
+        policy=lambda wildcards: SETTINGS.run_policy(wildcards.run).canonical(),
+        start=lambda wildcards: SETTINGS.run_policy(wildcards.run).start,
+        start_weights=lambda wildcards: weights(SETTINGS.run_policy(wildcards.run).start),
+        lmm=lambda wildcards: reward_model_of(wildcards.run).canonical(),
+        reward_model=lambda wildcards: reward_model_of(wildcards.run).path,
+        reward_weights=lambda wildcards: weights(reward_model_of(wildcards.run).path),
+        runtime=runtime(SETTINGS.train),
+        store=lambda wildcards: f"{STORE}/train/{train_fingerprint(SETTINGS, wildcards.run)}",
+        out=subpath(output.metrics, parent=True),
+    shell:
+        "python -m pipeline train --pairs {input.pairs:q} --frames {input.frames:q} --start {params.start:q}"
+        " --reward-model {params.reward_model:q} --lmm-settings {params.lmm:q} --policy {params.policy:q}"
+        " --settings {params.settings:q} --runtime {params.runtime:q} --work-dir {params.store:q} --out {params.out:q}"
+        " 2>&1 | tee {log:q}"
