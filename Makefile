@@ -28,6 +28,7 @@ demo: $(VENV)/.run
 
 evidence: $(VENV)/.run
 	$(SNAKEMAKE) --configfile config/evidence.yaml
+	python -m pipeline evidence --results results/evidence --configfile config/evidence.yaml --out docs/evidence.md
 	@python -m pipeline summary --tables results/evidence/tables --figures results/evidence/figures
 
 test: $(VENV)/.dev
@@ -46,7 +47,8 @@ format: $(VENV)/.dev
 	snakefmt Snakefile workflow/rules
 
 assets: $(VENV)/.run
-	python -m pipeline assets
+	$(SNAKEMAKE) results/assets/manifest.json
+	python -m pipeline assets promote --dir results/assets --to assets
 
 config: $(VENV)/.run
 	python -m pipeline config --write

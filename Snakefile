@@ -34,6 +34,7 @@ include: "workflow/rules/select.smk"
 include: "workflow/rules/answer.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/assets.smk"
 
 
 rule all:

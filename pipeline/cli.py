@@ -23,6 +23,7 @@ COMMANDS = {
     "tables": "pipeline.evaluate.tables_command",
     "figures": "pipeline.analyse.command",
     "summary": "pipeline.evaluate.summary_command",
+    "evidence": "pipeline.evaluate.evidence_command",
     "assets": "pipeline.world.assets_command",
     "config": "pipeline.config.command",
 }

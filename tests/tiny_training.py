@@ -1,6 +1,8 @@
 """A training run small enough for tests: random clips, a tiny policy, a reward that needs no LMM."""
 
 import dataclasses
+import os
+import signal
 from pathlib import Path
 
 import torch
@@ -99,3 +101,25 @@ def train_and_save(ranks: Ranks, job: tuple[Path, TrainSettings]) -> None:
     torch.set_num_threads(1)
     folder, settings = job
     build_trainer(folder, settings, ranks=ranks).run()
+
+
+def die_second(ranks: Ranks, job: None) -> None:
+    """The second process dies, the first waits for it."""
+    if ranks.rank == 1:
+        os._exit(9)
+    ranks.wait()
+
+
+def train_until_told(ranks: Ranks, job: tuple[Path, TrainSettings]) -> None:
+    """The second process gets a SIGTERM during its first step."""
+
+    @dataclasses.dataclass
+    class Told(LateFrames):
+        def __call__(self, asked, subsets) -> Verdict:
+            if ranks.rank == 1 and self.calls == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().__call__(asked, subsets)
+
+    torch.set_num_threads(1)
+    folder, settings = job
+    build_trainer(folder, settings, ranks=ranks, judge=Told(COUNTS)).run()

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, model_validator
 
 from pipeline.config.answer import AnswerSettings
+from pipeline.config.assets import AssetsSettings
 from pipeline.config.base import Section, Strict
 from pipeline.config.decode import DecodeSettings
 from pipeline.config.filter import FilterSettings
@@ -90,6 +91,7 @@ class Root(Strict):
     select: SelectSettings = Field(SelectSettings(), description="how a trained policy is asked for frames")
     answer: AnswerSettings = Field(AnswerSettings(), description="how picked frames become answers")
     tables: TablesSettings = Field(TablesSettings(), description="how answers become tables")
+    assets: AssetsSettings = Field(AssetsSettings(), description="how `make assets` trains the world's tiny models")
     figures: FiguresSettings = Field(FiguresSettings(), description="how results are drawn")
 
     @model_validator(mode="after")

@@ -88,4 +88,5 @@ def _phases(axis: Any, lines: Sequence[Mapping[str, Any]]) -> None:
     stack = [running_mean(np.array([line.get(f"time/{name}", 0.0) for line in timed]), width) for name in names]
     shades = ["#5f6c7b", "#0b6e99", "#4aa3c7", "#c2571a", "#9fc5d8", "#08415c", "#d9dee3"]
     axis.stackplot([line["step"] for line in timed], stack, labels=names, colors=shades, linewidth=0)
-    axis.legend(frameon=False, fontsize=7, ncols=2, loc="upper right")
+    axis.set_ylim(0, 1.6 * max(float(np.sum(stack, axis=0).max()), 1e-9))
+    axis.legend(frameon=False, fontsize=7, ncols=3, loc="upper left")

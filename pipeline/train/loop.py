@@ -113,13 +113,13 @@ class Trainer:
                     self._validate(record, 0)
                 stopping = self._step_and_record(step, record, progress, stop)
                 done = step + 1
+                if done == total or (self.runtime.validate_every and done % self.runtime.validate_every == 0):
+                    self._validate(record, done)
                 if stopping or done % self.runtime.checkpoint_every == 0 or done == total:
                     self.checkpoints.save(done, self.policy, self.optimiser, self.ranks)
                 if stopping and done < total:
                     self._close(record, progress)
                     raise RefocusError(f"stopped by a signal after step {done} of {total}; run it again to go on")
-                if done == total or (self.runtime.validate_every and done % self.runtime.validate_every == 0):
-                    self._validate(record, done)
         if self.ranks.first:
             self.policy.save_pretrained(self.out / "policy", getattr(torch, self.settings.storage))
         self._close(record, progress)

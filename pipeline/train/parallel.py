@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
@@ -14,7 +15,10 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+from pipeline.errors import RefocusError
+
 TIMEOUT = timedelta(minutes=30)
+GRACE_S = 2  # for other processes to end by themselves when one has failed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,9 +104,14 @@ def launch(work: Callable[[Ranks, Any], None], job: Any, processes: int, device:
         try:
             with joined(0, processes, device, meeting) as ranks:
                 work(ranks, job)
-        except BaseException:
+        except BaseException as error:
+            for process in others:
+                process.join(GRACE_S)
+            dead = [rank for rank, process in enumerate(others, 1) if process.exitcode not in (None, 0)]
             for process in others:
                 process.terminate()
+            if dead and not isinstance(error, RefocusError):
+                raise RefocusError(f"worker process {dead[0]} died; what it said stands above") from error
             raise
         finally:
             for process in others:
@@ -110,9 +119,12 @@ def launch(work: Callable[[Ranks, Any], None], job: Any, processes: int, device:
 
 
 def _other(work: Callable[[Ranks, Any], None], job: Any, rank: int, world: int, device: str, meeting: str) -> None:
-    logging.basicConfig(level=logging.WARNING, format=f"train[{rank}]: %(message)s")
-    with joined(rank, world, device, meeting) as ranks:
-        work(ranks, job)
+    logging.basicConfig(level=logging.ERROR, format=f"train[{rank}]: %(message)s")
+    try:
+        with joined(rank, world, device, meeting) as ranks:
+            work(ranks, job)
+    except RefocusError as error:  # the first process says it
+        sys.exit(error.exit_code)
 
 
 _CHANNEL: list[Any] = []

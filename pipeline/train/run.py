@@ -1,7 +1,6 @@
 """One training run from files to files: what each process does."""
 
 import dataclasses
-import os
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +119,3 @@ def _images(store: Any, shared: bool) -> Any:
 
 def _tensor(store: Any, clip: str, size: int) -> Tensor:
     return torch.from_numpy(store.images(clip, size=size))
-
-
-def default_threads(processes: int, threads: int) -> None:
-    """Tells libraries that read the environment how many threads each process has."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false" if processes > 1 else "true")

@@ -66,9 +66,16 @@ def _content(scene: Scene, kind: str, event: Event | None) -> tuple[str, str, tu
 
 
 def ask_many(rng: np.random.Generator, scene: Scene, moments: int, statics: int, options: int) -> list[WorldQuestion]:
-    """Different questions about one video: no (kind, event) twice, events in random order."""
-    pairs = [(kind, event) for event in scene.events for kind in MOMENT_KINDS]
-    order = rng.permutation(len(pairs))[:moments]
-    asked = [ask(rng, scene, pairs[index][0], options, pairs[index][1]) for index in order]
+    """Different questions about one video: no (kind, event) twice, and no event twice before every event was asked for.
+
+    The picks made for one question of a video are then no use for another, which is what the swapped control needs.
+    """
+    pairs: list[tuple[str, Event]] = []
+    while len(pairs) < min(moments, len(scene.events) * len(MOMENT_KINDS)):
+        for index in rng.permutation(len(scene.events)):
+            event = scene.events[index]
+            free = [kind for kind in MOMENT_KINDS if (kind, event) not in pairs]
+            pairs.append((str(rng.choice(free)), event))
+    asked = [ask(rng, scene, kind, options, event) for kind, event in pairs[:moments]]
     asked += [ask(rng, scene, str(kind), options) for kind in rng.permutation(STATIC_KINDS)[:statics]]
     return [asked[index] for index in rng.permutation(len(asked))]

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from pipeline.errors import RefocusError, UsageError
 from pipeline.policy.model import FramePolicy
@@ -13,7 +14,16 @@ from pipeline.train.optim import Optimiser, lr_factor
 from pipeline.train.parallel import launch
 from pipeline.train.record import read
 from tests.tiny_policy import SMALL, build_policy
-from tests.tiny_training import COUNTS, RUNTIME, SETTINGS, LateFrames, build_trainer, train_and_save
+from tests.tiny_training import (
+    COUNTS,
+    RUNTIME,
+    SETTINGS,
+    LateFrames,
+    build_trainer,
+    die_second,
+    train_and_save,
+    train_until_told,
+)  # fmt: skip
 
 
 def change(settings=SETTINGS, runtime=None, **values):
@@ -78,7 +88,8 @@ def test_two_processes_make_the_same_updates_as_one(tmp_path, changes):
     settings = change(max_steps=3, runtime={"validate_every": 3}, **changes)
     for processes in (1, 2):
         launch(train_and_save, (tmp_path / str(processes), settings), processes, "cpu")
-    assert_same(weights(tmp_path / "1"), weights(tmp_path / "2"), rtol=0, atol=1e-6)
+    saved = [load_file(tmp_path / n / "work" / "step-00000003" / "policy.safetensors") for n in "12"]
+    assert_same(*saved, rtol=0, atol=1e-12)
     one, two = (read(tmp_path / str(n) / "out" / "metrics.jsonl") for n in (1, 2))
     assert len(one) == len(two) == 5
     for a, b in zip(one, two, strict=True):
@@ -214,3 +225,19 @@ def test_checkpoints_hold_no_pickles(tmp_path):
     assert {p.suffix for p in folder.iterdir()} == {".safetensors", ".json"}
     assert json.loads((folder / "state.json").read_text())["step"] == 2
     assert RUNTIME.keep == 2
+
+
+def test_a_worker_that_dies_ends_the_run(tmp_path):
+    """The other processes stop with a message instead of waiting for ever."""
+    with pytest.raises(RefocusError, match="worker process 1 died"):
+        launch(die_second, None, 2, "cpu")
+
+
+def test_a_signal_to_one_process_stops_all_with_a_checkpoint(tmp_path):
+    """And the run then goes on to the same end as one that was never stopped."""
+    settings = change(max_steps=3)
+    with pytest.raises(RefocusError, match=r"after step [12] of 3"):
+        launch(train_until_told, (tmp_path / "told", settings), 2, "cpu")
+    for name in ("told", "free"):
+        launch(train_and_save, (tmp_path / name, settings), 2, "cpu")
+    assert_same(weights(tmp_path / "free"), weights(tmp_path / "told"))

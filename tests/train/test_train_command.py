@@ -9,6 +9,9 @@ import pytest
 import simplejpeg
 import torch
 
+from pipeline.config.overlay import merge
+from pipeline.config.overlay import read as read_yaml
+from pipeline.config.root import Root
 from pipeline.errors import UsageError
 from pipeline.lmm import Prompt, load_lmm
 from pipeline.policy.model import FramePolicy
@@ -59,7 +62,7 @@ def call(inputs, out, *words, **settings):
 
 
 def test_a_run_leaves_everything_a_reader_expects(inputs, tmp_path):
-    """policy/ and initial/ load and differ, logs have a line per step, curves are drawn; running again trains nothing."""
+    """policy/ and initial/ load and differ, logs have a line per step, curves are drawn; a rerun trains nothing."""
     call(inputs, tmp_path, storage="float16")
     names = {"policy", "initial", "work", "tensorboard", "metrics.jsonl", "groups.jsonl", "curves.png", "curves.svg"}
     assert {path.name for path in tmp_path.iterdir()} == names
@@ -111,3 +114,30 @@ def test_the_judge_is_the_margin_of_each_subset_alone(inputs):
             expected = margin(logits, question.answer_index)
             assert verdict.reward[row, column].item() == pytest.approx(expected, abs=1e-4)
             assert bool(verdict.correct[row, column]) == (int(logits.argmax()) == question.answer_index)
+
+
+def test_a_configuration_gives_the_rules_inputs(repository, tmp_path, monkeypatch):
+    """--config finds pairs, frames, base and reward model where the rules put them, and says what is not there yet."""
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(f"results: {tmp_path}/results\n")
+    words = ["--config", str(repository / "config.yaml"), str(overlay), "--out", str(tmp_path / "out")]
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    with pytest.raises(UsageError, match=r"pairs\.parquet is missing"):
+        command.run(parser.parse_args(words))
+    root = Root.model_validate(merge(read_yaml(repository / "config.yaml"), {"results": f"{tmp_path}/results"}))
+    frames = [
+        tmp_path / "results" / "frames" / name / f"{shard:06d}.index.parquet"
+        for name in root.use.datasets
+        for shard in range(root.datasets[name].shards)
+    ]
+    for path in (tmp_path / "results" / "filtered" / root.reward.model / "pairs.parquet", *frames):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    jobs = []
+    monkeypatch.setattr("pipeline.train.parallel.launch", lambda work, job, processes, device: jobs.append(job))
+    command.run(parser.parse_args(words))
+    assert list(jobs[0].frames) == frames
+    assert jobs[0].start == root.policy.start and jobs[0].settings == root.run_train(root.use.runs[0])
+    with pytest.raises(UsageError, match="no run 'demmo'"):
+        command.run(parser.parse_args([*words, "--run", "demmo"]))

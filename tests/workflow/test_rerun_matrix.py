@@ -1,6 +1,7 @@
 """What a change of the configuration makes Snakemake plan, on a finished state whose files are stand-ins."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -128,3 +129,15 @@ def test_another_seed_of_a_run_trains_anew_and_selects_with_it(plan):
     jobs = plan({"runs": {"demo": {"seed": 1}}})
     assert set(jobs) == TRAINING
     assert jobs["select_frames"] == 6  # two benchmarks by refocus, initial and swapped
+
+
+def test_a_stage_that_failed_is_not_taken_for_done(repository, finished, tmp_path):
+    """When a change makes a stage fail, the next run starts there instead of trusting what lies after it."""
+    home = tmp_path / "home"
+    shutil.copytree(finished, home)
+    write(home / "bin" / "python", "#!/bin/sh\nexit 1\n")
+    write(tmp_path / "overlay.yaml", yaml.safe_dump({"filter": {"tau": 0.3}}))
+    words = ["--directory", str(home), "--quiet", "rules", "--configfile", str(tmp_path / "overlay.yaml")]
+    assert snakemake(repository, *words, path=str(home / "bin")).returncode != 0
+    again = snakemake(repository, *words, "-n")
+    assert set(planned(again.stdout + again.stderr)) == {"filter_pairs"} | TRAINING

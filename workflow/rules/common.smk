@@ -34,6 +34,7 @@ wildcard_constraints:
     run="|".join(SETTINGS.runs),
     selector=r"[a-z0-9._-]+",
     shard=r"\d{6}",
+    asset="lmm|policy",
 
 
 def section(name):

@@ -1,0 +1,88 @@
+"""The tiny models as shipped files: training them, their manifest, and promoting them into the project."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.assets import AssetsSettings
+from pipeline.config.world import WorldSettings
+from pipeline.errors import RefocusError
+from pipeline.files import write_json
+
+MODELS = ("lmm", "policy")
+MANIFEST = "manifest.json"
+MOST_BYTES = 8 * 2**20  # all tiny models together
+
+
+def train_reference(settings: AssetsSettings, out: Path) -> None:
+    """Trains the reference LMM and writes its model folder."""
+    from pipeline.world.reference_lmm import Teacher
+
+    teacher = Teacher(settings.seed)
+    teacher.align_tower(settings.align_steps, lr=settings.align_lr)
+    teacher.teach(settings.lmm_steps, lr=settings.lmm_lr, joint=False)
+    if settings.lmm_joint_steps:
+        teacher.teach(settings.lmm_joint_steps, lr=settings.lmm_lr / 2, joint=True)
+    teacher.save(out)
+
+
+def train_base(settings: AssetsSettings, out: Path) -> None:
+    """Trains the supervised base policy and writes its model folder."""
+    from pipeline.world.base_policy import BaseTeacher
+
+    teacher = BaseTeacher(settings.seed)
+    teacher.align_tower(settings.align_steps, lr=settings.align_lr)
+    teacher.teach(settings.base_steps, lr=settings.base_lr)
+    teacher.save(out)
+
+
+def write_manifest(folder: Path, settings: AssetsSettings, worlds: list[WorldSettings]) -> dict[str, Any]:
+    """Examines the models below `folder` on held-out videos of each world and writes `manifest.json` beside them."""
+    from pipeline.world.build import fingerprint
+    from pipeline.world.exam import examine
+
+    exams = [
+        {
+            "world": world.identity(),
+            "world_fingerprint": fingerprint(world),
+            "scores": examine(folder / "lmm", folder / "policy", world),
+        }
+        for world in worlds
+    ]
+    manifest = {"files": checksums(folder), "training": settings.identity(), "exams": exams}
+    write_json(folder / MANIFEST, manifest)
+    return manifest
+
+
+def checksums(folder: Path) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of every file of the models, by path below `folder`."""
+    files = sorted(path for model in MODELS for path in (folder / model).rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in files
+    }
+
+
+def promote(source: Path, target: Path) -> None:
+    """Replaces the models shipped in `target` by examined ones.
+
+    Raises:
+        RefocusError: the manifest does not describe the files, or they are too large to ship.
+    """
+    path = source / MANIFEST
+    if not path.is_file():
+        raise RefocusError(f"{path} is missing; run `refocus assets exam` first")
+    files = json.loads(path.read_text())["files"]
+    if files != checksums(source):
+        raise RefocusError(f"{path} describes other files than those beside it; run `refocus assets exam` again")
+    if (total := sum(entry["bytes"] for entry in files.values())) > MOST_BYTES:
+        raise RefocusError(f"the models in {source} take {total} bytes; at most {MOST_BYTES} are shipped")
+    for model in MODELS:
+        shutil.rmtree(target / model, ignore_errors=True)
+        shutil.copytree(source / model, target / model)
+    shutil.copy2(path, target / MANIFEST)

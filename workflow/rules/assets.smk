@@ -1,0 +1,59 @@
+"""Beside the stages: the tiny models of the synthetic world, which the demo only reads. `make assets` asks for them, `rule all` never.
+
+Writes: <results>/assets/lmm, <results>/assets/policy and <results>/assets/manifest.json (checksums, scores on held-out videos).
+        `refocus assets promote` then copies them into assets/.
+Design: docs/design.md; both are trained on an endless stream of the world, so that they know it and not some of its videos.
+"""
+
+ASSETS = f"{SETTINGS.results}/assets"
+
+
+rule train_asset:
+    """The reference LMM, or the supervised base policy (never trained on frame labels)."""
+    output:
+        config="<results>/assets/{asset}/config.json",
+        weights="<results>/assets/{asset}/model.safetensors",
+        tokenizer="<results>/assets/{asset}/tokenizer.json",
+    log:
+        "<results>/logs/assets/{asset}.log",
+    benchmark:
+        "<results>/benchmarks/assets/{asset}.jsonl"
+    conda:
+        "../envs/train.yaml"
+    threads: cores(SETTINGS.assets)
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        settings=section("assets"),
+        runtime=runtime(SETTINGS.assets),
+        folder=lambda wildcards: ASSETS,
+    shell:
+        "python -m pipeline assets {wildcards.asset} --dir {params.folder:q} --settings {params.settings:q}"
+        " --runtime {params.runtime:q} 2>&1 | tee {log:q}"
+
+
+rule examine_assets:
+    """Scores on held-out videos: with and without the evidence in sight."""
+    input:
+        expand("<results>/assets/{asset}/model.safetensors", asset=["lmm", "policy"]),
+    output:
+        "<results>/assets/manifest.json",
+    log:
+        "<results>/logs/assets/exam.log",
+    benchmark:
+        "<results>/benchmarks/assets/exam.jsonl"
+    conda:
+        "../envs/train.yaml"
+    threads: cores(SETTINGS.assets)
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=section("assets"),
+        runtime=runtime(SETTINGS.assets),
+        world=SETTINGS.world.canonical() if SETTINGS.world else "{}",
+        folder=subpath(output[0], parent=True),
+    shell:
+        "python -m pipeline assets exam --dir {params.folder:q} --world {params.world:q} --settings {params.settings:q}"
+        " --runtime {params.runtime:q} 2>&1 | tee {log:q}"
