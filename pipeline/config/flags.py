@@ -20,7 +20,10 @@ def add_settings(parser: argparse.ArgumentParser, model: type[Section]) -> None:
     group.add_argument("--runtime", metavar="JSON", help="the section's runtime part as JSON")
     for name, field in _plain_fields(model):
         default = "off" if field.default is False else field.default
-        kwargs: dict[str, Any] = {"default": None, "help": f"{field.description} (default: {default})".replace("%", "%%")}
+        kwargs: dict[str, Any] = {
+            "default": None,
+            "help": f"{field.description} (default: {default})".replace("%", "%%"),
+        }
         if field.annotation is bool:
             kwargs["action"] = argparse.BooleanOptionalAction
         else:

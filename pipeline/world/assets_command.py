@@ -10,7 +10,7 @@ from pipeline.config.flags import add_settings, parse, read_settings
 from pipeline.config.world import WorldSettings
 
 HELP = "train, examine or promote the tiny models that ship with the project"
-DESCRIPTION = """The tiny reference LMM (InternVL) and the tiny supervised base policy (Video-MA2mba) of the synthetic world.
+DESCRIPTION = """The synthetic world's tiny reference LMM (InternVL) and tiny supervised base policy (Video-MA2mba).
 
 STEP lmm      trains the reference LMM into DIR/lmm
 STEP policy   trains the base policy into DIR/policy
@@ -25,8 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags."""
     parser.add_argument("step", choices=("lmm", "policy", "exam", "promote"), metavar="STEP", help="see above")
     parser.add_argument("--dir", type=Path, required=True, metavar="DIR", help="folder that holds lmm/ and policy/")
-    parser.add_argument("--to", type=Path, default=Path("assets"), metavar="DIR", help="where `promote` copies to (default: assets)")
-    parser.add_argument("--world", action="append", metavar="JSON", help="world section to examine on; may be repeated (default: the class defaults)")
+    parser.add_argument(
+        "--to", type=Path, default=Path("assets"), metavar="DIR", help="where `promote` copies to (default: assets)"
+    )
+    parser.add_argument(
+        "--world",
+        action="append",
+        metavar="JSON",
+        help="world section to examine on; may be repeated (default: the class defaults)",
+    )
     add_settings(parser, AssetsSettings)
 
 

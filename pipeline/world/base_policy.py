@@ -17,15 +17,17 @@ from torch import Tensor, nn
 from pipeline.lmm.prompts import Prompt
 from pipeline.policy.config import PolicyConfig
 from pipeline.policy.model import FramePolicy
+from pipeline.policy.prompt import after_frames
 from pipeline.policy.vision import PIXEL_MEAN, PIXEL_STD
 from pipeline.progress import bar
-from pipeline.world.lessons import Lesson, Marks, curriculum, sample_lesson
-from pipeline.world.scene import Scene, sample_scene
+from pipeline.world.lessons import Lesson, Marks, curriculum, sample_lesson, supervise
+from pipeline.world.scene import Event, Scene, sample_scene
 from pipeline.world.stream import SIDE, camera, duration
 from pipeline.world.tokenizer import build_tokenizer
-from pipeline.world.towers import align, warmup_cosine
+from pipeline.world.towers import align, shape_words, warmup_cosine
 
 FPS = 4.0
+EXCERPTS = {2: 2, 3: 4}  # by stage of the curriculum: how many events a clip is cut to
 HOLD = 2  # every second frame is drawn and shown twice: half the drawing, the same lesson
 
 
@@ -54,10 +56,20 @@ def base_config(vocab: int, start_of_frame: int) -> PolicyConfig:
 
 @dataclass(frozen=True)
 class Clip:
-    """A drawn video: its scene and the frozen tower's features (t, p, c) at 4 frames per second."""
+    """A drawn video: its scene, the events it shows, and the frozen tower's features (t, p, c) of its frames."""
 
     scene: Scene
+    events: tuple[Event, ...]
+    times: np.ndarray
     features: Tensor
+
+    def excerpt(self, rng: np.random.Generator, count: int) -> "Clip":
+        """The frames of `count` of its events and two frames between events."""
+        events = [self.events[i] for i in rng.permutation(len(self.events))[:count]]
+        shown = [self.scene.event_at(time_s) for time_s in self.times]
+        empty = rng.permutation([i for i, event in enumerate(shown) if event is None])[:2]
+        kept = sorted([i for i, event in enumerate(shown) if event in events] + [int(i) for i in empty])
+        return Clip(self.scene, tuple(events), self.times[kept], self.features[kept])
 
 
 class BaseTeacher:
@@ -85,6 +97,7 @@ class BaseTeacher:
             lambda pictures: policy.connector(policy.vision(_pixels(pictures))),
             parameters,
             size,
+            shape_words(policy.backbone.embedding, policy.tokenizer),
             self.rng,
             steps=steps,
             batch=batch,
@@ -110,35 +123,37 @@ class BaseTeacher:
             self._draw(fresh if self.pool else clips)
             self.pool = self.pool[-pool:]
             chosen = [self.pool[i] for i in self.rng.permutation(len(self.pool))[:clips]]
-            mix, _ = curriculum(step / steps)
-            lessons = [
-                [sample_lesson(self.rng, clip.scene, clip.scene.events, mix) for _ in range(each)] for clip in chosen
-            ]
-            logits, targets = self.answers(chosen, lessons)
+            mix, stage = curriculum(step / steps)
+            if stage in EXCERPTS:
+                chosen = [clip.excerpt(self.rng, EXCERPTS[stage]) for clip in chosen]
+            lessons = [[sample_lesson(self.rng, clip.scene, clip.events, mix) for _ in range(each)] for clip in chosen]
+            logits, targets, ends = self.due_logits(chosen, lessons)
             loss = F.cross_entropy(logits, targets)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             schedule.step()
-            right = (logits.argmax(-1) == targets).tolist()
-            for lesson, hit in zip((lesson for row in lessons for lesson in row), right, strict=True):
-                marks.add(lesson.task + ("" if lesson.kind.startswith("moment") else " static"), hit)
+            flat = [lesson for row in lessons for lesson in row]
+            names = [q.task if q.kind.startswith("moment") or q.task == "find" else "static" for q in flat]
+            marks.add_all(names, ends, (logits.argmax(-1) == targets).tolist())
             if step % 10 == 0:
                 progress.set_postfix(loss=f"{loss.item():.2f}", **marks.shown())
         return marks.share("choose")
 
-    def answers(self, clips: list[Clip], lessons: list[list[Lesson]]) -> tuple[Tensor, Tensor]:
-        """(q, vocab) logits after each question, and (q,) answer tokens."""
+    def due_logits(self, clips: list[Clip], lessons: list[list[Lesson]]) -> tuple[Tensor, Tensor, list[int]]:
+        """(m, vocab) logits where a token is due, (m,) those tokens, and where each lesson's part of them ends."""
         policy = self.policy
         row = torch.tensor([v for v, asked in enumerate(lessons) for _ in asked])
         flat = [lesson for asked in lessons for lesson in asked]
-        texts = [policy.question_ids(Prompt(lesson.text, lesson.options)) for lesson in flat]
-        looks = any(lesson.task != "find" for lesson in flat)  # finding an option needs no frames
-        state = policy.prefix([clip.features for clip in clips]).state.expand(row) if looks else None
-        hidden, lengths, _ = policy.read(texts, state)
-        logits = policy.answer_logits(hidden[torch.arange(len(flat)), lengths - 1])
-        return logits, torch.tensor(policy.tokenizer.convert_tokens_to_ids([lesson.answer for lesson in flat]))
+        prompts = [after_frames(policy.config.prompt, Prompt(lesson.text, lesson.options)) for lesson in flat]
+        asked = [supervise(policy.tokenizer, text, lesson) for text, lesson in zip(prompts, flat, strict=True)]
+        state = policy.prefix([clip.features for clip in clips]).state.expand(row)
+        hidden, _, _ = policy.read([ids for ids, _ in asked], state)
+        due = torch.tensor([(q, position) for q, (_, wanted) in enumerate(asked) for position, _ in wanted])
+        tokens = torch.tensor([token for _, wanted in asked for _, token in wanted])
+        ends = np.cumsum([len(wanted) for _, wanted in asked]).tolist()
+        return policy.answer_logits(hidden[due[:, 0], due[:, 1]]), tokens, ends
 
     def save(self, folder: Path) -> None:
         """Writes the model folder, weights as float16."""
@@ -149,7 +164,10 @@ class BaseTeacher:
         times = [np.arange(0, scene.duration_s, HOLD / FPS) for scene in scenes]
         moments = [(scene, float(t)) for scene, row in zip(scenes, times, strict=True) for t in row]
         features = self.policy.encode(camera(self.rng, moments)).split([len(row) for row in times])
-        self.pool += [Clip(s, part.repeat_interleave(HOLD, 0)) for s, part in zip(scenes, features, strict=True)]
+        self.pool += [
+            Clip(scene, scene.events, row.repeat(HOLD), part.repeat_interleave(HOLD, 0))
+            for scene, row, part in zip(scenes, times, features, strict=True)
+        ]
 
 
 def _pixels(pictures: np.ndarray) -> Tensor:

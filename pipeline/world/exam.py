@@ -58,7 +58,9 @@ def shown_frames(question: WorldQuestion, times: Sequence[float], evidence: bool
     return sorted([inside[len(inside) // 2], *(outside[i] for i in uniform(len(outside), FRAMES - 1))])
 
 
-def _question_lmm(lmm: Any, video: Video, times: list[float], frames: np.ndarray, marks: dict[str, list[float]]) -> None:
+def _question_lmm(
+    lmm: Any, video: Video, times: list[float], frames: np.ndarray, marks: dict[str, list[float]]
+) -> None:
     features = lmm.encode(frames)
     prompts = [Prompt(f"{q.text}?", q.options) for q in video.questions]
     for evidence in (True, False):

@@ -1,11 +1,13 @@
 """What the tiny models are taught: multiple choice, naming, and finding an option by its text.
 
-Multiple choice alone stays at chance for a thousand steps. Naming what is seen and looking up an option teach its two
-halves separately, and the mixture learns all three.
+One letter at the end of a question is too little to learn from: trained on it alone, both models stay at chance for
+thousands of steps. So every lesson also asks, where the question ends, for the answer's word, and after each option
+whether it is the right one. All of it follows from the answer; no frame is ever labeled.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +15,14 @@ from pipeline.world.questions import MOMENT_KINDS, STATIC_KINDS, ask
 from pipeline.world.scene import BACKGROUNDS, COLORS, CORNERS, PLACES, Event, Scene
 
 LETTERS = "ABCDE"
+YES, NO = "yes", "no"
 POOLS = (tuple(COLORS), tuple(PLACES), tuple(BACKGROUNDS), tuple(CORNERS))
 Mix = tuple[float, float, float]  # shares of choosing, naming and finding
 # from which share of the training on: the mix, and how many of the frame counts are in use
 CURRICULUM: tuple[tuple[float, Mix, int], ...] = (
-    (0.0, (0.0, 0.0, 1.0), 1),
-    (0.25, (0.0, 0.7, 0.3), 2),
-    (0.4, (0.4, 0.4, 0.2), 3),
-    (0.6, (0.7, 0.2, 0.1), 5),
+    (0.0, (0.5, 0.2, 0.3), 2),
+    (0.3, (0.6, 0.2, 0.2), 3),
+    (0.5, (0.75, 0.15, 0.1), 5),
 )
 
 
@@ -32,12 +34,11 @@ class Lesson:
     kind: str
     text: str
     options: tuple[str, ...]
-    answer: str
+    answer: str  # a letter, or the word where there are no options
+    word: str  # the first word of the right option
 
 
-def sample_lesson(
-    rng: np.random.Generator, scene: Scene, events: Sequence[Event], mix: Mix
-) -> Lesson:
+def sample_lesson(rng: np.random.Generator, scene: Scene, events: Sequence[Event], mix: Mix) -> Lesson:
     """One lesson about a scene, on a moment of `events` where there are any."""
     task = str(rng.choice(("choose", "name", "find"), p=mix))
     count = int(rng.choice((4, 5), p=(0.75, 0.25)))
@@ -46,14 +47,39 @@ def sample_lesson(
         pool = POOLS[int(rng.integers(len(POOLS)))]
         options = tuple(str(word) for word in rng.permutation(pool)[:count])
         place = int(rng.integers(len(options)))
-        return Lesson(task, "find", f"which letter says {options[place]}{mark}", options, LETTERS[place])
+        return Lesson(
+            task, "find", f"which letter says {options[place]}{mark}", options, LETTERS[place], _first(options[place])
+        )
     moment = bool(events) and rng.random() < 0.8
     kind = str(rng.choice(MOMENT_KINDS if moment else STATIC_KINDS))
     event = events[int(rng.integers(len(events)))] if moment else None
     question = ask(rng, scene, kind, count, event)
+    word = _first(question.answer)
     if task == "name":
-        return Lesson(task, kind, question.text + mark, (), question.answer.split()[0])
-    return Lesson(task, kind, question.text + mark, question.options, LETTERS[question.answer_index])
+        return Lesson(task, kind, question.text + mark, (), word, word)
+    return Lesson(task, kind, question.text + mark, question.options, LETTERS[question.answer_index], word)
+
+
+def supervise(tokenizer: Any, text: str, lesson: Lesson) -> tuple[list[int], list[tuple[int, int]]]:
+    """Token ids of a lesson's prompt and what is asked of them: (position, token that is due after it).
+
+    The last pair is the answer; before it come the answer's word at the end of the question and yes or no at the end
+    of each option.
+    """
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    ends = {end: position for position, (_, end) in enumerate(encoded["offset_mapping"])}
+    at = text.index(lesson.text) + len(lesson.text)
+    words = [(ends[at], lesson.word)]
+    for letter, option in zip(LETTERS, lesson.options, strict=False):
+        line = f"\n{letter}. {option}"
+        at = text.index(line, at) + len(line)
+        words.append((ends[at], YES if letter == lesson.answer else NO))
+    words.append((len(encoded["input_ids"]) - 1, lesson.answer))
+    return encoded["input_ids"], [(position, tokenizer.convert_tokens_to_ids(word)) for position, word in words]
+
+
+def _first(option: str) -> str:
+    return option.split()[0]
 
 
 def curriculum(done: float) -> tuple[Mix, int]:
@@ -81,3 +107,12 @@ class Marks:
     def shown(self) -> dict[str, str]:
         """What a progress bar shows."""
         return {task: f"{self.share(task):.2f}" for task in sorted(self.right)}
+
+    def add_all(self, names: Sequence[str], ends: Sequence[int], right: Sequence[bool]) -> None:
+        """Counts lessons whose supervised tokens end at `ends` in `right`: the answer, and the word asked for first."""
+        start = 0
+        for name, end in zip(names, ends, strict=True):
+            self.add(name, right[end - 1])
+            if end - start > 2:
+                self.add(f"{name} word", right[start])
+            start = end

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from pipeline.files import write_json
 from pipeline.lmm.prompts import Prompt, internvl_prefix, internvl_suffix
 from pipeline.progress import bar
-from pipeline.world.lessons import Lesson, Marks, Mix, curriculum, sample_lesson
+from pipeline.world.lessons import Lesson, Marks, Mix, curriculum, sample_lesson, supervise
 from pipeline.world.scene import Scene, sample_scene
 from pipeline.world.stream import SIDE, camera, duration
 from pipeline.world.tokenizer import build_tokenizer
-from pipeline.world.towers import align, warmup_cosine
+from pipeline.world.towers import align, shape_words, warmup_cosine
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PATCH, TOKENS = 16, 4
@@ -95,13 +95,16 @@ class Teacher:
             lambda pictures: inner.multi_modal_projector(self._tower(pictures)),
             parameters,
             (TOKENS, 128),
+            shape_words(self.model.get_input_embeddings(), self.tokenizer),
             self.rng,
             steps=steps,
             batch=batch,
             lr=lr,
         )
 
-    def teach(self, steps: int, *, lr: float, joint: bool, clips: int = 20, each: int = 6, fresh_every: int = 100) -> float:
+    def teach(
+        self, steps: int, *, lr: float, joint: bool, clips: int = 20, each: int = 6, fresh_every: int = 100
+    ) -> float:
         """Phases two and three: the answers, first with the tower frozen along the curriculum, then all together.
 
         Returns:
@@ -117,11 +120,12 @@ class Teacher:
         bank = None
         for step in progress:
             mix, counts = curriculum(1.0 if joint else step / steps)
+            count = int(self.rng.choice(FRAME_COUNTS[:counts]))
             if joint:
-                bank = self._draw_bank(clips, grad=True)
+                bank = self._draw_bank(clips, keep=count, grad=True)
             elif step % fresh_every == 0:
                 bank = self._draw_bank(300)
-            loss = self._lesson_loss(bank, clips, each, mix, FRAME_COUNTS[:counts], marks)
+            loss = self._lesson_loss(bank, clips, each, mix, count, marks)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -149,12 +153,14 @@ class Teacher:
         shuffled = inner.pixel_shuffle(hidden.unflatten(1, (side, side)), scale_factor=0.5)
         return shuffled.flatten(1, 2)
 
-    def _draw_bank(self, scenes: int, grad: bool = False) -> Bank:
+    def _draw_bank(self, scenes: int, keep: int | None = None, grad: bool = False) -> Bank:
+        """New scenes with two frames of every event and three of any time, or `keep` of these."""
         drawn = [sample_scene(self.rng, duration(self.rng)) for _ in range(scenes)]
         moments, frames = [], []
         for scene in drawn:
             times = [float(t) for e in scene.events for t in self.rng.uniform(e.start_s, e.end_s, 2)]
-            times = sorted([*times, *(float(t) for t in self.rng.uniform(0, scene.duration_s, 3))])
+            times = [*times, *(float(t) for t in self.rng.uniform(0, scene.duration_s, 3))]
+            times = sorted(float(t) for t in self.rng.permutation(times)[:keep])
             frames.append([(time_s, len(moments) + i) for i, time_s in enumerate(times)])
             moments += [(scene, time_s) for time_s in times]
         with torch.set_grad_enabled(grad):
@@ -163,13 +169,10 @@ class Teacher:
             )
         return Bank(drawn, frames, features)
 
-    def _lesson_loss(
-        self, bank: Bank, clips: int, each: int, mix: Mix, counts: Sequence[int], marks: Marks
-    ) -> Tensor:
+    def _lesson_loss(self, bank: Bank, clips: int, each: int, mix: Mix, count: int, marks: Marks) -> Tensor:
         """Mean loss of a batch of lessons; those with visible evidence are marked by task."""
-        count = int(self.rng.choice(counts))
         picked, lessons, evident = [], [], []
-        for index in self.rng.integers(0, len(bank.scenes), clips):
+        for index in self.rng.permutation(len(bank.scenes))[:clips]:
             scene, frames = bank.scenes[index], bank.frames[index]
             chosen = sorted(self.rng.permutation(len(frames))[:count])
             shown = [scene.event_at(frames[i][0]) for i in chosen]
@@ -181,35 +184,37 @@ class Teacher:
             evident += [not q.kind.startswith("moment") or any(f" {e.shape}" in q.text for e in visible) for q in asked]
             picked.append([frames[i][1] for i in chosen])
             lessons.append(asked)
-        logits, targets = self._answer_logits(bank.features, picked, lessons)
-        right = (logits.argmax(-1) == targets).tolist()
-        for lesson, seen, hit in zip((q for asked in lessons for q in asked), evident, right, strict=True):
-            marks.add(lesson.task if seen else "blind", hit)
+        logits, targets, ends = self._due_logits(bank.features, picked, lessons)
+        flat = [lesson for asked in lessons for lesson in asked]
+        names = [lesson.task if seen else "blind" for lesson, seen in zip(flat, evident, strict=True)]
+        marks.add_all(names, ends, (logits.argmax(-1) == targets).tolist())
         return F.cross_entropy(logits, targets)
 
-    def _answer_logits(
+    def _due_logits(
         self, features: Tensor, picked: list[list[int]], lessons: list[list[Lesson]]
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, list[int]]:
         """All questions of a clip behind one frame prefix; none sees another.
 
         Returns:
-            (b·q, vocab) logits where the answer is due, and (b·q,) answer tokens.
+            (m, vocab) logits where a token is due, (m,) those tokens, and where each lesson's part of them ends.
         """
         prefix = self._ids(internvl_prefix(len(picked[0]), TOKENS))
-        suffixes = [[self._ids(suffix_text(lesson)) for lesson in row] for row in lessons]
-        longest = max(len(prefix) + sum(map(len, row)) for row in suffixes)
+        suffixes = [[supervise(self.tokenizer, suffix_text(lesson), lesson) for lesson in row] for row in lessons]
+        longest = max(len(prefix) + sum(len(ids) for ids, _ in row) for row in suffixes)
         ids = torch.zeros(len(picked), longest, dtype=torch.long)
         part = torch.full((len(picked), longest), -1)  # 0 prefix, k the k-th question, -1 padding
         position = torch.zeros(len(picked), longest, dtype=torch.long)
-        due = []
+        due, tokens, ends = [], [], []
         for b, row in enumerate(suffixes):
             at = len(prefix)
             ids[b, :at], part[b, :at], position[b, :at] = torch.tensor(prefix), 0, torch.arange(at)
-            for k, suffix in enumerate(row, start=1):
+            for k, (suffix, wanted) in enumerate(row, start=1):
                 end = at + len(suffix)
                 ids[b, at:end], part[b, at:end] = torch.tensor(suffix), k
                 position[b, at:end] = torch.arange(len(prefix), len(prefix) + len(suffix))
-                due.append((b, end - 1))
+                due += [(b, at + place) for place, _ in wanted]
+                tokens += [token for _, token in wanted]
+                ends.append(len(due))
                 at = end
         sees = (part[:, None, :] == 0) | (part[:, None, :] == part[:, :, None])
         sees &= torch.ones(longest, longest, dtype=torch.bool).tril()
@@ -221,8 +226,7 @@ class Teacher:
         hidden = decoder(inputs_embeds=x, attention_mask=mask[:, None], position_ids=position, use_cache=False)
         rows, columns = torch.tensor(due).T
         logits = self.model.lm_head(hidden.last_hidden_state[rows, columns])
-        answers = self.tokenizer.convert_tokens_to_ids([lesson.answer for row in lessons for lesson in row])
-        return logits, torch.tensor(answers)
+        return logits, torch.tensor(tokens), ends
 
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False).input_ids

@@ -107,6 +107,6 @@ def _sample_event(rng: np.random.Generator, start_s: float, end_s: float, shape:
         edge=str(rng.choice(list(COLORS))),
         center=(float(center[0]), float(center[1])),
         drift=tuple(float(value) for value in rng.uniform(-0.08, 0.08, 2)),
-        size=float(rng.uniform(0.19, 0.24)),
-        tilt=float(rng.uniform(-0.25, 0.25)),
+        size=float(rng.uniform(0.22, 0.27)),
+        tilt=float(rng.uniform(-0.2, 0.2)),
     )

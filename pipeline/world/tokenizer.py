@@ -15,7 +15,10 @@ from pipeline.world.scene import BACKGROUNDS, COLORS, CORNERS, PLACES, SHAPES
 POLICY_SYSTEM = "You are a helpful AI assistant."
 LETTERS = "ABCDEFGHIJKLMN"
 FRAMES = 64  # frames with a token of their own, "Frame1:" …
-WORDS = "what color is the where border around background which corner has dot letter option says Options Answer Frame"
+WORDS = (
+    "what color is the where border around background which corner has dot letter option says "
+    "Options Answer Frame yes no"
+)
 CONTROL = (
     "<pad>",
     "<unk>",
