@@ -15,11 +15,11 @@ class AssetsSettings(Section):
     """Training of the tiny reference LMM and of the tiny supervised base policy."""
 
     seed: int = Field(0, ge=0, description="seed of initialization and of the endless stream")
-    align_steps: int = Field(900, ge=10, description="steps in which a vision tower learns to tell what a frame shows")
+    align_steps: int = Field(1400, ge=10, description="steps in which a vision tower learns to tell what a frame shows")
     align_lr: float = Field(4e-3, gt=0, description="peak learning rate of those steps")
-    lmm_steps: int = Field(1500, ge=10, description="steps of the reference LMM's language model on frozen features")
-    lmm_joint_steps: int = Field(500, ge=0, description="steps of the whole reference LMM afterwards")
+    lmm_steps: int = Field(1100, ge=10, description="steps of the reference LMM's language model on frozen features")
+    lmm_joint_steps: int = Field(900, ge=0, description="steps of the whole reference LMM afterwards")
     lmm_lr: float = Field(2e-3, gt=0, description="peak learning rate of the LMM; half of it in the joint steps")
-    base_steps: int = Field(1000, ge=10, description="steps of the supervised base policy, tower frozen")
+    base_steps: int = Field(700, ge=10, description="steps of the supervised base policy, tower frozen")
     base_lr: float = Field(2e-3, gt=0, description="peak learning rate of the base policy")
     runtime: AssetsRuntime = Field(AssetsRuntime(), description="how it runs; never part of the result")

@@ -6,12 +6,12 @@ all frames of a video and learns the answer.
 v clips · t frames · q questions
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.lmm.prompts import Prompt
@@ -20,14 +20,22 @@ from pipeline.policy.model import FramePolicy
 from pipeline.policy.prompt import after_frames
 from pipeline.policy.vision import PIXEL_MEAN, PIXEL_STD
 from pipeline.progress import bar
-from pipeline.world.lessons import Lesson, Marks, curriculum, sample_lesson, supervise
+from pipeline.world.lessons import Lesson, Marks, Mix, sample_lesson, supervise, weighted_loss
 from pipeline.world.scene import Event, Scene, sample_scene
-from pipeline.world.stream import SIDE, camera, duration
+from pipeline.world.stream import SIDE, camera, duration, sample_moments
 from pipeline.world.tokenizer import build_tokenizer
 from pipeline.world.towers import align, shape_words, warmup_cosine
 
 FPS = 4.0
-EXCERPTS = {2: 2, 3: 4}  # by stage of the curriculum: how many events a clip is cut to
+TOKEN_NORM = 8.0  # length of a frame token when the language model starts
+# from which share of the training on: the mix of lessons, how many events clips are cut to (None: whole videos),
+# and how many clips a batch of questions is about. What to pick needs reading the frames, so naming comes first.
+CURRICULUM: tuple[tuple[float, Mix, int | None, int], ...] = (
+    (0.0, (0.1, 0.9, 0.0), 3, 48),
+    (0.4, (0.2, 0.8, 0.0), 5, 48),
+    (0.6, (0.4, 0.5, 0.1), None, 24),
+)
+QUESTIONS = 96  # per step
 HOLD = 2  # every second frame is drawn and shown twice: half the drawing, the same lesson
 
 
@@ -82,6 +90,7 @@ class BaseTeacher:
         marker = tokenizer.convert_tokens_to_ids("<|startofframe|>")
         self.policy = FramePolicy(config or base_config(len(tokenizer), marker), tokenizer)
         nn.init.normal_(self.policy.backbone.embedding.weight, std=0.08)
+        self._warm_start()
         self.pool: list[Clip] = []
 
     def align_tower(self, steps: int, batch: int = 128, lr: float = 4e-3) -> float:
@@ -104,31 +113,35 @@ class BaseTeacher:
             lr=lr,
         )
         policy.vision.requires_grad_(False)
+        self._scale_connector()
         return accuracy
 
-    def teach(self, steps: int, *, lr: float, clips: int = 12, each: int = 8, fresh: int = 4, pool: int = 120) -> float:
-        """Phase two: the answers, with the tower frozen.
+    def teach(
+        self, steps: int, *, lr: float, questions: int = QUESTIONS, fresh: int = 4, start: int = 100, pool: int = 240
+    ) -> float:
+        """Phase two: the answers, with tower and connector as they were aligned; at this rate they would forget it.
 
-        Every step draws `fresh` new videos into a pool of `pool` and asks new questions about `clips` of them.
+        Every step draws `fresh` new videos into a pool of `start` to `pool` and asks new questions about some of them.
 
         Returns:
             Accuracy of multiple choice about moments over the last lessons.
         """
-        parameters = [p for p in self.policy.parameters() if p.requires_grad]
+        parameters = list(self.policy.backbone.parameters())
         optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(steps))
         marks = Marks()
         progress = bar(range(steps), desc="teach base policy", unit="step")
         for step in progress:
-            self._draw(fresh if self.pool else clips)
+            self._draw(fresh if self.pool else start)
             self.pool = self.pool[-pool:]
+            _, mix, events, clips = next(stage for stage in reversed(CURRICULUM) if step >= stage[0] * steps)
             chosen = [self.pool[i] for i in self.rng.permutation(len(self.pool))[:clips]]
-            mix, stage = curriculum(step / steps)
-            if stage in EXCERPTS:
-                chosen = [clip.excerpt(self.rng, EXCERPTS[stage]) for clip in chosen]
+            if events is not None:
+                chosen = [clip.excerpt(self.rng, events) for clip in chosen]
+            each = max(1, questions // len(chosen))
             lessons = [[sample_lesson(self.rng, clip.scene, clip.events, mix) for _ in range(each)] for clip in chosen]
-            logits, targets, ends = self.due_logits(chosen, lessons)
-            loss = F.cross_entropy(logits, targets)
+            logits, targets, weights, ends = self.due_logits(chosen, lessons)
+            loss = weighted_loss(logits, targets, weights)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -141,8 +154,8 @@ class BaseTeacher:
                 progress.set_postfix(loss=f"{loss.item():.2f}", **marks.shown())
         return marks.share("choose")
 
-    def due_logits(self, clips: list[Clip], lessons: list[list[Lesson]]) -> tuple[Tensor, Tensor, list[int]]:
-        """(m, vocab) logits where a token is due, (m,) those tokens, and where each lesson's part of them ends."""
+    def due_logits(self, clips: list[Clip], lessons: list[list[Lesson]]) -> tuple[Tensor, Tensor, Tensor, list[int]]:
+        """Logits (m, vocab) where a token is due, those tokens (m,), their weights (m,), where each lesson's part ends."""
         policy = self.policy
         row = torch.tensor([v for v, asked in enumerate(lessons) for _ in asked])
         flat = [lesson for asked in lessons for lesson in asked]
@@ -150,10 +163,38 @@ class BaseTeacher:
         asked = [supervise(policy.tokenizer, text, lesson) for text, lesson in zip(prompts, flat, strict=True)]
         state = policy.prefix([clip.features for clip in clips]).state.expand(row)
         hidden, _, _ = policy.read([ids for ids, _ in asked], state)
-        due = torch.tensor([(q, position) for q, (_, wanted) in enumerate(asked) for position, _ in wanted])
-        tokens = torch.tensor([token for _, wanted in asked for _, token in wanted])
+        due = torch.tensor([(q, position) for q, (_, wanted) in enumerate(asked) for position, _, _ in wanted])
+        tokens = torch.tensor([token for _, wanted in asked for _, token, _ in wanted])
+        weights = torch.tensor([weight for _, wanted in asked for _, _, weight in wanted])
         ends = np.cumsum([len(wanted) for _, wanted in asked]).tolist()
-        return policy.answer_logits(hidden[due[:, 0], due[:, 1]]), tokens, ends
+        return policy.answer_logits(hidden[due[:, 0], due[:, 1]]), tokens, weights, ends
+
+    @torch.no_grad()
+    def _scale_connector(self) -> None:
+        """Frame tokens leave the alignment some fifty times as long as words; layers could add nothing to them."""
+        pictures = camera(self.rng, sample_moments(self.rng, 32, 4))
+        length = self.policy.connector(self.policy.encode(pictures)).norm(dim=-1).mean()
+        for parameter in self.policy.connector.fc2.parameters():
+            parameter *= TOKEN_NORM / length
+
+    @torch.no_grad()
+    def _warm_start(self) -> None:
+        """Starts every layer as a memory that is asked by content: what is like the query is what comes back.
+
+        B and C start equal, steps are large and states decay slowly. From the reference initialization, made for long
+        pretraining, the first hundreds of steps teach nothing.
+        """
+        for block in self.policy.backbone.layers:
+            mixer, inner, size = block.mixer, block.mixer.inner, block.mixer.state
+            key, query = slice(inner, inner + size), slice(inner + size, inner + 2 * size)
+            dt = torch.exp(torch.rand(mixer.heads) * math.log(10) + math.log(0.05))
+            mixer.dt_bias.copy_(dt + torch.log(-torch.expm1(-dt)))  # softplus(dt_bias) = dt
+            mixer.A_log.copy_(torch.rand(mixer.heads) * math.log(100) + math.log(0.01))
+            mixer.conv1d.weight.mul_(0.5)
+            mixer.conv1d.weight[:, :, -1] += 1.0
+            mixer.conv1d.weight[query], mixer.conv1d.bias[query] = mixer.conv1d.weight[key], mixer.conv1d.bias[key]
+            rows = mixer.in_proj.weight[inner:]  # after z: x, B, C, dt
+            rows[query] = rows[key]
 
     def save(self, folder: Path) -> None:
         """Writes the model folder, weights as float16."""

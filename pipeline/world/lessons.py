@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
 
 from pipeline.world.questions import MOMENT_KINDS, STATIC_KINDS, ask
 from pipeline.world.scene import BACKGROUNDS, COLORS, CORNERS, PLACES, Event, Scene
 
 LETTERS = "ABCDE"
 YES, NO = "yes", "no"
+WORD_WEIGHT, OPTION_WEIGHT = 2.0, 0.3  # beside the answer's own 1: reading the frames is the hard part
 POOLS = (tuple(COLORS), tuple(PLACES), tuple(BACKGROUNDS), tuple(CORNERS))
 Mix = tuple[float, float, float]  # shares of choosing, naming and finding
 # from which share of the training on: the mix, and how many of the frame counts are in use
@@ -60,8 +63,8 @@ def sample_lesson(rng: np.random.Generator, scene: Scene, events: Sequence[Event
     return Lesson(task, kind, question.text + mark, question.options, LETTERS[question.answer_index], word)
 
 
-def supervise(tokenizer: Any, text: str, lesson: Lesson) -> tuple[list[int], list[tuple[int, int]]]:
-    """Token ids of a lesson's prompt and what is asked of them: (position, token that is due after it).
+def supervise(tokenizer: Any, text: str, lesson: Lesson) -> tuple[list[int], list[tuple[int, int, float]]]:
+    """Token ids of a lesson's prompt and what is asked of them: (position, token that is due after it, its weight).
 
     The last pair is the answer; before it come the answer's word at the end of the question and yes or no at the end
     of each option.
@@ -69,13 +72,18 @@ def supervise(tokenizer: Any, text: str, lesson: Lesson) -> tuple[list[int], lis
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     ends = {end: position for position, (_, end) in enumerate(encoded["offset_mapping"])}
     at = text.index(lesson.text) + len(lesson.text)
-    words = [(ends[at], lesson.word)]
+    words = [(ends[at], lesson.word, WORD_WEIGHT)]
     for letter, option in zip(LETTERS, lesson.options, strict=False):
         line = f"\n{letter}. {option}"
         at = text.index(line, at) + len(line)
-        words.append((ends[at], YES if letter == lesson.answer else NO))
-    words.append((len(encoded["input_ids"]) - 1, lesson.answer))
-    return encoded["input_ids"], [(position, tokenizer.convert_tokens_to_ids(word)) for position, word in words]
+        words.append((ends[at], YES if letter == lesson.answer else NO, OPTION_WEIGHT))
+    words.append((len(encoded["input_ids"]) - 1, lesson.answer, 1.0))
+    return encoded["input_ids"], [(at, tokenizer.convert_tokens_to_ids(word), weight) for at, word, weight in words]
+
+
+def weighted_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean of the cross entropies of what is due."""
+    return (F.cross_entropy(logits, targets, reduction="none") * weights).sum() / weights.sum()
 
 
 def _first(option: str) -> str:

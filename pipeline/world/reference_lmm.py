@@ -3,19 +3,17 @@
 b clips · n frames · p tokens per frame · l tokens · d width
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.files import write_json
 from pipeline.lmm.prompts import Prompt, internvl_prefix, internvl_suffix
 from pipeline.progress import bar
-from pipeline.world.lessons import Lesson, Marks, Mix, curriculum, sample_lesson, supervise
+from pipeline.world.lessons import Lesson, Marks, Mix, curriculum, sample_lesson, supervise, weighted_loss
 from pipeline.world.scene import Scene, sample_scene
 from pipeline.world.stream import SIDE, camera, duration
 from pipeline.world.tokenizer import build_tokenizer
@@ -184,19 +182,20 @@ class Teacher:
             evident += [not q.kind.startswith("moment") or any(f" {e.shape}" in q.text for e in visible) for q in asked]
             picked.append([frames[i][1] for i in chosen])
             lessons.append(asked)
-        logits, targets, ends = self._due_logits(bank.features, picked, lessons)
+        logits, targets, weights, ends = self._due_logits(bank.features, picked, lessons)
         flat = [lesson for asked in lessons for lesson in asked]
         names = [lesson.task if seen else "blind" for lesson, seen in zip(flat, evident, strict=True)]
         marks.add_all(names, ends, (logits.argmax(-1) == targets).tolist())
-        return F.cross_entropy(logits, targets)
+        return weighted_loss(logits, targets, weights)
 
     def _due_logits(
         self, features: Tensor, picked: list[list[int]], lessons: list[list[Lesson]]
-    ) -> tuple[Tensor, Tensor, list[int]]:
+    ) -> tuple[Tensor, Tensor, Tensor, list[int]]:
         """All questions of a clip behind one frame prefix; none sees another.
 
         Returns:
-            (m, vocab) logits where a token is due, (m,) those tokens, and where each lesson's part of them ends.
+            Logits (m, vocab) where a token is due, those tokens (m,), their weights (m,), and where each lesson's part of
+            them ends.
         """
         prefix = self._ids(internvl_prefix(len(picked[0]), TOKENS))
         suffixes = [[supervise(self.tokenizer, suffix_text(lesson), lesson) for lesson in row] for row in lessons]
@@ -204,7 +203,7 @@ class Teacher:
         ids = torch.zeros(len(picked), longest, dtype=torch.long)
         part = torch.full((len(picked), longest), -1)  # 0 prefix, k the k-th question, -1 padding
         position = torch.zeros(len(picked), longest, dtype=torch.long)
-        due, tokens, ends = [], [], []
+        due, tokens, weights, ends = [], [], [], []
         for b, row in enumerate(suffixes):
             at = len(prefix)
             ids[b, :at], part[b, :at], position[b, :at] = torch.tensor(prefix), 0, torch.arange(at)
@@ -212,8 +211,9 @@ class Teacher:
                 end = at + len(suffix)
                 ids[b, at:end], part[b, at:end] = torch.tensor(suffix), k
                 position[b, at:end] = torch.arange(len(prefix), len(prefix) + len(suffix))
-                due += [(b, at + place) for place, _ in wanted]
-                tokens += [token for _, token in wanted]
+                due += [(b, at + place) for place, _, _ in wanted]
+                tokens += [token for _, token, _ in wanted]
+                weights += [weight for _, _, weight in wanted]
                 ends.append(len(due))
                 at = end
         sees = (part[:, None, :] == 0) | (part[:, None, :] == part[:, :, None])
@@ -226,7 +226,7 @@ class Teacher:
         hidden = decoder(inputs_embeds=x, attention_mask=mask[:, None], position_ids=position, use_cache=False)
         rows, columns = torch.tensor(due).T
         logits = self.model.lm_head(hidden.last_hidden_state[rows, columns])
-        return logits, torch.tensor(tokens), ends
+        return logits, torch.tensor(tokens), torch.tensor(weights), ends
 
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False).input_ids
