@@ -155,7 +155,7 @@ class BaseTeacher:
         return marks.share("choose")
 
     def due_logits(self, clips: list[Clip], lessons: list[list[Lesson]]) -> tuple[Tensor, Tensor, Tensor, list[int]]:
-        """Logits (m, vocab) where a token is due, those tokens (m,), their weights (m,), where each lesson's part ends."""
+        """Logits (m, vocab) where tokens are due, those tokens, their weights (m,), where each lesson's part ends."""
         policy = self.policy
         row = torch.tensor([v for v, asked in enumerate(lessons) for _ in asked])
         flat = [lesson for asked in lessons for lesson in asked]

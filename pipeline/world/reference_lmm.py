@@ -194,8 +194,7 @@ class Teacher:
         """All questions of a clip behind one frame prefix; none sees another.
 
         Returns:
-            Logits (m, vocab) where a token is due, those tokens (m,), their weights (m,), and where each lesson's part of
-            them ends.
+            Logits (m, vocab) where tokens are due, those tokens, their weights (m,), where each lesson's part ends.
         """
         prefix = self._ids(internvl_prefix(len(picked[0]), TOKENS))
         suffixes = [[supervise(self.tokenizer, suffix_text(lesson), lesson) for lesson in row] for row in lessons]
