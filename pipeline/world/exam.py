@@ -29,8 +29,9 @@ def examine(lmm_folder: Path, policy_folder: Path, settings: WorldSettings) -> d
     """Accuracies of both models on the world's held-out videos, encoded and decoded as real files.
 
     Returns:
-        `lmm`: accuracy with the evidence among four frames, without it, and chance; `base`: accuracy of the supervised
-        base that sees all frames; each over moment-dependent (and static) questions, with the number of questions.
+        `lmm`: accuracy with the evidence among four frames, without it, and chance; `base`: how often the supervised
+        base, which sees all frames, names the right one of the options; each over moment-dependent (and static)
+        questions, with the number of questions.
     """
     lmm, policy = load_lmm(str(lmm_folder), device="cpu", dtype="float32"), FramePolicy.from_pretrained(policy_folder)
     marks: dict[str, list[float]] = {}
@@ -77,11 +78,12 @@ def _question_lmm(
 
 @torch.no_grad()
 def _question_base(policy: FramePolicy, video: Video, frames: np.ndarray, marks: dict[str, list[float]]) -> None:
+    """The base names what is asked for, where the question ends; of the words on offer the likeliest counts."""
     state = policy.prefix([policy.encode(frames)]).state
-    letters = policy.tokenizer.convert_tokens_to_ids(list("ABCDE"))
-    texts = [policy.question_ids(Prompt(f"{q.text}?", q.options)) for q in video.questions]
+    texts = [policy.tokenize(f"\n{q.text}?").tolist() for q in video.questions]
     hidden, lengths, _ = policy.read(texts, state.expand(len(texts)))
-    logits = policy.answer_logits(hidden[torch.arange(len(texts)), lengths - 1])[:, letters]
+    logits = policy.answer_logits(hidden[torch.arange(len(texts)), lengths - 1])
     for q, row in zip(video.questions, logits, strict=True):
-        right = float(row[: len(q.options)].argmax() == q.answer_index)
-        marks.setdefault(f"base {q.kind.split('/')[0]} all frames", []).append(right)
+        words = [option.split()[0] for option in q.options]
+        best = words[int(row[policy.tokenizer.convert_tokens_to_ids(words)].argmax())]
+        marks.setdefault(f"base {q.kind.split('/')[0]} all frames", []).append(float(best == q.answer.split()[0]))
