@@ -80,7 +80,8 @@ def _question_lmm(
 def _question_base(policy: FramePolicy, video: Video, frames: np.ndarray, marks: dict[str, list[float]]) -> None:
     """The base answers in words, after the options; of the words on offer the likeliest counts."""
     state = policy.prefix([policy.encode(frames)]).state
-    texts = [policy.question_ids(Prompt(f"{q.text}?", q.options)) for q in video.questions]
+    marker = policy.config.start_of_frame
+    texts = [[*policy.question_ids(Prompt(f"{q.text}?", q.options)), marker] for q in video.questions]
     hidden, lengths, _ = policy.read(texts, state.expand(len(texts)))
     logits = policy.answer_logits(hidden[torch.arange(len(texts)), lengths - 1])
     for q, row in zip(video.questions, logits, strict=True):
