@@ -15,7 +15,10 @@ class AssetsSettings(Section):
     """Training of the tiny reference LMM and of the tiny supervised base policy."""
 
     seed: int = Field(0, ge=0, description="seed of initialization and of the endless stream")
-    align_steps: int = Field(1400, ge=10, description="steps in which a vision tower learns to tell what a frame shows")
+    align_steps: int = Field(
+        1400, ge=10, description="steps in which the LMM's vision tower learns to tell what a frame shows"
+    )
+    base_align_steps: int = Field(1200, ge=10, description="the same, for the tower of the base policy")
     align_lr: float = Field(4e-3, gt=0, description="peak learning rate of those steps")
     lmm_steps: int = Field(1100, ge=10, description="steps of the reference LMM's language model on frozen features")
     lmm_joint_steps: int = Field(900, ge=0, description="steps of the whole reference LMM afterwards")

@@ -33,7 +33,7 @@ def train_base(settings: AssetsSettings, out: Path) -> None:
     from pipeline.world.base_policy import BaseTeacher
 
     teacher = BaseTeacher(settings.seed)
-    teacher.align_tower(settings.align_steps, lr=settings.align_lr)
+    teacher.align_tower(settings.base_align_steps, lr=settings.align_lr)
     teacher.teach(settings.base_steps, lr=settings.base_lr)
     teacher.save(out)
 

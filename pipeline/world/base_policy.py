@@ -20,7 +20,7 @@ from pipeline.policy.model import FramePolicy
 from pipeline.policy.prompt import after_frames
 from pipeline.policy.vision import PIXEL_MEAN, PIXEL_STD
 from pipeline.progress import bar
-from pipeline.world.lessons import WORD_WEIGHT, Lesson, Marks, Mix, sample_lesson, supervise, weighted_loss
+from pipeline.world.lessons import Lesson, Marks, Mix, sample_lesson, supervise, weighted_loss
 from pipeline.world.scene import Event, Scene, sample_scene
 from pipeline.world.stream import SIDE, camera, duration, sample_moments
 from pipeline.world.tokenizer import build_tokenizer
@@ -29,11 +29,11 @@ from pipeline.world.towers import align, shape_words, warmup_cosine
 FPS = 4.0
 TOKEN_NORM = 8.0  # length of a frame token when the language model starts
 # from which share of the training on: the mix of lessons, how many events clips are cut to (None: whole videos),
-# and how many clips a batch of questions is about. Short questions come first: they teach to read frames sooner.
+# and how many clips a batch of questions is about. What to pick needs reading the frames, so naming comes first.
 CURRICULUM: tuple[tuple[float, Mix, int | None, int], ...] = (
     (0.0, (0.1, 0.9, 0.0), 3, 48),
-    (0.4, (0.5, 0.5, 0.0), 5, 48),
-    (0.6, (0.8, 0.2, 0.0), None, 24),
+    (0.4, (0.2, 0.8, 0.0), 5, 48),
+    (0.6, (0.4, 0.5, 0.1), None, 24),
 )
 QUESTIONS = 96  # per step
 HOLD = 2  # every second frame is drawn and shown twice: half the drawing, the same lesson
@@ -140,7 +140,6 @@ class BaseTeacher:
                 chosen = [clip.excerpt(self.rng, events) for clip in chosen]
             each = max(1, questions // len(chosen))
             lessons = [[sample_lesson(self.rng, clip.scene, clip.events, mix) for _ in range(each)] for clip in chosen]
-            self._blank_marker()
             logits, targets, weights, ends = self.due_logits(chosen, lessons)
             loss = weighted_loss(logits, targets, weights)
             optimizer.zero_grad()
@@ -162,9 +161,6 @@ class BaseTeacher:
         flat = [lesson for asked in lessons for lesson in asked]
         prompts = [after_frames(policy.config.prompt, Prompt(lesson.text, lesson.options)) for lesson in flat]
         asked = [supervise(policy.tokenizer, text, lesson) for text, lesson in zip(prompts, flat, strict=True)]
-        for lesson, (ids, wanted) in zip(flat, asked, strict=True):  # in words: what was asked for stays in mind
-            wanted[-1] = (len(ids), policy.tokenizer.convert_tokens_to_ids(lesson.word), WORD_WEIGHT)
-            ids.append(policy.config.start_of_frame)
         state = policy.prefix([clip.features for clip in clips]).state.expand(row)
         hidden, _, _ = policy.read([ids for ids, _ in asked], state)
         due = torch.tensor([(q, position) for q, (_, wanted) in enumerate(asked) for position, _, _ in wanted])
@@ -172,15 +168,6 @@ class BaseTeacher:
         weights = torch.tensor([weight for _, wanted in asked for _, _, weight in wanted])
         ends = np.cumsum([len(wanted) for _, wanted in asked]).tolist()
         return policy.answer_logits(hidden[due[:, 0], due[:, 1]]), tokens, weights, ends
-
-    @torch.no_grad()
-    def _blank_marker(self) -> None:
-        """The token after which the answer is due is another small vector at every step, so it says nothing of its own.
-
-        The `<start_of_frame>` that B.2 draws anew then stands where the base is used to answering.
-        """
-        row = self.policy.backbone.embedding.weight[self.policy.config.start_of_frame]
-        row.normal_(std=0.02)
 
     @torch.no_grad()
     def _scale_connector(self) -> None:
