@@ -92,5 +92,6 @@ def test_the_paper_overlay_has_the_papers_numbers(repository):
     assert (train.candidates, train.frames, train.entropy, train.batch) == (16, 32, 0.002, 192)
     assert (train.lr_pretrained, train.lr_new, train.betas, train.weight_decay) == (1e-5, 1e-4, (0.9, 0.99), 0.01)
     assert (train.clip_norm, train.warmup, train.decay, train.epochs, train.max_steps) == (1.0, 0.05, "linear", 1, None)
+    assert (root.reward.frames_per_subset, root.reward.windows, root.reward.sampling) == (32, "wrapped", "midpoints")
     assert train.clips_per_batch is None and root.run_policy("t32").reinit_layers == 2
     assert root.world is None
