@@ -6,6 +6,8 @@ Design: docs/design.md; both are trained on an endless stream of the world, so t
 """
 
 ASSETS = f"{SETTINGS.results}/assets"
+EXAM_SEEDS = (0, 1, 2)  # worlds the models are examined on; 120 questions about moments each
+EXAM_WORLDS = [SETTINGS.world.model_copy(update={"seed": seed}).canonical() for seed in EXAM_SEEDS if SETTINGS.world]
 
 
 rule train_asset:
@@ -52,8 +54,8 @@ rule examine_assets:
     params:
         settings=section("assets"),
         runtime=runtime(SETTINGS.assets),
-        world=SETTINGS.world.canonical() if SETTINGS.world else "{}",
+        worlds=" ".join(flag("--world", world) for world in EXAM_WORLDS),
         folder=subpath(output[0], parent=True),
     shell:
-        "python -m pipeline assets exam --dir {params.folder:q} --world {params.world:q} --settings {params.settings:q}"
+        "python -m pipeline assets exam --dir {params.folder:q} {params.worlds} --settings {params.settings:q}"
         " --runtime {params.runtime:q} 2>&1 | tee {log:q}"
