@@ -47,7 +47,7 @@ format: $(VENV)/.dev
 	snakefmt Snakefile workflow/rules
 
 assets: $(VENV)/.run
-	$(SNAKEMAKE) results/assets/manifest.json
+	$(SNAKEMAKE) -- results/assets/manifest.json
 	python -m pipeline assets promote --dir results/assets --to assets
 
 config: $(VENV)/.run
