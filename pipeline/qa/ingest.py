@@ -16,7 +16,7 @@ from pipeline.files import write_table
 from pipeline.progress import bar
 from pipeline.qa.adapters import adapter, checked_options
 from pipeline.qa.draft import build
-from pipeline.qa.records import REJECT_SCHEMA, Clip, Question, Reject, write_questions
+from pipeline.qa.records import DROPPED, REJECT_SCHEMA, Clip, Question, Reject, write_questions
 from pipeline.qa.shards import assign, clips_table, read_kept, write_kept, write_lists
 from pipeline.qa.videos import VideoFinder
 
@@ -76,7 +76,7 @@ def ingest(
         store: where the assignment of clips to shards is kept (`store/shards/{name}.parquet`); None = beside the
             output, in the earlier `{name}.clips.parquet`.
     Raises:
-        RefocusError: no row became a question.
+        RefocusError: no row became a question, and none was dropped on purpose.
     """
     found = read_source(source)
     report(source, found)
@@ -99,7 +99,7 @@ def ingest(
     write_lists(out / "shards" / source.name, rows, found.questions, count, notes)
     write_table(clips_path, clips_table(rows), "ingest", notes)
     write_questions(out / f"{source.name}.parquet", found.questions, "ingest", notes)
-    if not found.questions:
+    if not found.questions and not any(reject.reason == DROPPED for reject in found.rejects):
         raise RefocusError(
             f"{source.name}: none of {len(found.rejects)} rows is a usable question{_first(found.rejects)}"
         )

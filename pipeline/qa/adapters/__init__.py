@@ -17,6 +17,7 @@ from pipeline.qa.draft import Draft
 from pipeline.qa.records import Reject
 
 FORMATS = {
+    "activitynetqa": "pipeline.qa.adapters.activitynetqa",
     "llava_video": "pipeline.qa.adapters.llava_video",
     "mlvu": "pipeline.qa.adapters.mlvu",
     "nextqa": "pipeline.qa.adapters.nextqa",
