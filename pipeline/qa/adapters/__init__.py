@@ -21,6 +21,7 @@ FORMATS = {
     "llava_video": "pipeline.qa.adapters.llava_video",
     "mlvu": "pipeline.qa.adapters.mlvu",
     "nextqa": "pipeline.qa.adapters.nextqa",
+    "perceptiontest": "pipeline.qa.adapters.perceptiontest",
     "videomme": "pipeline.qa.adapters.videomme",
 }
 
