@@ -18,6 +18,7 @@ from pipeline.qa.records import Reject
 
 FORMATS = {
     "activitynetqa": "pipeline.qa.adapters.activitynetqa",
+    "cinepile": "pipeline.qa.adapters.cinepile",
     "llava_video": "pipeline.qa.adapters.llava_video",
     "mlvu": "pipeline.qa.adapters.mlvu",
     "nextqa": "pipeline.qa.adapters.nextqa",
