@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import RefocusError, UsageError
 from pipeline.qa.adapters import adapter
-from pipeline.qa.adapters.llava_video import TAILS, parse_answer, parse_question
+from pipeline.qa.adapters.conversations import TAILS, parse_answer, parse_question
 from pipeline.qa.ingest import Source, read_source
 from pipeline.qa.records import Reject
 

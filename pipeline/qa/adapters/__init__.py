@@ -15,9 +15,12 @@ from pipeline.qa.records import Reject
 
 FORMATS = {
     "llava_video": "pipeline.qa.adapters.llava_video",
+    "longvideobench": "pipeline.qa.adapters.longvideobench",
     "mlvu": "pipeline.qa.adapters.mlvu",
     "nextqa": "pipeline.qa.adapters.nextqa",
     "videomme": "pipeline.qa.adapters.videomme",
+    "videommmu": "pipeline.qa.adapters.videommmu",
+    "vista": "pipeline.qa.adapters.vista",
 }
 
 

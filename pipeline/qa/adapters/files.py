@@ -16,6 +16,11 @@ from pipeline.qa.records import Reject
 MAX_CELL = 1 << 24  # characters of one CSV cell
 
 
+def rows_of(path: Path, columns: Sequence[str]) -> list[Any]:
+    """Rows of a parquet file that has `columns`, or the items of a JSON list, by the file's name."""
+    return parquet_rows(path, columns) if path.suffix.lower() == ".parquet" else json_rows(path)
+
+
 def json_rows(path: Path) -> list[Any]:
     """The items of a JSON list.
 
@@ -38,6 +43,8 @@ def json_value(path: Path) -> Any:
         raise RefocusError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     except json.JSONDecodeError as error:
         raise RefocusError(f"{path}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of nested lists
+        raise RefocusError(f"{path}: JSON that cannot be read ({error})") from None
 
 
 def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str] | BadRow]:
@@ -87,7 +94,10 @@ def parquet_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
     missing = [name for name in columns if name not in table.column_names]
     if missing:
         raise RefocusError(f"{path}: no column '{missing[0]}'")
-    return table.to_pylist()
+    try:
+        return table.to_pylist()
+    except UnicodeDecodeError as error:
+        raise RefocusError(f"{path}: text that is not UTF-8 ({error.reason})") from None
 
 
 def each(
