@@ -5,6 +5,7 @@ video. With the place in the address, whoever decodes the clip reads one header 
 """
 
 import logging
+import os
 import posixpath
 import re
 import tarfile
@@ -52,12 +53,20 @@ def members(tar: Path) -> dict[str, str]:
                     break
                 name = posixpath.basename(member.name)
                 found.setdefault(name, f"{tar.name}/{member.offset_data}+{member.size}/{name}")
+            complete = complete and _ended(tar, archive.offset)
     except (tarfile.TarError, OSError, ValueError) as error:
         logger.warning("%s: cannot be read to its end (%s); %d files were found in it", tar, error, len(found))
         return found
     if not complete:
-        logger.warning("%s: is cut off; %d complete files were found in it", tar, len(found))
+        logger.warning("%s: is cut off or damaged; %d complete files were found in it", tar, len(found))
     return found
+
+
+def _ended(tar: Path, offset: int) -> bool:
+    """Whether an archive ends here as it should, with zeros; `tarfile` takes anything for an end."""
+    with tar.open("rb") as handle:
+        handle.seek(offset)
+        return handle.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
 
 
 def locate(path: Path) -> Span:
@@ -66,10 +75,10 @@ def locate(path: Path) -> Span:
     Raises:
         FileNotFoundError: there is no such file, or the tar does not have this member at this place.
     """
-    if path.is_file():
+    if os.path.isfile(path):  # unlike Path.is_file, False also for names that are too long
         return Span(path, 0, path.stat().st_size, True)
     address = _ADDRESS.fullmatch(path.as_posix())
-    if address is None or not (tar := Path(address["tar"])).is_file():
+    if address is None or not os.path.isfile(tar := Path(address["tar"])):
         raise FileNotFoundError(f"{path}: no such file")
     offset, size = int(address["offset"]), int(address["size"])
     with tar.open("rb") as handle:
@@ -80,5 +89,5 @@ def locate(path: Path) -> Span:
     except tarfile.HeaderError:
         member = None
     if member is None or member.size != size or offset + size > tar.stat().st_size:
-        raise FileNotFoundError(f"{tar}: no member of {size} bytes at byte {offset}; ingest the data set again")
+        raise FileNotFoundError(f"{path}: the tar has no such member at this place; ingest the data set again")
     return Span(tar, offset, size, False)
