@@ -18,6 +18,7 @@ TAILS = (
     "Please respond with only the letter of the correct answer.",
     "Please provide your answer by stating the letter followed by the full option.",
 )  # LLaVA-Video-178K's; other sets' instructions are told by their words
+OPTIONAL = ("id", "data_source", "type")
 _PLACEHOLDER = re.compile(r"<(?:image|video)>\n?")
 _OPTION = re.compile(r"\s*\(?([A-Z])[.):](?:\s+(.*)|)", re.DOTALL)
 _INLINE = re.compile(r"(?:(?<=\s)|^)\(?([A-Z])[.):]\s")
@@ -44,11 +45,13 @@ def drafts(
         videos: the relative paths to try for a row; may refuse it with `BadRow`.
         category: of every question; empty: the row's `type`, if it has one.
     """
-    for number, row in enumerate(rows_of(path, columns)):
+    for number, row in enumerate(rows_of(path, columns, OPTIONAL)):
         where, name = f"{path.name} row {number}", f"{path.stem}_{number}"
         if isinstance(row, dict) and isinstance(row.get("id"), str | int):
             name = str(row["id"])
         try:
+            if isinstance(row, BadRow):
+                raise row
             places, turns = videos(row), list(_turns(row))
         except BadRow as bad:
             yield Reject(name, bad.reason, f"{where}: {bad.detail}")

@@ -14,7 +14,7 @@ from pipeline.qa.draft import BadRow, Draft, text_of
 from pipeline.qa.records import Reject
 
 FILES = "*_mc_*_qa_processed.json files of the buckets"
-COLUMNS = ("id", "conversations", "video")
+COLUMNS = ("conversations", "video")
 
 
 def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[Draft | Reject]:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.qa.adapters.files import each, rows_of
-from pipeline.qa.draft import BadRow, Draft, answer_by_index, options_of, strip_letters, text_of
+from pipeline.qa.draft import LETTERS, BadRow, Draft, answer_by_index, options_of, strip_letters, text_of
 from pipeline.qa.records import Reject
 
 FILES = "lvb_val.json or validation-00000-of-00001.parquet"
 COLUMNS = ("id", "video_path", "question", "question_category")
 PADDING = "N/A"
 GROUPS = ("duration_group", "topic_category", "level")
+OPTIONAL = ("candidates", *(f"option{number}" for number in range(len(LETTERS))), "correct_choice", *GROUPS)
 _OPTION = re.compile(r"option(\d{1,3})")
 
 
@@ -25,7 +26,7 @@ def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[Draft | 
     """One draft per row; flags carry `duration_group:`, `topic_category:` and `level:`."""
     split = options.get("split", "val")
     for path in paths:
-        yield from each(path, rows_of(path, COLUMNS), partial(_draft, split=split))
+        yield from each(path, rows_of(path, COLUMNS, OPTIONAL), partial(_draft, split=split))
 
 
 def _draft(where: str, number: int, row: Any, split: str) -> Draft:

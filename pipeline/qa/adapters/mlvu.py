@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.qa.adapters.files import each, json_rows, parquet_rows
+from pipeline.qa.adapters.files import each, json_rows, parquet_stream
 from pipeline.qa.draft import LETTERS, BadRow, Draft, answer_by_letter, answer_by_text, options_of, text_of
 from pipeline.qa.records import Reject
 
@@ -36,7 +36,7 @@ def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[Draft | 
     split = options.get("split", "dev")
     for path in paths:
         if path.suffix.lower() == ".parquet":
-            yield from each(path, parquet_rows(path, COLUMNS), partial(_from_copy, split=split))
+            yield from each(path, parquet_stream(path, COLUMNS), partial(_from_copy, split=split))
         else:
             yield from each(path, json_rows(path), partial(_from_official, stem=path.stem, split=split))
 

@@ -9,21 +9,23 @@ Questions without options are open: their answer is kept as published, a list or
 import ast
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pipeline.errors import RefocusError, UsageError
-from pipeline.qa.adapters.files import each, json_value, parquet_rows
+from pydantic import Field
+
+from pipeline.errors import RefocusError
+from pipeline.qa.adapters.files import each, entries, json_entries, parquet_stream
+from pipeline.qa.adapters.options import AdapterOptions
 from pipeline.qa.draft import BadRow, Draft, answer_by_letter, options_of, strip_letters, text_of
 from pipeline.qa.records import OPEN, Reject
 
 FILES = "adaptation_video.json and its sisters, or Adaptation/test-00000-of-00001.parquet and its sisters"
 COLUMNS = ("id", "question", "options", "answer")
 TRACKS = ("Perception", "Comprehension", "Adaptation")
-VISUALS = ("lecture", "question_only")
 SUBJECTS = {
     "Art": "Art Art_Theory Design Music",
     "Business": "Accounting Economics Finance Manage Marketing",
@@ -36,39 +38,41 @@ SUBJECTS = {
 DISCIPLINES = {subject: discipline for discipline, subjects in SUBJECTS.items() for subject in subjects.split()}
 
 
+class Options(AdapterOptions):
+    """What Video-MMMU can be told."""
+
+    visual: Literal["lecture", "question_only"] = Field(
+        "lecture", description="what is watched: the lecture, or the clip of the question's picture alone (Adaptation)"
+    )
+
+
 def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[Draft | Reject]:
     """One draft per row of every track in the files; flags carry `track:`, `discipline:` and `subject:`.
 
     Raises:
-        UsageError: the option `visual` has an unknown value.
         RefocusError: a file's track is unknown.
     """
-    visual = options.get("visual", VISUALS[0])
-    if visual not in VISUALS:
-        raise UsageError(f"option 'visual' must be one of {', '.join(VISUALS)}, not {visual!r}")
+    told = Options.model_validate(dict(options))
     for path in paths:
         for track, rows in _tracks(path):
-            parse = partial(_draft, track=track, visual=visual, split=options.get("split", "test"))
+            parse = partial(_draft, track=track, visual=told.visual, split=told.split or "test")
             for row in each(path, rows, parse):
                 yield replace(row, source_id=f"{track}/{row.source_id}") if isinstance(row, Reject) else row
 
 
-def _tracks(path: Path) -> Iterator[tuple[str, list[Any]]]:
+def _tracks(path: Path) -> Iterator[tuple[str, Iterable[Any]]]:
     """The tracks of a file with their rows."""
     if path.suffix.lower() == ".parquet":
         parts = [part.casefold() for part in reversed(path.absolute().parts)]
         named = [track for part in parts for track in TRACKS if part.startswith(track.casefold())]
         if not named:
             raise RefocusError(f"{path}: neither its name nor its folder's begins with one of {', '.join(TRACKS)}")
-        yield named[0], parquet_rows(path, COLUMNS)
+        yield named[0], parquet_stream(path, COLUMNS, ("question_type",))
         return
-    value = json_value(path)
-    if not isinstance(value, dict):
-        raise RefocusError(f"{path}: expected a JSON object of track → rows, found {type(value).__name__}")
-    for name, rows in value.items():
+    for name, rows in json_entries(path):
         if name.capitalize() not in TRACKS or not isinstance(rows, dict | list):
             raise RefocusError(f"{path}: '{name}' is not a track ({', '.join(TRACKS)}) with its rows")
-        yield name.capitalize(), list(rows.values()) if isinstance(rows, dict) else rows
+        yield name.capitalize(), [row for _, row in entries(rows)] if isinstance(rows, dict) else rows
 
 
 def _draft(where: str, number: int, row: Any, track: str, visual: str, split: str) -> Draft:
