@@ -166,21 +166,6 @@ def answer_by_letter(letter: str, options: Sequence[str], name: str = "answer") 
     return index
 
 
-def answer_by_index(value: Any, options: Sequence[str], name: str = "answer") -> int:
-    """The index a number counted from 0 stands for: an integer, a float without fraction, or digits."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-        value = int(value.strip()[:9])  # more digits are out of range either way
-    if value is None:
-        raise BadRow("missing_field", f"{name}: missing")
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise BadRow("unparsable_answer", f"{name}: {value!r} is not an index")
-    if not 0 <= value < len(options):
-        raise BadRow("answer_out_of_range", f"{name}: {value} is not one of 0..{len(options) - 1}")
-    return value
-
-
 def answer_by_text(text: str, options: Sequence[str], name: str = "answer") -> int:
     """The index of the option with this text: exactly, else ignoring case, spaces and a final full stop.
 

@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline.qa.adapters.fields import answer_by_index
 from pipeline.qa.adapters.files import each, rows_of
-from pipeline.qa.draft import LETTERS, BadRow, Draft, answer_by_index, options_of, strip_letters, text_of
+from pipeline.qa.draft import LETTERS, BadRow, Draft, options_of, strip_letters, text_of
 from pipeline.qa.records import Reject
 
 FILES = "lvb_val.json or validation-00000-of-00001.parquet"
@@ -34,6 +35,8 @@ def _draft(where: str, number: int, row: Any, split: str) -> Draft:
         raise BadRow("bad_row", f"{row!r} is not an object")
     video = text_of(row, "video_path")
     options = options_of(row, "candidates") if row.get("candidates") is not None else _padded(row)
+    if row.get("correct_choice") is None:
+        raise BadRow("no_answer", "correct_choice: missing (the test split is published without answers)")
     groups = {name: _label(row.get(name)) for name in GROUPS}
     return Draft(
         where=where,
@@ -41,7 +44,7 @@ def _draft(where: str, number: int, row: Any, split: str) -> Draft:
         videos=(f"videos/{video}", video),
         question=text_of(row, "question"),
         options=options,
-        answer_index=answer_by_index(row.get("correct_choice"), options, "correct_choice"),
+        answer_index=answer_by_index(row, "correct_choice", options),
         split=split,
         category=text_of(row, "question_category"),
         flags=tuple(f"{name}:{value}" for name, value in groups.items() if value),

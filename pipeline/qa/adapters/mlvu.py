@@ -73,7 +73,7 @@ def _from_copy(where: str, number: int, row: dict[str, Any], split: str) -> Draf
         answer_index=answer_by_letter(text_of(row, "answer"), options),
         split=split,
         category=task,
-        flags=(REPEATED,) if _OPTION_LINE.match(question.split("\n")[-1]) else (),
+        flags=(REPEATED,) if question == text.rstrip() and _OPTION_LINE.match(question.split("\n")[-1]) else (),
     )
 
 
