@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.errors import RefocusError
 from pipeline.qa.ingest import Source, read_source
+from pipeline.qa.records import write_questions
 
 METADATA = {
     "split": "train",
@@ -165,10 +166,13 @@ def test_ids_and_texts_survive(tmp_path):
         '"001": ' + json.dumps(entry(item(1))),
         '"../up": ' + json.dumps(entry(item(1))),
         '"\\ud800": ' + json.dumps(entry(item(1))),
+        '"odd": ' + json.dumps(entry(item(1, area="\ud800", reasoning="a\0", tag=["\ud800", 3, "two\nlines"]))),
     ]
     found = read(write(tmp_path / "all_train.json", "{" + ", ".join(rows) + "}"))
-    assert [q.source_id for q in found.questions] == ["001_0042", "-x_0", "-x_0", "-x_0", "001_1"]
-    assert len({question.qa_id for question in found.questions}) == 5
+    assert [q.source_id for q in found.questions] == ["001_0042", "-x_0", "-x_0", "-x_0", "001_1", "odd_1"]
+    assert len({question.qa_id for question in found.questions}) == 6
+    write_questions(tmp_path / "out.parquet", found.questions, "ingest")
+    assert found.questions[-1].flags[-1] == "tag:two lines"
     assert found.questions[0].question == "où est\nla balle ?"
     assert found.questions[1].video_path == "-x.mp4"
     assert [reject.reason for reject in found.rejects] == ["unsafe_path", "bad_text"]

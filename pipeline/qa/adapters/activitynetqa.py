@@ -47,12 +47,16 @@ class _Answers:
         self.places: dict[str, list[int]] = {}
         self.rows = rows
         self.nameless: list[int] = []
+        self.doubtful: set[str] = set()
         given: dict[int, list[tuple[str, str]]] = {}
         for number, row in enumerate(rows):
             if not isinstance(row, dict) or not isinstance(row.get("question_id"), str):
                 self.nameless.append(number)
                 continue
-            self.places.setdefault(row["question_id"], []).append(number)
+            places = self.places.setdefault(row["question_id"], [])
+            places.append(number)
+            if row != rows[places[0]]:
+                self.doubtful.add(row["question_id"])
             try:
                 given.setdefault(_kind(row), []).append((row["question_id"], _text(row)))
             except BadRow:
@@ -69,8 +73,8 @@ class _Answers:
         if not places:
             raise BadRow("no_answer", f"question_id: {source_id!r} has no row in {self.path.name}")
         where = f"{self.path.name} row {places[0]}"
-        if any(self.rows[place] != self.rows[places[0]] for place in places):
-            raise BadRow("ambiguous_answer", f"question_id: {self.path.name} rows {places} answer it in different ways")
+        if source_id in self.doubtful:
+            raise BadRow("ambiguous_answer", f"question_id: answered in different ways from {where} on")
         try:
             return _text(self.rows[places[0]]), _kind(self.rows[places[0]])
         except BadRow as bad:

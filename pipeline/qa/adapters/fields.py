@@ -56,7 +56,7 @@ def identifier(row: Any, name: str) -> str:
 
 
 def optional_text(row: Any, name: str) -> str:
-    """A text field with its runs of spaces and line ends made one space; empty where it is missing.
+    """A text field as a label; empty where it is missing.
 
     Raises:
         BadRow: the field is not text.
@@ -64,4 +64,9 @@ def optional_text(row: Any, name: str) -> str:
     value = row.get(name)
     if value is not None and not isinstance(value, str):
         raise BadRow("bad_field", f"{name}: {value!r} is not text")
-    return " ".join((value or "").split())
+    return label(value or "")
+
+
+def label(text: str) -> str:
+    """A text fit for a category or a flag: its spaces and line ends single spaces, what UTF-8 cannot hold replaced."""
+    return " ".join(text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd").split())

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import RefocusError
-from pipeline.qa.adapters.fields import answer_by_index, identifier, optional_text, whole_number
+from pipeline.qa.adapters.fields import answer_by_index, identifier, label, optional_text, whole_number
 from pipeline.qa.adapters.files import each, json_entries, json_value, parquet_stream
 from pipeline.qa.draft import BadRow, Draft, options_of, text_of
 from pipeline.qa.records import Reject
@@ -150,7 +150,7 @@ def _seconds(frame: int, metadata: Mapping[str, Any]) -> float | None:
 
 def _tags(row: Mapping[str, Any]) -> list[str]:
     value = row.get("tag")
-    return [tag for tag in value if isinstance(tag, str)] if isinstance(value, list) else []
+    return [label(tag) for tag in value if isinstance(tag, str)] if isinstance(value, list) else []
 
 
 def _split(path: Path) -> str:
