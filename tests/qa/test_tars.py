@@ -84,6 +84,10 @@ def test_an_address_that_does_not_fit_its_tar_is_refused(tmp_path, address):
     assert content(tmp_path / "s.tar/512+3/a.mp4") == b"123"
     with pytest.raises(FileNotFoundError, match="mp4"):
         locate(tmp_path / address)
+    with (tmp_path / "s.tar").open("r+b") as handle:
+        handle.truncate(514)
+    with pytest.raises(FileNotFoundError, match="no such member"):
+        locate(tmp_path / "s.tar/512+3/a.mp4")
     with pytest.raises(FileNotFoundError, match="no such file"):
         locate(tmp_path / ("n" * 300 + ".mp4"))
 

@@ -63,7 +63,9 @@ def test_rows_of_every_track(tmp_path):
 def test_open_questions(tmp_path, answer, text, flag):
     """No options, index -1, the answer as published; lists that cannot be read are flagged and kept."""
     row = {**OPEN_ROW, "answer": answer}
-    (question,) = read(as_json(tmp_path, "Adaptation", row), root=tmp_path).questions
+    typeless = {**row, "id": "new_Energy_and_Power_3", "question_type": None}
+    question, other = read(as_json(tmp_path, "Adaptation", row, typeless), root=tmp_path).questions
+    assert (other.answer_index, other.answer_text) == (question.answer_index, question.answer_text)
     assert (question.options, question.answer_index, question.answer_text) == ((), OPEN, text)
     assert question.video_path == "Engineering/new_Energy_and_Power_2.mp4"
     assert {name for name in question.flags if "answer_list" in name} == ({flag} if flag else set())

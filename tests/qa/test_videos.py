@@ -45,7 +45,7 @@ def test_videos_are_found_by_stem_in_their_own_folder(tmp_path):
     [
         (["a.mp4", "A.mp4"], "A.mp4", "A.mp4"),
         (["a.mp4", "A.webm"], "A.mp4", "A.webm"),
-        (["a.webm", "a.MP4"], "A.mp4", "a.MP4"),
+        (["a.AVI", "a.MP4"], "A.mp4", "a.MP4"),
         (["-a.mp4"], "-a.mkv", "-a.mp4"),
         (["v_x.y.mkv"], "v_x.y", "v_x.y.mkv"),
         (["Mr.mp4"], "Mr. Bean", None),
