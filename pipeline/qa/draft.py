@@ -55,12 +55,13 @@ def build(dataset: str, rows: Iterable[Draft | Reject], finder: VideoFinder) -> 
 
 
 def _question(dataset: str, row: Draft, finder: VideoFinder, seen: Counter[tuple[Any, ...]]) -> Question:
-    texts = (row.source_id, row.question, row.category, row.answer_text, row.split)
-    for text in (*texts, *row.options, *row.videos, *row.flags):
-        if text != _printable(text):
-            raise BadRow("bad_text", f"text is not valid Unicode: {_printable(text)!r}")
+    for name in ("source_id", "question", "category", "answer_text", "split", "options", "videos", "flags"):
+        value = getattr(row, name)
+        for text in (value,) if isinstance(value, str) else value:
+            if text != _printable(text):
+                raise BadRow("bad_text", f"{name}: not valid Unicode: {_printable(text)!r}")
     if not row.question.strip():
-        raise BadRow("empty_question", "question is empty")
+        raise BadRow("empty_question", "question: empty")
     if row.answer_index != OPEN:
         _check_options(row)
     if row.start_s is not None and row.end_s is not None and not row.start_s < row.end_s:

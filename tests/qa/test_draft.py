@@ -126,4 +126,7 @@ def test_text_that_cannot_be_stored_costs_its_row(tmp_path):
     """Lone surrogates in any text, flags included."""
     spoilt = [replace(DRAFT, **{name: "\ud800"}) for name in ("source_id", "question", "category", "split")]
     spoilt += [replace(DRAFT, **{name: ("ok", "\ud800")}) for name in ("options", "videos", "flags")]
-    assert [row.reason for row in build("set", spoilt, VideoFinder(tmp_path))] == ["bad_text"] * 7
+    rejects = list(build("set", spoilt, VideoFinder(tmp_path)))
+    assert [row.reason for row in rejects] == ["bad_text"] * 7
+    named = [row.detail.split(": ")[1] for row in rejects]
+    assert named == ["source_id", "question", "category", "split", "options", "videos", "flags"]
