@@ -12,6 +12,7 @@ import simplejpeg
 from pipeline.config.decode import DecodeSettings
 from pipeline.files import canonical
 from pipeline.qa.records import ClipRow
+from pipeline.qa.tars import locate
 from pipeline.store.tar import END, members
 from pipeline.video.decode import Health, frames_shown, plan_clip
 from pipeline.video.probe import VideoError
@@ -80,7 +81,7 @@ def decode_clip(job: Job, beat: Callable[[], None]) -> StoredClip | FailedClip:
         "source_frames": sources,
         "status": "partial" if error else "ok",
         "error": error,
-        "source_bytes": job.video.stat().st_size,
+        "source_bytes": locate(job.video).size,
         "decode": settings.fingerprint(),
     }
     return StoredClip(notes, jpegs)

@@ -16,6 +16,7 @@ from pipeline.config.decode import DecodeSettings
 from pipeline.errors import RefocusError
 from pipeline.progress import bar
 from pipeline.qa.records import ClipRow
+from pipeline.qa.tars import locate
 from pipeline.qa.videos import checked
 from pipeline.store.clip import FailedClip, Job, Shelf, StoredClip, decode_clip, frame_name
 from pipeline.store.index import FAILED, PARTIAL, IndexRow, write_index
@@ -61,13 +62,11 @@ def build_shard(
             continue
         try:
             video = videos / checked(row.video_path)
-        except ValueError as error:
-            failures[row.clip_id] = str(error)
-            continue
-        if video.is_file():
-            jobs.append(Job(row, video, settings))
+            locate(video)
+        except (ValueError, FileNotFoundError) as error:
+            failures[row.clip_id] = str(error).removeprefix(f"{videos}/")
         else:
-            failures[row.clip_id] = f"{row.video_path}: no such file"
+            jobs.append(Job(row, video, settings))
     if not jobs and sources[0].whole and sources[0].order() == [row.clip_id for row in clips if row.clip_id in stored]:
         rows = {clip: _index_row(sources[0].notes(clip) or {}, sources[0].places(clip)) for clip in sources[0].order()}
     else:
@@ -160,7 +159,7 @@ def _reusable(
 def _same_file(video: Path, notes: Mapping[str, object]) -> bool:
     """A file that is gone is not held against what was decoded from it."""
     try:
-        return video.stat().st_size == notes.get("source_bytes")
+        return locate(video).size == notes.get("source_bytes")
     except OSError:
         return True
 

@@ -20,10 +20,13 @@ FORMATS = {
     "activitynetqa": "pipeline.qa.adapters.activitynetqa",
     "cinepile": "pipeline.qa.adapters.cinepile",
     "llava_video": "pipeline.qa.adapters.llava_video",
+    "longvideobench": "pipeline.qa.adapters.longvideobench",
     "mlvu": "pipeline.qa.adapters.mlvu",
     "nextqa": "pipeline.qa.adapters.nextqa",
     "perceptiontest": "pipeline.qa.adapters.perceptiontest",
     "videomme": "pipeline.qa.adapters.videomme",
+    "videommmu": "pipeline.qa.adapters.videommmu",
+    "vista": "pipeline.qa.adapters.vista",
 }
 
 

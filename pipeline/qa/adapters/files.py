@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,11 @@ from pipeline.qa.draft import BadRow, Draft
 from pipeline.qa.records import Reject
 
 MAX_CELL = 1 << 24  # characters of one CSV cell
+
+
+def rows_of(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterable[Any]:
+    """Rows of a parquet file, as `parquet_stream` reads them, or the items of a JSON list, by the file's name."""
+    return parquet_stream(path, columns, optional) if path.suffix.lower() == ".parquet" else json_rows(path)
 
 
 def json_rows(path: Path) -> list[Any]:
@@ -53,7 +58,12 @@ def json_entries(path: Path) -> list[tuple[str, Any]]:
     value = json_value(path, _Entries)
     if not isinstance(value, _Entries):
         raise RefocusError(f"{path}: expected a JSON object, found {type(value).__name__}")
-    return value.repeated or list(value.items())
+    return entries(value)
+
+
+def entries(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The entries of an object that `json_entries` read, at any depth; a key that occurs twice comes twice."""
+    return getattr(value, "repeated", None) or list(value.items())
 
 
 class _Entries(dict[str, Any]):
@@ -154,7 +164,7 @@ def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | BadRow]:
 
 
 def each(
-    path: Path, rows: Iterator[Any] | list[Any], parse: Callable[[str, int, Any], Draft], first: int = 0
+    path: Path, rows: Iterable[Any], parse: Callable[[str, int, Any], Draft], first: int = 0
 ) -> Iterator[Draft | Reject]:
     """Parses rows one by one with `parse(where, number, row)`; what it refuses becomes a reject that says where."""
     for number, row in enumerate(rows, first):
