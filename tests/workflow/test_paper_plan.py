@@ -25,7 +25,7 @@ def test_the_papers_configuration_plans_every_stage(repository, tmp_path):
     done = subprocess.run([*command, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     commands = [line for line in done.stdout.splitlines() if line.startswith("Shell command: ")]
-    for stage, files in (("filter", "results/reward/"), ("train", "results/frames/")):
+    for stage, files in (("filter", "/reward/"), ("train", "/frames/")):
         spelled = next(line for line in commands if f" pipeline {stage} " in line)
         assert spelled.count(files) == len(root.use.datasets), "thousands of paths do not fit a command (128 KiB)"
     plan = dict(line.split() for line in (done.stdout + done.stderr).splitlines() if len(line.split()) == 2)
