@@ -14,6 +14,7 @@ from pipeline.errors import RefocusError
 COMMANDS = {
     "world": "pipeline.world.command",
     "ingest": "pipeline.qa.command",
+    "screen": "pipeline.qa.screen_command",
     "decode": "pipeline.store.command",
     "reward": "pipeline.reward.command",
     "filter": "pipeline.filter.command",

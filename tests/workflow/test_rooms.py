@@ -35,6 +35,7 @@ LIGHT = (
     "pipeline.windows",
     "pipeline.config.root",
     "pipeline.qa.command",
+    "pipeline.qa.screen_command",
     "pipeline.video.decode",
     "pipeline.store",
     "pipeline.store.command",
