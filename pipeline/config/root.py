@@ -15,6 +15,7 @@ from pipeline.config.layers import merge
 from pipeline.config.lmm import LmmSettings
 from pipeline.config.policy import PolicySettings
 from pipeline.config.reward import RewardSettings
+from pipeline.config.screen import ScreenSettings
 from pipeline.config.select import SelectSettings
 from pipeline.config.tables import FiguresSettings, TablesSettings
 from pipeline.config.train import TrainSettings
@@ -78,6 +79,9 @@ class Root(Strict):
     benchmarks: dict[Slug, BenchmarkSettings] = Field({}, description="benchmarks by name")
     lmms: dict[Slug, LmmSettings] = Field({}, description="video-LMMs by name")
     ingest: IngestSettings = Field(IngestSettings(), description="annotation files to questions and clips")
+    screen: ScreenSettings = Field(
+        ScreenSettings(), description="copies among training sets, and training videos of benchmarks"
+    )
     decode: DecodeSettings = Field(DecodeSettings(), description="videos to shards of frames")
     reward: RewardSettings = Field(RewardSettings(), description="margins of the 16 subsets of every question (Eq. 5)")
     filter: FilterSettings = Field(
