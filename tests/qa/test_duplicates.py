@@ -31,8 +31,8 @@ OTHER_FILM = {
         "0_30_s_academic_v0_1/academic_source/youcook2/101/aaaaaaaaaaa/split_2.mp4",
         "0_30_s_academic_v0_1/academic_source/Charades/3238737531.mp4",
     ],
-    "nextqa": ["NExTVideo/1164/3238737532.mp4"],
-    "cinepile": ["3238737531a.mp4"],
+    "nextqa": ["NExTVideo/1164/3238737532.mp4", "NExTVideo/1164/32387375310.mp4"],
+    "cinepile": ["32387375310.mp4"],
 }
 
 
