@@ -26,6 +26,7 @@ COMMANDS = {
     "summary": "pipeline.evaluate.summary_command",
     "evidence": "pipeline.evaluate.evidence_command",
     "assets": "pipeline.world.assets_command",
+    "doctor": "pipeline.qa.doctor.command",
     "config": "pipeline.config.command",
 }
 

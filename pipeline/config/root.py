@@ -8,6 +8,7 @@ from pipeline.config.answer import AnswerSettings
 from pipeline.config.assets import AssetsSettings
 from pipeline.config.base import Section, Strict
 from pipeline.config.decode import DecodeSettings
+from pipeline.config.doctor import DoctorSettings
 from pipeline.config.filter import FilterSettings
 from pipeline.config.flags import parse
 from pipeline.config.ingest import IngestSettings
@@ -97,6 +98,7 @@ class Root(Strict):
     tables: TablesSettings = Field(TablesSettings(), description="how answers become tables")
     assets: AssetsSettings = Field(AssetsSettings(), description="how `make assets` trains the world's tiny models")
     figures: FiguresSettings = Field(FiguresSettings(), description="how results are drawn")
+    doctor: DoctorSettings = Field(DoctorSettings(), description="what `refocus doctor` accepts of each source")
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Root":
@@ -106,6 +108,8 @@ class Root(Strict):
                 _known(f"use.{kind}", name, getattr(self, kind), kind)
         for name in set(self.datasets) & set(self.benchmarks):
             raise ValueError(f"benchmarks.{name}: a data set has this name already")
+        for name in self.doctor.sources:
+            _known("doctor.sources", name, {**self.datasets, **self.benchmarks}, "datasets and benchmarks")
         for selector in self.use.selectors:
             self._check_selector(selector)
         if self.answer.budget not in self.answer.frames_list:

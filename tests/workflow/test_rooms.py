@@ -36,6 +36,7 @@ LIGHT = (
     "pipeline.config.root",
     "pipeline.qa.command",
     "pipeline.qa.screen_command",
+    "pipeline.qa.doctor.visit",
     "pipeline.video.decode",
     "pipeline.store",
     "pipeline.store.command",
