@@ -34,10 +34,11 @@ rule filter_pairs:
         mem_mb=8000,
         runtime=60,
     params:
+        rewards=lambda wildcards: spelled(f"reward/{wildcards.model}", USE.datasets, ".parquet"),
         settings=section("filter"),
         code=sources("pipeline.filter.command"),
         dropped=lambda wildcards, input: flag("--drop", *input.dropped),
         out=subpath(output.pairs, parent=True),
     shell:
-        "python -m pipeline filter {input.rewards:q} --qa {input.questions:q} {params.dropped} --settings {params.settings:q}"
+        "python -m pipeline filter {params.rewards} --qa {input.questions:q} {params.dropped} --settings {params.settings:q}"
         " --out {params.out:q} 2>&1 | tee {log:q}"
