@@ -187,10 +187,10 @@ def test_what_lies_around_is_listed(home):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "no such annotation file"),
-        ("", "is empty"),
-        ("<!DOCTYPE html>", "is a web page"),
-        ("version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer"),
+        (None, "are missing"),
+        ("", "are empty"),
+        ("<!DOCTYPE html>", "are web pages"),
+        ("version https://git-lfs.github.com/spec/v1", "are Git LFS pointers"),
         ("video,question\n1,2\n", "no column"),
     ],
 )
@@ -200,6 +200,17 @@ def test_annotation_files_that_cannot_be_read_end_the_visit(home, content, said)
     report, found = visit()
     assert said in report.fails[0] and "train.csv" in report.fails[0]
     assert found.fails
+
+
+def test_a_source_that_an_option_empties_is_no_failure(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = [{"video_name": "a", "question": "where", "question_id": "v_a_1"}]
+    (tmp_path / "val_q.json").write_text(json.dumps(asked))
+    (tmp_path / "val_a.json").write_text(json.dumps([{"answer": "here", "type": 6, "question_id": "v_a_1"}]))
+    entry = {"format": "activitynetqa", "annotations": ["val_q.json"], "videos": ".", "options": {"convert": "drop"}}
+    report, _ = visit(datasets={"nextqa": entry})
+    assert not report.fails and report.rejected == 0
+    assert [found.level for found in report.findings] == ["note", "note"]
 
 
 def test_a_folder_that_is_not_there_ends_the_visit(home):

@@ -24,6 +24,7 @@ PATHS = [
     ("cinepile", f"{ID}/{ID}.mp4"),
     ("cinepile", f"The film. Part 2_watch?v={ID}.mp4"),
     ("vista", f"temporal_niah_mcq/{ID}_19_17to138.mp4"),
+    ("vista", f"temporal_niah_mcq/temporal_niah_mcq_3.tar/1536+99/{ID}_19_17to138.mp4"),
     ("videomme", f"data/{ID}.MP4"),
     ("longvideobench", f"videos/{ID}.mp4"),
 ]

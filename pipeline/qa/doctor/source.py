@@ -50,7 +50,8 @@ def examine(root: Root, name: str, probe: int | None, tree_of: Callable[[Path], 
         return report
     _rows(report, found)
     if not found.questions:
-        report.findings.append(Finding("error", "no_questions", f"{name}: no row is a usable question"))
+        wanted = any(reject.reason in ON_PURPOSE for reject in found.rejects)
+        report.findings.append(Finding("note" if wanted else "error", "no_questions", "no row is a usable question"))
         return report
     _shards(report, root, entry, found)
     _videos(report, root, found, tree_of(videos), probe)
@@ -65,28 +66,37 @@ def _truth(root: Root, name: str) -> list[Finding]:
 
 
 def _annotations(paths: list[Path]) -> list[Finding]:
+    """One finding per way in which annotation files are no annotation files."""
     if not paths:
         return [Finding("error", "annotations", "no annotation files are given", "name them under `annotations`")]
-    findings = []
+    ill: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in paths:
-        if not path.is_file():
-            mend = "mend the path, or download the file"
-            findings.append(Finding("error", "annotations", f"{path}: no such annotation file", mend, 1))
-            continue
-        try:
-            with open(path, "rb") as file:
-                start = file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
-        except OSError as error:
-            findings.append(Finding("error", "annotations", f"{path}: cannot be read ({error.strerror})", "", 1))
-            continue
-        if not start:
-            findings.append(Finding("error", "annotations", f"{path}: is empty", "download it again", 1))
-        elif start.startswith(b"version https://git-lfs"):
-            findings.append(Finding("error", "annotations", f"{path}: is a Git LFS pointer", "run `git lfs pull`", 1))
-        elif start.lower().startswith((b"<!doctype", b"<html")):
-            mend = "download it again; gated data sets need a login"
-            findings.append(Finding("error", "annotations", f"{path}: is a web page", mend, 1))
-    return findings
+        if problem := _illness(path):
+            ill[problem].append(str(path))
+    return [
+        Finding(
+            "error", "annotations", f"{len(names)} of {len(paths)} annotation files {what}: {examples(names)}", mend
+        )
+        for (what, mend), names in ill.items()
+    ]
+
+
+def _illness(path: Path) -> tuple[str, str] | None:
+    """What is wrong with a file before an adapter reads it, and the mend."""
+    if not path.is_file():
+        return "are missing", "download them, or mend the path"
+    try:
+        with open(path, "rb") as file:
+            start = file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
+    except OSError as error:
+        return f"cannot be read ({error.strerror})", "mend their permissions"
+    if not start:
+        return "are empty", "download them again"
+    if start.startswith(b"version https://git-lfs"):
+        return "are Git LFS pointers", "run `git lfs pull`"
+    if start.lower().startswith((b"<!doctype", b"<html")):
+        return "are web pages", "download them again; gated data sets need a login"
+    return None
 
 
 def _folder(videos: Path) -> list[Finding]:
