@@ -26,6 +26,7 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/world.smk"
 include: "workflow/rules/ingest.smk"
+include: "workflow/rules/screen.smk"
 include: "workflow/rules/decode.smk"
 include: "workflow/rules/reward.smk"
 include: "workflow/rules/filter.smk"
@@ -43,6 +44,7 @@ rule all:
     input:
         WORLD_FILES,
         INGESTED,
+        SCREENED,
         FRAMES,
         REWARDS,
         FILTERED,

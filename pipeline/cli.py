@@ -14,6 +14,7 @@ from pipeline.errors import RefocusError
 COMMANDS = {
     "world": "pipeline.world.command",
     "ingest": "pipeline.qa.command",
+    "screen": "pipeline.qa.screen_command",
     "decode": "pipeline.store.command",
     "reward": "pipeline.reward.command",
     "filter": "pipeline.filter.command",
@@ -25,6 +26,7 @@ COMMANDS = {
     "summary": "pipeline.evaluate.summary_command",
     "evidence": "pipeline.evaluate.evidence_command",
     "assets": "pipeline.world.assets_command",
+    "doctor": "pipeline.qa.doctor.command",
     "config": "pipeline.config.command",
 }
 

@@ -47,6 +47,7 @@ def train_fingerprint(root: Root, run: str) -> str:
                 name: [root.source(name).model_dump(mode="json"), _reward(root, name)] for name in root.use.datasets
             },
             "ingest": root.ingest.identity(),
+            "screen": _screen(root),
             "filter": root.filter.identity(),
             "policy": [policy.identity(), weights(policy.start)],
             "train": [train.identity(), _lmm(root, train.reward_model)],
@@ -57,6 +58,16 @@ def train_fingerprint(root: Root, run: str) -> str:
 def _decode(root: Root, name: str) -> dict[str, Any]:
     world = root.world.identity() if root.world and root.is_rendered(name) else None
     return {"decode": root.decode.fingerprint(), "world": world}
+
+
+def _screen(root: Root) -> dict[str, Any]:
+    """What is taken out of the pairs: copies (the first data set in use keeps its own) and benchmarks' videos."""
+    taken: dict[str, Any] = {}
+    if root.screen.duplicates == "drop":
+        taken["duplicates"] = list(root.use.datasets)
+    if root.screen.leaks == "drop":
+        taken["leaks"] = {name: root.source(name).model_dump(mode="json") for name in root.use.benchmarks}
+    return taken
 
 
 def _reward(root: Root, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pipeline.config.answer import AnswerSettings
 from pipeline.config.assets import AssetsSettings
 from pipeline.config.base import Section, Strict
 from pipeline.config.decode import DecodeSettings
+from pipeline.config.doctor import DoctorSettings
 from pipeline.config.filter import FilterSettings
 from pipeline.config.flags import parse
 from pipeline.config.ingest import IngestSettings
@@ -15,6 +16,7 @@ from pipeline.config.layers import merge
 from pipeline.config.lmm import LmmSettings
 from pipeline.config.policy import PolicySettings
 from pipeline.config.reward import RewardSettings
+from pipeline.config.screen import ScreenSettings
 from pipeline.config.select import SelectSettings
 from pipeline.config.tables import FiguresSettings, TablesSettings
 from pipeline.config.train import TrainSettings
@@ -78,6 +80,9 @@ class Root(Strict):
     benchmarks: dict[Slug, BenchmarkSettings] = Field({}, description="benchmarks by name")
     lmms: dict[Slug, LmmSettings] = Field({}, description="video-LMMs by name")
     ingest: IngestSettings = Field(IngestSettings(), description="annotation files to questions and clips")
+    screen: ScreenSettings = Field(
+        ScreenSettings(), description="copies among training sets, and training videos of benchmarks"
+    )
     decode: DecodeSettings = Field(DecodeSettings(), description="videos to shards of frames")
     reward: RewardSettings = Field(RewardSettings(), description="margins of the 16 subsets of every question (Eq. 5)")
     filter: FilterSettings = Field(
@@ -93,6 +98,7 @@ class Root(Strict):
     tables: TablesSettings = Field(TablesSettings(), description="how answers become tables")
     assets: AssetsSettings = Field(AssetsSettings(), description="how `make assets` trains the world's tiny models")
     figures: FiguresSettings = Field(FiguresSettings(), description="how results are drawn")
+    doctor: DoctorSettings = Field(DoctorSettings(), description="what `refocus doctor` accepts of each source")
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Root":
@@ -102,6 +108,8 @@ class Root(Strict):
                 _known(f"use.{kind}", name, getattr(self, kind), kind)
         for name in set(self.datasets) & set(self.benchmarks):
             raise ValueError(f"benchmarks.{name}: a data set has this name already")
+        for name in self.doctor.sources:
+            _known("doctor.sources", name, {**self.datasets, **self.benchmarks}, "datasets and benchmarks")
         for selector in self.use.selectors:
             self._check_selector(selector)
         if self.answer.budget not in self.answer.frames_list:

@@ -14,7 +14,7 @@ DESCRIPTION = """
 Computes the variance of each question's margins over its frame subsets and keeps the questions strictly above tau
 (paper A.1; there 98K of 962K). Writes variance.parquet (every question), pairs.parquet (the kept questions with their
 variance) and summary.json (kept and dropped per data set and category, the histogram, the tau that would have kept the
-paper's share) into --out.
+paper's share) into --out. Questions that `refocus screen` found to be copies or leaked are left out with --drop.
 
 Example: refocus filter reward/*.parquet --qa qa/nextqa.parquet --tau 0.21 --out filtered
 """
@@ -26,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's flags."""
     parser.add_argument("rewards", metavar="REWARD.parquet", nargs="+", type=Path, help="tables of `refocus reward`")
     parser.add_argument("--qa", metavar="QA.parquet", nargs="+", type=Path, required=True, help="their questions")
+    parser.add_argument(
+        "--drop", metavar="TABLE", nargs="+", type=Path, default=[], help="tables of `refocus screen` to leave out"
+    )
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the three files go")
     add_settings(parser, FilterSettings)
 
@@ -39,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     settings = read_settings(args, FilterSettings)
     rewards = [path for path in args.rewards if not path.name.endswith(".skipped.parquet")]
     found = variances(rewards, settings.ddof, bar(rewards, desc="filter", unit="shard"))
-    summary = write_filtered(args.out, args.qa, found, settings)
+    summary = write_filtered(args.out, args.qa, found, settings, args.drop)
     if summary["rewards_without_question"]:
         log.warning("%d scored questions are in none of the question files", summary["rewards_without_question"])
     sys.stdout.write(_report(summary))
@@ -47,12 +50,14 @@ def run(args: argparse.Namespace) -> None:
 
 def _report(summary: dict[str, Any]) -> str:
     """Kept and dropped per data set and category, as text."""
+    from pipeline.filter.summary import FLAGS
+
     lines = []
     for title in ("datasets", "categories"):
         lines.append(f"{title:<32}{'questions':>11}{'kept':>9}{'share':>8}")
         for name, row in summary[title].items():
             lines.append(f"  {name or '(none)':<30}{row['questions']:>11}{row['kept']:>9}{row['kept_share']:>8.1%}")
-    flags = ", ".join(f"{flag} {summary[flag]}" for flag in ("too_short", "no_reward", "not_finite") if summary[flag])
+    flags = ", ".join(f"{flag} {summary[flag]}" for flag in FLAGS if summary[flag])
     paper = summary["paper"]
     tau = "no tau" if paper["tau_for_share"] is None else f"tau {paper['tau_for_share']:.4f}"
     lines.append(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config.filter import FilterSettings
@@ -15,25 +16,30 @@ from pipeline.files import atomic, canonical, digest, write_json
 from pipeline.filter.stream import batches
 from pipeline.filter.summary import Tally
 from pipeline.filter.variance import Variances
-from pipeline.qa.records import QUESTION_SCHEMA
+from pipeline.qa.records import QUESTION_SCHEMA, read_columns
 
 VARIANCE_SCHEMA = pa.schema(
     [("qa_id", pa.string()), ("variance", pa.float64()), ("n_subsets", pa.int32()), ("flag", pa.string())]
 )
 
 
-def write_filtered(out: Path, qa: Sequence[Path], found: Variances, settings: FilterSettings) -> dict[str, Any]:
+def write_filtered(
+    out: Path, qa: Sequence[Path], found: Variances, settings: FilterSettings, drop: Sequence[Path] = ()
+) -> dict[str, Any]:
     """Writes `variance.parquet` (every question), `pairs.parquet` (those strictly above τ) and `summary.json`.
 
-    `flag` says why a variance does not decide: `no_reward` (no rows), `too_short` (fewer than `min_subsets`),
-    `not_finite` (a NaN logit); such questions are dropped and counted.
+    `flag` says why a variance does not decide: `duplicate` or `leaked` (named by a file of `drop`), `no_reward` (no
+    rows), `too_short` (fewer than `min_subsets`), `not_finite` (a NaN logit); such questions are dropped and counted.
 
+    Args:
+        drop: tables of `refocus screen`: `qa_id` and `reason`. Their variances are still written.
     Returns:
         The summary.
     Raises:
         RefocusError: a question file is unreadable or a scored question occurs twice.
     """
     tally, used = Tally(), np.zeros(len(found.values), bool)
+    screened = _screened(drop)
     pairs_schema = QUESTION_SCHEMA.append(pa.field("variance", pa.float64()))
     with contextlib.ExitStack() as stack:
         everything = _writer(stack, out / "variance.parquet", VARIANCE_SCHEMA, settings.identity())
@@ -44,6 +50,7 @@ def write_filtered(out: Path, qa: Sequence[Path], found: Variances, settings: Fi
                 _refuse_twice(path, batch, place, used)
                 values, counts = _at(found.values, place, np.nan), _at(found.counts, place, 0)
                 flags = _flags(values, counts, settings.min_subsets)
+                flags = _with_reasons(flags, batch["qa_id"], screened)
                 kept = (flags == "") & (np.nan_to_num(values, nan=-1.0) > settings.tau)
                 variance = pa.array(values, pa.float64(), mask=np.isnan(values))
                 columns = [
@@ -81,6 +88,19 @@ def _refuse_twice(path: Path, batch: pa.Table, place: np.ndarray, used: np.ndarr
 def _flags(values: np.ndarray, counts: np.ndarray, min_subsets: int) -> np.ndarray:
     conditions = [counts == 0, counts < min_subsets, np.isnan(values)]
     return np.select(conditions, ["no_reward", "too_short", "not_finite"], default="")
+
+
+def _screened(paths: Sequence[Path]) -> pa.Table:
+    """`qa_id` and `reason` of all questions that are dropped whatever their variance."""
+    schema = pa.schema([("qa_id", pa.string()), ("reason", pa.string())])
+    return pa.concat_tables([schema.empty_table(), *(read_columns(path, schema.names).cast(schema) for path in paths)])
+
+
+def _with_reasons(flags: np.ndarray, qa_ids: pa.ChunkedArray, screened: pa.Table) -> np.ndarray:
+    """`flags` with the reason of every screened question in its place."""
+    place = pc.index_in(qa_ids, screened["qa_id"].combine_chunks())
+    reasons = screened["reason"].take(place).to_numpy(zero_copy_only=False)
+    return np.where(place.is_valid().to_numpy(), reasons, flags).astype(str)
 
 
 def _writer(

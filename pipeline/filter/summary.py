@@ -9,7 +9,7 @@ import numpy as np
 PAPER_KEPT, PAPER_OF = 98_000, 962_000
 BIN = 0.01
 TOP = 1.15  # margins lie in [−1, 1]: at least 8 of them have an unbiased variance of at most 8/7
-FLAGS = ("too_short", "no_reward", "not_finite")
+FLAGS = ("duplicate", "leaked", "too_short", "no_reward", "not_finite")
 
 
 @dataclass

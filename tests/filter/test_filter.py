@@ -96,6 +96,40 @@ def test_questions_whose_variance_cannot_decide_are_dropped_flagged_and_counted(
     assert sum(summary["histogram"]["counts"]) == 1
 
 
+def test_screened_questions_are_dropped_whatever_their_variance(tmp_path):
+    """Each reason is counted, the variance is still written, and a reason of screening comes before any other."""
+    margins_by_id = {"ok": [1, -1] * 8, "copy": [1, -1] * 8, "leak": [1, -1] * 8, "both": [1, -1] * 2}
+    rewards = write_rewards(tmp_path / "r.parquet", margins_by_id)
+    qa = write_qa(tmp_path / "qa.parquet", margins_by_id)
+    drop = [tmp_path / "duplicates.parquet", tmp_path / "leaks.parquet"]
+    pq.write_table(pa.table({"qa_id": ["copy", "both"], "reason": ["duplicate"] * 2}), drop[0])
+    pq.write_table(pa.table({"qa_id": ["leak", "both", "other"], "reason": ["leaked"] * 3}), drop[1])
+    summary = write_filtered(tmp_path, [qa], variances([rewards], 1), FilterSettings(), drop)
+    table = pq.read_table(tmp_path / "variance.parquet")
+    assert dict(zip(table["qa_id"].to_pylist(), table["flag"].to_pylist(), strict=True)) == {
+        "ok": "",
+        "copy": "duplicate",
+        "leak": "leaked",
+        "both": "duplicate",
+    }
+    assert table["variance"][1].as_py() == pytest.approx(16 / 15)
+    assert pq.read_table(tmp_path / "pairs.parquet")["qa_id"].to_pylist() == ["ok"]
+    counted = {"questions": 4, "kept": 1, "dropped": 3, "duplicate": 2, "leaked": 1, "too_short": 0}
+    assert {key: summary[key] for key in counted} == counted
+
+
+def test_screening_that_found_nothing_changes_nothing(tmp_path):
+    margins_by_id = {"q0": [1, -1] * 8, "q1": [0.0] * 16}
+    filtered(tmp_path, margins_by_id)
+    before = [(tmp_path / "out" / name).read_bytes() for name in ("variance.parquet", "pairs.parquet", "summary.json")]
+    nothing = pa.table({"qa_id": pa.array([], pa.string()), "reason": pa.array([], pa.string())})
+    pq.write_table(nothing, tmp_path / "none.parquet")
+    found = variances([tmp_path / "r.parquet"], 1)
+    write_filtered(tmp_path / "out", [tmp_path / "qa.parquet"], found, FilterSettings(), [tmp_path / "none.parquet"])
+    after = [(tmp_path / "out" / name).read_bytes() for name in ("variance.parquet", "pairs.parquet", "summary.json")]
+    assert after == before
+
+
 def test_exactly_the_least_number_of_subsets_is_enough(tmp_path):
     summary, _, _ = filtered(tmp_path, {"q0": [1, -1] * 4, "q1": [1, -1] * 3 + [1]}, min_subsets=8)
     assert (summary["kept"], summary["too_short"]) == (1, 1)

@@ -90,6 +90,11 @@ def test_a_finished_run_plans_nothing(plan):
     [
         ({"decode": {"fps": 2.0}}, {"decode_shard", "score_shard", "filter_pairs"} | TRAINING),
         ({"reward": {"windows": "literal"}}, {"score_shard", "filter_pairs"} | TRAINING),
+        ({"screen": {"duplicates": "report"}}, {"filter_pairs"} | TRAINING),
+        ({"screen": {"duplicates": "off"}}, {"filter_pairs"} | TRAINING),
+        ({"screen": {"leaks": "drop"}}, {"filter_pairs"} | TRAINING),
+        ({"screen": {"leaks": "off"}}, set()),
+        ({"use": {"datasets": ["llava_video", "nextqa"]}}, {"find_duplicates", "filter_pairs"} | TRAINING),
         ({"filter": {"tau": 0.3}}, {"filter_pairs"} | TRAINING),
         ({"train": {"entropy": 0.5}}, TRAINING),
         ({"train": {"lr_new": 1e-05, "lr_pretrained": 0.001}}, TRAINING),
@@ -123,6 +128,24 @@ def test_how_a_stage_runs_plans_nothing(plan, overlay):
 def test_fewer_selectors_redo_only_tables_and_figures(plan):
     jobs = plan({"use": {"selectors": ["uniform", "oracle", "refocus/demo"]}})
     assert set(jobs) <= {"make_tables", "draw_figures"}
+
+
+def test_one_data_set_less_screens_and_filters_anew_but_decodes_and_scores_nothing(plan):
+    jobs = plan({"use": {"datasets": ["nextqa"]}})
+    assert set(jobs) == {"find_duplicates", "find_leaks", "filter_pairs"} | TRAINING
+
+
+def test_one_benchmark_less_screens_anew_but_trains_nothing(plan):
+    jobs = plan({"use": {"benchmarks": ["mlvu"]}})
+    assert set(jobs) == {"find_leaks", "make_tables", "draw_figures"}
+
+
+def test_screening_switched_on_later_runs_before_the_filter(repository, finished, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(finished, home)
+    shutil.rmtree(home / "results" / "screened")
+    again = snakemake(repository, "--directory", str(home), "-n", "--quiet", "rules")
+    assert set(planned(again.stdout + again.stderr)) == {"find_duplicates", "find_leaks", "filter_pairs"} | TRAINING
 
 
 def test_another_seed_of_a_run_trains_anew_and_selects_with_it(plan):

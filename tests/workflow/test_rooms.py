@@ -35,6 +35,8 @@ LIGHT = (
     "pipeline.windows",
     "pipeline.config.root",
     "pipeline.qa.command",
+    "pipeline.qa.screen_command",
+    "pipeline.qa.doctor.visit",
     "pipeline.video.decode",
     "pipeline.store",
     "pipeline.store.command",

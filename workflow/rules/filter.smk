@@ -1,6 +1,6 @@
 """Stage 4, filter: keeps the questions whose margin depends on which frames are shown.
 
-Reads:  the reward tables and the questions of all data sets in use.
+Reads:  the reward tables and the questions of all data sets in use, and what screening drops.
 Writes: <results>/filtered/{model}/variance.parquet (every question), pairs.parquet (those above tau), summary.json.
 Paper:  section 3.1, appendix A.1 (Var > tau).
 """
@@ -19,6 +19,7 @@ rule filter_pairs:
     input:
         rewards=lambda wildcards: margins_of(USE.datasets, wildcards.model),
         questions=[f"<results>/qa/{name}.parquet" for name in USE.datasets],
+        dropped=DROPPED,
     output:
         variance="<results>/filtered/{model}/variance.parquet",
         pairs="<results>/filtered/{model}/pairs.parquet",
@@ -36,7 +37,8 @@ rule filter_pairs:
         rewards=lambda wildcards: spelled(f"reward/{wildcards.model}", USE.datasets, ".parquet"),
         settings=section("filter"),
         code=sources("pipeline.filter.command"),
+        dropped=lambda wildcards, input: flag("--drop", *input.dropped),
         out=subpath(output.pairs, parent=True),
     shell:
-        "python -m pipeline filter {params.rewards} --qa {input.questions:q} --settings {params.settings:q}"
+        "python -m pipeline filter {params.rewards} --qa {input.questions:q} {params.dropped} --settings {params.settings:q}"
         " --out {params.out:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,1 @@
+"""`refocus doctor`: what is missing, unreadable or suspicious, before anything runs."""
