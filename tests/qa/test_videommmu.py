@@ -44,6 +44,7 @@ def test_rows_of_every_track(tmp_path):
     assert all((question.answer_index, question.split) == (13, "test") for question in found.questions)
     flags = found.questions[2].flags
     assert {"track:Adaptation", "discipline:Art", "subject:Art_Theory", "question_type_missing"} <= set(flags)
+    assert "youtube:XXXXXXXXXXX" in flags  # the lecture's, for the search for leaks
     assert "question_type_missing" not in found.questions[0].flags  # only one track of the git files has types
 
 

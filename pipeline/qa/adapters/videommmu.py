@@ -8,6 +8,7 @@ Questions without options are open: their answer is kept as published, a list or
 
 import ast
 import json
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,10 +22,12 @@ from pipeline.errors import RefocusError
 from pipeline.qa.adapters.files import each, entries, json_entries, parquet_stream
 from pipeline.qa.adapters.options import AdapterOptions
 from pipeline.qa.draft import BadRow, Draft, answer_by_letter, options_of, strip_letters, text_of
+from pipeline.qa.origin import YOUTUBE_FLAG
 from pipeline.qa.records import OPEN, Reject
 
 FILES = "adaptation_video.json and its sisters, or Adaptation/test-00000-of-00001.parquet and its sisters"
 COLUMNS = ("id", "question", "options", "answer")
+_LECTURE = re.compile(r"v=([\w-]{11})", re.ASCII)  # the link may go on: `&t=12s`, or stray letters
 TRACKS = ("Perception", "Comprehension", "Adaptation")
 SUBJECTS = {
     "Art": "Art Art_Theory Design Music",
@@ -86,6 +89,9 @@ def _draft(where: str, number: int, row: Any, track: str, visual: str, split: st
     options = _options(row)
     flags = {"track": track, "discipline": discipline, "subject": subject, "question_type": kind}
     marks = [f"{key}:{value}" for key, value in flags.items() if isinstance(value, str) and value]
+    lecture = _LECTURE.search(str(row.get("link_selected") or ""))
+    if lecture and visual == "lecture":
+        marks.append(YOUTUBE_FLAG + lecture[1])
     if options:
         index, answer = answer_by_letter(text_of(row, "answer"), options), ""
         if kind is None and track == "Adaptation":
