@@ -1,8 +1,23 @@
 """Settings of `refocus ingest` (stage 1)."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from pipeline.config.base import Section
+
+Format = Literal[
+    "activitynetqa",
+    "cinepile",
+    "llava_video",
+    "longvideobench",
+    "mlvu",
+    "nextqa",
+    "perceptiontest",
+    "videomme",
+    "videommmu",
+    "vista",
+]  # each is a module of pipeline.qa.adapters
 
 
 class IngestSettings(Section):

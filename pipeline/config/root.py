@@ -11,7 +11,7 @@ from pipeline.config.decode import DecodeSettings
 from pipeline.config.doctor import DoctorSettings
 from pipeline.config.filter import FilterSettings
 from pipeline.config.flags import parse
-from pipeline.config.ingest import IngestSettings
+from pipeline.config.ingest import Format, IngestSettings
 from pipeline.config.layers import merge
 from pipeline.config.lmm import LmmSettings
 from pipeline.config.policy import PolicySettings
@@ -46,7 +46,7 @@ class UseSettings(Strict):
 class DatasetSettings(Strict):
     """One training data set on disk. Paths may begin with `<results>/`."""
 
-    format: Slug = Field("nextqa", description="adapter that reads it; `refocus ingest --help` lists them")
+    format: Format = Field("nextqa", description="adapter that reads it")
     annotations: tuple[str, ...] = Field((), description="annotation files, in the order the adapter wants them")
     videos: str = Field("", description="folder the annotation's video paths are relative to")
     shards: int = Field(

@@ -36,7 +36,7 @@ for name in SOURCES:
             runtime=60,
         params:
             settings=section("ingest"),
-            code=sources("pipeline.qa.command"),
+            code=sources("pipeline.qa.command", f"pipeline.qa.adapters.{SETTINGS.source(name).format}"),
             format=SETTINGS.source(name).format,
             options=canonical(SETTINGS.source(name).options),
             limit=f"--limit {SETTINGS.source(name).limit}" if SETTINGS.source(name).limit else "",

@@ -1,33 +1,23 @@
 """One module per annotation format, found by its name.
 
 An adapter module has `FILES`, what `--annotations` takes, and `read(paths, options)`, which yields one `Draft` or
-`Reject` per input row in file order; `Options` too, if it can be told more than every format. A format that is listed
-here needs nothing else to be known everywhere.
+`Reject` per input row in file order; `Options` too, if it can be told more than every format. A name in
+`pipeline.config.ingest.Format` and a module of that name are all a new format needs.
 """
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, get_args
 
 from pipeline.config.flags import parse
+from pipeline.config.ingest import Format
 from pipeline.errors import UsageError
 from pipeline.qa.adapters.options import AdapterOptions
 from pipeline.qa.draft import Draft
 from pipeline.qa.records import Reject
 
-FORMATS = {
-    "activitynetqa": "pipeline.qa.adapters.activitynetqa",
-    "cinepile": "pipeline.qa.adapters.cinepile",
-    "llava_video": "pipeline.qa.adapters.llava_video",
-    "longvideobench": "pipeline.qa.adapters.longvideobench",
-    "mlvu": "pipeline.qa.adapters.mlvu",
-    "nextqa": "pipeline.qa.adapters.nextqa",
-    "perceptiontest": "pipeline.qa.adapters.perceptiontest",
-    "videomme": "pipeline.qa.adapters.videomme",
-    "videommmu": "pipeline.qa.adapters.videommmu",
-    "vista": "pipeline.qa.adapters.vista",
-}
+FORMATS = {name: f"pipeline.qa.adapters.{name}" for name in get_args(Format)}
 
 
 class Adapter(Protocol):
