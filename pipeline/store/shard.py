@@ -82,7 +82,12 @@ def build_shard(
         rows.get(row.clip_id) or IndexRow(row.clip_id, FAILED, failures[row.clip_id], 0, [], [], name, [], [])
         for row in clips
     ]
-    write_index(index, ordered, settings.identity())
+    try:
+        write_index(index, ordered, settings.identity())
+    except OSError as error:
+        raise RefocusError(
+            f"{index}: cannot be written ({error.strerror or error}); {tar.name} is finished: make room and run again"
+        ) from None
     partial = [f"{row.clip_id}: {row.error}" for row in ordered if row.status == PARTIAL]
     failed = [f"{row.clip_id}: {row.error}" for row in ordered if row.status == FAILED]
     for line in (*partial, *failed):
