@@ -26,6 +26,7 @@ COMMANDS = {
     "evidence": "pipeline.evaluate.evidence_command",
     "assets": "pipeline.world.assets_command",
     "config": "pipeline.config.command",
+    "gc": "pipeline.store.gc_command",
 }
 
 log = logging.getLogger("pipeline")
