@@ -1,7 +1,9 @@
 """A shard is complete, reproducible, and never decodes twice what it has."""
 
 import io
+import os
 import shutil
+import tracemalloc
 
 import av
 import numpy as np
@@ -11,6 +13,7 @@ from pipeline.config.decode import DecodeRuntime, DecodeSettings
 from pipeline.errors import RefocusError
 from pipeline.qa.records import ClipRow, clip_id
 from pipeline.store import shard as shard_module
+from pipeline.store.clip import StoredClip
 from pipeline.store.frames import FrameStore
 from pipeline.store.index import read_index
 from pipeline.store.shard import build_shard
@@ -131,6 +134,51 @@ def test_webdataset_reads_the_shard(built):
         with av.open(io.BytesIO(first["mp4"])) as container:
             theirs = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
     np.testing.assert_allclose(store.images(GOOD[0].clip_id), theirs.astype(int), atol=2)
+
+
+@pytest.mark.parametrize("settings", FORMS.values(), ids=list(FORMS))
+def test_tar_overhead_is_at_most_a_kibibyte_per_frame(settings, tmp_path):
+    """Everything in the tar that is no frame: headers, padding, notes and the end, for a clip of six seconds."""
+    write_film(tmp_path / "a.mp4", constant(6.0))
+    report = build_shard([GOOD[0]], tmp_path, tmp_path / "s.tar", tmp_path / "s.index.parquet", settings)
+    frames = sum(member.size for member in members(tmp_path / "s.tar") if not member.name.endswith(".json"))
+    assert report.frames == 24
+    assert (tmp_path / "s.tar").stat().st_size - frames <= 1024 * report.frames
+
+
+def test_only_what_the_wanted_frames_need_is_read(built, monkeypatch):
+    """Four frames cost four JPEGs, or the beginnings of their groups."""
+    out, _, settings = built
+    entry = read_index(out / "s.index.parquet")[0]
+    asked = []
+    pread = os.pread
+    monkeypatch.setattr(
+        os, "pread", lambda handle, size, offset: asked.append((offset, size)) or pread(handle, size, offset)
+    )
+    FrameStore.open([out / "s.index.parquet"]).images(entry.clip_id, [9, 1, 5, 4, 5])
+    needed = [1, 4, 5, 9] if settings.frames == "jpeg" else [1, 5, 9]
+    assert asked == [(entry.offsets[index], entry.sizes[index]) for index in needed]
+
+
+def test_clips_are_streamed_through_the_writer(tmp_path, monkeypatch):
+    """A shard of many clips takes the memory of a few."""
+    megabyte, clips = 1 << 20, [row(f"{number}.mp4") for number in range(40)]
+    for clip in clips:
+        (tmp_path / clip.video_path).write_bytes(b"x")
+
+    def stand_in(work, jobs, *_):
+        for place, job in enumerate(jobs):
+            notes = {"clip_id": job.row.clip_id, "frames": "jpeg", "n_frames": 1, "timestamps": [0.0]}
+            notes |= {"source_frames": [0], "status": "ok", "error": None}
+            yield place, StoredClip(notes, [bytes(megabyte)])
+
+    monkeypatch.setattr(shard_module, "run_jobs", stand_in)
+    tracemalloc.start()
+    build_shard(clips, tmp_path, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (tmp_path / "s.tar").stat().st_size > 40 * megabyte
+    assert peak < 5 * megabyte
 
 
 def test_made_again_it_is_the_same_bytes(built, films, tmp_path):
