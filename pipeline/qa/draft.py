@@ -11,7 +11,7 @@ from pipeline.qa.videos import VideoFinder
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MANY_OPTIONS = 5  # questions with more are kept and flagged
-_PREFIX = re.compile(r"^\s*\(?([A-Z])[.):]\s*(.*)$", re.DOTALL)
+_PREFIX = re.compile(r"\s*\(?([A-Z])[.):]\s*(.*)", re.DOTALL)
 
 
 class BadRow(Exception):
@@ -55,7 +55,8 @@ def build(dataset: str, rows: Iterable[Draft | Reject], finder: VideoFinder) -> 
 
 
 def _question(dataset: str, row: Draft, finder: VideoFinder, seen: Counter[tuple[Any, ...]]) -> Question:
-    for text in (row.source_id, row.question, row.category, row.answer_text, row.split, *row.options, *row.videos):
+    texts = (row.source_id, row.question, row.category, row.answer_text, row.split)
+    for text in (*texts, *row.options, *row.videos, *row.flags):
         if text != _printable(text):
             raise BadRow("bad_text", f"text is not valid Unicode: {_printable(text)!r}")
     if not row.question.strip():
@@ -138,11 +139,20 @@ def options_of(row: Any, name: str) -> tuple[str, ...]:
 
 
 def strip_letters(options: Sequence[str]) -> tuple[str, ...]:
-    """`["A. red", "B. blue"]` → `("red", "blue")`; anything without a full run of letters stays as it is."""
-    matches = [_PREFIX.match(option) for option in options]
-    if all(match and match[1] == LETTERS[index] for index, match in enumerate(matches[: len(LETTERS)])):
-        return tuple(match[2].strip() for match in matches if match)
+    """`["A. red", "B. blue"]` → `("red", "blue")`; anything without a full run of letters stays as it is.
+
+    Options that are nothing but their letters stay too: there, the letters are what is offered.
+    """
+    bare = [_unlettered(option, index) for index, option in enumerate(options)]
+    if any(bare) and None not in bare:
+        return tuple(text for text in bare if text is not None)
     return tuple(options)
+
+
+def _unlettered(text: str, index: int) -> str | None:
+    """The text without the letter of option `index`, None where it does not carry it."""
+    match = _PREFIX.fullmatch(text)
+    return match[2].strip() if match and LETTERS[index : index + 1] == match[1] else None
 
 
 def answer_by_letter(letter: str, options: Sequence[str], name: str = "answer") -> int:
@@ -157,12 +167,18 @@ def answer_by_letter(letter: str, options: Sequence[str], name: str = "answer") 
 
 
 def answer_by_text(text: str, options: Sequence[str], name: str = "answer") -> int:
-    """The index of the option with this text: exactly, else ignoring case, spaces and a final full stop."""
+    """The index of the option with this text: exactly, else ignoring case, spaces and a final full stop.
+
+    A text that carries the letter of its option counts as the option's.
+    """
     if text in options:
         return options.index(text)
     loose = [normalised(option) for option in options]
     if loose.count(normalised(text)) == 1:
         return loose.index(normalised(text))
+    lettered = [index for index, option in enumerate(loose) if normalised(_unlettered(text, index) or "") == option]
+    if len(lettered) == 1 and loose[lettered[0]]:
+        return lettered[0]
     raise BadRow("answer_not_an_option", f"{name}: {text!r} is not among the options")
 
 

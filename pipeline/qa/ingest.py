@@ -14,15 +14,14 @@ from pipeline.config.ingest import IngestSettings
 from pipeline.errors import RefocusError, UsageError
 from pipeline.files import write_table
 from pipeline.progress import bar
-from pipeline.qa.adapters import adapter
+from pipeline.qa.adapters import adapter, checked_options
 from pipeline.qa.draft import build
-from pipeline.qa.records import REJECT_SCHEMA, Clip, Question, Reject, write_questions
+from pipeline.qa.records import DROPPED, REJECT_SCHEMA, Clip, Question, Reject, write_questions
 from pipeline.qa.shards import assign, clips_table, read_kept, write_kept, write_lists
 from pipeline.qa.videos import VideoFinder
 
 logger = logging.getLogger(__name__)
 
-KNOWN_OPTIONS = {"split"}
 SHOWN = 5  # rows of a list that a log line names
 
 
@@ -35,7 +34,7 @@ class Source:
     annotations: tuple[Path, ...]
     videos: Path
     limit: int | None = None  # input rows to read, None = all
-    options: Mapping[str, Any] | None = None  # `split`: replaces the split the format implies
+    options: Mapping[str, Any] | None = None  # what this format can be told, as its adapter names it
 
 
 @dataclass(frozen=True)
@@ -51,13 +50,10 @@ def read_source(source: Source) -> Ingested:
     """Reads all annotation rows; every row ends in exactly one of questions and rejects.
 
     Raises:
-        UsageError: an unknown format or option, or a data root that is not there.
+        UsageError: an unknown format or option, an option's value that does not fit, or a data root that is not there.
         RefocusError: an annotation file cannot be read at all.
     """
-    options = dict(source.options or {})
-    unknown = sorted(set(options) - KNOWN_OPTIONS)
-    if unknown:
-        raise UsageError(f"{source.name}: unknown option '{unknown[0]}'; known: {', '.join(sorted(KNOWN_OPTIONS))}")
+    options = _options(source)
     if not source.videos.is_dir():
         raise UsageError(f"{source.name}: the videos folder {source.videos} does not exist")
     finder = VideoFinder(source.videos)
@@ -80,7 +76,7 @@ def ingest(
         store: where the assignment of clips to shards is kept (`store/shards/{name}.parquet`); None = beside the
             output, in the earlier `{name}.clips.parquet`.
     Raises:
-        RefocusError: no row became a question.
+        RefocusError: no row became a question, and none was dropped on purpose.
     """
     found = read_source(source)
     report(source, found)
@@ -93,7 +89,7 @@ def ingest(
         **settings.identity(),
         "format": source.format,
         "limit": source.limit,
-        "options": dict(source.options or {}),
+        "options": _options(source),
     }
     if store:
         write_kept(kept_path, kept, rows)
@@ -103,11 +99,20 @@ def ingest(
     write_lists(out / "shards" / source.name, rows, found.questions, count, notes)
     write_table(clips_path, clips_table(rows), "ingest", notes)
     write_questions(out / f"{source.name}.parquet", found.questions, "ingest", notes)
-    if not found.questions:
+    if not found.questions and not any(reject.reason == DROPPED for reject in found.rejects):
         raise RefocusError(
             f"{source.name}: none of {len(found.rejects)} rows is a usable question{_first(found.rejects)}"
         )
     return found
+
+
+def _options(source: Source) -> dict[str, Any]:
+    """The options an adapter reads with: those that are given or have a default."""
+    try:
+        options = checked_options(source.format, source.options or {})
+    except UsageError as error:
+        raise UsageError(f"{source.name}: {error}") from None
+    return options.model_dump(mode="json", exclude_none=True)
 
 
 def report(source: Source, found: Ingested) -> None:

@@ -13,6 +13,7 @@ from pipeline.files import digest, write_table
 
 ID_LENGTH = 16
 OPEN = -1  # answer_index of a question without options
+DROPPED = "dropped"  # reason of a reject that an option asked for
 
 
 @dataclass(frozen=True)

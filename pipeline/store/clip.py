@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.config.decode import DecodeSettings
 from pipeline.files import canonical
 from pipeline.qa.records import ClipRow
+from pipeline.qa.tars import locate
 from pipeline.store.media import member_names, recorder
 from pipeline.video.decode import Health, frames_shown, plan_clip
 from pipeline.video.probe import VideoError
@@ -77,7 +78,7 @@ def decode_clip(job: Job, beat: Callable[[], None]) -> StoredClip | FailedClip:
         "source_frames": sources,
         "status": "partial" if error else "ok",
         "error": error,
-        "source_bytes": job.video.stat().st_size,
+        "source_bytes": locate(job.video).size,
         "decode": settings.fingerprint(),
         **places,
     }

@@ -16,6 +16,7 @@ from pipeline.config.decode import DecodeSettings
 from pipeline.errors import RefocusError
 from pipeline.progress import bar
 from pipeline.qa.records import ClipRow
+from pipeline.qa.tars import locate
 from pipeline.qa.videos import checked
 from pipeline.store.clip import FailedClip, Job, StoredClip, decode_clip
 from pipeline.store.draft import Draft, clear, drafts
@@ -119,13 +120,11 @@ def _jobs(clips: Sequence[ClipRow], videos: Path, settings: DecodeSettings) -> t
     for row in clips:
         try:
             video = videos / checked(row.video_path)
-        except ValueError as error:
-            failures[row.clip_id] = str(error)
-            continue
-        if video.is_file():
-            jobs.append(Job(row, video, settings))
+            locate(video)
+        except (ValueError, FileNotFoundError) as error:
+            failures[row.clip_id] = str(error).removeprefix(f"{videos}/")
         else:
-            failures[row.clip_id] = f"{row.video_path}: no such file"
+            jobs.append(Job(row, video, settings))
     return jobs, failures
 
 
@@ -155,7 +154,7 @@ def _fits(shelf: Shelf, row: ClipRow, videos: Path, key: str) -> bool:
     if notes is None or notes.get("decode") != key:
         return False
     try:
-        return (videos / row.video_path).stat().st_size == notes.get("source_bytes")
+        return locate(videos / row.video_path).size == notes.get("source_bytes")
     except OSError:
         return True
 

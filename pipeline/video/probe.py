@@ -15,6 +15,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from pipeline.errors import RefocusError
+from pipeline.qa.tars import locate
 
 _CLOCK = re.compile(r"^(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
 
@@ -47,13 +48,14 @@ def opened(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
     Raises:
         VideoError: no such file, not a video, or no video stream.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise VideoError(f"{path}: no such file")
-    if file.stat().st_size == 0:
+    try:
+        span = locate(Path(path))
+    except FileNotFoundError as error:
+        raise VideoError(str(error)) from None
+    if span.size == 0:
         raise VideoError(f"{path}: the file is empty")
     try:
-        container = av.open(f"file:{file}", metadata_errors="replace")
+        container = av.open(span.url, metadata_errors="replace")
     except (av.FFmpegError, ValueError, OSError) as error:
         raise VideoError(f"{path}: not a readable video ({_reason(error)})") from None
     with container:

@@ -1,7 +1,6 @@
 """What each format's rows become. Rows are synthetic, in the shape of the published files."""
 
 import csv
-import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,9 +8,7 @@ import pytest
 
 from pipeline.errors import RefocusError, UsageError
 from pipeline.qa.adapters import adapter
-from pipeline.qa.adapters.llava_video import TAILS, parse_answer, parse_question
 from pipeline.qa.ingest import Source, read_source
-from pipeline.qa.records import Reject
 
 NEXTQA = ["video", "frame_count", "width", "height", "question", "answer", "qid", "type", "a0", "a1", "a2", "a3", "a4"]
 
@@ -83,60 +80,6 @@ def test_nextqa_rows_of_the_wrong_length_or_encoding(tmp_path):
     assert [reject.reason for reject in found.rejects] == ["bad_row", "bad_text"]
 
 
-def test_llava_video_turns(tmp_path):
-    """Every turn is a question; options and instruction are taken out of the text."""
-    rows = [
-        {
-            "id": "x1",
-            "data_source": "0_30_s_youtube_v0_1",
-            "video": "liwei/ytb_1.mp4",
-            "conversations": [
-                {"from": "human", "value": f"<image>\nWhat is on the table?\nA. A red cup.\nB. A hat.\n{TAILS[0]}"},
-                {"from": "gpt", "value": "A."},
-                {"from": "human", "value": f"How many?\nOptions:\nA. One.\nB. Two.\nC. Three.\n{TAILS[1]}"},
-                {"from": "gpt", "value": "B. Two."},
-                {"from": "human", "value": f"How many?\nA. One.\nB. Two.\n{TAILS[1]}"},
-                {"from": "gpt", "value": "B. Three."},
-            ],
-        }
-    ]
-    path = tmp_path / "0_30_s_youtube_mc_v0_1_qa_processed.json"
-    path.write_text(json.dumps(rows))
-    found = read("llava_video", path, root=tmp_path)
-    first, second = found.questions
-    assert (first.question, first.options, first.answer_index) == ("What is on the table?", ("A red cup.", "A hat."), 0)
-    assert (second.question, second.options, second.answer_index) == ("How many?", ("One.", "Two.", "Three."), 1)
-    assert first.video_path == "0_30_s_youtube_v0_1/liwei/ytb_1.mp4"
-    assert (first.source_id, second.source_id, first.split) == ("x1:0", "x1:1", "train")
-    assert first.clip_id == second.clip_id
-    assert [(reject.source_id, reject.reason) for reject in found.rejects] == [("x1:2", "answer_mismatch")]
-
-
-def test_llava_video_texts():
-    """Questions of several lines, options of several lines, answers by text."""
-    question, options = parse_question("Line one.\nA. is a letter here\nLine two?\nA. a\nmore\nB. b")
-    assert question == "Line one.\nA. is a letter here\nLine two?"
-    assert options == ("a\nmore", "b")
-    assert [parse_answer(text, ["a dog.", "A hat"]) for text in ("B", "(B)", "A. a dog", "A dog")] == [1, 1, 0, 0]
-
-
-@pytest.mark.parametrize(
-    ("row", "reason"),
-    [
-        ("text", "bad_row"),
-        ({"id": 1}, "missing_field"),
-        ({"id": 1, "video": "a.mp4", "conversations": []}, "missing_field"),
-        ({"id": 1, "video": "a.mp4", "conversations": [{"from": "human", "value": "q"}]}, "bad_conversation"),
-        ({"id": 1, "video": 5, "conversations": []}, "bad_field"),
-    ],
-)
-def test_llava_video_broken_rows(tmp_path, row, reason):
-    """A row that is no conversation is one reject."""
-    path = tmp_path / "a.json"
-    path.write_text(json.dumps([row]))
-    assert [reject.reason for reject in read("llava_video", path, root=tmp_path).rejects] == [reason]
-
-
 def test_videomme_rows(tmp_path):
     """Lettered options lose their letters, the duration group is a flag."""
     row = {
@@ -168,32 +111,10 @@ def test_videomme_rows(tmp_path):
     ]
 
 
-def test_mlvu_rows_of_both_forms(tmp_path):
-    """Answers by text in the official files, by letter in the copy whose questions repeat the options."""
-    official = tmp_path / "2_needle.json"
-    item = {"video": "needle_1.mp4", "duration": 300, "question": "What?", "candidates": ["red", "blue", "a", "b"]}
-    rows = [
-        {**item, "answer": "blue", "question_type": "findNeedle"},
-        {**item, "answer": "green", "question_type": "x"},
-    ]
-    official.write_text(
-        json.dumps([*rows, {"video": "a.mp4", "question": "Tell", "answer": "all", "scoring_points": []}])
-    )
-    copy = tmp_path / "copy.parquet"
-    lettered = {"video_name": "needle_1.mp4", "duration": 300.0, "candidates": item["candidates"], "answer": "B"}
-    text = "What?\n(A) red\n(B) blue\n(C) a\n(D) b\n"
-    pq.write_table(
-        pa.Table.from_pylist([{**lettered, "question": text, "task_type": "needle", "question_id": "Q0"}]), copy
-    )
-    found = read("mlvu", official, copy, root=tmp_path)
-    assert [(q.question, q.answer_index, q.source_id) for q in found.questions] == [
-        ("What?", 1, "2_needle_0"),
-        ("What?", 1, "Q0"),
-    ]
-    assert [reject.reason for reject in found.rejects] == ["answer_not_an_option", "open_ended"]
+READ_ALONE = ["nextqa", "llava_video", "videomme", "mlvu", "vista", "longvideobench", "videommmu"]
 
 
-@pytest.mark.parametrize("format", ["nextqa", "llava_video", "videomme", "mlvu"])
+@pytest.mark.parametrize("format", READ_ALONE)
 def test_a_file_that_is_not_there_or_not_of_its_kind_is_named(tmp_path, format):
     """Nothing can be read: the message names the file."""
     name = {"nextqa": "val.csv", "videomme": "a.parquet"}.get(format, "a.json")
@@ -216,6 +137,8 @@ COUNTS = {
     "nextqa": (["nextqa/val.csv", "nextqa/map_vid_vidorID.json"], 4996, 570, 0),
     "videomme": (["videomme/test-00000-of-00001.parquet"], 2700, 900, 0),
     "mlvu": (["mlvu/1_plotQA.json", "mlvu/2_needle.json", "mlvu/4_count.json"], 539 + 355 + 206 - 2, 495, 2),
+    "longvideobench": (["longvideobench/lvb_val.json"], 1337, 753, 0),
+    "videommmu": (["videommmu/adaptation_video.json"], 300, 300, 0),
 }
 
 
@@ -227,10 +150,3 @@ def test_real_annotations_give_the_published_counts(shared_data, tmp_path, forma
     assert (len(found.questions), len(found.rejects)) == (questions, rejects)
     assert len({question.clip_id for question in found.questions}) == videos
     assert len({question.qa_id for question in found.questions}) == questions
-
-
-def test_generative_mlvu_rows_are_rejected(shared_data, tmp_path):
-    """Sub-scene questions have no options."""
-    found = read("mlvu", shared_data / "annotations" / "mlvu" / "8_sub_scene.json", root=tmp_path)
-    assert len(found.rejects) == 201
-    assert all(isinstance(reject, Reject) and reject.reason == "open_ended" for reject in found.rejects)

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,11 @@ from pipeline.qa.draft import BadRow, Draft
 from pipeline.qa.records import Reject
 
 MAX_CELL = 1 << 24  # characters of one CSV cell
+
+
+def rows_of(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterable[Any]:
+    """Rows of a parquet file, as `parquet_stream` reads them, or the items of a JSON list, by the file's name."""
+    return parquet_stream(path, columns, optional) if path.suffix.lower() == ".parquet" else json_rows(path)
 
 
 def json_rows(path: Path) -> list[Any]:
@@ -28,16 +33,47 @@ def json_rows(path: Path) -> list[Any]:
     return value
 
 
-def json_value(path: Path) -> Any:
-    """Whatever a JSON file holds."""
+def json_value(path: Path, as_object: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """Whatever a JSON file holds; `as_object` makes an object of its entries, else it is a dict."""
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=as_object)
     except FileNotFoundError:
         raise RefocusError(f"{path}: no such annotation file") from None
+    except OSError as error:
+        raise RefocusError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise RefocusError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     except json.JSONDecodeError as error:
         raise RefocusError(f"{path}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets without end
+        raise RefocusError(f"{path}: not JSON that can be read: {error}") from None
+
+
+def json_entries(path: Path) -> list[tuple[str, Any]]:
+    """The entries of a JSON object in file order; a key that occurs twice comes twice.
+
+    Raises:
+        RefocusError: the file is missing, no JSON, or no object; names file and line.
+    """
+    value = json_value(path, _Entries)
+    if not isinstance(value, _Entries):
+        raise RefocusError(f"{path}: expected a JSON object, found {type(value).__name__}")
+    return entries(value)
+
+
+def entries(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The entries of an object that `json_entries` read, at any depth; a key that occurs twice comes twice."""
+    return getattr(value, "repeated", None) or list(value.items())
+
+
+class _Entries(dict[str, Any]):
+    """A JSON object that keeps the entries a dict would lose: `repeated` holds all of them if a key occurs twice."""
+
+    __slots__ = ("repeated",)
+
+    def __init__(self, entries: list[tuple[str, Any]]) -> None:
+        super().__init__(entries)
+        self.repeated = entries if len(entries) > len(self) else None
 
 
 def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str] | BadRow]:
@@ -90,8 +126,45 @@ def parquet_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
     return table.to_pylist()
 
 
+def parquet_stream(
+    path: Path, columns: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[dict[str, Any] | BadRow]:
+    """Rows of a parquet file that may be too large to hold: batch by batch, and of these columns only.
+
+    Args:
+        columns: those the file must have.
+        optional: those that are read where the file has them.
+    Raises:
+        RefocusError: the file is missing, no parquet, damaged, or lacks one of `columns`.
+    """
+    try:
+        with pq.ParquetFile(path) as handle:
+            there = handle.schema_arrow.names
+            missing = [name for name in columns if name not in there]
+            if missing:
+                raise RefocusError(f"{path}: no column '{missing[0]}'")
+            for batch in handle.iter_batches(columns=[*columns, *(name for name in optional if name in there)]):
+                yield from _batch_rows(batch)
+    except FileNotFoundError:
+        raise RefocusError(f"{path}: no such annotation file") from None
+    except (OSError, pa.ArrowException) as error:
+        raise RefocusError(f"{path}: cannot be read as parquet ({error})") from None
+
+
+def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | BadRow]:
+    """The rows of a batch; text that is not UTF-8 spoils its row and not the file."""
+    try:
+        yield from batch.to_pylist()
+    except UnicodeDecodeError:
+        for number in range(batch.num_rows):
+            try:
+                yield from batch.slice(number, 1).to_pylist()
+            except UnicodeDecodeError as error:
+                yield BadRow("bad_text", f"not UTF-8 text ({error.reason})")
+
+
 def each(
-    path: Path, rows: Iterator[Any] | list[Any], parse: Callable[[str, int, Any], Draft], first: int = 0
+    path: Path, rows: Iterable[Any], parse: Callable[[str, int, Any], Draft], first: int = 0
 ) -> Iterator[Draft | Reject]:
     """Parses rows one by one with `parse(where, number, row)`; what it refuses becomes a reject that says where."""
     for number, row in enumerate(rows, first):

@@ -5,26 +5,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.qa.adapters.files import each, parquet_rows
+from pipeline.qa.adapters.files import each, parquet_stream
 from pipeline.qa.draft import Draft, answer_by_letter, options_of, text_of
 from pipeline.qa.records import Reject
 
 FILES = "test-00000-of-00001.parquet"
 COLUMNS = ("duration", "videoID", "question_id", "task_type", "question", "options", "answer")
-DURATIONS = ("short", "medium", "long")
+GROUPS = ("domain", "sub_category")
 
 
 def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[Draft | Reject]:
     """One draft per row; flags carry `duration:`, `domain:` and `sub_category:` for the tables' groups."""
     split = options.get("split", "test")
     for path in paths:
-        yield from each(path, parquet_rows(path, COLUMNS), partial(_draft, split=split))
+        yield from each(path, parquet_stream(path, COLUMNS, GROUPS), partial(_draft, split=split))
 
 
 def _draft(where: str, number: int, row: dict[str, Any], split: str) -> Draft:
     options = options_of(row, "options")
     video = text_of(row, "videoID")
-    groups = {name: row.get(name) for name in ("duration", "domain", "sub_category")}
+    groups = {name: row.get(name) for name in ("duration", *GROUPS)}
     return Draft(
         where=where,
         source_id=text_of(row, "question_id"),
