@@ -21,6 +21,7 @@ from pipeline.qa.videos import checked
 from pipeline.store.clip import FailedClip, Job, StoredClip, decode_clip
 from pipeline.store.draft import Draft, clear, drafts
 from pipeline.store.index import FAILED, PARTIAL, IndexRow, write_index
+from pipeline.store.shared import loans, write_sources
 from pipeline.store.shelf import Shelf, index_row
 from pipeline.video.workers import Lost, run_jobs
 
@@ -41,13 +42,24 @@ class ShardReport:
 
 
 def build_shard(
-    clips: Sequence[ClipRow], videos: Path, tar: Path, index: Path, settings: DecodeSettings
+    clips: Sequence[ClipRow],
+    videos: Path,
+    tar: Path,
+    index: Path,
+    settings: DecodeSettings,
+    shared: Path | None = None,
 ) -> ShardReport:
     """Writes `tar` and `index` for the clips, in their order.
 
     A clip that fails gets a row with its reason. A clip whose file changed its size since it was stored is decoded
     again. An index that would no longer fit the tar is removed before the tar is replaced.
 
+    Args:
+        clips: the clips of the shard.
+        videos: data root of their paths.
+        tar, index: what is written.
+        settings: which frames, and in which form.
+        shared: a folder with a folder of shards per data set; videos that those hold already are copied from there.
     Raises:
         RefocusError: more clips failed than the settings tolerate (names them), or the disk is full. What was decoded
             is kept for the next run, and no index is written.
@@ -58,6 +70,8 @@ def build_shard(
     fits = functools.partial(_fits, videos=videos, key=settings.fingerprint())
     stored = _reusable(clips, [finished, *begun], fits)
     jobs, failures = _jobs([row for row in clips if row.clip_id not in stored], videos, settings)
+    lent = loans(jobs, shared, tar) if shared else {}
+    jobs = [job for job in jobs if job.row.clip_id not in lent]
     ready = [row for row in clips if row.clip_id not in failures]
     name = Path(os.path.relpath(tar.resolve(), index.parent.resolve())).as_posix()
     if _is_done(finished, ready, stored):
@@ -67,8 +81,10 @@ def build_shard(
         rows = {row.clip_id: held.row(row.clip_id, name) for row in ready[: len(held)]} if held else {}
         with draft, contextlib.closing(_decoded(jobs, settings)) as decoding:
             for row in ready[len(rows) :]:
-                source = stored.get(row.clip_id)
-                clip = source.read(row.clip_id) if source else next(decoding)
+                if row.clip_id in stored:
+                    clip = stored[row.clip_id].read(row.clip_id)
+                else:
+                    clip = lent[row.clip_id].read() if row.clip_id in lent else next(decoding)
                 if isinstance(clip, FailedClip):
                     failures[row.clip_id] = clip.error
                 else:
@@ -79,6 +95,8 @@ def build_shard(
             index.unlink(missing_ok=True)  # it fits the tar that is about to be replaced
             draft.publish()
     clear(tar)
+    if shared:
+        write_sources(finished if _is_done(finished, ready, stored) else Shelf(tar))
     ordered = [
         rows.get(row.clip_id) or IndexRow(row.clip_id, FAILED, failures[row.clip_id], 0, [], [], name, [], [])
         for row in clips
@@ -93,7 +111,9 @@ def build_shard(
     failed = [f"{row.clip_id}: {row.error}" for row in ordered if row.status == FAILED]
     for line in (*partial, *failed):
         logger.warning("%s", line)
-    return ShardReport(len(clips), len(jobs), len(stored), partial, failed, sum(row.n_frames for row in ordered))
+    return ShardReport(
+        len(clips), len(jobs), len(stored) + len(lent), partial, failed, sum(row.n_frames for row in ordered)
+    )
 
 
 def _is_done(finished: Shelf, ready: Sequence[ClipRow], stored: Mapping[str, Shelf]) -> bool:

@@ -1,10 +1,12 @@
 """The complete clips of a tar, however it ended: a finished shard, a killed run's draft, a file cut off."""
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import RefocusError
 from pipeline.store.clip import StoredClip
 from pipeline.store.index import IndexRow
 from pipeline.store.media import Range, member_names, ranges
@@ -37,6 +39,7 @@ class Shelf:
         found: dict[str, _Entry] = {}
         position = 0
         with self.path.open("rb") as handle:
+            self._inode = os.fstat(handle.fileno()).st_ino
             for member in members(self.path):
                 start, position = position, member.end
                 clip, _, kind = member.name.partition(".")
@@ -70,10 +73,16 @@ class Shelf:
         return index_row(entry.notes, entry.places, tar)
 
     def read(self, clip_id: str) -> StoredClip:
-        """The clip itself."""
+        """The clip itself.
+
+        Raises:
+            RefocusError: another run has replaced the file.
+        """
         entry = self._clips[clip_id]
         files = []
         with self.path.open("rb") as handle:
+            if os.fstat(handle.fileno()).st_ino != self._inode:
+                raise RefocusError(f"{self.path}: another run has replaced it meanwhile; run again")
             for offset, size in entry.places:
                 handle.seek(offset)
                 files.append(handle.read(size))
