@@ -64,8 +64,18 @@ def test_several_configurations_are_all_kept(project):
     assert files(store) == before
 
 
+def test_what_the_rules_write_is_kept(project):
+    """Every folder that a rule of this configuration writes to."""
+    root = load(["config.yaml"])
+    sources = [*root.use.datasets, *root.use.benchmarks]
+    written = {frames_kept(root, name) for name in sources} | {f"shards/{name}.parquet" for name in sources}
+    written |= {margins_kept(root, name) for name in root.use.datasets}
+    written |= {checkpoints_kept(root, run) for run in root.use.runs}
+    assert written <= all_kept(root)
+
+
 def test_used_and_unused_entries_both_count(project):
-    """Emptying `use` for a while costs nothing."""
+    """Emptying `use.runs` for a while costs nothing."""
     unused = load(["config.yaml"]).model_copy(update={"use": load(["config.yaml"]).use.model_copy(update={"runs": ()})})
     assert all_kept(unused) == all_kept(load(["config.yaml"]))
 
