@@ -11,7 +11,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence test lint format assets config bench clean
+.PHONY: help demo evidence test lint format assets selector config bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make test      the tests"
 	@echo "make evidence  the demo's claims with three seeds and longer training; writes docs/evidence.md"
 	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
+	@echo "make selector  ship the demo's trained policy as the default of refocus select"
 	@echo "make bench     the benchmarks"
 	@echo "make lint      ruff, snakefmt, snakemake --lint, rendered files"
 
@@ -47,8 +48,11 @@ format: $(VENV)/.dev
 	snakefmt Snakefile workflow/rules
 
 assets: $(VENV)/.run
-	$(SNAKEMAKE) results/assets/manifest.json
+	$(SNAKEMAKE) -- results/assets/manifest.json
 	python -m pipeline assets promote --dir results/assets --to assets
+
+selector: demo
+	python -m pipeline assets selector --dir results/train/demo/policy --to assets
 
 config: $(VENV)/.run
 	python -m pipeline config --write

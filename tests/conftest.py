@@ -25,3 +25,22 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder} (set REFOCUS_TEST_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def lmm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random InternVL, one per session."""
+    from tests.tiny_lmm import build_lmm
+
+    return build_lmm(tmp_path_factory.mktemp("lmm"))
+
+
+@pytest.fixture
+def lmm(lmm_folder: Path):
+    """The same, loaded."""
+    import torch
+
+    from pipeline.lmm import load_lmm
+
+    torch.set_num_threads(1)
+    return load_lmm(lmm_folder)

@@ -38,8 +38,8 @@ def read_settings(args: argparse.Namespace, model: type[S]) -> S:
         UsageError: a value does not fit, naming the key.
     """
     runtime_model = _runtime_model(model)
-    values = _parse_json(args.settings, "--settings")
-    runtime = _parse_json(args.runtime, "--runtime")
+    values = parse_json(args.settings, "--settings")
+    runtime = parse_json(args.runtime, "--runtime")
     for name, _ in _plain_fields(model):
         given = getattr(args, name)
         if given is None:
@@ -57,6 +57,23 @@ def parse(model: type[S], values: dict[str, Any]) -> S:
         return model.model_validate(values)
     except ValidationError as error:
         raise UsageError("; ".join(_explain(item) for item in error.errors())) from None
+
+
+def parse_json(text: str | None, flag: str) -> dict[str, Any]:
+    """The JSON object given to a flag; nothing is an empty one.
+
+    Raises:
+        UsageError: it is not JSON, or no object.
+    """
+    if not text:
+        return {}
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{flag} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{flag} must be a JSON object")
+    return value
 
 
 def _explain(item: Any) -> str:
@@ -82,18 +99,6 @@ def _plain_fields(model: type[Strict]) -> list[tuple[str, Any]]:
 def _runtime_model(model: type[Section]) -> type[Strict] | None:
     field = model.model_fields.get("runtime")
     return field.annotation if field else None
-
-
-def _parse_json(text: str | None, flag: str) -> dict[str, Any]:
-    if not text:
-        return {}
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{flag} is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise UsageError(f"{flag} must be a JSON object")
-    return value
 
 
 def _loosen(value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.evaluate.verdict import verdict
+from pipeline.evaluate.verdict import claims, verdict
 
 TABLES = ("world", "world_frames", "table1", "table4")
 FIGURES = ("training", "accuracy", "fig2_variance", "fig9_examples")
@@ -39,6 +39,7 @@ def page(results: Path, overlays: Sequence[Path], figures: Sequence[Path]) -> st
         "method works from end to end, and are not results on real videos.",
         "```sh\n" + "\n".join(commands) + "\n```",
         verdict(results / "tables" / "world.csv"),
+        claims(results / "tables" / "world.csv"),
         "## Accuracy on held-out videos",
         *(path.read_text(encoding="utf-8").strip() for path in tables if path.is_file()),
         "## The filter",

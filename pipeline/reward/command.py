@@ -1,12 +1,11 @@
 """`refocus reward`: margins of the 16 frame subsets of every question of one shard."""
 
 import argparse
-import json
 import logging
 from collections import Counter
 from pathlib import Path
 
-from pipeline.config.flags import add_settings, parse, read_settings
+from pipeline.config.flags import add_settings, parse, parse_json, read_settings
 from pipeline.config.lmm import LmmSettings
 from pipeline.config.reward import RewardSettings
 from pipeline.errors import UsageError
@@ -82,10 +81,7 @@ def run(args: argparse.Namespace) -> None:
 def _model_settings(args: argparse.Namespace, settings: RewardSettings) -> LmmSettings:
     """The LMM: an entry given as JSON, else the folder or hub id given as --model, with single flags on top."""
     if args.lmm:
-        try:
-            values = json.loads(args.lmm)
-        except json.JSONDecodeError as error:
-            raise UsageError(f"--lmm is not JSON: {error}") from None
+        values = parse_json(args.lmm, "--lmm")
     elif args.model is not None:
         values = {"path": settings.model}
     else:

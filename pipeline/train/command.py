@@ -2,14 +2,13 @@
 
 import argparse
 import functools
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import create_model
 
 from pipeline.config.base import Section
-from pipeline.config.flags import add_settings, parse, read_settings
+from pipeline.config.flags import add_settings, parse, parse_json, read_settings
 from pipeline.config.lmm import LmmSettings
 from pipeline.config.policy import PolicySettings
 from pipeline.config.train import TrainSettings
@@ -81,8 +80,8 @@ def _from_flags(args: argparse.Namespace) -> "Job":
     for flag, given in (("--pairs", args.pairs), ("--frames", args.index)):
         if not given:
             raise UsageError(f"{flag} is missing (or give --config)")
-    policy = parse(PolicySettings, _json(args.policy, "--policy"))
-    lmm = _json(args.lmm_settings, "--lmm-settings")
+    policy = parse(PolicySettings, parse_json(args.policy, "--policy"))
+    lmm = parse_json(args.lmm_settings, "--lmm-settings")
     if args.lmm_path:
         lmm["path"] = args.lmm_path
     if not lmm:
@@ -120,15 +119,3 @@ def _from_config(args: argparse.Namespace) -> "Job":
         pairs, tuple(frames), args.start or policy.start, root.lmms[settings.reward_model], policy, settings,
         args.work_dir or args.out / "work", args.out,
     )  # fmt: skip
-
-
-def _json(text: str | None, flag: str) -> dict[str, Any]:
-    if not text:
-        return {}
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{flag} is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise UsageError(f"{flag} must be a JSON object")
-    return value

@@ -60,6 +60,7 @@ def work(ranks: Ranks, job: Job) -> None:
     half = runtime.feature_cache_gb / 2
     features = FeatureCache(lambda clip: policy.encode(images(clip, policy.frame_size)), half)
     judge = LmmJudge(lmm, FeatureCache(lambda clip: lmm.encode(images(clip, lmm.frame_size)), half))
+    same = identity(job, data.train + data.validation)
     trainer = Trainer(
         policy,
         data,
@@ -67,9 +68,9 @@ def work(ranks: Ranks, job: Job) -> None:
         judge,
         settings,
         reinit_layers=job.policy.reinit_layers,
-        work=job.work,
+        work=job.work / same["questions"],  # grown data begins anew instead of refusing the old checkpoints
         out=job.out,
-        identity=identity(job, data.train + data.validation),
+        identity=same,
         ranks=ranks,
     )
     if ranks.first:

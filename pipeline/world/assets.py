@@ -11,7 +11,8 @@ from pipeline.config.world import WorldSettings
 from pipeline.errors import RefocusError
 from pipeline.files import write_json
 
-MODELS = ("lmm", "policy")
+MODELS = ("lmm", "policy")  # trained by `make assets`
+SELECTOR = "selector"  # what the demo's training makes of `policy`; what `refocus select` takes by default
 MANIFEST = "manifest.json"
 MOST_BYTES = 8 * 2**20  # all tiny models together
 
@@ -58,7 +59,7 @@ def write_manifest(folder: Path, settings: AssetsSettings, worlds: list[WorldSet
 
 def checksums(folder: Path) -> dict[str, dict[str, Any]]:
     """Size and SHA-256 of every file of the models, by path below `folder`."""
-    files = sorted(path for model in MODELS for path in (folder / model).rglob("*") if path.is_file())
+    files = sorted(path for model in (*MODELS, SELECTOR) for path in (folder / model).rglob("*") if path.is_file())
     return {
         path.relative_to(folder).as_posix(): {
             "bytes": path.stat().st_size,
@@ -69,7 +70,7 @@ def checksums(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def promote(source: Path, target: Path) -> None:
-    """Replaces the models shipped in `target` by examined ones.
+    """Replaces the models shipped in `target` by examined ones; a selector trained on the old ones goes.
 
     Raises:
         RefocusError: the manifest does not describe the files, or they are too large to ship.
@@ -80,9 +81,30 @@ def promote(source: Path, target: Path) -> None:
     files = json.loads(path.read_text())["files"]
     if files != checksums(source):
         raise RefocusError(f"{path} describes other files than those beside it; run `refocus assets exam` again")
-    if (total := sum(entry["bytes"] for entry in files.values())) > MOST_BYTES:
-        raise RefocusError(f"the models in {source} take {total} bytes; at most {MOST_BYTES} are shipped")
-    for model in MODELS:
+    _check_size(source, files)
+    for model in (*MODELS, SELECTOR):
         shutil.rmtree(target / model, ignore_errors=True)
+    for model in MODELS:
         shutil.copytree(source / model, target / model)
     shutil.copy2(path, target / MANIFEST)
+
+
+def promote_selector(policy: Path, target: Path) -> None:
+    """Ships a policy trained in the world as `selector`, beside the models it was trained with.
+
+    Raises:
+        RefocusError: there is no policy, or the models together are too large to ship.
+    """
+    if not (policy / "config.json").is_file():
+        raise RefocusError(f"{policy} holds no trained policy; run `make demo` first")
+    shutil.rmtree(target / SELECTOR, ignore_errors=True)
+    shutil.copytree(policy, target / SELECTOR)
+    manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
+    manifest["files"] = checksums(target)
+    _check_size(target, manifest["files"])
+    write_json(target / MANIFEST, manifest)
+
+
+def _check_size(folder: Path, files: dict[str, dict[str, Any]]) -> None:
+    if (total := sum(entry["bytes"] for entry in files.values())) > MOST_BYTES:
+        raise RefocusError(f"the models in {folder} take {total} bytes; at most {MOST_BYTES} are shipped")

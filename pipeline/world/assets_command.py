@@ -9,6 +9,7 @@ from pipeline.config.assets import AssetsSettings
 from pipeline.config.flags import add_settings, parse, read_settings
 from pipeline.config.world import WorldSettings
 
+STEPS = ("lmm", "policy", "exam", "promote", "selector")
 HELP = "train, examine or promote the tiny models that ship with the project"
 DESCRIPTION = """The synthetic world's tiny reference LMM (InternVL) and tiny supervised base policy (Video-MA2mba).
 
@@ -16,15 +17,16 @@ STEP lmm      trains the reference LMM into DIR/lmm
 STEP policy   trains the base policy into DIR/policy
 STEP exam     scores both on held-out videos and writes DIR/manifest.json
 STEP promote  copies DIR's models and manifest over the shipped ones in --to
+STEP selector copies a policy trained in the world (results/train/demo/policy) to --to: `refocus select` defaults to it
 
-`make assets` runs all four. Example: refocus assets exam --dir results/assets
+`make assets` runs the first four, `make selector` the last. Example: refocus assets exam --dir results/assets
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags."""
-    parser.add_argument("step", choices=("lmm", "policy", "exam", "promote"), metavar="STEP", help="see above")
-    parser.add_argument("--dir", type=Path, required=True, metavar="DIR", help="folder that holds lmm/ and policy/")
+    parser.add_argument("step", choices=STEPS, metavar="STEP", help="see above")
+    parser.add_argument("--dir", type=Path, required=True, metavar="DIR", help="folder of the models")
     parser.add_argument(
         "--to", type=Path, default=Path("assets"), metavar="DIR", help="where `promote` copies to (default: assets)"
     )
@@ -44,6 +46,9 @@ def run(args: argparse.Namespace) -> None:
     settings = read_settings(args, AssetsSettings)
     if args.step == "promote":
         assets.promote(args.dir, args.to)
+        return
+    if args.step == "selector":
+        assets.promote_selector(args.dir, args.to)
         return
     import torch
 

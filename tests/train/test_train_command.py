@@ -87,6 +87,16 @@ def test_other_settings_in_the_same_work_folder_are_refused(inputs, tmp_path):
         call(inputs, tmp_path, "--entropy", 0.5, max_steps=1)
 
 
+def test_grown_data_begins_anew_beside_the_old_checkpoints(inputs, tmp_path):
+    """A configuration keeps its work folder when its data grow: neither a refusal nor a run on stale checkpoints."""
+    call(inputs, tmp_path / "all", "--work-dir", tmp_path / "work")
+    write_questions(tmp_path / "fewer.parquet", questions(COUNTS)[:-1], "filter")
+    call(inputs, tmp_path / "fewer", "--work-dir", tmp_path / "work", "--pairs", tmp_path / "fewer.parquet")
+    assert len(list((tmp_path / "work").iterdir())) == 2
+    for out in ("all", "fewer"):
+        assert [line["step"] for line in read(tmp_path / out / "metrics.jsonl") if "time/step" in line] == [0, 1]
+
+
 def test_missing_inputs_are_named(inputs, tmp_path):
     """One line that says which flag."""
     parser = argparse.ArgumentParser()

@@ -14,9 +14,11 @@ def test_the_papers_configuration_plans_every_stage(repository, tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"), "--cores", "8", "-n"]
-    words = ["--directory", str(tmp_path), "--configfile", str(overlay), "--quiet", "rules"]
+    words = ["--directory", str(tmp_path), "--configfile", str(overlay), "-p"]
     done = subprocess.run([*command, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+    commands = [line for line in done.stdout.splitlines() if line.startswith("Shell command: ")]
+    assert max(map(len, commands)) < 20_000, "Linux takes 128 KiB; growth shall not come near it"
     plan = dict(line.split() for line in (done.stdout + done.stderr).splitlines() if len(line.split()) == 2)
     shards = sum(root.source(name).shards for name in sources)
     trained = sum(root.source(name).shards for name in root.use.datasets)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from pipeline.errors import RefocusError
+from pipeline.files import write_json
 from pipeline.lmm import Prompt, load_lmm
 from pipeline.lmm.prompts import internvl_prefix, internvl_prompt
 from pipeline.policy.prompt import after_frames, before_frames
@@ -123,6 +124,22 @@ def test_only_what_the_manifest_describes_is_promoted(tmp_path):
     (tmp_path / "new" / "lmm" / "config.json").write_text("changed")
     with pytest.raises(RefocusError, match="other files"):
         assets.promote(tmp_path / "new", tmp_path / "shipped")
+
+
+def test_a_selector_ships_beside_the_models_it_was_trained_with_and_goes_with_them(tmp_path):
+    for folder in ("new/lmm", "new/policy", "trained"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "config.json").write_text(folder)
+    write_json(tmp_path / "new" / assets.MANIFEST, {"files": assets.checksums(tmp_path / "new"), "exams": [1]})
+    assets.promote(tmp_path / "new", tmp_path / "shipped")
+    with pytest.raises(RefocusError, match="no trained policy"):
+        assets.promote_selector(tmp_path / "nothing", tmp_path / "shipped")
+    assets.promote_selector(tmp_path / "trained", tmp_path / "shipped")
+    manifest = json.loads((tmp_path / "shipped" / assets.MANIFEST).read_text())
+    assert manifest == {"files": assets.checksums(tmp_path / "shipped"), "exams": [1]}
+    assert "selector/config.json" in manifest["files"]
+    assets.promote(tmp_path / "new", tmp_path / "shipped")
+    assert not (tmp_path / "shipped" / assets.SELECTOR).exists()
 
 
 def test_the_shipped_models_are_the_examined_ones_and_small():

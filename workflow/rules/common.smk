@@ -86,6 +86,15 @@ def margins_of(names, model):
     return [f"<results>/reward/{model}/{name}/{shard}.parquet" for name in names for shard in shards(name)]
 
 
+def spelled(folder, names, suffix):
+    """All shards' files of `names`, for bash to list: a command of Linux holds 128 KiB, the paths of some thousand shards do not fit."""
+    ids = {name: shards(name) for name in names}
+    return " ".join(
+        f"{shlex.quote(f'{SETTINGS.results}/{folder}/{name}')}/{{{ids[name][0]}..{ids[name][-1]}}}{suffix}"
+        for name in names
+    )
+
+
 def selections_of(benchmark, selector):
     """One selector's tables on one benchmark, one per number of frames."""
     return [f"<results>/selections/{benchmark}/{selector}/n{n}.s{SEED}.parquet" for n in BUDGETS]

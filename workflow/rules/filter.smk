@@ -33,9 +33,10 @@ rule filter_pairs:
         mem_mb=8000,
         runtime=60,
     params:
+        rewards=lambda wildcards: spelled(f"reward/{wildcards.model}", USE.datasets, ".parquet"),
         settings=section("filter"),
         code=sources("pipeline.filter.command"),
         out=subpath(output.pairs, parent=True),
     shell:
-        "python -m pipeline filter {input.rewards:q} --qa {input.questions:q} --settings {params.settings:q}"
+        "python -m pipeline filter {params.rewards} --qa {input.questions:q} --settings {params.settings:q}"
         " --out {params.out:q} 2>&1 | tee {log:q}"
