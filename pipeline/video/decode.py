@@ -3,18 +3,22 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from pipeline.video import by_decord
 from pipeline.video.health import Health
-from pipeline.video.picture import Fit, Picture
+from pipeline.video.picture import Picture
 from pipeline.video.plan import bounds, grid
 from pipeline.video.probe import VideoError, last_moment, opened, rate_of
-from pipeline.video.resize import resize
+from pipeline.video.resize import Fit, resize
 from pipeline.video.track import Beat
 from pipeline.video.walk import walk
 
 __all__ = ["ClipPlan", "DecodedFrames", "Health", "Shown", "decode_frames", "frames_at", "frames_shown", "plan_clip"]
+
+Backend = Literal["pyav", "decord"]
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ def frames_shown(
     health: Health,
     beat: Beat | None = None,
     fit: Fit = "squash",
+    backend: Backend = "pyav",
 ) -> Iterator[Shown]:
     """Every frame that is on screen at one or more of the wanted times, in order. Nothing else is decoded for it.
 
@@ -144,12 +149,18 @@ def frames_shown(
         health: filled in while walking.
         beat: called with every packet, to show that the work goes on.
         fit: how a frame becomes square.
+        backend: decord only in a worker process (`pipeline.video.workers`).
     Raises:
         VideoError: the file is unreadable, or not one frame decodes.
     """
     if not times_s:
         return
     health.expected_s = times_s[-1]
+    if backend == "decord":
+        for image, wanted in by_decord.frames(path, times_s, health, beat):
+            fitted = image if size is None else resize(image[None], size, fit)[0]
+            yield Shown(fitted, round(wanted.time_s, 6), wanted.source_frame, wanted.times)
+        return
     with opened(path) as (container, stream):
         picture = Picture(size, fit, stream.sample_aspect_ratio)
         for frame, wanted in walk(path, container, stream, times_s, health, beat):

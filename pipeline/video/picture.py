@@ -1,7 +1,6 @@
 """Decoded frames as upright full-range RGB, at their own size or fitted into a square."""
 
 from fractions import Fraction
-from typing import Literal
 
 import av
 import numpy as np
@@ -9,9 +8,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from pipeline.video.probe import quarter_turn
+from pipeline.video.resize import Fit, fitted, squared
 
 SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
-Fit = Literal["squash", "pad", "crop"]
 
 
 class Picture:
@@ -63,24 +62,3 @@ class Picture:
             dst_color_range=ColorRange.JPEG,
             threads=1,
         ).to_ndarray()
-
-
-def fitted(width: float | Fraction, height: float | Fraction, size: int, fit: Fit) -> tuple[int, int]:
-    """Width and height to which a picture of this shape is scaled before it becomes size x size."""
-    if fit == "squash":
-        return size, size
-    longer, shorter = max(width, height), min(width, height)
-    scale = size / (longer if fit == "pad" else shorter)
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def squared(image: np.ndarray, size: int) -> np.ndarray:
-    """The middle of an (H, W, 3) image on a black size x size square."""
-    out = np.zeros((size, size, 3), np.uint8)
-    taken, placed = [], []
-    for length in image.shape[:2]:
-        shared = min(length, size)
-        taken.append(slice((length - shared) // 2, (length - shared) // 2 + shared))
-        placed.append(slice((size - shared) // 2, (size - shared) // 2 + shared))
-    out[tuple(placed)] = image[tuple(taken)]
-    return out
