@@ -14,7 +14,7 @@ class DecodeRuntime(Runtime):
     """How frames are decoded; never what they are, but for the last bits that another backend gives them."""
 
     backend: Literal["pyav", "decord"] = Field(
-        "pyav", description="decoder: pyav, or decord for comparison (its frames differ a little and are stored apart)"
+        "pyav", description="decoder: pyav, or decord for comparison: its frames differ a little and are stored apart"
     )
     workers: int | None = Field(None, ge=1, description="decoding processes, one core each; null = every core there is")
     timeout_s: float = Field(60.0, gt=0, description="seconds without a decoded frame after which a clip is given up")
@@ -24,7 +24,7 @@ class DecodeRuntime(Runtime):
 class DecodeSettings(Section):
     """Which frames of a clip are stored, and how."""
 
-    version: int = Field(1, ge=1, description="raised when the code's results change; part of the store's key")
+    version: int = Field(2, ge=1, description="raised when the code's results change; part of the store's key")
     fps: float = Field(4.0, gt=0, description="frames per second of a clip, at most")
     max_frames: int = Field(512, ge=1, description="frames of a clip, at most: longer clips are sampled more thinly")
     size: int = Field(384, ge=16, le=4096, description="stored frames are size x size pixels")

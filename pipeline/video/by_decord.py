@@ -1,7 +1,8 @@
 """Frames by decord, for comparison with harnesses that use it. Only in a worker process that can be killed.
 
 Decord is known to hang (MPEG-TS, over-reported lengths) with the interpreter's lock held, takes edit lists wrongly and
-decodes no AV1; a clip it does not finish is given up like any other.
+decodes no AV1; a clip it does not finish is given up like any other. Its random access and its skipping give
+wrong frames around open GOPs and B-frames, so every frame is read here, which is right and slow.
 """
 
 import bisect
@@ -16,8 +17,6 @@ from pipeline.video.health import SLACK_S, Health
 from pipeline.video.plan import EPSILON_S
 from pipeline.video.probe import VideoError
 from pipeline.video.track import Beat
-
-BATCH = 8  # frames in memory at a time
 
 
 def frames(
@@ -37,23 +36,28 @@ def frames(
         video = decord.VideoReader(str(path), ctx=decord.cpu(0), num_threads=1)
         spans = np.asarray(video.get_frame_timestamp(range(len(video))), np.float64)
     except (decord.DECORDError, RuntimeError) as error:
-        raise VideoError(f"{path}: decord cannot read it ({str(error).strip().splitlines()[0]})") from None
+        raise VideoError(f"{path}: decord cannot read it ({_reason(error)})") from None
     starts = (spans[:, 0] - spans[0, 0]).tolist()
     health.packets, health.ended_s = len(starts), float(spans[-1, 1] - spans[0, 0])
     found: dict[int, list[int]] = {}
     for index, time_s in enumerate(times_s):
         if time_s + EPSILON_S < health.ended_s + SLACK_S:
             found.setdefault(max(0, bisect.bisect_right(starts, time_s + EPSILON_S) - 1), []).append(index)
-    places = list(found)
-    for begin in range(0, len(places), BATCH):
-        batch = places[begin : begin + BATCH]
+    here = 0
+    for place, wanted in found.items():
         try:
-            images = video.get_batch(batch).asnumpy()
-        except (decord.DECORDError, RuntimeError) as error:
-            health.notes.append(f"decord stopped: {str(error).strip().splitlines()[0]}")
+            for _ in range(place - here):
+                video.next()
+            image = video.next().asnumpy()
+        except (decord.DECORDError, RuntimeError, StopIteration) as error:
+            health.notes.append(f"decord stopped at frame {place}: {_reason(error)}")
             return
-        health.decoded += len(batch)
+        here = place + 1
+        health.decoded = here
         if beat is not None:
             beat()
-        for place, image in zip(batch, images, strict=True):
-            yield image, Wanted(place, place, starts[place], tuple(found[place]))
+        yield image, Wanted(place, place, starts[place], tuple(wanted))
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -10,7 +10,8 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from pipeline.video.probe import quarter_turn
 from pipeline.video.resize import Fit, fitted, squared
 
-SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
+# Without full chroma the scaler gives two neighbouring pixels one colour.
+SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 class Picture:
