@@ -18,6 +18,7 @@ START_CODE = b"\0\0\0\1"
 EXACT = (  # greys come back as they were, on every machine
     Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
 )
+PLAIN = "bframes=0:scenecut=0:mbtree=0:rc-lookahead=0"  # mbtree reads memory nobody set: 1 film in 100 differed
 PRESET = "veryfast"  # a third of medium's time; 0.7 dB for 5 % fewer bytes at the same crf
 
 
@@ -33,7 +34,7 @@ class FilmWriter:
         self.options = {
             "crf": str(crf),
             "preset": PRESET,
-            "x264-params": f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes=0:repeat-headers=1",
+            "x264-params": f"keyint={gop}:min-keyint={gop}:repeat-headers=1:{PLAIN}",
         }
         self._reformatter = VideoReformatter()
         self._bytes = io.BytesIO()
