@@ -164,4 +164,8 @@ def frames_shown(
     with opened(path) as (container, stream):
         picture = Picture(size, fit, stream.sample_aspect_ratio)
         for frame, wanted in walk(path, container, stream, times_s, health, beat):
-            yield Shown(picture(frame), round(wanted.time_s, 6), wanted.source_frame, wanted.times)
+            try:
+                image = picture(frame)
+            except VideoError as error:
+                raise VideoError(f"{path}: {error}") from None
+            yield Shown(image, round(wanted.time_s, 6), wanted.source_frame, wanted.times)

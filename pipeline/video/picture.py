@@ -2,23 +2,24 @@
 
 from fractions import Fraction
 
-import av
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from pipeline.video.probe import quarter_turn
+from pipeline.video.probe import VideoError, quarter_turn
 from pipeline.video.resize import Fit, fitted, squared
 
 # Without full chroma the scaler gives two neighbouring pixels one colour.
 SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_KNOWN = (0, 1, 2, 4, 5, 6, 7, 9)  # AVCOL_SPC: RGB, 709, unspecified, FCC, 601 twice, 240M, 2020
+_STRANGE = {8: "YCgCo", 11: "SMPTE 2085", 14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro"}
 
 
 class Picture:
     """Converts frames, keeping the scaler's tables between them.
 
-    Matrix and range are the frame's own; a frame that names no matrix, or one the scaler does not know, is taken as
-    BT.601. Transparency is dropped.
+    Matrix and range are the frame's own; a frame that names no matrix, or a reserved one, is taken as BT.601.
+    Transparency is dropped.
     """
 
     def __init__(self, size: int | None, fit: Fit = "squash", aspect: Fraction | None = None) -> None:
@@ -34,14 +35,16 @@ class Picture:
         self.reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> np.ndarray:
-        """(H, W, 3) uint8 RGB."""
+        """(H, W, 3) uint8 RGB.
+
+        Raises:
+            VideoError: the frame is in a colour space that nothing here converts.
+        """
         width, height = self._shape(frame)
-        try:
-            rgb = self._converted(frame, width, height, None)
-        except (av.FFmpegError, ValueError) as error:
-            if isinstance(error, MemoryError):
-                raise
-            rgb = self._converted(frame, width, height, Colorspace.ITU601)
+        if frame.colorspace in _STRANGE:
+            raise VideoError(f"the colour matrix {_STRANGE[frame.colorspace]} is not supported")
+        matrix = None if frame.colorspace in _KNOWN else Colorspace.ITU601
+        rgb = self._converted(frame, width, height, matrix)
         if self.size is not None and rgb.shape[:2] != (self.size, self.size):
             rgb = squared(rgb, self.size)
         turns = quarter_turn(frame.rotation) // 90

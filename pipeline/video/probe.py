@@ -109,6 +109,8 @@ def rate_of(stream: VideoStream) -> float:
 
 def header_duration(container: InputContainer, stream: VideoStream) -> float | None:
     """Seconds the stream lasts by its own header, by its tag (Matroska), or by the container's; None = unknown."""
+    if container.format.name == "avi" and stream.frames and stream.time_base:  # its duration is cut to the file's size
+        return float(stream.frames * stream.time_base)
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     clock = _CLOCK.match(stream.metadata.get("DURATION", ""))
@@ -147,15 +149,16 @@ def last_moment(container: InputContainer, stream: VideoStream, enough_s: float 
 
 
 def _end_of(container: InputContainer, stream: VideoStream) -> float:
-    """When the last of the packets ahead leaves the screen."""
-    end = 0.0
+    """When the last of the packets ahead leaves the screen; packets without times follow each other evenly."""
+    end, untimed = 0.0, 0
     try:
         for packet in container.demux(stream):
+            untimed += packet.pts is None and packet.size > 0
             if packet.pts is not None and packet.time_base is not None and not packet.is_discard:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base - origin(stream)))
-    except av.FFmpegError:  # whoever decodes them will say so
+    except (av.FFmpegError, IndexError):  # whoever decodes them will say so
         pass
-    return end
+    return end or (untimed / rate_of(stream) if rate_of(stream) else 0.0)
 
 
 def origin(stream: VideoStream) -> Fraction:

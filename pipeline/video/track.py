@@ -1,5 +1,6 @@
 """One pass over a file's packets: when each is shown, what the others need of it, what its container complains of."""
 
+import itertools
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,8 +20,9 @@ from pipeline.video.probe import opened, origin, rate_of
 Beat = Callable[[], None]
 KEPT_BYTES = 256 << 20  # packets stay in memory up to this, else the file is read twice
 KEPT_PACKETS = 1 << 15  # each costs some hundred bytes beside its content
-MARGIN_S = 1.0  # decoding times that far behind the last wanted time end the pass
+FAULTS = 64  # failed reads in a row that end the pass
 FRAME_S = 0.5  # how long a frame is shown where nothing says it
+HOLE_S = 1.0  # in a damaged file, a frame that stays this long may stand for lost ones
 ABSENT = -(1 << 62)
 
 
@@ -36,6 +38,7 @@ class Track:
     end_s: float = 0.0  # when the last packet's picture leaves the screen
     packets: list[Packet] | None = field(default_factory=list)  # None: too much to keep
     in_order: str | None = None  # why the packets must be decoded one after the other
+    whole: bool = False  # the pass came to the end of the file
     damaged: int = 0  # times the container complained
     stopped: str | None = None  # why reading ended early
 
@@ -43,15 +46,22 @@ class Track:
         """Seconds from the first frame."""
         return float(pts * self.time_base - self.start)
 
+    def holes(self) -> list[str]:
+        """Where nothing is shown for long, in words."""
+        shown = sorted(pts for pts, role in zip(self.pts, self.roles, strict=True) if role.shown and pts != ABSENT)
+        least = max(HOLE_S, 10 * self.frame_s) / self.time_base
+        gaps = [(one, other) for one, other in itertools.pairwise(shown) if other - one > least]
+        return [f"nothing from {self.time_s(one):.2f} to {self.time_s(other):.2f} s" for one, other in gaps[:3]]
 
-def read_track(container: InputContainer, stream: VideoStream, last_s: float, beat: Beat | None) -> Track:
-    """Reads packets until those behind `last_s` seconds can no longer be shown at or before it."""
+
+def read_track(container: InputContainer, stream: VideoStream, enough_s: float, beat: Beat | None) -> Track:
+    """Reads packets until the next ones are decoded, and so shown, later than `enough_s` seconds."""
     rate = rate_of(stream)
     track = Track(stream.time_base, origin(stream), 1.0 / rate if rate > 0 else FRAME_S)
     read = reader(stream.codec_context.name, stream.codec_context.extradata)
     if read is None:
         track.in_order = f"{stream.codec_context.name} is decoded in order"
-    beyond = (Fraction(last_s + MARGIN_S) + track.start) / track.time_base
+    beyond = (Fraction(enough_s) + track.start) / track.time_base
     kept = 0
     end = ABSENT
     with Complaints() as complaints, closing(demuxed(container, stream)) as packets:
@@ -61,7 +71,10 @@ def read_track(container: InputContainer, stream: VideoStream, last_s: float, be
             except av.FFmpegError as error:
                 track.stopped = f"reading stopped: {error.strerror}"
                 break
-            if packet is None or (packet.dts is not None and packet.dts > beyond and end > beyond):
+            if packet is None:
+                track.whole = True
+                break
+            if packet.dts is not None and packet.dts > beyond and end > beyond:
                 break
             if beat is not None:
                 beat()
@@ -98,8 +111,25 @@ def _role(packet: Packet, read: Callable[[Packet], Role | None] | None, track: T
 
 
 def demuxed(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
-    """The stream's packets without the empty one that PyAV appends."""
-    return (packet for packet in container.demux(stream) if packet.size or packet.dts is not None)
+    """The stream's packets, without the empty one that PyAV appends; reading goes on behind what cannot be read.
+
+    Raises:
+        av.FFmpegError: nothing more can be read.
+    """
+    faults = 0
+    while True:
+        try:
+            for packet in container.demux(stream):
+                faults = 0
+                if packet.size or packet.dts is not None:
+                    yield packet
+            return
+        except (av.FFmpegError, IndexError) as error:  # PyAV raises the latter when a stream turns up late
+            faults += 1
+            if faults == FAULTS and isinstance(error, av.FFmpegError):
+                raise
+            if faults > FAULTS:
+                return
 
 
 def refed(

@@ -20,11 +20,13 @@ from av.video.stream import VideoStream
 
 from pipeline.video.closure import Wanted, runs, shown_at
 from pipeline.video.complaints import Complaints
+from pipeline.video.cut import cut_off
 from pipeline.video.health import SLACK_S, Health
 from pipeline.video.plan import EPSILON_S
 from pipeline.video.probe import VideoError
 from pipeline.video.track import ABSENT, Beat, Track, read_track, refed
 
+MARGIN_S = 1.0  # packets are read that far behind the last wanted time, or two steps: so a clip ends before its file
 Frames = Generator[tuple[VideoFrame, Wanted], None, int | None]
 
 
@@ -41,12 +43,16 @@ def walk(
     Raises:
         VideoError: not one frame decodes.
     """
-    track = read_track(container, stream, times_s[-1], beat)
+    step = times_s[-1] - times_s[-2] if len(times_s) > 1 else 0.0
+    track = read_track(container, stream, times_s[-1] + max(MARGIN_S, 2 * step), beat)
     health.packets, health.ended_s, health.in_order = len(track.roles), track.end_s, track.in_order
     if track.stopped:
         health.notes.append(track.stopped)
     if track.damaged:
         health.notes.append(f"the container is damaged ({track.damaged} complaints)")
+        health.notes += track.holes()
+    if track.whole and (cut := cut_off(path, container.format.name)):
+        health.notes.append(cut)
     wanted = None if track.in_order else shown_at(track, times_s, SLACK_S)
     begin: int | None = 0
     done = 0
@@ -141,7 +147,7 @@ def _in_order(
                 health.ended_s = time_s
                 return
         held = frame, time_s, bisect.bisect_left(ranks, frame.pts) if ranks and known else count
-        health.ended_s = time_s + (float(frame.duration * frame.time_base) if frame.duration else track.frame_s)
+        health.ended_s = time_s + (float(frame.duration * track.time_base) if frame.duration else track.frame_s)
     if held is None:
         raise VideoError(f"{path}: not one frame decodes")
     if wanted := shown(health.ended_s + SLACK_S):
