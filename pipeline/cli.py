@@ -28,6 +28,7 @@ COMMANDS = {
     "assets": "pipeline.world.assets_command",
     "doctor": "pipeline.qa.doctor.command",
     "config": "pipeline.config.command",
+    "gc": "pipeline.store.gc_command",
 }
 
 log = logging.getLogger("pipeline")

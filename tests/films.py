@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 TICKS = 12800  # per second
+CLOCKS = {"libvpx-vp9": 1000, "libvpx": 1000, "libsvtav1": 1000}  # the other encoders count frames, 30 per second
 STEP = 7  # grey levels between neighboring frames
 
 
@@ -25,8 +26,11 @@ def write_film(
     rotation: int = 0,
     offset_s: float = 0.0,
     options: dict[str, str] | None = None,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    muxing: dict[str, str] | None = None,
 ) -> Path:
-    """An H.264 file with one frame per time.
+    """A file with one frame per time, H.264 if nothing else is said.
 
     Args:
         times_s: presentation times, seconds, increasing.
@@ -34,20 +38,23 @@ def write_film(
         pictures: (H, W, 3) RGB of each frame; grey of `level(index)` if not given.
         rotation: 90 sets a display matrix that turns the stored picture clockwise.
         offset_s: shifts all times inside the container (Matroska keeps it, mp4 does not).
+        options: of the encoder; muxing: of the container.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     height, width = size
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=30)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, TICKS)
+    ticks = TICKS if codec in ("libx264", "libx265") else CLOCKS.get(codec, 30)
+    usual = {"crf": "6", "preset": "veryfast", "g": "24"} if codec == "libx264" else {}
+    with av.open(str(path), "w", options=muxing or {}) as container:
+        stream = container.add_stream(codec, rate=30)
+        stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+        stream.codec_context.time_base = Fraction(1, ticks)
         stream.codec_context.thread_count = 1
-        stream.options = {"crf": "6", "preset": "veryfast", "g": "24", **(options or {})}
+        stream.options = {**usual, **(options or {})}
         for index, time_s in enumerate(times_s):
             picture = np.full((height, width, 3), level(index), np.uint8) if pictures is None else pictures[index]
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts = round((time_s + offset_s) * TICKS)
-            frame.time_base = Fraction(1, TICKS)
+            frame.pts = round((time_s + offset_s) * ticks)
+            frame.time_base = Fraction(1, ticks)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     if rotation:
@@ -60,6 +67,21 @@ def flag_rotation(path: Path) -> None:
     data = bytearray(path.read_bytes())
     struct.pack_into(">9i", data, data.index(b"tkhd") + 44, 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
+
+
+def moving(count: int, size: tuple[int, int] = (80, 96), seed: int = 0) -> list[np.ndarray]:
+    """RGB pictures in which everything moves, so that what is predicted from a wrong frame looks wrong."""
+    rng = np.random.default_rng(seed)
+    height, width = size
+    ground = np.kron(rng.integers(0, 256, (height // 8 + 8, width // 8 + 8, 3), np.uint8), np.ones((8, 8, 1), np.uint8))
+    pictures = []
+    for index in range(count):
+        top, left = int(24 + 20 * np.sin(index / 9)), int(24 + 20 * np.cos(index / 7))
+        picture = ground[top : top + height, left : left + width].copy()
+        across = (index * 5) % (width - 16)
+        picture[height // 3 : height // 3 + 16, across : across + 16] = (index * 37) % 256
+        pictures.append(picture)
+    return pictures
 
 
 def constant(seconds: float, fps: float = 30.0) -> list[float]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.root import Root
+from pipeline.errors import UsageError
 from pipeline.files import digest
 
 HASHED_UP_TO = 64 * 1024 * 1024
@@ -53,6 +54,42 @@ def train_fingerprint(root: Root, run: str) -> str:
             "train": [train.identity(), _lmm(root, train.reward_model)],
         }
     )
+
+
+def frames_kept(root: Root, name: str) -> str:
+    """The folder of one data set's shards, below the store."""
+    return f"frames/{decode_fingerprint(root, name)}/{name}"
+
+
+def margins_kept(root: Root, name: str) -> str:
+    """The folder of one data set's margins, below the store."""
+    return f"reward/{reward_fingerprint(root, name)}/{name}"
+
+
+def checkpoints_kept(root: Root, run: str) -> str:
+    """The folder of one run's checkpoints, below the store."""
+    return f"train/{train_fingerprint(root, run)}"
+
+
+def all_kept(root: Root) -> set[str]:
+    """What a configuration refers to in the store: of all data sets, benchmarks and runs it defines, used or not.
+
+    Raises:
+        UsageError: a model's folder is missing, so that its fingerprint cannot be known.
+    """
+    paths = {root.reward.model} | {root.run_train(run).reward_model for run in root.runs}
+    models = [root.lmms[name].path for name in paths if name in root.lmms]
+    models += [root.run_policy(run).start for run in root.runs]
+    for model in models:
+        if model_files(model) and not Path(model).is_dir():
+            raise UsageError(
+                f"{model}: no such model folder, so what was computed with it cannot be told from the rest"
+            )
+    sources = [*root.datasets, *root.benchmarks]
+    kept = {f"shards/{name}.parquet" for name in sources} | {frames_kept(root, name) for name in sources}
+    if root.reward.model in root.lmms:
+        kept |= {margins_kept(root, name) for name in sources}
+    return kept | {checkpoints_kept(root, run) for run in root.runs}
 
 
 def _decode(root: Root, name: str) -> dict[str, Any]:

@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--videos", metavar="DIR", type=Path, required=True, help="data root of the clips' paths")
     parser.add_argument("--out", metavar="SHARD.tar", type=Path, required=True, help="the shard")
     parser.add_argument("--index", metavar="PATH", type=Path, help="the index (default: SHARD.index.parquet beside it)")
+    parser.add_argument(
+        "--shared", metavar="DIR", type=Path, help="copy videos that shards of DIR/*/ hold already instead of decoding"
+    )
     parser.add_argument("--shard", metavar="K", type=int, help="only the clips of this shard (default: all)")
     add_settings(parser, DecodeSettings)
 
@@ -45,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     if not clips and args.shard is not None:
         logger.warning("%s has no clips in shard %d", args.clips, args.shard)
     index = args.index or args.out.with_name(args.out.name.removesuffix(".tar") + ".index.parquet")
-    report = build_shard(clips, args.videos, args.out, index, settings)
+    report = build_shard(clips, args.videos, args.out, index, settings, args.shared)
     logger.info(
         "%d frames of %d clips: %d decoded, %d copied; %d partial, %d failed",
         report.frames,

@@ -1,110 +1,116 @@
 """Random access to any frame of any clip of any number of shards."""
 
+import functools
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import simplejpeg
+import pyarrow as pa
 
 from pipeline.errors import RefocusError
-from pipeline.store.index import IndexRow, read_index
+from pipeline.store.index import ClipFrames, IndexRow, clip_ids, index_table
+from pipeline.store.media import Damaged, pictures, spans
 from pipeline.video.resize import resize
 
-
-@dataclass(frozen=True)
-class ClipFrames:
-    """What the store knows of a clip. `timestamps` are seconds in the file; frames are numbered 0..n_frames-1."""
-
-    clip_id: str
-    status: str
-    error: str | None
-    n_frames: int
-    timestamps: list[float]
-    source_frames: list[int]
+TABLES = 64  # index files held in memory, about a megabyte each
 
 
 class FrameStore:
     """Frames of the clips that some index files list."""
 
-    def __init__(self, rows: dict[str, tuple[IndexRow, Path]]) -> None:
-        self._rows = rows
+    def __init__(self, places: dict[str, tuple[Path, int]]) -> None:
+        self._places = places  # clip → its index file and its row there
+        self._table = functools.lru_cache(maxsize=TABLES)(_read_table)
 
     @classmethod
     def open(cls, index_paths: Iterable[Path | str]) -> "FrameStore":
-        """Reads index files; frames are read when they are asked for.
+        """Reads which clips the index files list; the rest of them and the frames are read when they are asked for.
 
         Raises:
             RefocusError: an index is missing or is none.
         """
-        rows = {}
-        for path in map(Path, index_paths):
-            for row in read_index(path):
-                rows[row.clip_id] = (row, path.parent / row.tar)
-        return cls(rows)
+        return cls({clip: (path, row) for path in map(Path, index_paths) for row, clip in enumerate(clip_ids(path))})
 
     def __contains__(self, clip_id: str) -> bool:
-        return clip_id in self._rows
+        return clip_id in self._places
 
     def clips(self) -> list[str]:
         """All clip ids, in the order of the index files; failed clips too."""
-        return list(self._rows)
+        return list(self._places)
 
     def record(self, clip_id: str) -> ClipFrames:
-        """Status, times and source frames of a clip."""
-        row = self._row(clip_id)[0]
-        return ClipFrames(
-            row.clip_id, row.status, row.error, row.n_frames, list(row.timestamps), list(row.source_frames)
-        )
-
-    def jpegs(self, clip_id: str, indices: Sequence[int] | None = None) -> list[bytes]:
-        """Frames as stored, in the order of `indices` (None = all).
+        """Status, times and source frames of a clip.
 
         Raises:
-            RefocusError: an unknown clip, a frame it does not have, or a shard that is missing or cut off.
+            RefocusError: no index lists the clip.
         """
-        row, tar = self._row(clip_id)
-        wanted = range(row.n_frames) if indices is None else [int(index) for index in indices]
-        for index in wanted:
-            if not 0 <= index < row.n_frames:
-                raise RefocusError(f"clip {clip_id} has no frame {index}: it has {row.n_frames}")
-        if not wanted:
-            return []
-        try:
-            handle = os.open(tar, os.O_RDONLY)
-        except FileNotFoundError:
-            raise RefocusError(f"{tar}: the shard that the index names is missing; decode it again") from None
-        try:
-            found = [os.pread(handle, row.sizes[index], row.offsets[index]) for index in wanted]
-        finally:
-            os.close(handle)
-        for index, jpeg in zip(wanted, found, strict=True):
-            if len(jpeg) != row.sizes[index] or jpeg[:2] != b"\xff\xd8":
-                raise RefocusError(
-                    f"{tar}: frame {index} of clip {clip_id} is damaged; remove the file and decode it again"
-                )
-        return found
+        return self._row(clip_id)
 
     def images(self, clip_id: str, indices: Sequence[int] | None = None, size: int | None = None) -> np.ndarray:
-        """Frames as pixels.
+        """Frames as pixels. Only what the frames are decoded from is read.
 
         Args:
             clip_id: the clip.
             indices: frames in any order, repeats allowed; None = all.
-            size: resized to size x size (antialiased bicubic; the JPEG decoder does the coarse part); None = as stored.
+            size: resized to size x size (antialiased bicubic; a JPEG decoder does the coarse part); None = as stored.
         Returns:
             (n, H, W, 3) uint8 RGB.
+        Raises:
+            RefocusError: an unknown clip, a frame it does not have, or a shard that is missing, cut off or damaged.
         """
-        jpegs = self.jpegs(clip_id, indices)
-        if not jpegs:
-            return np.zeros((0, size or 0, size or 0, 3), np.uint8)
-        least = size or 0
-        frames = [simplejpeg.decode_jpeg(jpeg, "RGB", min_height=least, min_width=least) for jpeg in jpegs]
-        stacked = np.stack(frames)
-        return stacked if size is None else resize(stacked, size)
+        row = self._row(clip_id)
+        wanted = list(range(row.n_frames)) if indices is None else [int(index) for index in indices]
+        for index in wanted:
+            if not 0 <= index < row.n_frames:
+                raise RefocusError(f"clip {clip_id} has no frame {index}: it has {row.n_frames}")
+        images = np.zeros((0, size or 0, size or 0, 3), np.uint8)
+        slots: dict[int, list[int]] = {}
+        for slot, index in enumerate(wanted):
+            slots.setdefault(index, []).append(slot)
+        for index, picture in self._decoded(row, sorted(slots), size or 0):
+            image = picture if size is None else resize(picture[None], size)[0]
+            if not len(images):
+                images = np.empty((len(wanted), *image.shape), np.uint8)
+            images[slots[index]] = image
+        return images
 
-    def _row(self, clip_id: str) -> tuple[IndexRow, Path]:
-        if clip_id not in self._rows:
+    def _decoded(self, row: IndexRow, frames: Sequence[int], least: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Each of the frames (increasing) with its pixels."""
+        if not frames:
+            return
+        index = self._places[row.clip_id][0]
+        tar = index.parent / row.tar
+        try:
+            handle = os.open(tar, os.O_RDONLY)
+        except FileNotFoundError:
+            raise RefocusError(
+                f"{tar}: the shard that {index} names is missing; remove the index and run decode again"
+            ) from None
+        try:
+            for (offset, size), held in spans(row.offsets, row.sizes, frames):
+                data = os.pread(handle, size, offset)
+                if len(data) < size:
+                    raise RefocusError(
+                        f"{tar}: cut off behind its index: frame {held[-1]} of clip {row.clip_id} ends at byte "
+                        f"{offset + size} of {os.fstat(handle).st_size}; remove {index} and run decode again"
+                    )
+                try:
+                    yield from zip(held, pictures(data, row.offsets, row.sizes, held, least), strict=True)
+                except Damaged as damage:
+                    raise RefocusError(
+                        f"{tar}: frames {held[0]} to {held[-1]} of clip {row.clip_id} are damaged ({damage}); "
+                        f"remove the file and {index}, and run decode again"
+                    ) from None
+        finally:
+            os.close(handle)
+
+    def _row(self, clip_id: str) -> IndexRow:
+        if clip_id not in self._places:
             raise RefocusError(f"clip {clip_id} is in none of the index files")
-        return self._rows[clip_id]
+        path, number = self._places[clip_id]
+        return IndexRow(**self._table(path).slice(number, 1).to_pylist()[0])
+
+
+def _read_table(path: Path) -> pa.Table:
+    return index_table(path)

@@ -28,10 +28,10 @@ INDEX_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class IndexRow:
-    """One clip of a shard.
+class ClipFrames:
+    """What the store knows of a clip. `timestamps` are seconds in the file; frames are numbered 0..n_frames-1.
 
-    `status` is ok, partial or failed, and `error` says why it is not ok; `tar` is relative to the index's folder.
+    `status` is ok, partial or failed, and `error` says why it is not ok.
     """
 
     clip_id: str
@@ -40,6 +40,15 @@ class IndexRow:
     n_frames: int
     timestamps: list[float]
     source_frames: list[int]
+
+
+@dataclass(frozen=True)
+class IndexRow(ClipFrames):
+    """One clip of a shard, with the byte range that each frame is decoded from (see `pipeline.store.media`).
+
+    `tar` is relative to the index's folder.
+    """
+
     tar: str
     offsets: list[int]
     sizes: list[int]
@@ -52,4 +61,18 @@ def write_index(path: Path, rows: Iterable[IndexRow], settings: Mapping[str, Any
 
 def read_index(path: Path | str) -> list[IndexRow]:
     """The rows of one index file."""
-    return [IndexRow(**row) for row in read_columns(path, INDEX_SCHEMA.names).to_pylist()]
+    return [IndexRow(**row) for row in index_table(path).to_pylist()]
+
+
+def index_table(path: Path | str) -> pa.Table:
+    """One index file as a table of `INDEX_SCHEMA`, which takes a tenth of the memory of its rows.
+
+    Raises:
+        RefocusError: the file is missing, is not parquet or lacks a column.
+    """
+    return read_columns(path, INDEX_SCHEMA.names)
+
+
+def clip_ids(path: Path | str) -> list[str]:
+    """The clips of one index file in file order, without reading the rest."""
+    return read_columns(path, ["clip_id"])["clip_id"].to_pylist()

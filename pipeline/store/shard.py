@@ -1,14 +1,14 @@
 """Stage 2: the clips of one shard become a tar and its index; what an earlier run decoded is copied.
 
-The tar is written clip by clip beside its final name, as `.{name}.part`. A killed run leaves that file behind, and the
-next run takes every complete clip from it, as it does from a finished tar. The result depends only on the clips and
-the settings: made again, it is the same bytes.
+The tar is written clip by clip beside its final name. A killed run leaves that draft behind, and the next run goes on
+from its last complete clip. The result depends only on the clips and the settings: made again, it is the same bytes.
 """
 
 import contextlib
+import functools
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from pipeline.progress import bar
 from pipeline.qa.records import ClipRow
 from pipeline.qa.tars import locate
 from pipeline.qa.videos import checked
-from pipeline.store.clip import FailedClip, Job, Shelf, StoredClip, decode_clip, frame_name
+from pipeline.store.clip import FailedClip, Job, StoredClip, decode_clip
+from pipeline.store.draft import Draft, clear, drafts
 from pipeline.store.index import FAILED, PARTIAL, IndexRow, write_index
-from pipeline.store.tar import TarWriter
+from pipeline.store.shared import loans, write_sources
+from pipeline.store.shelf import Shelf, index_row
 from pipeline.video.workers import Lost, run_jobs
 
 logger = logging.getLogger(__name__)
@@ -40,26 +42,102 @@ class ShardReport:
 
 
 def build_shard(
-    clips: Sequence[ClipRow], videos: Path, tar: Path, index: Path, settings: DecodeSettings
+    clips: Sequence[ClipRow],
+    videos: Path,
+    tar: Path,
+    index: Path,
+    settings: DecodeSettings,
+    shared: Path | None = None,
 ) -> ShardReport:
     """Writes `tar` and `index` for the clips, in their order.
 
     A clip that fails gets a row with its reason. A clip whose file changed its size since it was stored is decoded
-    again.
+    again. An index that would no longer fit the tar is removed before the tar is replaced.
 
+    Args:
+        clips: the clips of the shard.
+        videos: data root of their paths.
+        tar, index: what is written.
+        settings: which frames, and in which form.
+        shared: a folder with a folder of shards per data set; videos that those hold already are copied from there.
     Raises:
-        RefocusError: more clips failed than the settings tolerate; names them. What was decoded is kept for the next
-            run, and no index is written.
+        RefocusError: more clips failed than the settings tolerate (names them), or the disk is full. What was decoded
+            is kept for the next run, and no index is written.
     """
     clips = list(dict.fromkeys(clips))
     tar.parent.mkdir(parents=True, exist_ok=True)
-    sources = [Shelf(tar), *_salvage(tar)]
-    stored = _reusable(clips, videos, sources, settings)
-    failures: dict[str, str] = {}
-    jobs = []
+    finished, begun = Shelf(tar), drafts(tar)
+    fits = functools.partial(_fits, videos=videos, key=settings.fingerprint())
+    stored = _reusable(clips, [finished, *begun], fits)
+    jobs, failures = _jobs([row for row in clips if row.clip_id not in stored], videos, settings)
+    lent = loans(jobs, shared, tar) if shared else {}
+    jobs = [job for job in jobs if job.row.clip_id not in lent]
+    ready = [row for row in clips if row.clip_id not in failures]
+    name = Path(os.path.relpath(tar.resolve(), index.parent.resolve())).as_posix()
+    if _is_done(finished, ready, stored):
+        rows = {row.clip_id: finished.row(row.clip_id, name) for row in ready}
+    else:
+        draft, held = _draft(tar, ready, begun, fits)
+        rows = {row.clip_id: held.row(row.clip_id, name) for row in ready[: len(held)]} if held else {}
+        with draft, contextlib.closing(_decoded(jobs, settings)) as decoding:
+            for row in ready[len(rows) :]:
+                if row.clip_id in stored:
+                    clip = stored[row.clip_id].read(row.clip_id)
+                else:
+                    clip = lent[row.clip_id].read() if row.clip_id in lent else next(decoding)
+                if isinstance(clip, FailedClip):
+                    failures[row.clip_id] = clip.error
+                else:
+                    rows[row.clip_id] = index_row(clip.notes, draft.add(clip), name)
+            next(decoding, None)  # lets the progress bar and the workers end
+            _refuse_many(clips, failures, settings)
+            draft.complete()
+            index.unlink(missing_ok=True)  # it fits the tar that is about to be replaced
+            draft.publish()
+    clear(tar)
+    if shared:
+        write_sources(finished if _is_done(finished, ready, stored) else Shelf(tar))
+    ordered = [
+        rows.get(row.clip_id) or IndexRow(row.clip_id, FAILED, failures[row.clip_id], 0, [], [], name, [], [])
+        for row in clips
+    ]
+    try:
+        write_index(index, ordered, settings.identity())
+    except OSError as error:
+        raise RefocusError(
+            f"{index}: cannot be written ({error.strerror or error}); {tar.name} is finished: make room and run again"
+        ) from None
+    partial = [f"{row.clip_id}: {row.error}" for row in ordered if row.status == PARTIAL]
+    failed = [f"{row.clip_id}: {row.error}" for row in ordered if row.status == FAILED]
+    for line in (*partial, *failed):
+        logger.warning("%s", line)
+    return ShardReport(
+        len(clips), len(jobs), len(stored) + len(lent), partial, failed, sum(row.n_frames for row in ordered)
+    )
+
+
+def _is_done(finished: Shelf, ready: Sequence[ClipRow], stored: Mapping[str, Shelf]) -> bool:
+    """Whether the tar that is there is the one to be made."""
+    wanted = [row.clip_id for row in ready]
+    return finished.whole and finished.order() == wanted and all(stored.get(clip) is finished for clip in wanted)
+
+
+def _draft(
+    tar: Path, ready: Sequence[ClipRow], begun: Sequence[Shelf], fits: Callable[[Shelf, ClipRow], bool]
+) -> tuple[Draft, Shelf | None]:
+    """A draft that goes on where a killed run stopped, with what it holds already; or an empty one."""
+    for shelf in begun:
+        first = ready[: len(shelf)]
+        position = shelf.beginning([row.clip_id for row in first])
+        if position and all(fits(shelf, row) for row in first):
+            return Draft(tar, shelf.path, position), shelf
+    return Draft(tar), None
+
+
+def _jobs(clips: Sequence[ClipRow], videos: Path, settings: DecodeSettings) -> tuple[list[Job], dict[str, str]]:
+    """What is to be decoded, and why the rest cannot be."""
+    jobs, failures = [], {}
     for row in clips:
-        if row.clip_id in stored:
-            continue
         try:
             video = videos / checked(row.video_path)
             locate(video)
@@ -67,141 +145,48 @@ def build_shard(
             failures[row.clip_id] = str(error).removeprefix(f"{videos}/")
         else:
             jobs.append(Job(row, video, settings))
-    if not jobs and sources[0].whole and sources[0].order() == [row.clip_id for row in clips if row.clip_id in stored]:
-        rows = {clip: _index_row(sources[0].notes(clip) or {}, sources[0].places(clip)) for clip in sources[0].order()}
-    else:
-        with contextlib.closing(_decoded(jobs, settings)) as decoding:
-            rows = _write(clips, stored, decoding, tar, failures, settings)
-            next(decoding, None)  # lets the progress bar and the workers end
-    for leftover in (_part(tar), _salvaged(tar)):
-        leftover.unlink(missing_ok=True)
-    relative = Path(os.path.relpath(tar.resolve(), index.parent.resolve())).as_posix()
-    ordered = [
-        IndexRow(**{**vars(rows[row.clip_id]), "tar": relative})
-        if row.clip_id in rows
-        else IndexRow(row.clip_id, FAILED, failures[row.clip_id], 0, [], [], relative, [], [])
-        for row in clips
-    ]
-    write_index(index, ordered, settings.identity())
-    partial = [f"{row.clip_id}: {row.error}" for row in ordered if row.status == PARTIAL]
-    failed = [f"{row.clip_id}: {row.error}" for row in ordered if row.status == FAILED]
-    for line in (*partial, *failed):
-        logger.warning("%s", line)
-    return ShardReport(len(clips), len(jobs), len(stored), partial, failed, sum(row.n_frames for row in ordered))
+    return jobs, failures
 
 
-def _write(
-    clips: Sequence[ClipRow],
-    stored: Mapping[str, Shelf],
-    decoding: Iterator[tuple[str, StoredClip | FailedClip]],
-    tar: Path,
-    failures: dict[str, str],
-    settings: DecodeSettings,
-) -> dict[str, IndexRow]:
-    """Writes the tar and gives the rows of its clips; failures are added to `failures`."""
-    rows: dict[str, IndexRow] = {}
-    draft = _part(tar)
-    with draft.open("wb") as handle:
-        writer = TarWriter(handle)
-        for row in clips:
-            if row.clip_id in failures:
-                continue
-            clip: StoredClip | FailedClip
-            if row.clip_id in stored:
-                clip = stored[row.clip_id].read(row.clip_id)
-            else:
-                name, clip = next(decoding)
-                assert name == row.clip_id
-            if isinstance(clip, FailedClip):
-                failures[row.clip_id] = clip.error
-                continue
-            writer.add(f"{row.clip_id}.json", clip.json)
-            places = [writer.add(frame_name(row.clip_id, k), jpeg) for k, jpeg in enumerate(clip.jpegs)]
-            rows[row.clip_id] = _index_row(clip.notes, [(place.offset, place.size) for place in places])
-            handle.flush()
-        _refuse_many(
-            [f"{row.clip_id}: {failures[row.clip_id]}" for row in clips if row.clip_id in failures],
-            len(clips),
-            settings,
-        )
-        writer.close()
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(draft, tar)
-    return rows
-
-
-def _decoded(jobs: Sequence[Job], settings: DecodeSettings) -> Iterator[tuple[str, StoredClip | FailedClip]]:
+def _decoded(jobs: Sequence[Job], settings: DecodeSettings) -> Iterator[StoredClip | FailedClip]:
     """Clips in the order of the jobs, decoded by worker processes."""
     runtime = settings.runtime
     workers = min(runtime.workers or len(os.sched_getaffinity(0)), max(1, len(jobs)))
     results = run_jobs(decode_clip, jobs, workers, runtime.timeout_s, runtime.memory_mb)
     for place, result in bar(results, total=len(jobs), desc="decode", unit="clip"):
-        row = jobs[place].row
-        yield row.clip_id, FailedClip(f"{row.video_path}: {result.reason}") if isinstance(result, Lost) else result
+        yield FailedClip(f"{jobs[place].row.video_path}: {result.reason}") if isinstance(result, Lost) else result
 
 
 def _reusable(
-    clips: Sequence[ClipRow], videos: Path, sources: Sequence[Shelf], settings: DecodeSettings
+    clips: Sequence[ClipRow], shelves: Sequence[Shelf], fits: Callable[[Shelf, ClipRow], bool]
 ) -> dict[str, Shelf]:
-    """Where each clip can be copied from: stored by the same settings, from the file as it is now."""
-    key = settings.fingerprint()
-    found = {}
-    for row in clips:
-        for shelf in sources:
-            notes = shelf.notes(row.clip_id)
-            if notes is not None and notes.get("decode") == key and _same_file(videos / row.video_path, notes):
-                found[row.clip_id] = shelf
-                break
-    return found
+    """Where each clip can be copied from."""
+    found = {row.clip_id: next((shelf for shelf in shelves if fits(shelf, row)), None) for row in clips}
+    return {clip: shelf for clip, shelf in found.items() if shelf is not None}
 
 
-def _same_file(video: Path, notes: Mapping[str, object]) -> bool:
-    """A file that is gone is not held against what was decoded from it."""
+def _fits(shelf: Shelf, row: ClipRow, videos: Path, key: str) -> bool:
+    """Whether a shelf holds a clip, stored by the same settings from the file as it is now.
+
+    A file that is gone is not held against what was decoded from it.
+    """
+    notes = shelf.notes(row.clip_id)
+    if notes is None or notes.get("decode") != key:
+        return False
     try:
-        return locate(video).size == notes.get("source_bytes")
+        return locate(videos / row.video_path).size == notes.get("source_bytes")
     except OSError:
         return True
 
 
-def _refuse_many(failures: Sequence[str], clips: int, settings: DecodeSettings) -> None:
-    allowed = max(settings.tolerated_failures, int(settings.max_failure_rate * clips))
+def _refuse_many(clips: Sequence[ClipRow], failures: Mapping[str, str], settings: DecodeSettings) -> None:
+    allowed = max(settings.tolerated_failures, int(settings.max_failure_rate * len(clips)))
     if len(failures) <= allowed:
         return
-    shown = "\n  ".join(failures[:SHOWN])
-    more = f"\n  … and {len(failures) - SHOWN} more" if len(failures) > SHOWN else ""
+    listed = [f"{row.clip_id}: {failures[row.clip_id]}" for row in clips if row.clip_id in failures]
+    shown = "\n  ".join(listed[:SHOWN])
+    more = f"\n  … and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
     raise RefocusError(
-        f"{len(failures)} of {clips} clips failed; decode.max_failure_rate ({settings.max_failure_rate:g}) and "
+        f"{len(listed)} of {len(clips)} clips failed; decode.max_failure_rate ({settings.max_failure_rate:g}) and "
         f"decode.tolerated_failures ({settings.tolerated_failures}) allow {allowed}:\n  {shown}{more}"
     )
-
-
-def _index_row(notes: Mapping[str, object], places: Sequence[tuple[int, int]]) -> IndexRow:
-    return IndexRow(
-        clip_id=notes["clip_id"],
-        status=notes["status"],
-        error=notes["error"],
-        n_frames=notes["n_frames"],
-        timestamps=notes["timestamps"],
-        source_frames=notes["source_frames"],
-        tar="",
-        offsets=[offset for offset, _ in places],
-        sizes=[size for _, size in places],
-    )
-
-
-def _part(tar: Path) -> Path:
-    return tar.with_name(f".{tar.name}.part")
-
-
-def _salvaged(tar: Path) -> Path:
-    return tar.with_name(f".{tar.name}.salvaged")
-
-
-def _salvage(tar: Path) -> list[Shelf]:
-    """What runs that were killed left behind; the fuller file is moved out of the new draft's way."""
-    part, salvaged = Shelf(_part(tar)), Shelf(_salvaged(tar))
-    if len(part) > len(salvaged):
-        os.replace(part.path, salvaged.path)
-        return [Shelf(salvaged.path)]
-    return [salvaged] if len(salvaged) else []

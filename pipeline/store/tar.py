@@ -1,6 +1,6 @@
 """Plain ustar files: the same members give the same bytes, and every member's offset is known.
 
-Members of a clip are `{clip_id}.json` and `{clip_id}.0000.jpg`, `{clip_id}.0001.jpg`, … in this order: the
+Members of a clip are `{clip_id}.json` and then `{clip_id}.0000.jpg`, `{clip_id}.0001.jpg`, … or `{clip_id}.mp4`: the
 `webdataset` library groups them into one sample under the key `clip_id`.
 """
 
@@ -28,11 +28,11 @@ class Member:
 
 
 class TarWriter:
-    """Appends members to a binary file and remembers nothing but the position."""
+    """Appends members to a binary file, from `position` on, and remembers nothing but the position."""
 
-    def __init__(self, handle: BinaryIO) -> None:
+    def __init__(self, handle: BinaryIO, position: int = 0) -> None:
         self.handle = handle
-        self.position = 0
+        self.position = position
 
     def add(self, name: str, content: bytes) -> Member:
         """Writes one member; returns where its content lies."""

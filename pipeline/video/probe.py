@@ -17,6 +17,8 @@ from av.video.stream import VideoStream
 from pipeline.errors import RefocusError
 from pipeline.qa.tars import locate
 
+_INDEXED = ("mov", "matroska", "avi", "flv")  # containers that find a moment without reading up to it
+_UNTRUE_S = 0.25  # a header that is short by more is not believed
 _CLOCK = re.compile(r"^(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
 
 
@@ -107,6 +109,8 @@ def rate_of(stream: VideoStream) -> float:
 
 def header_duration(container: InputContainer, stream: VideoStream) -> float | None:
     """Seconds the stream lasts by its own header, by its tag (Matroska), or by the container's; None = unknown."""
+    if container.format.name == "avi" and stream.frames and stream.time_base:  # its duration is cut to the file's size
+        return float(stream.frames * stream.time_base)
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     clock = _CLOCK.match(stream.metadata.get("DURATION", ""))
@@ -120,6 +124,41 @@ def header_duration(container: InputContainer, stream: VideoStream) -> float | N
     if "matroska" not in container.format.name:  # Matroska counts from 0, the others from their first packet
         start -= (container.start_time or 0) / av.time_base
     return max(0.0, seconds - start)
+
+
+def last_moment(container: InputContainer, stream: VideoStream, enough_s: float | None) -> float:
+    """Seconds the stream lasts: what its header says, or more if its packets go on; measured where no header knows.
+
+    Leaves the container at its end.
+
+    Args:
+        enough_s: a header that says at least this is taken at its word.
+    """
+    header = header_duration(container, stream)
+    if header is None:
+        return _end_of(container, stream)
+    indexed = any(name in container.format.name for name in _INDEXED)
+    if (enough_s is not None and header >= enough_s) or not indexed:
+        return header
+    try:
+        container.seek(int((header + origin(stream)) / stream.time_base), stream=stream)
+    except av.FFmpegError:
+        return header
+    measured = _end_of(container, stream)
+    return measured if measured > header + _UNTRUE_S else header
+
+
+def _end_of(container: InputContainer, stream: VideoStream) -> float:
+    """When the last of the packets ahead leaves the screen; packets without times follow each other evenly."""
+    end, untimed = 0.0, 0
+    try:
+        for packet in container.demux(stream):
+            untimed += packet.pts is None and packet.size > 0
+            if packet.pts is not None and packet.time_base is not None and not packet.is_discard:
+                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base - origin(stream)))
+    except (av.FFmpegError, IndexError):  # whoever decodes them will say so
+        pass
+    return end or (untimed / rate_of(stream) if rate_of(stream) else 0.0)
 
 
 def origin(stream: VideoStream) -> Fraction:

@@ -1,7 +1,11 @@
 """A shard is complete, reproducible, and never decodes twice what it has."""
 
+import io
+import os
 import shutil
+import tracemalloc
 
+import av
 import numpy as np
 import pytest
 
@@ -9,6 +13,7 @@ from pipeline.config.decode import DecodeRuntime, DecodeSettings
 from pipeline.errors import RefocusError
 from pipeline.qa.records import ClipRow, clip_id
 from pipeline.store import shard as shard_module
+from pipeline.store.clip import StoredClip
 from pipeline.store.frames import FrameStore
 from pipeline.store.index import read_index
 from pipeline.store.shard import build_shard
@@ -17,6 +22,7 @@ from pipeline.video.decode import decode_frames
 from tests.films import constant, level, variable, write_film
 
 SETTINGS = DecodeSettings(size=32, runtime=DecodeRuntime(workers=1, timeout_s=30))
+FORMS = {form: SETTINGS.model_copy(update={"frames": form, "crf": 10, "gop": 4}) for form in ("jpeg", "video")}
 
 
 def row(name, start=None, end=None):
@@ -44,11 +50,11 @@ GOOD = [row("a.mp4"), row("b.mkv"), row("deep/c.mp4"), row("a.mp4", 1.0, 2.0)]
 BAD = [row("broken.mp4"), row("gone.mp4"), row("cut.mkv")]
 
 
-@pytest.fixture(scope="module")
-def built(films, tmp_path_factory):
-    out = tmp_path_factory.mktemp("shard")
-    report = build_shard([*GOOD, *BAD], films, out / "s.tar", out / "s.index.parquet", SETTINGS)
-    return out, report
+@pytest.fixture(scope="module", params=list(FORMS))
+def built(request, films, tmp_path_factory):
+    out = tmp_path_factory.mktemp(request.param)
+    report = build_shard([*GOOD, *BAD], films, out / "s.tar", out / "s.index.parquet", FORMS[request.param])
+    return out, report, FORMS[request.param]
 
 
 @pytest.fixture
@@ -67,7 +73,7 @@ def decoded(monkeypatch):
 
 def test_every_clip_has_a_row_with_its_reason(built):
     """ok, partial and failed clips are all listed, in the order of the clips."""
-    out, report = built
+    out, report, _ = built
     rows = read_index(out / "s.index.parquet")
     assert [entry.clip_id for entry in rows] == [clip.clip_id for clip in [*GOOD, *BAD]]
     assert [entry.status for entry in rows] == ["ok"] * 4 + ["failed", "failed", "partial"]
@@ -80,7 +86,7 @@ def test_every_clip_has_a_row_with_its_reason(built):
 
 def test_frames_are_those_of_the_grid(built, films):
     """Times, source frames and pixels of the store equal those of the decoder; clips are half-open."""
-    out, _ = built
+    out, _, _ = built
     store = FrameStore.open([out / "s.index.parquet"])
     assert store.record(GOOD[0].clip_id).source_frames == [0, 7, 15, 22, 30, 37, 45, 52, 60, 67, 75, 82]
     assert store.record(GOOD[3].clip_id).source_frames == [30, 37, 45, 52]
@@ -95,19 +101,18 @@ def test_frames_are_those_of_the_grid(built, films):
 
 def test_random_access_equals_sequential(built):
     """Any frames in any order, with repeats, at any size."""
-    out, _ = built
+    out, _, _ = built
     store = FrameStore.open([out / "s.index.parquet"])
     clip = GOOD[0].clip_id
-    whole, jpegs = store.images(clip), store.jpegs(clip)
+    whole = store.images(clip)
     order = [5, 0, 11, 5]
-    assert store.jpegs(clip, order) == [jpegs[index] for index in order]
     np.testing.assert_array_equal(store.images(clip, order), whole[order])
     small = store.images(clip, order, size=12)
     assert small.shape == (4, 12, 12, 3)
     np.testing.assert_allclose(small.mean(axis=(1, 2, 3)), [level([37, 0, 82, 37][k]) for k in range(4)], atol=3)
     assert store.images(BAD[0].clip_id, size=12).shape == (0, 12, 12, 3)
     with pytest.raises(RefocusError, match="no frame 12"):
-        store.jpegs(clip, [12])
+        store.images(clip, [12])
     with pytest.raises(RefocusError, match="none of the index files"):
         store.record("nobody")
 
@@ -115,33 +120,84 @@ def test_random_access_equals_sequential(built):
 def test_webdataset_reads_the_shard(built):
     """A clip's notes and frames form one sample under the clip's id."""
     webdataset = pytest.importorskip("webdataset")
-    out, _ = built
+    out, _, settings = built
     samples = list(webdataset.WebDataset(str(out / "s.tar"), shardshuffle=False).decode("rgb8"))
     assert [sample["__key__"] for sample in samples] == [clip.clip_id for clip in [*GOOD, BAD[2]]]
     first = samples[0]
     assert first["json"]["timestamps"][:2] == pytest.approx([0.0, 7 / 30], abs=1e-4)
     assert {"clip_id", "fps", "duration", "size"} <= set(first["json"])
-    assert first["0011.jpg"].shape == (32, 32, 3)
-    assert sum(key.endswith(".jpg") for key in first) == 12
+    store = FrameStore.open([out / "s.index.parquet"])
+    if settings.frames == "jpeg":
+        assert sum(key.endswith(".jpg") for key in first) == 12
+        theirs = np.stack([first[f"{k:04d}.jpg"] for k in range(12)])
+    else:
+        with av.open(io.BytesIO(first["mp4"])) as container:
+            theirs = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+    np.testing.assert_allclose(store.images(GOOD[0].clip_id), theirs.astype(int), atol=2)
+
+
+@pytest.mark.parametrize("settings", FORMS.values(), ids=list(FORMS))
+def test_tar_overhead_is_at_most_a_kibibyte_per_frame(settings, tmp_path):
+    """Everything in the tar that is no frame: headers, padding, notes and the end, for a clip of six seconds."""
+    write_film(tmp_path / "a.mp4", constant(6.0))
+    report = build_shard([GOOD[0]], tmp_path, tmp_path / "s.tar", tmp_path / "s.index.parquet", settings)
+    frames = sum(member.size for member in members(tmp_path / "s.tar") if not member.name.endswith(".json"))
+    assert report.frames == 24
+    assert (tmp_path / "s.tar").stat().st_size - frames <= 1024 * report.frames
+
+
+def test_only_what_the_wanted_frames_need_is_read(built, monkeypatch):
+    """Four frames cost four JPEGs, or the beginnings of their groups."""
+    out, _, settings = built
+    entry = read_index(out / "s.index.parquet")[0]
+    asked = []
+    pread = os.pread
+    monkeypatch.setattr(
+        os, "pread", lambda handle, size, offset: asked.append((offset, size)) or pread(handle, size, offset)
+    )
+    FrameStore.open([out / "s.index.parquet"]).images(entry.clip_id, [9, 1, 5, 4, 5])
+    needed = [1, 4, 5, 9] if settings.frames == "jpeg" else [1, 5, 9]
+    assert asked == [(entry.offsets[index], entry.sizes[index]) for index in needed]
+
+
+def test_clips_are_streamed_through_the_writer(tmp_path, monkeypatch):
+    """A shard of many clips takes the memory of a few."""
+    megabyte, clips = 1 << 20, [row(f"{number}.mp4") for number in range(40)]
+    for clip in clips:
+        (tmp_path / clip.video_path).write_bytes(b"x")
+
+    def stand_in(work, jobs, *_):
+        for place, job in enumerate(jobs):
+            notes = {"clip_id": job.row.clip_id, "frames": "jpeg", "n_frames": 1, "timestamps": [0.0]}
+            notes |= {"source_frames": [0], "status": "ok", "error": None}
+            yield place, StoredClip(notes, [bytes(megabyte)])
+
+    monkeypatch.setattr(shard_module, "run_jobs", stand_in)
+    tracemalloc.start()
+    build_shard(clips, tmp_path, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (tmp_path / "s.tar").stat().st_size > 40 * megabyte
+    assert peak < 5 * megabyte
 
 
 def test_made_again_it_is_the_same_bytes(built, films, tmp_path):
     """Another folder, another number of workers: the same tar."""
-    out, _ = built
-    settings = SETTINGS.model_copy(update={"runtime": DecodeRuntime(workers=2)})
+    out, _, settings = built
+    settings = settings.model_copy(update={"runtime": DecodeRuntime(workers=2)})
     build_shard([*GOOD, *BAD], films, tmp_path / "t.tar", tmp_path / "t.index.parquet", settings)
     assert (tmp_path / "t.tar").read_bytes() == (out / "s.tar").read_bytes()
 
 
 def test_a_second_run_decodes_nothing(built, films, tmp_path, decoded):
     """The tar stays untouched and only what failed is tried again."""
-    out, _ = built
+    out, _, settings = built
     tar = shutil.copy(out / "s.tar", tmp_path / "s.tar")
-    report = build_shard(GOOD, films, tar, tmp_path / "s.index.parquet", SETTINGS)
+    report = build_shard(GOOD, films, tar, tmp_path / "s.index.parquet", settings)
     assert decoded == []
     assert (report.decoded, report.copied) == (0, 4)
     before = tar.stat().st_ino
-    report = build_shard([*GOOD, BAD[1]], films, tar, tmp_path / "s.index.parquet", SETTINGS)
+    report = build_shard([*GOOD, BAD[1]], films, tar, tmp_path / "s.index.parquet", settings)
     assert (decoded, tar.stat().st_ino, len(report.failed)) == ([], before, 1)
 
 
@@ -156,7 +212,7 @@ def test_growth_decodes_only_what_is_new(films, tmp_path, decoded):
     build_shard(GOOD[:3], films, tmp_path / "whole.tar", tmp_path / "whole.index.parquet", SETTINGS)
     assert tar.read_bytes() == (tmp_path / "whole.tar").read_bytes()
     assert read_index(index)[0].tar == "../s.tar"
-    assert len(FrameStore.open([index]).jpegs(GOOD[2].clip_id)) == 5
+    assert len(FrameStore.open([index]).images(GOOD[2].clip_id)) == 5
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.7, 0.99])
@@ -166,7 +222,7 @@ def test_a_killed_run_keeps_its_finished_clips(built, films, tmp_path, decoded, 
     whole = (tmp_path / "whole.tar").read_bytes()
     decoded.clear()
     cut = int(len(whole) * kept)
-    (tmp_path / ".s.tar.part").write_bytes(whole[:cut])
+    (tmp_path / ".s.tar.0.part").write_bytes(whole[:cut])
     ends = {member.name.split(".")[0]: member.offset + member.size for member in members(tmp_path / "whole.tar")}
     build_shard(GOOD, films, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
     assert (tmp_path / "s.tar").read_bytes() == whole
@@ -224,18 +280,21 @@ def test_paths_of_a_clip_list_cannot_leave_the_root(films, tmp_path):
 
 
 def test_a_shard_cut_behind_its_index_is_told(built, tmp_path):
-    """Reading from a truncated tar names the file and the mend."""
-    out, _ = built
+    """Reading from a truncated or damaged tar names the files and the mend; it never gives other pixels."""
+    out, _, _ = built
     for name in ("s.tar", "s.index.parquet"):
         shutil.copy(out / name, tmp_path / name)
     data = (tmp_path / "s.tar").read_bytes()
     (tmp_path / "s.tar").write_bytes(data[: len(data) // 2])
     store = FrameStore.open([tmp_path / "s.index.parquet"])
-    with pytest.raises(RefocusError, match=r"s\.tar.*decode it again"):
-        store.jpegs(BAD[2].clip_id)
+    with pytest.raises(RefocusError, match=r"s\.tar: cut off .* remove .*s\.index\.parquet and run decode again"):
+        store.images(BAD[2].clip_id)
+    (tmp_path / "s.tar").write_bytes(bytes(len(data)))
+    with pytest.raises(RefocusError, match=r"s\.tar: frames .* damaged .* remove the file and .*s\.index\.parquet"):
+        store.images(BAD[2].clip_id)
     (tmp_path / "s.tar").unlink()
     with pytest.raises(RefocusError, match="missing"):
-        store.jpegs(GOOD[0].clip_id)
+        store.images(GOOD[0].clip_id)
 
 
 def test_a_damaged_shard_is_mended(built, films, tmp_path, decoded):

@@ -8,7 +8,7 @@ the sources they import, comments aside; decode, reward, train, select and answe
 import os
 import shlex
 
-from pipeline.config.identity import decode_fingerprint, model_files, reward_fingerprint, train_fingerprint, weights
+from pipeline.config.identity import checkpoints_kept, frames_kept, margins_kept, model_files, weights
 from pipeline.config.root import slug, unslug
 from pipeline.config.sources import sources
 from pipeline.files import canonical

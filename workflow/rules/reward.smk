@@ -34,7 +34,7 @@ rule score_shard:
         lmm=lambda wildcards: SETTINGS.lmms[wildcards.model].canonical(),
         weights=lambda wildcards: weights(SETTINGS.lmms[wildcards.model].path),
         runtime=runtime(SETTINGS.reward),
-        store=lambda wildcards: f"{STORE}/reward/{reward_fingerprint(SETTINGS, wildcards.dataset)}/{wildcards.dataset}/{wildcards.shard}",
+        store=lambda wildcards: f"{STORE}/{margins_kept(SETTINGS, wildcards.dataset)}/{wildcards.shard}",
     shell:
         "python -m pipeline reward --index {input.frames:q} --qa {input.questions:q} --lmm {params.lmm:q}"
         " --settings {params.settings:q} --runtime {params.runtime:q} --store {params.store:q} --out {output.margins:q} 2>&1 | tee {log:q}"

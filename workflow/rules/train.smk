@@ -48,7 +48,7 @@ rule train_policy:
         reward_model=lambda wildcards: reward_model_of(wildcards.run).path,
         reward_weights=lambda wildcards: weights(reward_model_of(wildcards.run).path),
         runtime=runtime(SETTINGS.train),
-        store=lambda wildcards: f"{STORE}/train/{train_fingerprint(SETTINGS, wildcards.run)}",
+        store=lambda wildcards: f"{STORE}/{checkpoints_kept(SETTINGS, wildcards.run)}",
         out=subpath(output.metrics, parent=True),
     shell:
         "python -m pipeline train --pairs {input.pairs:q} --frames {params.frames} --start {params.start:q}"

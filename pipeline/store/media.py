@@ -1,0 +1,111 @@
+"""The two forms in which a clip's frames are stored: a JPEG per frame, or one H.264 film (`decode.frames`).
+
+Both look alike from the index: a frame is decoded from the `size` bytes at its `offset`. With JPEGs these bytes are the
+frame; in a film they begin at a key frame, which frames of the same group share, and end where the frame ends.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import simplejpeg
+
+from pipeline.config.decode import DecodeSettings
+from pipeline.store.film import FilmError, FilmReader, FilmWriter
+
+Range = tuple[int, int]  # offset and size, bytes
+JPEG_MAGIC = b"\xff\xd8"
+
+
+class Damaged(Exception):
+    """Stored bytes that do not decode; the message says why."""
+
+
+class Recorder(Protocol):
+    """Takes a clip's frames one by one."""
+
+    def add(self, image: np.ndarray) -> None:
+        """The next frame, (H, W, 3) uint8 RGB."""
+
+    def finish(self) -> tuple[list[bytes], dict[str, Any]]:
+        """The contents of the clip's members, and what its notes must say for `ranges` to find the frames."""
+
+
+def recorder(settings: DecodeSettings) -> Recorder:
+    """The recorder of the form that the settings ask for."""
+    return _Film(settings) if settings.frames == "video" else _Jpegs(settings)
+
+
+def member_names(notes: Mapping[str, Any]) -> list[str]:
+    """The members that hold a clip's frames, in their order."""
+    if notes["frames"] == "video":
+        return [f"{notes['clip_id']}.mp4"]
+    return [f"{notes['clip_id']}.{index:04d}.jpg" for index in range(notes["n_frames"])]
+
+
+def ranges(notes: Mapping[str, Any], places: Sequence[Range]) -> list[Range]:
+    """Where every frame is decoded from, given where the clip's members lie in the tar."""
+    if notes["frames"] == "video":
+        start = places[0][0]
+        return [(start + offset, size) for offset, size in zip(notes["offsets"], notes["sizes"], strict=True)]
+    return list(places)
+
+
+def spans(offsets: Sequence[int], sizes: Sequence[int], wanted: Sequence[int]) -> Iterator[tuple[Range, list[int]]]:
+    """The fewest ranges that hold the wanted frames (increasing), each with the frames it holds."""
+    start = 0
+    while start < len(wanted):
+        offset = offsets[wanted[start]]
+        stop = start + 1
+        while stop < len(wanted) and offsets[wanted[stop]] == offset:
+            stop += 1
+        yield (offset, sizes[wanted[stop - 1]]), list(wanted[start:stop])
+        start = stop
+
+
+def pictures(
+    data: bytes, offsets: Sequence[int], sizes: Sequence[int], frames: Sequence[int], least: int = 0
+) -> Iterator[np.ndarray]:
+    """The frames that one of the `spans` holds.
+
+    Args:
+        data: the bytes of the span.
+        offsets, sizes: of all frames of the clip.
+        frames: which frames, as `spans` gave them.
+        least: pixels; JPEGs are decoded at a reduced scale no smaller than this, 0 = as stored.
+    Yields:
+        (H, W, 3) uint8 RGB of each.
+    Raises:
+        Damaged: the bytes are not what was stored.
+    """
+    try:
+        if data.startswith(JPEG_MAGIC):
+            yield simplejpeg.decode_jpeg(data, "RGB", min_height=least, min_width=least)
+            return
+        first = offsets.index(offsets[frames[0]])
+        last = frames[-1] + 1
+        yield from FilmReader().frames(data, sizes[first:last], [frame - first for frame in frames])
+    except (FilmError, ValueError) as error:
+        raise Damaged(str(error)) from None
+
+
+class _Jpegs:
+    def __init__(self, settings: DecodeSettings) -> None:
+        self.quality = settings.quality
+        self.files: list[bytes] = []
+
+    def add(self, image: np.ndarray) -> None:
+        self.files.append(simplejpeg.encode_jpeg(image, quality=self.quality, colorspace="RGB", colorsubsampling="420"))
+
+    def finish(self) -> tuple[list[bytes], dict[str, Any]]:
+        return self.files, {"frames": "jpeg"}
+
+
+class _Film:
+    def __init__(self, settings: DecodeSettings) -> None:
+        self.writer = FilmWriter(settings.fps, settings.crf, settings.gop)
+        self.add = self.writer.add
+
+    def finish(self) -> tuple[list[bytes], dict[str, Any]]:
+        film, offsets, sizes = self.writer.finish()
+        return [film], {"frames": "video", "offsets": offsets, "sizes": sizes}

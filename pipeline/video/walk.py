@@ -1,0 +1,183 @@
+"""The decoded frames on screen at wanted times: by the dependency closure, or in order where packets cannot be trusted.
+
+What is decoded must agree with what the packets announced: the same presentation times, no frame too few or too many.
+From the first run of packets that does not (fields in packets of their own, reordered times, damage) the file is
+walked in order.
+"""
+
+import bisect
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from pipeline.video.closure import Wanted, runs, shown_at
+from pipeline.video.complaints import Complaints
+from pipeline.video.cut import cut_off
+from pipeline.video.health import SLACK_S, Health
+from pipeline.video.plan import EPSILON_S
+from pipeline.video.probe import VideoError
+from pipeline.video.track import ABSENT, Beat, Track, read_track, refed
+
+MARGIN_S = 1.0  # packets are read that far behind the last wanted time, or two steps: so a clip ends before its file
+Frames = Generator[tuple[VideoFrame, Wanted], None, int | None]
+
+
+def walk(
+    path: Path | str,
+    container: InputContainer,
+    stream: VideoStream,
+    times_s: Sequence[float],
+    health: Health,
+    beat: Beat | None,
+) -> Iterator[tuple[VideoFrame, Wanted]]:
+    """The frames on screen at increasing times, in presentation order.
+
+    Raises:
+        VideoError: not one frame decodes.
+    """
+    step = times_s[-1] - times_s[-2] if len(times_s) > 1 else 0.0
+    track = read_track(container, stream, times_s[-1] + max(MARGIN_S, 2 * step), beat)
+    health.packets, health.ended_s, health.in_order = len(track.roles), track.end_s, track.in_order
+    if track.stopped:
+        health.notes.append(track.stopped)
+    if track.damaged:
+        health.notes.append(f"the container is damaged ({track.damaged} complaints)")
+        health.notes += track.holes()
+    if track.whole and (cut := cut_off(path, container.format.name)):
+        health.notes.append(cut)
+    wanted = None if track.in_order else shown_at(track, times_s, SLACK_S)
+    begin: int | None = 0
+    done = 0
+    if wanted is not None:
+        begin = None
+        with closing(_closure(path, container, stream, track, wanted, health, beat)) as frames:
+            while True:
+                try:
+                    frame, shown = next(frames)
+                except StopIteration as stop:
+                    begin = stop.value
+                    break
+                yield frame, shown
+                done = shown.times[-1] + 1
+        if begin is None and any(role.shown for role in track.roles):
+            return
+    health.in_order = health.in_order or "packets and frames disagree"
+    feed = (packet for number, packet in refed(path, container, stream, track, beat) if number >= (begin or 0))
+    yield from _in_order(path, stream, track, feed, times_s, done, health, beat)
+
+
+def _closure(
+    path: Path | str,
+    container: InputContainer,
+    stream: VideoStream,
+    track: Track,
+    wanted: Sequence[Wanted],
+    health: Health,
+    beat: Beat | None,
+) -> Frames:
+    """Decodes nothing but the closure; gives back the packet from which that did not work, None if it did."""
+    ahead = deque(wanted)
+    with closing(refed(path, container, stream, track, beat)) as feed:
+        for run in runs(track.roles, track.pts, {one.packet for one in wanted}):
+            first = track.pts[run[0]]
+            due = {track.pts[number] for number in run if track.roles[number].shown}
+            before = (health.damaged, health.corrupt)
+            for frame in _decoded(stream, _picked(feed, run), first, health, beat):
+                if frame.pts not in due:
+                    health.damaged, health.corrupt = before
+                    stream.codec_context.flush_buffers()
+                    return run[0]
+                due.discard(frame.pts)
+                if ahead and frame.pts == track.pts[ahead[0].packet]:
+                    yield frame, ahead.popleft()
+            stream.codec_context.flush_buffers()
+            if any(pts >= first for pts in due) or (ahead and ahead[0].packet <= run[-1]):
+                health.damaged, health.corrupt = before
+                return run[0]
+    return None
+
+
+def _picked(feed: Iterator[tuple[int, Packet]], run: Sequence[int]) -> Iterator[Packet]:
+    for number in run:
+        for found, packet in feed:
+            if found == number:
+                yield packet
+                break
+
+
+def _in_order(
+    path: Path | str,
+    stream: VideoStream,
+    track: Track,
+    feed: Iterable[Packet],
+    times_s: Sequence[float],
+    done: int,
+    health: Health,
+    beat: Beat | None,
+) -> Iterator[tuple[VideoFrame, Wanted]]:
+    """One frame after the other, from the times behind the first `done` on."""
+    ranks = None if track.in_order else sorted(pts for pts in track.pts if pts != ABSENT)
+    packets = iter(feed)
+    head = next(packets, None)
+    first = head.pts if head is not None and head.pts is not None else ABSENT
+    held: tuple[VideoFrame, float, int] | None = None
+
+    def shown(until_s: float) -> Wanted | None:
+        """What is held, if one of the wanted times lies before this moment."""
+        stop = done
+        while stop < len(times_s) and times_s[stop] + EPSILON_S < until_s:
+            stop += 1
+        return Wanted(ABSENT, held[2], held[1], tuple(range(done, stop))) if stop > done else None
+
+    for count, frame in enumerate(_decoded(stream, chain([head] if head else [], packets), first, health, beat)):
+        known = frame.pts is not None
+        time_s = track.time_s(frame.pts) if known else count * track.frame_s
+        if held is not None and (wanted := shown(time_s)):
+            yield held[0], wanted
+            done = wanted.times[-1] + 1
+            if done == len(times_s):
+                health.ended_s = time_s
+                return
+        held = frame, time_s, bisect.bisect_left(ranks, frame.pts) if ranks and known else count
+        health.ended_s = time_s + (float(frame.duration * track.time_base) if frame.duration else track.frame_s)
+    if held is None:
+        raise VideoError(f"{path}: not one frame decodes")
+    if wanted := shown(health.ended_s + SLACK_S):
+        yield held[0], wanted
+
+
+def _decoded(
+    stream: VideoStream, packets: Iterable[Packet], first: int, health: Health, beat: Beat | None
+) -> Iterator[VideoFrame]:
+    """What comes out of the packets; damage is counted and stepped over, not raised.
+
+    What is presented before the first packet's picture may lack what it is predicted from: that is no damage.
+    """
+    with Complaints() as complaints:
+        for packet in chain(packets, [None]):
+            if beat is not None:
+                beat()
+            if packet is not None and packet.size == 0:  # would end the decoding
+                continue
+            health.decoded += packet is not None
+            bad = packet is not None and packet.is_corrupt
+            complaints.taken()
+            try:
+                frames = stream.decode(packet)
+            except av.FFmpegError as error:
+                if isinstance(error, MemoryError):
+                    raise
+                bad, frames = True, []
+            early = packet is not None and packet.pts is not None and packet.pts < first
+            health.damaged += (bad or complaints.taken() > 0) and not early
+            for frame in frames:
+                health.corrupt += frame.is_corrupt and not (frame.pts is not None and frame.pts < first)
+                yield frame

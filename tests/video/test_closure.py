@@ -1,0 +1,254 @@
+"""Only what the wanted frames need is decoded, and they come out as if everything had been."""
+
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.bitstream import BitStreamFilterContext
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.video import track as tracks
+from pipeline.video.closure import runs
+from pipeline.video.health import Health
+from pipeline.video.packets import RADL, RASL, Role
+from pipeline.video.plan import grid
+from pipeline.video.probe import opened
+from pipeline.video.walk import walk
+from tests.films import constant, moving, played_at, variable, write_film
+
+X264, X265 = "libx264", "libx265"
+QUIET = "log-level=none:pools=none:frame-threads=1:"
+FILMS = {
+    "h264 closed.mp4": (X264, {"x264-params": "keyint=24:bframes=3:b-pyramid=normal:scenecut=0"}),
+    "h264 open.mp4": (X264, {"x264-params": "open-gop=1:keyint=20:bframes=5:b-pyramid=normal:ref=5:scenecut=0"}),
+    "h264 open.ts": (X264, {"x264-params": "open-gop=1:keyint=20:bframes=3:b-pyramid=strict:ref=4:direct=temporal"}),
+    "h264 slices.mkv": (X264, {"x264-params": "keyint=16:bframes=2:slices=3"}),
+    "h264 no b.mp4": (X264, {"x264-params": "keyint=250:bframes=0"}),
+    "h264 refresh.mp4": (X264, {"x264-params": "keyint=24:intra-refresh=1"}),
+    "h264 intra.mp4": (X264, {"x264-params": "keyint=1"}),
+    "hevc open.mp4": (X265, {"x265-params": QUIET + "keyint=24:bframes=4:b-pyramid=1:scenecut=0"}),
+    "hevc open.ts": (X265, {"x265-params": QUIET + "keyint=16:bframes=3"}),
+    "hevc closed.mkv": (X265, {"x265-params": QUIET + "open-gop=0:keyint=24:bframes=8"}),
+    "hevc radl.mp4": (X265, {"x265-params": QUIET + "open-gop=0:keyint=24:radl=2"}),
+    "hevc intra.mp4": (X265, {"x265-params": QUIET + "keyint=1"}),
+    "vp9.webm": ("libvpx-vp9", {"g": "24", "cpu-used": "5", "lag-in-frames": "16", "auto-alt-ref": "1"}),
+    "vp8 hidden.webm": ("libvpx", {"g": "40", "cpu-used": "4", "lag-in-frames": "16", "auto-alt-ref": "1"}),
+    "av1.mkv": ("libsvtav1", {"preset": "12", "g": "24", "svtav1-params": "lp=1"}),
+    "av1 forward.mkv": ("libsvtav1", {"preset": "12", "svtav1-params": "lp=1:irefresh-type=1:keyint=32"}),
+    "mpeg4.mp4": ("mpeg4", {"g": "24", "bf": "2", "qscale": "3"}),
+    "mpeg2 open.ts": ("mpeg2video", {"g": "15", "bf": "2"}),
+    "mpeg2 closed.mkv": ("mpeg2video", {"g": "15", "bf": "2", "flags": "+cgop", "sc_threshold": "1000000000"}),
+    "mjpeg.avi": ("mjpeg", {}),
+    "prores.mov": ("prores", {}),
+}
+PIXELS = {"mjpeg": "yuvj420p", "prores": "yuv422p10le"}
+GRIDS = {"4 fps": grid(3.0, 4.0), "1 fps": grid(3.0, 1.0), "30 fps": grid(3.0, 30.0), "the end": [2.8, 2.9]}
+
+
+@dataclass
+class Film:
+    """A file and what a plain sequential decode makes of it."""
+
+    path: Path
+    frames: dict[int, np.ndarray] = field(default_factory=dict)  # by presentation time, planes as decoded
+    order: list[int] = field(default_factory=list)  # presentation times of the packets as they are stored
+    keys: set[int] = field(default_factory=set)
+    unused: set[int] = field(default_factory=set)  # presentation times of frames no other is predicted from
+
+
+def decoded(path: Path, codec: str) -> Film:
+    """By libavcodec alone: every frame, key frames by its own mark, unused ones by its own parser or by their type."""
+    film = Film(path)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "NONE"
+        for packet in container.demux(stream):
+            film.order += [packet.pts] if packet.size else []
+            for frame in stream.decode(packet):
+                film.frames[frame.pts] = frame.to_ndarray()
+                if frame.key_frame:
+                    film.keys.add(frame.pts)
+                if codec.startswith("mpeg") and frame.pict_type == 3:
+                    film.unused.add(frame.pts)
+    if codec in (X264, X265):
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            nonref = BitStreamFilterContext("filter_units=discard=nonref", stream)
+            for packet in container.demux(stream):
+                pts, size = packet.pts, packet.size
+                if size and sum(left.size for left in nonref.filter(packet)) < size / 2:
+                    film.unused.add(pts)
+    if codec == "libx264" and "refresh" in path.name:
+        film.keys = {film.order[0]}  # the others begin to be renewed, which is no clean start
+    if "forward" in path.name:
+        film.keys = {film.order[0]}
+    if codec in ("mjpeg", "prores"):
+        film.keys = film.unused = set(film.order)
+    return film
+
+
+def expected_closure(film: Film, wanted: set[int], open_gop: bool) -> set[int]:
+    """Presentation times to decode, from the definition: everything that may be referenced from a clean start on."""
+    needed = set()
+    for pts in wanted:
+        place = film.order.index(pts)
+        starts = [at for at, one in enumerate(film.order[: place + 1]) if one in film.keys]
+        begin = starts[-1]
+        if open_gop and pts < film.order[begin] and len(starts) > 1:
+            begin = starts[-2]
+        span = film.order[begin:place]
+        key = film.order[starts[-1]]
+        needed |= {pts} | {
+            one for one in span if one not in film.unused and not (pts >= key and leads(film, one, begin))
+        }
+    return needed
+
+
+def leads(film: Film, pts: int, begin: int) -> bool:
+    """HEVC: what is shown before a key frame is of no use to what is shown behind it."""
+    return "hevc" in film.path.name and pts < film.order[begin]
+
+
+@pytest.fixture(params=FILMS, scope="module")
+def film(request, tmp_path_factory):
+    codec, options = FILMS[request.param]
+    path = tmp_path_factory.mktemp("films") / request.param
+    pixels = PIXELS.get(codec, "yuv420p")
+    write_film(path, constant(3.0), (80, 96), moving(90), codec=codec, options=options, pix_fmt=pixels)
+    return decoded(path, codec)
+
+
+def seen(film: Film, times: list[float]) -> tuple[list[tuple[int, np.ndarray, object]], Health]:
+    health = Health()
+    with opened(film.path) as (container, stream):
+        found = [
+            (frame.pts, frame.to_ndarray(), wanted)
+            for frame, wanted in walk(film.path, container, stream, times, health, None)
+        ]
+    return found, health
+
+
+def times_of(film: Film) -> list[float]:
+    with opened(film.path) as (_, stream):
+        return [float((pts - stream.start_time) * stream.time_base) for pts in sorted(film.frames)]
+
+
+@pytest.mark.parametrize("when", GRIDS)
+def test_frames_are_those_of_a_sequential_decode_and_nothing_else_is_decoded(film, when):
+    """Bit-identical frames by the played-at rule; as many packets decoded as the dependency closure has."""
+    found, health = seen(film, GRIDS[when])
+    starts = times_of(film)
+    expected = list(dict.fromkeys(played_at(starts, time) for time in GRIDS[when]))
+    assert [wanted.source_frame for _, _, wanted in found] == expected
+    order = sorted(film.frames)
+    assert [pts for pts, _, _ in found] == [order[index] for index in expected]
+    assert all(np.array_equal(picture, film.frames[pts]) for pts, picture, _ in found)
+    assert (health.problem(), health.in_order) == (None, None)
+    closure = expected_closure(film, {order[index] for index in expected}, open_gop="vp" not in film.path.name)
+    assert health.decoded == len(closure)
+
+
+def test_each_frame_can_be_had_alone(film):
+    """Every entry, at any distance, from memory or from a second reading of the file."""
+    starts, order = times_of(film), sorted(film.frames)
+    for number in random.Random(0).sample(range(len(order)), 12):
+        found, _ = seen(film, [starts[number]])
+        assert np.array_equal(found[0][1], film.frames[order[number]])
+
+
+@pytest.mark.parametrize("limit", ["KEPT_BYTES", "KEPT_PACKETS"])
+def test_a_file_too_large_to_keep_is_read_twice(film, limit, monkeypatch):
+    """The same frames for the same work."""
+    kept, health = seen(film, GRIDS["4 fps"])
+    monkeypatch.setattr(tracks, limit, 10)
+    again, twice = seen(film, GRIDS["4 fps"])
+    assert [(pts, wanted) for pts, _, wanted in again] == [(pts, wanted) for pts, _, wanted in kept]
+    assert all(np.array_equal(one[1], other[1]) for one, other in zip(again, kept, strict=True))
+    assert twice.decoded == health.decoded
+
+
+def test_temporal_layers(tmp_path):
+    """A picture no other of its own layer uses may still be used by a higher layer."""
+    options = {"x265-params": QUIET + "keyint=48:bframes=7:b-adapt=0:temporal-layers=3"}
+    path = write_film(tmp_path / "a.mp4", constant(3.0), (80, 96), moving(90), codec=X265, options=options)
+    film = decoded(path, X265)
+    starts, order = times_of(film), sorted(film.frames)
+    total = 0
+    for number in range(0, 90, 3):
+        found, health = seen(film, [starts[number]])
+        assert np.array_equal(found[0][1], film.frames[order[number]])
+        assert health.in_order is None
+        total += health.decoded
+    assert total < 30 * 15  # of at most 48 in a GOP, a quarter is in the lowest layer
+
+
+def test_variable_rate(tmp_path):
+    """Times between frames of irregular length."""
+    times = variable(12.0, 3)
+    options = {"x264-params": "open-gop=1:keyint=20:bframes=5:b-pyramid=normal:scenecut=0"}
+    path = write_film(tmp_path / "a.mkv", times, (80, 96), moving(len(times)), options=options)
+    film = decoded(path, X264)
+    found, health = seen(film, grid(12.0))
+    assert [w.source_frame for _, _, w in found] == list(dict.fromkeys(played_at(times, time) for time in grid(12.0)))
+    assert all(np.array_equal(picture, film.frames[pts]) for pts, picture, _ in found)
+    assert health.in_order is None
+
+
+@given(st.integers(0, 10**6))
+def test_the_closure_is_what_may_be_predicted_from(seed):
+    """Against reachability over the relation itself, on random streams with layers and leading pictures."""
+    rng = random.Random(seed)
+    roles, pts = stream(rng)
+    wanted = set(rng.sample(range(len(roles)), min(len(roles), rng.randint(1, 4))))
+    reached, todo = set(), list(wanted)
+    while todo:
+        number = todo.pop()
+        if number not in reached:
+            reached.add(number)
+            todo += [other for other in range(number) if may_use(roles, pts, number, other, number in wanted)]
+    found = runs(roles, pts, wanted)
+    assert sorted(number for run in found for number in run) == sorted(reached)
+    assert all(run == sorted(run) for run in found)
+    assert all(roles[run[0]].restart or run[0] == 0 for run in found)
+
+
+def stream(rng):
+    """A random stream of GOPs that begin with a restart; leading pictures follow it, trailing ones come behind."""
+    roles, pts = [], []
+    clock = 0
+    for _ in range(rng.randint(1, 5)):
+        kind = rng.choice([None, RASL, RADL])
+        lead = rng.randint(0, 3) if roles else 0
+        roles.append(Role(restart=True))
+        pts.append(clock + lead)
+        for place in range(lead):
+            roles.append(Role(reference=rng.random() < 0.5, level=rng.randint(0, 2), leading=kind))
+            pts.append(clock + place)
+        clock += lead + 1
+        for _ in range(rng.randint(0, 6)):
+            roles.append(Role(reference=rng.random() < 0.5, level=rng.randint(0, 2)))
+            pts.append(clock)
+            clock += 1
+    return roles, pts
+
+
+def may_use(roles, pts, number, other, wanted):
+    """Whether a picture may be predicted from an earlier one."""
+    one, used = roles[number], roles[other]
+    if used.level > one.level or (used.level == one.level and not used.reference):
+        return False
+    restarts = [at for at in range(number + 1) if roles[at].restart]
+    here = restarts[-1]
+    if number == here:
+        return False
+    if used.leading and one.leading != used.leading:
+        return False
+    if other >= here:
+        return True
+    before = restarts[-2] if len(restarts) > 1 else 0
+    reaches = one.leading == RASL or (one.leading is None and wanted and pts[number] < pts[here])
+    return reaches and other >= before and not used.leading
