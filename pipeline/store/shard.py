@@ -36,7 +36,7 @@ class ShardReport:
     clips: int
     decoded: int  # clips that went through a decoder, successfully or not
     copied: int
-    partial: list[str]  # "clip: reason"
+    partial: list[str]  # "clip: file: reason"
     failed: list[str]
     frames: int
 
@@ -107,7 +107,8 @@ def build_shard(
         raise RefocusError(
             f"{index}: cannot be written ({error.strerror or error}); {tar.name} is finished: make room and run again"
         ) from None
-    partial = [f"{row.clip_id}: {row.error}" for row in ordered if row.status == PARTIAL]
+    file = {row.clip_id: row.video_path for row in clips}
+    partial = [f"{row.clip_id}: {file[row.clip_id]}: {row.error}" for row in ordered if row.status == PARTIAL]
     failed = [f"{row.clip_id}: {row.error}" for row in ordered if row.status == FAILED]
     for line in (*partial, *failed):
         logger.warning("%s", line)
