@@ -23,6 +23,6 @@ class AssetsSettings(Section):
     lmm_steps: int = Field(1100, ge=10, description="steps of the reference LMM's language model on frozen features")
     lmm_joint_steps: int = Field(900, ge=0, description="steps of the whole reference LMM afterwards")
     lmm_lr: float = Field(2e-3, gt=0, description="peak learning rate of the LMM; half of it in the joint steps")
-    base_steps: int = Field(700, ge=10, description="steps of the supervised base policy, tower frozen")
+    base_steps: int = Field(900, ge=10, description="steps of the supervised base policy, tower frozen")
     base_lr: float = Field(2e-3, gt=0, description="peak learning rate of the base policy")
     runtime: AssetsRuntime = Field(AssetsRuntime(), description="how it runs; never part of the result")

@@ -78,9 +78,9 @@ def _question_lmm(
 
 @torch.no_grad()
 def _question_base(policy: FramePolicy, video: Video, frames: np.ndarray, marks: dict[str, list[float]]) -> None:
-    """The base names what is asked for, where the question ends; of the words on offer the likeliest counts."""
+    """The base answers in words, after the options; of the words on offer the likeliest counts."""
     state = policy.prefix([policy.encode(frames)]).state
-    texts = [policy.tokenize(f"\n{q.text}?").tolist() for q in video.questions]
+    texts = [policy.question_ids(Prompt(f"{q.text}?", q.options)) for q in video.questions]
     hidden, lengths, _ = policy.read(texts, state.expand(len(texts)))
     logits = policy.answer_logits(hidden[torch.arange(len(texts)), lengths - 1])
     for q, row in zip(video.questions, logits, strict=True):
