@@ -11,6 +11,7 @@ from pipeline.config.sources import imports
 ROOMS = (
     "errors",
     "files",
+    "devices",
     "progress",
     "config",
     "qa",
