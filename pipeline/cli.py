@@ -27,6 +27,7 @@ COMMANDS = {
     "evidence": "pipeline.evaluate.evidence_command",
     "assets": "pipeline.world.assets_command",
     "doctor": "pipeline.qa.doctor.command",
+    "plan": "pipeline.plan.command",
     "config": "pipeline.config.command",
     "gc": "pipeline.store.gc_command",
 }

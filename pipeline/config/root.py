@@ -14,6 +14,7 @@ from pipeline.config.flags import parse
 from pipeline.config.ingest import Format, IngestSettings
 from pipeline.config.layers import merge
 from pipeline.config.lmm import LmmSettings
+from pipeline.config.plan import PlanSettings
 from pipeline.config.policy import PolicySettings
 from pipeline.config.reward import RewardSettings
 from pipeline.config.screen import ScreenSettings
@@ -99,6 +100,7 @@ class Root(Strict):
     assets: AssetsSettings = Field(AssetsSettings(), description="how `make assets` trains the world's tiny models")
     figures: FiguresSettings = Field(FiguresSettings(), description="how results are drawn")
     doctor: DoctorSettings = Field(DoctorSettings(), description="what `refocus doctor` accepts of each source")
+    plan: PlanSettings = Field(PlanSettings(), description="what `refocus plan` reckons with")
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Root":
@@ -110,6 +112,8 @@ class Root(Strict):
             raise ValueError(f"benchmarks.{name}: a data set has this name already")
         for name in self.doctor.sources:
             _known("doctor.sources", name, {**self.datasets, **self.benchmarks}, "datasets and benchmarks")
+        for name in self.plan.sources:
+            _known("plan.sources", name, {**self.datasets, **self.benchmarks}, "datasets and benchmarks")
         for selector in self.use.selectors:
             self._check_selector(selector)
         if self.answer.budget not in self.answer.frames_list:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.config.answer import AnswerSettings
 from pipeline.config.flags import add_settings, parse, read_settings
 from pipeline.config.lmm import LmmSettings
+from pipeline.devices import claim
 from pipeline.errors import UsageError
 
 HELP = "answer a benchmark's questions with an LMM from the frames a selector picked"
@@ -99,6 +100,7 @@ def _load(lmm: LmmSettings, settings: AnswerSettings):
     from pipeline.lmm import load_lmm
 
     runtime = settings.runtime
+    claim(runtime.device)
     torch.set_num_threads(runtime.threads)
     return load_lmm(
         lmm.path,

@@ -13,11 +13,14 @@ HELP = "margins -> the questions whose variance over the subsets exceeds tau"
 DESCRIPTION = """
 Computes the variance of each question's margins over its frame subsets and keeps the questions strictly above tau
 (paper A.1; there 98K of 962K). Writes variance.parquet (every question), pairs.parquet (the kept questions with their
-variance) and summary.json (kept and dropped per data set and category, the histogram, the tau that would have kept the
-paper's share) into --out. Questions that `refocus screen` found to be copies or leaked are left out with --drop.
+variance), summary.json (kept and dropped per data set and category, the histogram, the tau that would have kept the
+paper's share) and sensitivity.csv and .md (pairs kept by tau from 0.05 to 0.5) into --out. Questions that
+`refocus screen` found to be copies or leaked are left out with --drop.
 
 Example: refocus filter reward/*.parquet --qa qa/nextqa.parquet --tau 0.21 --out filtered
 """
+
+SKIPPED = ".skipped.parquet"
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drop", metavar="TABLE", nargs="+", type=Path, default=[], help="tables of `refocus screen` to leave out"
     )
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the three files go")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where these files go")
     add_settings(parser, FilterSettings)
 
 
@@ -40,9 +43,10 @@ def run(args: argparse.Namespace) -> None:
     from pipeline.progress import bar
 
     settings = read_settings(args, FilterSettings)
-    rewards = [path for path in args.rewards if not path.name.endswith(".skipped.parquet")]
+    rewards = [path for path in args.rewards if not path.name.endswith(SKIPPED)]
+    skipped = [path for path in (path.with_suffix(SKIPPED) for path in rewards) if path.is_file()]
     found = variances(rewards, settings.ddof, bar(rewards, desc="filter", unit="shard"))
-    summary = write_filtered(args.out, args.qa, found, settings, args.drop)
+    summary = write_filtered(args.out, args.qa, found, settings, args.drop, skipped)
     if summary["rewards_without_question"]:
         log.warning("%d scored questions are in none of the question files", summary["rewards_without_question"])
     sys.stdout.write(_report(summary))
@@ -64,5 +68,8 @@ def _report(summary: dict[str, Any]) -> str:
         f"kept {summary['kept']} of {summary['questions']} ({summary['kept_share']:.1%}) with a variance above "
         f"{summary['tau']:g}" + (f"; dropped without a look at it: {flags}" if flags else "")
     )
+    if summary["skipped"]:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in summary["skipped"].items())
+        lines.append(f"the reward pass could not use: {reasons}")
     lines.append(f"the paper kept 98K of 962K ({paper['share']:.1%}); here {tau} would keep that share")
     return "\n".join(lines) + "\n"

@@ -1,6 +1,7 @@
 """Joins variances with their questions and writes what is kept, batch by batch."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from pipeline.config.filter import FilterSettings
 from pipeline.errors import RefocusError
 from pipeline.files import atomic, canonical, digest, write_json
+from pipeline.filter.sensitivity import write_sensitivity
 from pipeline.filter.stream import batches
 from pipeline.filter.summary import Tally
 from pipeline.filter.variance import Variances
@@ -24,15 +26,22 @@ VARIANCE_SCHEMA = pa.schema(
 
 
 def write_filtered(
-    out: Path, qa: Sequence[Path], found: Variances, settings: FilterSettings, drop: Sequence[Path] = ()
+    out: Path,
+    qa: Sequence[Path],
+    found: Variances,
+    settings: FilterSettings,
+    drop: Sequence[Path] = (),
+    skipped: Sequence[Path] = (),
 ) -> dict[str, Any]:
-    """Writes `variance.parquet` (every question), `pairs.parquet` (those strictly above τ) and `summary.json`.
+    """Writes `variance.parquet` (every question), `pairs.parquet` (those strictly above τ), `summary.json` and what
+    other thresholds would have kept (`sensitivity.csv`, `sensitivity.md`).
 
     `flag` says why a variance does not decide: `duplicate` or `leaked` (named by a file of `drop`), `no_reward` (no
     rows), `too_short` (fewer than `min_subsets`), `not_finite` (a NaN logit); such questions are dropped and counted.
 
     Args:
         drop: tables of `refocus screen`: `qa_id` and `reason`. Their variances are still written.
+        skipped: the reward pass's lists of questions it could not score; their reasons are counted in the summary.
     Returns:
         The summary.
     Raises:
@@ -45,8 +54,9 @@ def write_filtered(
         everything = _writer(stack, out / "variance.parquet", VARIANCE_SCHEMA, settings.identity())
         pairs = _writer(stack, out / "pairs.parquet", pairs_schema, settings.identity())
         for path in qa:
+            places, done = found.find(_ids(path)), 0
             for batch in batches(path, QUESTION_SCHEMA.names):
-                place = found.find(batch["qa_id"].combine_chunks())
+                place, done = places[done : done + len(batch)], done + len(batch)
                 _refuse_twice(path, batch, place, used)
                 values, counts = _at(found.values, place, np.nan), _at(found.counts, place, 0)
                 flags = _flags(values, counts, settings.min_subsets)
@@ -62,11 +72,20 @@ def write_filtered(
                 everything.write_table(pa.Table.from_arrays(columns, schema=VARIANCE_SCHEMA))
                 chosen = batch.append_column("variance", variance).filter(pa.array(kept))
                 pairs.write_table(chosen.cast(pairs_schema))
-                tally.add(batch["dataset"].to_pylist(), batch["category"].to_pylist(), flags.tolist(), kept, values)
+                tally.add(batch["dataset"], batch["category"], flags, kept, values)
     summary = {**tally.summary(settings.tau), "settings": settings.identity()}
+    summary["skipped"] = _reasons(skipped)
     summary["rewards_without_question"] = int((~used).sum())
+    write_sensitivity(out, tally.decided(), settings.tau)
     write_json(out / "summary.json", summary)
     return summary
+
+
+def _ids(path: Path) -> pa.Array:
+    """All ids of a question file at once, because every look-up in the scored questions has to index them first."""
+    return pa.concat_arrays(
+        [pa.array([], pa.string()), *(part["qa_id"].combine_chunks() for part in batches(path, ["qa_id"]))]
+    )
 
 
 def _at(values: np.ndarray, place: np.ndarray, absent: float) -> np.ndarray:
@@ -88,6 +107,15 @@ def _refuse_twice(path: Path, batch: pa.Table, place: np.ndarray, used: np.ndarr
 def _flags(values: np.ndarray, counts: np.ndarray, min_subsets: int) -> np.ndarray:
     conditions = [counts == 0, counts < min_subsets, np.isnan(values)]
     return np.select(conditions, ["no_reward", "too_short", "not_finite"], default="")
+
+
+def _reasons(paths: Sequence[Path]) -> dict[str, int]:
+    """How many questions the reward pass skipped, by reason."""
+    counts: Counter[str] = Counter()
+    for path in paths:
+        for part in batches(path, ["reason"]):
+            counts.update(part["reason"].to_pylist())
+    return dict(sorted(counts.items()))
 
 
 def _screened(paths: Sequence[Path]) -> pa.Table:

@@ -18,11 +18,11 @@ def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
         RefocusError: the file is missing, is not parquet or lacks a column.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             missing = [name for name in columns if name not in file.schema_arrow.names]
             if missing:
                 raise RefocusError(f"{path}: no column '{missing[0]}' (it has {', '.join(file.schema_arrow.names)})")
-            for batch in file.iter_batches(BATCH_ROWS, columns=list(columns)):
+            for batch in file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False):
                 if batch.num_rows:
                     yield pa.Table.from_batches([batch]).select(columns)
     except FileNotFoundError:

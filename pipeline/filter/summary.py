@@ -5,11 +5,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 PAPER_KEPT, PAPER_OF = 98_000, 962_000
 BIN = 0.01
 TOP = 1.15  # margins lie in [−1, 1]: at least 8 of them have an unbiased variance of at most 8/7
 FLAGS = ("duplicate", "leaked", "too_short", "no_reward", "not_finite")
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Some questions, and the variances (n,) of those that the threshold decides."""
+
+    questions: int
+    values: np.ndarray
 
 
 @dataclass
@@ -19,29 +29,45 @@ class Tally:
     datasets: dict[str, Counter] = field(default_factory=dict)
     categories: dict[str, Counter] = field(default_factory=dict)
     total: Counter = field(default_factory=Counter)
-    _values: list[np.ndarray] = field(default_factory=list)
+    _values: dict[str, list[np.ndarray]] = field(default_factory=dict)
 
     def add(
-        self, datasets: list[str], categories: list[str], flags: list[str], kept: np.ndarray, values: np.ndarray
+        self,
+        datasets: pa.ChunkedArray,
+        categories: pa.ChunkedArray,
+        flags: np.ndarray,
+        kept: np.ndarray,
+        values: np.ndarray,
     ) -> None:
-        """Counts a batch. `flags` is empty for questions whose variance decides; `values` are their variances."""
-        for dataset, category, flag, keep in zip(datasets, categories, flags, kept.tolist(), strict=True):
-            outcome = "kept" if keep else "dropped"
-            for counter in (
-                self.total,
-                self.datasets.setdefault(dataset, Counter()),
-                self.categories.setdefault(category, Counter()),
-            ):
-                counter.update(["questions", outcome, *([flag] if flag else [])])
-        self._values.append(values[np.array([not flag for flag in flags], bool)])
+        """Counts a batch of n questions.
 
-    def values(self) -> np.ndarray:
-        """Variances of all questions that the threshold decides."""
-        return np.concatenate([np.zeros(0), *self._values])
+        Args:
+            datasets, categories: (n,) names.
+            flags: (n,) text, empty for questions whose variance decides.
+            kept: (n,) bool. values: (n,) their variances.
+        """
+        outcomes = {"questions": np.ones(len(kept), bool), "kept": kept, "dropped": ~kept}
+        outcomes |= {flag: flags == flag for flag in FLAGS}
+        self.total.update({name: int(mask.sum()) for name, mask in outcomes.items()})
+        for column, counters in ((datasets, self.datasets), (categories, self.categories)):
+            names, codes = _encoded(column)
+            for outcome, mask in outcomes.items():
+                for name, count in zip(names, np.bincount(codes[mask], minlength=len(names)).tolist(), strict=True):
+                    counters.setdefault(name, Counter())[outcome] += count
+        names, codes = _encoded(datasets)
+        for code, name in enumerate(names):
+            self._values.setdefault(name, []).append(values[(codes == code) & (flags == "")])
+
+    def decided(self) -> dict[str, Decided]:
+        """Per data set its questions and the variances of those that the threshold decides."""
+        return {
+            name: Decided(self.datasets[name]["questions"], np.concatenate([np.zeros(0), *parts]))
+            for name, parts in self._values.items()
+        }
 
     def summary(self, tau: float) -> dict[str, Any]:
         """Everything as plain values, ready for JSON."""
-        values = self.values()
+        values = np.concatenate([np.zeros(0), *(part.values for part in self.decided().values())])
         edges = np.round(np.arange(0, TOP + BIN / 2, BIN), 2)
         counts, _ = np.histogram(values, edges)
         questions = self.total["questions"]
@@ -82,3 +108,9 @@ def _counts(counter: Counter) -> dict[str, Any]:
         "kept_share": counter["kept"] / questions if questions else 0.0,
         **{flag: counter[flag] for flag in FLAGS},
     }
+
+
+def _encoded(column: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
+    """The distinct names of a column and each row's place among them."""
+    encoded = pc.dictionary_encode(column.combine_chunks(), null_encoding="encode")
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy()

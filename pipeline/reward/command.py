@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.config.flags import add_settings, parse, parse_json, read_settings
 from pipeline.config.lmm import LmmSettings
 from pipeline.config.reward import RewardSettings
+from pipeline.devices import claim
 from pipeline.errors import UsageError
 
 HELP = "a shard of frames and its questions -> margins of the 16 frame subsets (Eq. 5)"
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
     """Writes the margins of one shard."""
     settings = read_settings(args, RewardSettings)
     model = _model_settings(args, settings)
+    claim(settings.runtime.device)
 
     import torch
 

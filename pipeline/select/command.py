@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.config.flags import add_settings, read_settings
 from pipeline.config.select import SelectSettings
+from pipeline.devices import claim
 from pipeline.errors import UsageError
 
 HELP = "pick the frames of a video that answer a question, or of every question of a benchmark"
@@ -63,6 +64,7 @@ def _one_video(args: argparse.Namespace, settings: SelectSettings) -> None:
 
     if args.video is None or args.question is None:
         raise UsageError("name a video and a question, or a question table with --benchmark")
+    claim(settings.runtime.device)
     selector = FrameSelector.from_pretrained(args.model, settings)
     selection = selector.select(args.video, args.question, args.option, args.frames)
     candidates, _, _ = selector.candidates(args.video)
@@ -131,6 +133,8 @@ def _build(name, args: argparse.Namespace, settings: SelectSettings, store, benc
     if args.policy is None:
         raise UsageError(f"{name} needs --policy, the folder of the trained policy")
     from pipeline.select.learned import PolicySelector, load_policy
+
+    claim(settings.runtime.device)
 
     policy = load_policy(args.policy, settings.runtime.device, settings.runtime.threads)
     return PolicySelector(policy, lambda clip_id: store.images(clip_id, size=policy.frame_size), settings)

@@ -12,6 +12,7 @@ from pipeline.config.flags import add_settings, parse, parse_json, read_settings
 from pipeline.config.lmm import LmmSettings
 from pipeline.config.policy import PolicySettings
 from pipeline.config.train import TrainSettings
+from pipeline.devices import claim
 from pipeline.errors import ResourceMissing, UsageError
 
 if TYPE_CHECKING:
@@ -62,13 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Trains."""
     job = _from_config(args) if args.config else _from_flags(args)
+    runtime = job.settings.runtime
+    claim(runtime.device, runtime.processes)
 
     import torch
 
     from pipeline.train.parallel import launch
     from pipeline.train.run import work
 
-    runtime = job.settings.runtime
     if runtime.device == "cuda" and not torch.cuda.is_available():
         raise ResourceMissing("no CUDA device is visible; set train.runtime.device to cpu or use a machine with a GPU")
     launch(work, job, runtime.processes, runtime.device)

@@ -1,6 +1,7 @@
 """The filter: exact variances, a strict threshold, every question accounted for."""
 
 import argparse
+import csv
 import json
 
 import numpy as np
@@ -170,6 +171,51 @@ def test_a_share_that_cannot_be_reached_has_no_tau():
     assert tau_for_share(np.array([0.1, 0.2]), 100, 0.5) is None
 
 
+def test_the_sensitivity_table_is_the_filter_run_again(tmp_path):
+    """Every number of the table equals what the filter keeps with that tau, for each data set and for all."""
+    random = np.random.default_rng(1)
+    parts = {name: {f"{name}{n}": random.uniform(-1, 1, 16) * random.random() for n in range(40)} for name in "ab"}
+    parts["b"] |= {"short": [1, -1], "nan": [1, -1] * 7 + [1, np.nan], "even": [0.5, -0.5] * 8}
+    rewards = [write_rewards(tmp_path / f"{name}.parquet", part) for name, part in parts.items()]
+    qa = [write_qa(tmp_path / f"qa{name}.parquet", [*part, f"no{name}"], name) for name, part in parts.items()]
+    found = variances(rewards, 0)
+    write_filtered(tmp_path / "out", qa, found, FilterSettings(tau=0.25, ddof=0))
+    with (tmp_path / "out/sensitivity.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["tau"]) for row in rows if row["dataset"] == "all"] == [n / 20 for n in range(1, 11)]
+    for row in rows:
+        again = write_filtered(tmp_path / "again", qa, found, FilterSettings(tau=float(row["tau"]), ddof=0))
+        part = again if row["dataset"] == "all" else again["datasets"][row["dataset"]]
+        assert (int(row["questions"]), int(row["kept"])) == (part["questions"], part["kept"])
+        assert float(row["share"]) == pytest.approx(part["kept_share"], abs=1e-6)
+    assert len(rows) == 30
+
+
+def test_the_readable_table_has_this_runs_tau_and_the_one_of_the_papers_share(tmp_path):
+    random = np.random.default_rng(2)
+    summary, _, _ = filtered(tmp_path, {f"q{n}": random.uniform(-1, 1, 16) for n in range(100)}, tau=0.33)
+    page = (tmp_path / "out/sensitivity.md").read_text()
+    line = next(line for line in page.splitlines() if "**0.33** (this run)" in line)
+    assert line.count(f"{summary['kept']} ({summary['kept_share']:.1%})") == 2  # the one data set, and all
+    assert f"| {summary['paper']['tau_for_share']:.4f} | {summary['paper']['tau_for_share']:.4f} |" in page
+    assert "98K of 962K" in page
+
+
+def test_why_questions_have_no_reward_is_counted(tmp_path, capsys):
+    rewards = write_rewards(tmp_path / "r.parquet", {"q0": [1, -1] * 8})
+    qa = write_qa(tmp_path / "qa.parquet", ["q0", "q1", "q2", "q3"])
+    reasons = ["no_frames", "clip_failed", "no_frames"]
+    pq.write_table(pa.table({"qa_id": ["q1", "q2", "q3"], "reason": reasons}), tmp_path / "r.skipped.parquet")
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    command.run(parser.parse_args([str(rewards), "--qa", str(qa), "--out", str(tmp_path / "out")]))
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert summary["skipped"] == {"clip_failed": 1, "no_frames": 2} and summary["no_reward"] == 3
+    assert "the reward pass could not use: clip_failed 1, no_frames 2" in capsys.readouterr().out
+    flags = pq.read_table(tmp_path / "out/variance.parquet")["flag"].to_pylist()
+    assert flags == ["", "no_reward", "no_reward", "no_reward"]
+
+
 @pytest.mark.parametrize("case", ["twice", "scattered", "doubled"])
 def test_margins_that_would_count_twice_are_refused(tmp_path, case):
     first = write_rewards(tmp_path / "a.parquet", {"q0": [0.1, 0.2], "q1": [0.3]})
@@ -215,7 +261,7 @@ def test_margins_of_questions_that_are_in_no_file_are_counted(tmp_path):
     assert summary["rewards_without_question"] == 1
 
 
-def test_the_command_writes_three_files_and_says_what_was_kept(tmp_path, capsys):
+def test_the_command_writes_its_files_and_says_what_was_kept(tmp_path, capsys):
     rewards = write_rewards(tmp_path / "r.parquet", {"q0": [1, -1] * 8, "q1": [0.1] * 16})
     qa = write_qa(tmp_path / "qa.parquet", ["q0", "q1"])
     parser = argparse.ArgumentParser()
@@ -223,5 +269,5 @@ def test_the_command_writes_three_files_and_says_what_was_kept(tmp_path, capsys)
     words = [rewards, "--qa", qa, "--tau", 0.21, "--out", tmp_path / "out"]
     command.run(parser.parse_args([str(word) for word in words]))
     written = {file.name for file in (tmp_path / "out").iterdir()}
-    assert written == {"pairs.parquet", "summary.json", "variance.parquet"}
+    assert written == {"pairs.parquet", "sensitivity.csv", "sensitivity.md", "summary.json", "variance.parquet"}
     assert "kept 1 of 2 (50.0%)" in capsys.readouterr().out

@@ -11,6 +11,7 @@ from pipeline.config.sources import imports
 ROOMS = (
     "errors",
     "files",
+    "devices",
     "progress",
     "config",
     "qa",
@@ -25,6 +26,7 @@ ROOMS = (
     "train",
     "evaluate",
     "analyse",
+    "plan",
     "world",
     "cli",
     "__main__",
@@ -47,6 +49,8 @@ LIGHT = (
     "pipeline.evaluate.answer_command",
     "pipeline.evaluate.tables_command",
     "pipeline.analyse.command",
+    "pipeline.plan.command",
+    "pipeline.plan.stages",
     "pipeline.world.command",
 )
 PACKAGE = Path(__file__).resolve().parents[2] / "pipeline"

@@ -1,14 +1,15 @@
 """Stage 4, filter: keeps the questions whose margin depends on which frames are shown.
 
 Reads:  the reward tables and the questions of all data sets in use, and what screening drops.
-Writes: <results>/filtered/{model}/variance.parquet (every question), pairs.parquet (those above tau), summary.json.
+Writes: <results>/filtered/{model}/variance.parquet (every question), pairs.parquet (those above tau), summary.json,
+        sensitivity.csv and .md (pairs kept by tau from 0.05 to 0.5).
 Paper:  section 3.1, appendix A.1 (Var > tau).
 """
 
 FILTERED = (
     [
         f"<results>/filtered/{SETTINGS.reward.model}/{name}"
-        for name in ("variance.parquet", "pairs.parquet", "summary.json")
+        for name in ("variance.parquet", "pairs.parquet", "summary.json", "sensitivity.csv", "sensitivity.md")
     ]
     if USE.datasets
     else []
@@ -24,6 +25,7 @@ rule filter_pairs:
         variance="<results>/filtered/{model}/variance.parquet",
         pairs="<results>/filtered/{model}/pairs.parquet",
         summary="<results>/filtered/{model}/summary.json",
+        sensitivity=multiext("<results>/filtered/{model}/sensitivity", ".csv", ".md"),
     log:
         "<results>/logs/filter/{model}.log",
     benchmark:

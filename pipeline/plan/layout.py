@@ -1,0 +1,84 @@
+"""The 16 subsets of a clip as work: how long their prefixes are, and what they have in common."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.config.reward import RewardSettings
+from pipeline.plan.formulas import Work, tree, triangle
+from pipeline.windows import subsets
+
+SCHEMES = (
+    ("naive", "a full pass per question and subset"),
+    ("vision_once", "vision tower once per clip"),
+    ("shared_prefix", "+ a subset's prefix once for all questions of the clip"),
+    ("prefix_tree", "+ common beginnings of the subsets once"),
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The subsets of a clip.
+
+    sizes: frames of each subset. unique: frames in any. branches[i]: distinct beginnings of i+1 frames.
+    """
+
+    sizes: tuple[int, ...]
+    unique: int
+    branches: tuple[int, ...]
+
+
+@functools.cache
+def layout(n_frames: int, frames_per_subset: int, windows: str, sampling: str) -> Layout:
+    """The subsets that `pipeline.windows` gives a clip of `n_frames` frames."""
+    chosen = [subset.frames for subset in subsets(n_frames, frames_per_subset, windows, sampling)]
+    sizes = tuple(map(len, chosen))
+    branches = tuple(
+        len({frames[: depth + 1] for frames in chosen if len(frames) > depth}) for depth in range(max(sizes, default=0))
+    )
+    return Layout(sizes, len({frame for frames in chosen for frame in frames}), branches)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Clips with the same number of kept frames, and their questions.
+
+    tokens: Σ s over the questions' own tokens s, pairs: Σ s(s+1)/2. Fractions occur where a source is only assumed.
+    """
+
+    n_frames: int
+    clips: float
+    questions: float
+    tokens: float
+    pairs: float
+
+    def __mul__(self, times: float) -> "Group":
+        return Group(self.n_frames, self.clips * times, self.questions * times, self.tokens * times, self.pairs * times)
+
+
+def reward_work(group: Group, settings: RewardSettings, starts: Sequence[int]) -> dict[str, Work]:
+    """The reward pass over a group under each of `SCHEMES`.
+
+    With P_b the prefix of subset b, S = Σ s and S₂ = Σ s(s+1)/2 over the questions:
+    naive tokens Σ_b (Q·P_b + S); shared Σ_b (C·P_b + S); tree C·(distinct prefix tokens) + Σ_b S.
+    A suffix attends to its prefix and itself: Σ_b (P_b·S + S₂) pairs in every scheme.
+
+    Args:
+        starts: tokens before frame i+1 of a prompt; at least as many as the longest subset has frames, and one.
+    """
+    plan = layout(group.n_frames, settings.frames_per_subset, settings.windows, settings.sampling)
+    prefixes = [starts[size] for size in plan.sizes]
+    suffixes = Work(
+        tokens=len(prefixes) * group.tokens,
+        pairs=sum(prefixes) * group.tokens + len(prefixes) * group.pairs,
+        rows=len(prefixes) * group.questions,
+    )
+    whole = Work(tokens=sum(prefixes), pairs=sum(map(triangle, prefixes)))
+    once = Work(frames=plan.unique) * (group.clips if group.questions else 0)
+    clips = group.clips if group.questions else 0
+    return {
+        "naive": Work(frames=sum(plan.sizes)) * group.questions + whole * group.questions + suffixes,
+        "vision_once": once + whole * group.questions + suffixes,
+        "shared_prefix": once + whole * clips + suffixes,
+        "prefix_tree": once + tree(starts, plan.branches) * clips + suffixes,
+    }
