@@ -57,6 +57,7 @@ class Passes:
         self._layers = self._decoder.config.num_hidden_layers
         self._per_frame = family.tokens_per_frame(model.config)
         self._frames: list[tuple[Tensor, Tensor]] = []
+        self._opening = tokens(family.prefix(0, self._per_frame))  # the system message opens every prompt
         self._head: Branches | None = None
         self._held = 0
         if set(getattr(self._decoder.config, "layer_types", None) or ["full_attention"]) != {"full_attention"}:
@@ -186,12 +187,11 @@ class Passes:
             self._held -= rows * tokens
 
     def _system(self) -> Branches:
-        """The system message, which opens every prompt: computed once."""
+        """The cache of the opening, computed once."""
         if self._head is None:
-            ids = torch.tensor([self._tokens(self._family.prefix(0, self._per_frame))], device=self._device)
-            head = Branches(self._layers, 1, ids.shape[1])
-            self._decode(self._embed(ids), head)
-            self._work.prefix_tokens += ids.shape[1]
+            head = Branches(self._layers, 1, len(self._opening))
+            self._decode(self._embed(torch.tensor([self._opening], device=self._device)), head)
+            self._work.prefix_tokens += len(self._opening)
             self._head = head
         return self._head
 
@@ -214,12 +214,11 @@ class Passes:
 
     def _check(self, count: int) -> None:
         """The pieces must be what the whole prefix would be, or sharing them would change the result."""
-        pieces = self._system().length + sum(len(text) for text, _ in self._frames)
-        if len(self._tokens(self._family.prefix(count, self._per_frame))) != pieces:
+        if len(self._tokens(self._family.prefix(count, self._per_frame))) != self._length(count):
             raise RefocusError("the tokenizer merges frames with their neighbours: their prefixes cannot be shared")
 
     def _length(self, frames: int) -> int:
-        return self._system().length + sum(len(text) for text, _ in self._frames[:frames])
+        return len(self._opening) + sum(len(text) for text, _ in self._frames[:frames])
 
     def _show(self, start: int, frames: Sequence[Path], cache: Branches) -> None:
         """Adds to every row of the cache its frames (r, k), which stand from place `start` on in its prompt."""
