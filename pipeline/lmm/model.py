@@ -29,19 +29,24 @@ class Lmm:
         frame_size: side in pixels of the images the vision tower takes.
         tokens_per_frame: tokens one frame takes in the prompt.
         device, dtype: where the weights are and in what type they compute.
-        batch_tokens: most tokens that are computed or held at once; halved for good when memory runs out.
         work: counters of what was computed.
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, family: Family, mean: Sequence[float], std: Sequence[float], batch_tokens: int
+        self,
+        model: Any,
+        tokenizer: Any,
+        family: Family,
+        mean: Sequence[float],
+        std: Sequence[float],
+        batch_tokens: int | None,
     ) -> None:
         weight = model.get_input_embeddings().weight
         self.model, self.tokenizer, self.family = model, tokenizer, family
         self.device, self.dtype = weight.device, weight.dtype
         self.frame_size = family.frame_size(model.config)
         self.tokens_per_frame = family.tokens_per_frame(model.config)
-        self.batch_tokens = batch_tokens
+        self._limit = batch_tokens
         self.work = Work()
         self._mean, self._std = (torch.tensor(part, device=self.device).view(1, -1, 1, 1) for part in (mean, std))
         self._letters = letter_tokens(tokenizer)
@@ -50,6 +55,18 @@ class Lmm:
         ids = torch.tensor(self._letters, device=self.device).flatten()
         self._letter_weight = head.weight[ids].float()  # (letters·v, d)
         self._letter_bias = head.bias[ids].float() if head.bias is not None else None
+
+    @property
+    def batch_tokens(self) -> int:
+        """Most tokens that are computed or held at once: as given, else what free memory allows at this moment.
+
+        Halved for good when memory runs out.
+        """
+        return self._limit or budget.automatic(self.model.config, self.dtype.itemsize, self.device)
+
+    @batch_tokens.setter
+    def batch_tokens(self, tokens: int | None) -> None:
+        self._limit = tokens
 
     @property
     def max_options(self) -> int:
@@ -131,7 +148,7 @@ class Lmm:
         return self.family.features(self.model, pixels)
 
     def _lower(self, tokens: int) -> None:
-        self.batch_tokens = min(self.batch_tokens, tokens)
+        self._limit = tokens
 
     def _tokens(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False).input_ids
@@ -160,8 +177,8 @@ def load_lmm(
 ) -> Lmm:
     """Loads a frozen LMM from a folder or a hub id. Needs no torchvision and runs no code from the model's folder.
 
-    `batch_tokens` None is what the device's free memory allows once the weights are there; on a CPU at most 4096, as
-    larger passes leave its caches.
+    `batch_tokens` None is what the device's free memory allows; on a CPU at most 4096, as larger passes leave its
+    caches.
 
     Raises:
         UsageError: nothing loadable there, or an unknown family or dtype.
@@ -176,5 +193,5 @@ def load_lmm(
         path, chosen.architecture, config, kind, loading.find_attention(attention, place, kind)
     )
     model = model.to(place)
-    tokens = batch_tokens or budget.automatic(model.config, kind.itemsize, place)
-    return Lmm(model, loading.load_tokenizer(path), chosen, *loading.load_statistics(path, chosen.statistics), tokens)
+    statistics = loading.load_statistics(path, chosen.statistics)
+    return Lmm(model, loading.load_tokenizer(path), chosen, *statistics, batch_tokens)
