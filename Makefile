@@ -11,7 +11,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence test lint format assets selector config bench clean
+.PHONY: help demo evidence test lint format assets selector config bench bench-reward clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,7 +20,7 @@ help:
 	@echo "make evidence  the demo's claims with three seeds and longer training; writes docs/evidence.md"
 	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
 	@echo "make selector  ship the demo's trained policy as the default of refocus select"
-	@echo "make bench     the benchmarks"
+	@echo "make bench     the benchmarks; bench-reward alone: the reward pass against the naive one"
 	@echo "make lint      ruff, snakefmt, snakemake --lint, rendered files"
 
 demo: $(VENV)/.run
@@ -59,6 +59,9 @@ config: $(VENV)/.run
 
 bench: $(VENV)/.dev
 	python -m pytest benchmarks -q -s
+
+bench-reward: $(VENV)/.dev
+	python -m benchmarks.bench_reward --out docs/benchmarks.md $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) .snakemake results

@@ -37,8 +37,20 @@ def build_tokenizer(letters: str = "ABCDEF", context: str = "<IMG_CONTEXT>") -> 
     )
 
 
-def build_lmm(folder: Path, *, seed: int = 0, heads: int = 4, kv_heads: int = 2, letters: str = "ABCDEF") -> Path:
-    """Writes a random model whose answers depend on frames and question (weights drawn wide, not near zero)."""
+def build_lmm(
+    folder: Path,
+    *,
+    seed: int = 0,
+    heads: int = 4,
+    kv_heads: int = 2,
+    letters: str = "ABCDEF",
+    image_size: int = 32,
+    **text: int,
+) -> Path:
+    """Writes a random model whose answers depend on frames and question (weights drawn wide, not near zero).
+
+    `text` replaces sizes of the decoder; a frame takes (image_size / 16)² tokens.
+    """
     torch.manual_seed(seed)
     tokenizer = build_tokenizer(letters)
     config = InternVLConfig(
@@ -47,12 +59,12 @@ def build_lmm(folder: Path, *, seed: int = 0, heads: int = 4, kv_heads: int = 2,
             intermediate_size=64,
             num_hidden_layers=1,
             num_attention_heads=2,
-            image_size=32,
+            image_size=image_size,
             patch_size=8,
         ),
-        text_config=_text(tokenizer, heads, kv_heads),
+        text_config=_text(tokenizer, heads, kv_heads, **text),
         image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"),
-        image_seq_length=4,
+        image_seq_length=(image_size // 16) ** 2,
         tie_word_embeddings=False,
     )
     return _write(folder, InternVLForConditionalGeneration(config), tokenizer, 0.3)
@@ -79,11 +91,10 @@ def build_onevision(folder: Path, *, seed: int = 0, letters: str = "ABCDEF") -> 
     return _write(folder, LlavaOnevisionForConditionalGeneration(config), tokenizer, 0.5)
 
 
-def _text(tokenizer: PreTrainedTokenizerFast, heads: int, kv_heads: int) -> Qwen2Config:
+def _text(tokenizer: PreTrainedTokenizerFast, heads: int, kv_heads: int, **sizes: int) -> Qwen2Config:
+    usual = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2}
     return Qwen2Config(
-        hidden_size=48,
-        intermediate_size=96,
-        num_hidden_layers=2,
+        **{**usual, **sizes},
         num_attention_heads=heads,
         num_key_value_heads=kv_heads,
         vocab_size=len(tokenizer),

@@ -11,7 +11,7 @@ class LmmRuntime(Runtime):
     device: str = Field("auto", description="auto, cpu or cuda; auto takes a GPU where there is one")
     threads: int = Field(1, ge=1, description="CPU threads torch may use; more than free cores is far slower than one")
     batch_tokens: int | None = Field(
-        None, ge=1, description="most tokens computed or held at once; null: what free memory allows, 4096 on a CPU"
+        None, ge=1, description="most tokens computed or held at once; null: what free memory allows"
     )
 
 

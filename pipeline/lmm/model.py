@@ -177,8 +177,7 @@ def load_lmm(
 ) -> Lmm:
     """Loads a frozen LMM from a folder or a hub id. Needs no torchvision and runs no code from the model's folder.
 
-    `batch_tokens` None is what the device's free memory allows; on a CPU at most 4096, as larger passes leave its
-    caches.
+    `batch_tokens` None is what the device's free memory allows; on a CPU at most 16384, as more gains nothing.
 
     Raises:
         UsageError: nothing loadable there, or an unknown family or dtype.

@@ -42,7 +42,7 @@ def test_running_out_of_memory_halves_the_budget_and_changes_no_value(lmm, image
         torch.testing.assert_close(row, other, atol=1e-5, rtol=0)
     refused = small.refused
     lmm.score(features, ROWS, QUESTIONS)
-    assert small.refused == refused and lmm.batch_tokens < 4096  # what did not fit is not tried again
+    assert small.refused == refused and lmm.batch_tokens < budget.CPU_TOKENS  # what did not fit is not tried again
     assert lmm._passes._held == 0
 
 

@@ -46,7 +46,9 @@ class Reference:
     """The stock model of a folder."""
 
     def __init__(self, folder):
-        self.onevision = AutoConfig.from_pretrained(folder).model_type == "llava_onevision"
+        config = AutoConfig.from_pretrained(folder)
+        self.onevision = config.model_type == "llava_onevision"
+        self.per_frame = 4 if self.onevision else config.image_seq_length
         kind = LlavaOnevisionForConditionalGeneration if self.onevision else InternVLForConditionalGeneration
         self.model = kind.from_pretrained(folder).eval()
         self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
@@ -54,9 +56,10 @@ class Reference:
     def prompt(self, n_frames, question, options):
         lines = "".join(f"\n{'ABCDEFGHIJKLMN'[i]}. {option}" for i, option in enumerate(options))
         if self.onevision:
-            shown = "<video>" * (4 * n_frames + 1) + "\n"
+            shown = "<video>" * (self.per_frame * n_frames + 1) + "\n"
         else:
-            shown = "".join(f"Frame{i + 1}: <img>{'<IMG_CONTEXT>' * 4}</img>\n" for i in range(n_frames))
+            one = "<IMG_CONTEXT>" * self.per_frame
+            shown = "".join(f"Frame{i + 1}: <img>{one}</img>\n" for i in range(n_frames))
         return (
             f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{shown}{question}\nOptions:{lines}<|im_end|>\n"
             "<|im_start|>assistant\nAnswer:"
