@@ -123,9 +123,9 @@ def report(lines: list[Line], lmm: Lmm, rounds: int) -> str:
         for line in lines
     ]
     head = [
-        f"{date.today().isoformat()}, one thread of {_processor()}, load {os.getloadavg()[0]:.1f} at the end; {versions};",
-        f"{text.num_hidden_layers} layers of width {text.hidden_size}, {lmm.tokens_per_frame} tokens per frame; the best",
-        f"of {rounds} alternating runs; `python -m benchmarks.bench_reward --rounds {rounds}`.",
+        f"{date.today().isoformat()}, one thread of {_processor()}, load {os.getloadavg()[0]:.1f} at the end;",
+        f"{versions}; {text.num_hidden_layers} layers of width {text.hidden_size}, {lmm.tokens_per_frame} tokens",
+        f"per frame; the best of {rounds} alternating runs; `python -m benchmarks.bench_reward --rounds {rounds}`.",
         "",
         "| questions per clip | ours, s | naive, s | factor | theoretical | reached | logits differ by |",
         "|---|---|---|---|---|---|---|",
