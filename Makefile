@@ -11,7 +11,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence test lint format assets selector config bench bench-filter clean
+.PHONY: help demo evidence test lint format assets selector config bench bench-decode bench-reward bench-filter clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,7 +20,7 @@ help:
 	@echo "make evidence  the demo's claims with three seeds and longer training; writes docs/evidence.md"
 	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
 	@echo "make selector  ship the demo's trained policy as the default of refocus select"
-	@echo "make bench     the benchmarks; make bench-filter: the filter at the paper's size"
+	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-filter: one stage at its size"
 	@echo "make lint      ruff, snakefmt, snakemake --lint, rendered files"
 
 demo: $(VENV)/.run
@@ -62,6 +62,9 @@ bench: $(VENV)/.dev
 
 bench-filter: $(VENV)/.dev
 	python -m pytest benchmarks/test_filter.py -q -s
+
+bench-reward: $(VENV)/.dev
+	python -m benchmarks.bench_reward --out docs/benchmarks.md $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) .snakemake results

@@ -1,4 +1,4 @@
-"""A tiny random InternVL folder with its own word-level tokenizer, for tests that need a real architecture."""
+"""Tiny random InternVL and LLaVA-OneVision folders with a word-level tokenizer, for tests that need the real thing."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,12 @@ from transformers import (
     InternVLConfig,
     InternVLForConditionalGeneration,
     InternVLVisionConfig,
+    LlavaOnevisionConfig,
+    LlavaOnevisionForConditionalGeneration,
+    PreTrainedModel,
     PreTrainedTokenizerFast,
     Qwen2Config,
+    SiglipVisionConfig,
 )
 
 SPECIAL = ["<unk>", "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>"]
@@ -20,52 +24,93 @@ circle square before after when disappears first last how many"""
 WORDS = TEXT.split()
 
 
-def build_tokenizer() -> PreTrainedTokenizerFast:
+def build_tokenizer(letters: str = "ABCDEF", context: str = "<IMG_CONTEXT>") -> PreTrainedTokenizerFast:
     """Words, digits, punctuation, newline and single letters; a letter is another token after a space."""
-    pieces = [*SPECIAL, "\n", " ", ".", ":", ",", "-", "?", *"0123456789", *"ABCDEF", *(" " + c for c in "ABCDEF")]
+    special = [*SPECIAL[:-1], context]
+    pieces = [*special, "\n", " ", ".", ":", ",", "-", "?", *"0123456789", *letters, *(" " + c for c in letters)]
     pieces += WORDS + [" " + word for word in WORDS]
     vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r" ?[A-Za-z]+|[0-9]|\n|[^\sA-Za-z0-9]| "), behavior="isolated")
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", eos_token="<|endoftext|>", additional_special_tokens=SPECIAL[2:]
+        tokenizer_object=tokenizer, unk_token="<unk>", eos_token="<|endoftext|>", additional_special_tokens=special[2:]
     )
 
 
-def build_lmm(folder: Path, *, seed: int = 0, heads: int = 4, kv_heads: int = 2) -> Path:
-    """Writes a random model whose answers depend on frames and question (weights drawn wide, not near zero)."""
+def build_lmm(
+    folder: Path,
+    *,
+    seed: int = 0,
+    heads: int = 4,
+    kv_heads: int = 2,
+    letters: str = "ABCDEF",
+    image_size: int = 32,
+    **text: int,
+) -> Path:
+    """Writes a random model whose answers depend on frames and question (weights drawn wide, not near zero).
+
+    `text` replaces sizes of the decoder; a frame takes (image_size / 16)² tokens.
+    """
     torch.manual_seed(seed)
-    tokenizer = build_tokenizer()
+    tokenizer = build_tokenizer(letters)
     config = InternVLConfig(
         vision_config=InternVLVisionConfig(
             hidden_size=32,
             intermediate_size=64,
             num_hidden_layers=1,
             num_attention_heads=2,
-            image_size=32,
+            image_size=image_size,
             patch_size=8,
         ),
-        text_config=Qwen2Config(
-            hidden_size=48,
-            intermediate_size=96,
-            num_hidden_layers=2,
-            num_attention_heads=heads,
-            num_key_value_heads=kv_heads,
-            vocab_size=len(tokenizer),
-            max_position_embeddings=4096,
-            tie_word_embeddings=False,
-        ),
+        text_config=_text(tokenizer, heads, kv_heads, **text),
         image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"),
-        image_seq_length=4,
+        image_seq_length=(image_size // 16) ** 2,
         tie_word_embeddings=False,
     )
-    model = InternVLForConditionalGeneration(config).eval()
+    return _write(folder, InternVLForConditionalGeneration(config), tokenizer, 0.3)
+
+
+def build_onevision(folder: Path, *, seed: int = 0, letters: str = "ABCDEF") -> Path:
+    """The same of the other family: 3 x 3 patches a frame, pooled to 2 x 2 as 27 x 27 are to 14 x 14."""
+    torch.manual_seed(seed)
+    tokenizer = build_tokenizer(letters, "<video>")
+    config = LlavaOnevisionConfig(
+        vision_config=SiglipVisionConfig(
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            image_size=24,
+            patch_size=8,
+            vision_use_head=False,
+        ),
+        text_config=_text(tokenizer, 4, 2),
+        image_token_index=tokenizer.convert_tokens_to_ids("<img>"),
+        video_token_index=tokenizer.convert_tokens_to_ids("<video>"),
+    )
+    return _write(folder, LlavaOnevisionForConditionalGeneration(config), tokenizer, 0.5)
+
+
+def _text(tokenizer: PreTrainedTokenizerFast, heads: int, kv_heads: int, **sizes: int) -> Qwen2Config:
+    usual = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2}
+    return Qwen2Config(
+        **{**usual, **sizes},
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        vocab_size=len(tokenizer),
+        max_position_embeddings=4096,
+        tie_word_embeddings=False,
+    )
+
+
+def _write(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, spread: float) -> Path:
+    model.eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if "lambda" in name:
                 weight.fill_(1.0)
             elif weight.ndim > 1:
-                weight.normal_(0, 1.5 / weight[0].numel() ** 0.5 if weight.ndim == 2 else 0.3)
+                weight.normal_(0, 1.5 / weight[0].numel() ** 0.5 if weight.ndim == 2 else spread)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     notes = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.25]}

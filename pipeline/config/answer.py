@@ -13,7 +13,7 @@ class AnswerRuntime(Runtime):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the LMM runs: auto, cpu or cuda")
     threads: int = Field(1, ge=1, description="torch threads; more than the free cores makes it much slower")
     batch_tokens: int | None = Field(
-        None, ge=1, description="most tokens of one forward pass; null: 4096 on a CPU, 65536 on a GPU"
+        None, ge=1, description="most tokens computed or held at once; null: what free memory allows"
     )
 
 

@@ -13,8 +13,9 @@ class RewardRuntime(Runtime):
     device: str = Field("auto", description="auto, cpu or cuda; auto takes a GPU where there is one")
     threads: int = Field(1, ge=1, description="CPU threads torch may use; more than free cores is far slower than one")
     batch_tokens: int | None = Field(
-        None, ge=1, description="most tokens of one forward pass, bounds memory; null: 4096 on a CPU, 65536 on a GPU"
+        None, ge=1, description="most tokens computed or held at once; null: what free memory allows"
     )
+    readers: int = Field(2, ge=1, description="threads that read and decode frames ahead of the model")
 
 
 class RewardSettings(Section):

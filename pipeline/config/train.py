@@ -17,7 +17,7 @@ class TrainRuntime(Runtime):
     threads: int = Field(1, ge=1, description="torch threads of each process; more than the free cores is far slower")
     micro_batch: int = Field(8, ge=1, description="clips whose prefixes are held for one backward pass")
     batch_tokens: int | None = Field(
-        None, ge=1, description="most tokens of one pass of the reward LMM; null: 4096 on a CPU, 65536 on a GPU"
+        None, ge=1, description="most tokens the reward LMM holds at once; null: what free memory allows"
     )
     checkpoint_layers: bool = Field(False, description="recompute layers in the backward pass instead of keeping them")
     feature_cache_gb: float = Field(

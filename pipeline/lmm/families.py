@@ -1,14 +1,17 @@
-"""What differs between families of video LMMs: prompt strings, vision features, image size.
+"""What differs between families of video LMMs: prompt strings, vision features, image size and statistics.
 
 A family is stateless; the model and its weights live in `pipeline.lmm.model.Lmm`.
 """
 
+import math
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from pipeline.errors import UsageError
-from pipeline.lmm.prompts import Prompt, internvl_prefix, internvl_suffix
+from pipeline.lmm.loading import Statistics
+from pipeline.lmm.prompts import Prompt, internvl_prefix, internvl_suffix, onevision_prefix, onevision_suffix
 
 
 class Family(Protocol):
@@ -17,6 +20,7 @@ class Family(Protocol):
     name: str
     model_types: tuple[str, ...]
     architecture: str
+    statistics: Statistics  # of images, where the model's folder does not say
 
     def frame_size(self, config: Any) -> int:
         """Side in pixels of the square image the vision tower takes."""
@@ -39,6 +43,9 @@ class Family(Protocol):
     def features(self, model: Any, pixels: Tensor) -> Tensor:
         """(f, 3, s, s) normalised pixels to (f, p, d) embeddings."""
 
+    def suffix_embeddings(self, model: Any, ids: Tensor, embeddings: Tensor) -> Tensor:
+        """(r, n, d) embeddings of suffixes with token ids (r, n), where some are not those of the vocabulary."""
+
     def language_model(self, model: Any) -> Any:
         """The decoder that takes `inputs_embeds` and returns normalised hidden states."""
 
@@ -49,6 +56,7 @@ class InternVL:
     name = "internvl"
     model_types = ("internvl",)
     architecture = "InternVLForConditionalGeneration"
+    statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
     def frame_size(self, config: Any) -> int:
         size = config.vision_config.image_size
@@ -72,11 +80,54 @@ class InternVL:
     def features(self, model: Any, pixels: Tensor) -> Tensor:
         return model.get_image_features(pixel_values=pixels, return_dict=True).pooler_output
 
+    def suffix_embeddings(self, model: Any, ids: Tensor, embeddings: Tensor) -> Tensor:
+        return embeddings
+
     def language_model(self, model: Any) -> Any:
         return model.model.language_model
 
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (InternVL(),)}
+class LlavaOnevision:
+    """LLaVA-OneVision in its transformers form, on its video path: every frame pooled to half its side, then one
+    learned newline after the last frame. The newline is the first token of the suffix, so that frame lists that begin
+    alike share all their frames."""
+
+    name = "llava_onevision"
+    model_types = ("llava_onevision",)
+    architecture = "LlavaOnevisionForConditionalGeneration"
+    statistics = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+    def frame_size(self, config: Any) -> int:
+        return int(config.vision_config.image_size)
+
+    def tokens_per_frame(self, config: Any) -> int:
+        return math.ceil(config.vision_config.image_size // config.vision_config.patch_size / 2) ** 2
+
+    def patches_per_frame(self, config: Any) -> int:
+        return (config.vision_config.image_size // config.vision_config.patch_size) ** 2
+
+    def context_id(self, config: Any) -> int:
+        return int(config.video_token_id)
+
+    def prefix(self, n_frames: int, tokens_per_frame: int) -> str:
+        return onevision_prefix(n_frames, tokens_per_frame)
+
+    def suffix(self, prompt: Prompt) -> str:
+        return onevision_suffix(prompt)
+
+    def features(self, model: Any, pixels: Tensor) -> Tensor:
+        joined = model.get_video_features(pixels[None], return_dict=True).pooler_output[0, :-1]  # without the newline
+        return joined.unflatten(0, (len(pixels), -1))
+
+    def suffix_embeddings(self, model: Any, ids: Tensor, embeddings: Tensor) -> Tensor:
+        newline = (ids == self.context_id(model.config)).unsqueeze(-1)
+        return torch.where(newline, model.model.image_newline.to(embeddings), embeddings)
+
+    def language_model(self, model: Any) -> Any:
+        return model.model.language_model
+
+
+FAMILIES: dict[str, Family] = {family.name: family for family in (InternVL(), LlavaOnevision())}
 
 
 def find_family(name: str, model_type: str, path: str) -> Family:

@@ -8,8 +8,7 @@ import torch
 
 from pipeline.errors import RefocusError, ResourceMissing, UsageError
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation per colour
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -103,8 +102,8 @@ def load_tokenizer(path: str) -> Any:
         raise RefocusError(f"{path}: no usable tokenizer ({_first_line(error)})") from None
 
 
-def load_statistics(path: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation per colour from `preprocessor_config.json`; ImageNet's where it is absent."""
+def load_statistics(path: str, usual: Statistics) -> Statistics:
+    """Mean and standard deviation per colour from `preprocessor_config.json`; the family's usual where it is absent."""
     file = Path(path) / "preprocessor_config.json"
     if not Path(path).is_dir():
         from transformers.utils import cached_file
@@ -112,7 +111,7 @@ def load_statistics(path: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
         found = cached_file(path, file.name, _raise_exceptions_for_missing_entries=False)
         file = Path(found) if found else file
     notes = _read_json(file)
-    return tuple(notes.get("image_mean", IMAGENET_MEAN)), tuple(notes.get("image_std", IMAGENET_STD))
+    return tuple(notes.get("image_mean", usual[0])), tuple(notes.get("image_std", usual[1]))
 
 
 def _read_json(file: Path) -> dict[str, Any]:

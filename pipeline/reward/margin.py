@@ -19,14 +19,14 @@ def margin(logits: Sequence[float] | Tensor, answer_index: int) -> float:
         logits: (o,) option logits, two or more.
         answer_index: the right option.
     Returns:
-        Positive if the right option wins, in [−1, 1]; NaN if a logit is.
+        Positive if the right option wins, in [−1, 1]; NaN if a logit is NaN or infinite.
     Raises:
         ValueError: fewer than two options, or the answer is not one of them.
     """
     values = [float(value) for value in logits]
     if len(values) < 2 or not 0 <= answer_index < len(values):
         raise ValueError(f"no margin for answer {answer_index} of {len(values)} options")
-    if any(math.isnan(value) for value in values):
+    if not all(math.isfinite(value) for value in values):
         return math.nan
     other = max(value for index, value in enumerate(values) if index != answer_index)
     return math.tanh((values[answer_index] - other) / 2)

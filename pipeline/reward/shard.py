@@ -1,20 +1,21 @@
 """The reward pass over one shard (paper A.1): 16 subsets of every question, each unique frame encoded once."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from torch import Tensor
 
 from pipeline.config.reward import RewardSettings
 from pipeline.lmm.model import Lmm, option_logits
 from pipeline.lmm.prompts import Prompt
 from pipeline.progress import bar
 from pipeline.qa.records import Question
+from pipeline.reward.feed import Feed
 from pipeline.reward.margin import margin
 from pipeline.reward.table import MARGIN_SCHEMA, Margin, Skipped, margins_table
 from pipeline.reward.units import Units
@@ -78,18 +79,22 @@ def score_shard(
             tasks.append(Task(clip_id, tuple(record.timestamps), done, missing, _subsets(record.n_frames, settings)))
     if len(tasks) < len(known):
         log.info("%d of %d clips were scored before", len(known) - len(tasks), len(known))
+    feed = Feed(frames, tasks, lmm.frame_size, settings.runtime.readers, pinned=lmm.device.type == "cuda")
     with bar(total=len(tasks), desc="reward", unit="clip") as progress:
-        for task, images in _read_ahead(frames, tasks, lmm.frame_size):
+        for task, images in zip(tasks, feed, strict=True):
             table = pa.concat_tables([task.done, margins_table(score_clip(lmm, images, task))])
             units.write(task.clip_id, task.timestamps, table)
             known[task.clip_id] = table
             progress.update()
+    if tasks:
+        log.info("the model waited for frames in %.1f %% of %.1f s", 100 * feed.share_waited, feed.total_s)
+        log.info("computed: %s", lmm.work)
     table = pa.concat_tables([MARGIN_SCHEMA.empty_table(), *known.values()])
     table = _in_order(table, [question.qa_id for question in usable])
     return Result(table, skipped + _not_finite(table, usable))
 
 
-def score_clip(lmm: Lmm, images: np.ndarray, task: Task) -> list[Margin]:
+def score_clip(lmm: Lmm, images: Tensor | np.ndarray, task: Task) -> list[Margin]:
     """The margins of a clip's questions on all its subsets.
 
     Args:
@@ -160,18 +165,6 @@ def _subsets(n_frames: int, settings: RewardSettings) -> tuple[Subset, ...]:
     return tuple(subsets(n_frames, settings.frames_per_subset, settings.windows, settings.sampling))
 
 
-def _read_ahead(frames: Frames, tasks: Sequence[Task], size: int) -> Iterator[tuple[Task, np.ndarray]]:
-    """Each task with its images; the next clip's are read while the current one is scored."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting: Future[np.ndarray] | None = None
-        for number, task in enumerate(tasks):
-            current = waiting or pool.submit(frames.images, task.clip_id, task.needed, size)
-            following = tasks[number + 1] if number + 1 < len(tasks) else None
-            images = current.result()
-            waiting = pool.submit(frames.images, following.clip_id, following.needed, size) if following else None
-            yield task, images
-
-
 def _regraded(table: pa.Table, questions: Sequence[Question]) -> pa.Table:
     """Stored rows of these questions; margins anew, for an answer key may have been corrected since."""
     answers = {question.qa_id: question.answer_index for question in questions}
@@ -192,7 +185,9 @@ def _not_finite(table: pa.Table, questions: Sequence[Question]) -> list[Skipped]
     bad = table.filter(pc.invert(pc.is_finite(table["margin"])))
     counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(bad["qa_id"]).to_pylist()}
     return [
-        Skipped(question.qa_id, question.clip_id, "not_finite", f"{counts[question.qa_id]} subsets have NaN logits")
+        Skipped(
+            question.qa_id, question.clip_id, "not_finite", f"{counts[question.qa_id]} subsets have no finite logits"
+        )
         for question in questions
         if question.qa_id in counts
     ]

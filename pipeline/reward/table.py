@@ -12,7 +12,7 @@ class Margin:
     """The LMM's view of one question through one subset.
 
     `frame_indices` index the clip's kept frames; `logits` has one value per option, `logits_raw` one list of letter
-    variants per option; `margin` is Eq. 5 and NaN where a logit is.
+    variants per option; `margin` is Eq. 5 and NaN where a logit is not finite.
     """
 
     qa_id: str
@@ -28,7 +28,8 @@ class Skipped:
     """A question the filter cannot use, and why.
 
     Reasons: `clip_failed`, `clip_missing` (not in the index), `no_frames`, `open_question`, `bad_answer`, `options`
-    (more or fewer than the model can score), `not_finite` (its rows are in the table, some with NaN margins).
+    (fewer than two, or more than the tokenizer has letters for), `not_finite` (its rows are in the table, some with
+    NaN margins).
     """
 
     qa_id: str

@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.errors import RefocusError, ResourceMissing, UsageError
 from pipeline.lmm import load_lmm
-from pipeline.lmm.loading import IMAGENET_MEAN, load_statistics
+from pipeline.lmm.families import FAMILIES
+from pipeline.lmm.loading import load_statistics
 
 
 def test_a_folder_without_a_model_is_a_usage_error(tmp_path):
@@ -56,6 +57,7 @@ def test_a_missing_gpu_is_a_missing_resource(lmm_folder):
         load_lmm(lmm_folder, device="cuda")
 
 
-def test_image_statistics_are_the_folders_own_or_imagenets(lmm_folder, tmp_path):
-    assert load_statistics(str(lmm_folder))[0] == (0.5, 0.4, 0.3)
-    assert load_statistics(str(tmp_path))[0] == IMAGENET_MEAN
+def test_image_statistics_are_the_folders_own_or_the_familys(lmm_folder, tmp_path):
+    usual = FAMILIES["internvl"].statistics
+    assert load_statistics(str(lmm_folder), usual)[0] == (0.5, 0.4, 0.3)
+    assert load_statistics(str(tmp_path), usual) == usual

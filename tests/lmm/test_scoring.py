@@ -86,22 +86,25 @@ def test_no_rows_give_no_scores(lmm, images):
     assert lmm.score(lmm.encode(images), [], QUESTIONS) == []
 
 
-def test_every_frame_is_encoded_once_and_every_prefix_computed_once(lmm, images):
+def test_every_frame_is_encoded_once_and_every_shared_beginning_computed_once(lmm, images):
     features = lmm.encode(images, batch_tokens=40)
     assert lmm.work.frames == len(images)
     lmm.score(features, ROWS, QUESTIONS)
     assert lmm.work.frames == len(images)
-    assert lmm.work.prefixes == len({frames for frames, _ in ROWS})
+    lists = {frames for frames, _ in ROWS}
+    assert lmm.work.slots == len({frames[:n] for frames in lists for n in range(1, len(frames) + 1)})
 
 
 def test_shared_prefixes_leave_only_the_questions_to_compute(lmm, images):
     features = lmm.encode(images)
     rows = [(tuple(range(subset, subset + 8)), number) for subset in range(4) for number in range(3)]
+    lmm.score(features, [((0,), 0)], QUESTIONS)  # the system message is computed by the first call
+    start = lmm.work.prefix_tokens
     lmm.score(features, rows, QUESTIONS)
-    shared = lmm.work.prefix_tokens
+    shared = lmm.work.prefix_tokens - start
     for number in range(3):
         lmm.score(features, [row for row in rows if row[1] == number], QUESTIONS)
-    assert lmm.work.prefix_tokens - shared == 3 * shared
+    assert lmm.work.prefix_tokens - start == 4 * shared
 
 
 def test_encoding_in_pieces_gives_what_encoding_at_once_gives(lmm, images):

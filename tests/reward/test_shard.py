@@ -211,6 +211,26 @@ def test_questions_with_nan_logits_keep_their_rows_and_are_listed(lmm, frames, q
     assert all(len(row["logits"]) == 3 for row in bad)
 
 
+def test_an_infinite_logit_is_no_margin_of_one(lmm, frames, questions, monkeypatch):
+    score = lmm.score
+
+    def with_infinities(*args):
+        return [
+            torch.full_like(raw, math.inf if n == 2 else -math.inf) if n < 3 else raw
+            for n, raw in enumerate(score(*args))
+        ]
+
+    monkeypatch.setattr(lmm, "score", with_infinities)
+    result = run(lmm, frames, questions[:1])
+    assert [(row.qa_id, row.reason, row.detail[0]) for row in result.skipped] == [("q00", "not_finite", "3")]
+
+
+def test_the_log_says_how_long_the_model_waited_for_frames(lmm, frames, questions, caplog):
+    with caplog.at_level("INFO"):
+        run(lmm, frames, questions)
+    assert "the model waited for frames in" in caplog.text
+
+
 def test_a_clip_of_one_frame_has_the_subsets_that_hold_it(lmm):
     table = run(lmm, FakeFrames({"x": 1}), [question(0, "x")]).margins
     assert table["subset"].to_pylist() == [6, 7, 8, 9, 10, 11, 12, 13]
