@@ -90,12 +90,14 @@ def _closure(
             first = track.pts[run[0]]
             due = {track.pts[number] for number in run if track.roles[number].shown}
             before = (health.damaged, health.corrupt)
+            latest = ABSENT
             for frame in _decoded(stream, _picked(feed, run), first, health, beat):
-                if frame.pts not in due:
+                if frame.pts not in due or frame.pts < latest:
                     health.damaged, health.corrupt = before
                     stream.codec_context.flush_buffers()
                     return run[0]
-                due.discard(frame.pts)
+                latest = frame.pts
+                due.discard(latest)
                 if ahead and frame.pts == track.pts[ahead[0].packet]:
                     yield frame, ahead.popleft()
             stream.codec_context.flush_buffers()
@@ -140,6 +142,9 @@ def _in_order(
     for count, frame in enumerate(_decoded(stream, chain([head] if head else [], packets), first, health, beat)):
         known = frame.pts is not None
         time_s = track.time_s(frame.pts) if known else count * track.frame_s
+        if held is not None and time_s < held[1]:
+            health.misplaced += 1
+            continue
         if held is not None and (wanted := shown(time_s)):
             yield held[0], wanted
             done = wanted.times[-1] + 1
