@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import simplejpeg
 
 from pipeline.config.decode import DecodeSettings
 from pipeline.store.tar import TarWriter
@@ -99,8 +100,6 @@ WAYS: dict[str, Callable[[Path, float], tuple[int, int, float]]] = {
 
 def stored(images: Iterable[np.ndarray] | Sequence[np.ndarray]) -> int:
     """Encodes images as the shards do and writes them into a tar in memory; how many."""
-    import simplejpeg
-
     writer, count = TarWriter(io.BytesIO()), 0
     for image in images:
         jpeg = simplejpeg.encode_jpeg(

@@ -39,22 +39,24 @@ def closure(packets: Packets, wanted: set[int], codec: str) -> set[int]:
     """Presentation times to decode: the wanted ones, and all that they may be predicted from.
 
     Those are the referenced packets between them and a clean start. What is shown before its key frame needs the GOP
-    before as well (open GOP), and in HEVC is of no use to what is shown behind the key frame.
+    before as well (open GOP), and in HEVC is of use to its like alone.
     """
-    order, keys = packets.order, packets.keys
+    order = packets.order
     places = {pts: place for place, pts in enumerate(order)}
-    starts = [place for place, pts in enumerate(order) if pts in keys]
+    start_of, begun = [], 0
+    for place in range(len(order)):
+        begun = place if order[place] in packets.keys else begun
+        start_of.append(begun)
     needed = set()
     for pts in wanted:
         place = places[pts]
-        begun = [start for start in starts if start <= place]
-        begin = begun[-1]
-        key = order[begin]
-        if pts < key and len(begun) > 1:
-            begin = begun[-2]
-        trailing = codec == "hevc" and pts >= key
+        begin = own = start_of[place]
+        if pts < order[own] and own:
+            begin = start_of[own - 1]
         needed.add(pts)
-        for one in order[begin:place]:
-            if one not in packets.unused and not (trailing and one < key):
-                needed.add(one)
+        for other in range(begin, place):
+            leads = order[other] < order[start_of[other]]
+            together = start_of[other] == own and pts < order[own]
+            if order[other] not in packets.unused and not (codec == "hevc" and leads and not together):
+                needed.add(order[other])
     return needed

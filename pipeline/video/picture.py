@@ -11,7 +11,6 @@ from pipeline.video.resize import Fit, fitted, squared
 
 # Without full chroma the scaler gives two neighbouring pixels one colour.
 SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-_SUBSAMPLED = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "nv12"}
 _KNOWN = (0, 1, 2, 4, 5, 6, 7, 9)  # AVCOL_SPC: RGB, 709, unspecified, FCC, 601 twice, 240M, 2020
 _STRANGE = {8: "YCgCo", 11: "SMPTE 2085", 14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro"}
 
@@ -33,7 +32,7 @@ class Picture:
         self.size = size
         self.fit = fit
         self.aspect = aspect or Fraction(1)
-        self.scaler, self.reformatter = VideoReformatter(), VideoReformatter()
+        self.reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> np.ndarray:
         """(H, W, 3) uint8 RGB.
@@ -57,23 +56,11 @@ class Picture:
         return fitted(frame.width * self.aspect, frame.height, self.size, self.fit)
 
     def _converted(self, frame: VideoFrame, width: int, height: int, matrix: Colorspace | None) -> np.ndarray:
-        if self.size is not None and frame.format.name in _SUBSAMPLED:
-            # Scaling to full chroma first takes a quarter less time than doing both at once, for at most two levels.
-            frame = self.scaler.reformat(
-                frame,
-                width=width,
-                height=height,
-                format="yuv444p",
-                src_colorspace=matrix,
-                dst_colorspace=matrix,
-                interpolation=SCALING,
-                threads=1,
-            )
         return self.reformatter.reformat(
             frame,
             width=width,
             height=height,
-            format="rgb24",
+            format="gbrp",  # the same values as rgb24 in half the time
             src_colorspace=matrix,
             interpolation=SCALING,
             dst_color_range=ColorRange.JPEG,

@@ -19,7 +19,7 @@ from pipeline.video.probe import opened, origin, rate_of
 
 Beat = Callable[[], None]
 KEPT_BYTES = 256 << 20  # packets stay in memory up to this, else the file is read twice
-KEPT_PACKETS = 1 << 15  # each costs some hundred bytes beside its content
+KEPT_PACKETS = 1 << 13  # each costs about a kilobyte beside its content
 FAULTS = 64  # failed reads in a row that end the pass
 FRAME_S = 0.5  # how long a frame is shown where nothing says it
 HOLE_S = 1.0  # in a damaged file, a frame that stays this long may stand for lost ones
