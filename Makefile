@@ -11,7 +11,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence test lint format assets config bench clean
+.PHONY: help demo evidence test lint format assets config bench bench-decode clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,7 +19,7 @@ help:
 	@echo "make test      the tests"
 	@echo "make evidence  the demo's claims with three seeds and longer training; writes docs/evidence.md"
 	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
-	@echo "make bench     the benchmarks"
+	@echo "make bench     the benchmarks; bench-decode alone with BENCH_ARGS=\"--peers PYTHON --ffmpeg FFMPEG\" for other libraries"
 	@echo "make lint      ruff, snakefmt, snakemake --lint, rendered files"
 
 demo: $(VENV)/.run
@@ -53,8 +53,10 @@ assets: $(VENV)/.run
 config: $(VENV)/.run
 	python -m pipeline config --write
 
-bench: $(VENV)/.dev
-	python -m pytest benchmarks -q -s
+bench: bench-decode
+
+bench-decode: $(VENV)/.dev
+	python -m benchmarks.bench_decode --long --out docs/benchmarks.md $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) .snakemake results
