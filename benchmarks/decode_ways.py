@@ -16,7 +16,7 @@ from pipeline.video.closure import runs, shown_at
 from pipeline.video.decode import Health, frames_shown, plan_clip
 from pipeline.video.health import SLACK_S
 from pipeline.video.probe import opened
-from pipeline.video.track import read_track
+from pipeline.video.track import read_track, refed
 
 SETTINGS = DecodeSettings()
 
@@ -58,10 +58,11 @@ def _closure_alone(path: Path, begin: float) -> tuple[int, int, float]:
         track = read_track(container, stream, plan.times_s[-1] + 1, None)
         wanted = shown_at(track, plan.times_s, SLACK_S)
         needed = runs(track.roles, track.pts, {one.packet for one in wanted})
+        packets = dict(refed(path, container, stream, track, None))
         begin = time.process_time()
         for run in needed:
             for number in run:
-                stream.decode(track.packets[number])
+                stream.decode(packets[number])
             stream.decode(None)
             stream.codec_context.flush_buffers()
         return len(wanted), sum(len(run) for run in needed), begin
