@@ -11,7 +11,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence test lint format assets selector config bench bench-decode bench-reward bench-filter clean
+.PHONY: help demo evidence test lint format assets selector config bench bench-decode bench-store bench-reward bench-filter clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,7 +20,7 @@ help:
 	@echo "make evidence  the demo's claims with three seeds and longer training; writes docs/evidence.md"
 	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
 	@echo "make selector  ship the demo's trained policy as the default of refocus select"
-	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-filter: one stage at its size"
+	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-filter, bench-store: one each"
 	@echo "make lint      ruff, snakefmt, snakemake --lint, rendered files"
 
 demo: $(VENV)/.run
@@ -57,14 +57,20 @@ selector: demo
 config: $(VENV)/.run
 	python -m pipeline config --write
 
-bench: $(VENV)/.dev
-	python -m pytest benchmarks -q -s
+bench: bench-decode bench-store bench-reward bench-filter
+
+# BENCH_ARGS="--peers PYTHON --ffmpeg FFMPEG" compares with libraries that live in an environment of their own.
+bench-decode: $(VENV)/.dev
+	python -m benchmarks.bench_decode --long --out docs/benchmarks.md $(BENCH_ARGS)
+
+bench-store: $(VENV)/.dev
+	python -m pytest benchmarks/test_frame_store.py -q -s
+
+bench-reward: $(VENV)/.dev
+	python -m benchmarks.bench_reward --out docs/benchmarks.md
 
 bench-filter: $(VENV)/.dev
 	python -m pytest benchmarks/test_filter.py -q -s
-
-bench-reward: $(VENV)/.dev
-	python -m benchmarks.bench_reward --out docs/benchmarks.md $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) .snakemake results

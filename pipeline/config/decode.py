@@ -18,7 +18,7 @@ class DecodeRuntime(Runtime):
         "pyav", description="decoder: pyav, or decord for comparison: its frames differ a little and are stored apart"
     )
     workers: int | None = Field(None, ge=1, description="decoding processes, one core each; null = every core there is")
-    timeout_s: float = Field(60.0, gt=0, description="seconds without a decoded frame after which a clip is given up")
+    timeout_s: float = Field(60.0, gt=0, description="seconds without a packet read or decoded that end a clip")
     memory_mb: int | None = Field(4096, ge=256, description="address space of a decoding process, MB; null = no limit")
 
 

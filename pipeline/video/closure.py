@@ -6,7 +6,6 @@ picture is wanted or if a kept picture may be predicted from it. A picture that 
 """
 
 import bisect
-import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -36,7 +35,7 @@ def shown_at(track: Track, times_s: Sequence[float], slack_s: float) -> list[Wan
         None if two packets claim the same time.
     """
     order = sorted((number for number, role in enumerate(track.roles) if role.shown), key=track.pts.__getitem__)
-    if any(track.pts[one] == track.pts[other] for one, other in itertools.pairwise(order)):
+    if len({track.pts[number] for number in order}) < len(order):
         return None
 
     def start(number: int) -> float:

@@ -66,7 +66,7 @@ class _Parameters:
 
     def take(self, sets: list[bytes]) -> bool:
         """Notes a packet's parameter sets; whether they say something new."""
-        if all(one in self.in_force for one in sets):
+        if not sets or all(one in self.in_force for one in sets):
             return False
         self.changed = True
         self.in_force = set(sets)
@@ -104,7 +104,7 @@ class _H264:
         if pictures != 1 or not self.progressive:
             return None
         news = self.parameters.take(sets)
-        complete = {one[0] & 31 for one in sets} == set(_PARAMETERS_H264) or not self.parameters.changed
+        complete = not self.parameters.changed or {one[0] & 31 for one in sets} == set(_PARAMETERS_H264)
         return role(restart=bool(idr or intra) and complete, reference=bool(referenced or news))
 
 
@@ -135,7 +135,7 @@ class _Hevc:
         if pictures != 1:
             return None
         news = self.parameters.take(sets)
-        complete = {one[0] >> 1 & 63 for one in sets} >= {33, 34} or not self.parameters.changed
+        complete = not self.parameters.changed or {one[0] >> 1 & 63 for one in sets} >= {33, 34}
         return role(
             restart=16 <= picture <= 21 and complete,
             reference=picture >= HEVC_REFERENCE_FROM or picture % 2 == 1 or news,

@@ -1,6 +1,7 @@
 """One pass over a file's packets: when each is shown, what the others need of it, what its container complains of."""
 
 import itertools
+import math
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,7 +20,7 @@ from pipeline.video.probe import opened, origin, rate_of
 
 Beat = Callable[[], None]
 KEPT_BYTES = 256 << 20  # packets stay in memory up to this, else the file is read twice
-KEPT_PACKETS = 1 << 15  # each costs some hundred bytes beside its content
+KEPT_PACKETS = 1 << 13  # each costs about a kilobyte beside its content
 FAULTS = 64  # failed reads in a row that end the pass
 FRAME_S = 0.5  # how long a frame is shown where nothing says it
 HOLE_S = 1.0  # in a damaged file, a frame that stays this long may stand for lost ones
@@ -61,7 +62,8 @@ def read_track(container: InputContainer, stream: VideoStream, enough_s: float, 
     read = reader(stream.codec_context.name, stream.codec_context.extradata)
     if read is None:
         track.in_order = f"{stream.codec_context.name} is decoded in order"
-    beyond = (Fraction(enough_s) + track.start) / track.time_base
+    beyond = math.ceil((Fraction(enough_s) + track.start) / track.time_base)
+    usual = round(track.frame_s / track.time_base)
     kept = 0
     end = ABSENT
     with Complaints() as complaints, closing(demuxed(container, stream)) as packets:
@@ -82,7 +84,7 @@ def read_track(container: InputContainer, stream: VideoStream, enough_s: float, 
             track.roles.append(found)
             track.pts.append(ABSENT if packet.pts is None else packet.pts)
             if packet.pts is not None and not packet.is_discard:
-                end = max(end, packet.pts + (packet.duration or round(track.frame_s / track.time_base)))
+                end = max(end, packet.pts + (packet.duration or usual))
             kept += packet.size
             if track.packets is not None:
                 track.packets.append(packet)
@@ -101,7 +103,7 @@ def _role(packet: Packet, read: Callable[[Packet], Role | None] | None, track: T
     found = read(packet) if read is not None and track.in_order is None else role()
     if found is None:
         track.in_order, found = "a packet is not one whole frame", role()
-    if packet.has_sidedata("new_extradata"):
+    if packet.is_keyframe and packet.has_sidedata("new_extradata"):
         track.in_order = "the decoder's configuration changes"
     if packet.is_discard:
         return role(found.restart, found.reference, found.level, found.leading, False)

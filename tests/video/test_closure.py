@@ -7,7 +7,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from av.bitstream import BitStreamFilterContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from pipeline.video.plan import grid
 from pipeline.video.probe import opened
 from pipeline.video.walk import walk
 from tests.films import constant, moving, played_at, variable, write_film
+from tests.oracle import Packets, closure, packets_of
 
 X264, X265 = "libx264", "libx265"
 QUIET = "log-level=none:pools=none:frame-threads=1:"
@@ -51,66 +51,33 @@ GRIDS = {"4 fps": grid(3.0, 4.0), "1 fps": grid(3.0, 1.0), "30 fps": grid(3.0, 3
 
 @dataclass
 class Film:
-    """A file and what a plain sequential decode makes of it."""
+    """A file, what a plain sequential decode makes of it, and what may be needed of it."""
 
     path: Path
-    frames: dict[int, np.ndarray] = field(default_factory=dict)  # by presentation time, planes as decoded
-    order: list[int] = field(default_factory=list)  # presentation times of the packets as they are stored
-    keys: set[int] = field(default_factory=set)
-    unused: set[int] = field(default_factory=set)  # presentation times of frames no other is predicted from
+    codec: str
+    packets: Packets
+    frames: dict[int, np.ndarray] = field(default_factory=dict)  # by presentation time, as decoded
 
 
-def decoded(path: Path, codec: str) -> Film:
-    """By libavcodec alone: every frame, key frames by its own mark, unused ones by its own parser or by their type."""
-    film = Film(path)
+def decoded(path: Path) -> Film:
+    """By libavcodec alone: every frame, clean starts by its own mark, unused frames by its own parser or their type."""
+    packets = packets_of(path)
+    packets.keys = set()
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
-        for packet in container.demux(stream):
-            film.order += [packet.pts] if packet.size else []
-            for frame in stream.decode(packet):
-                film.frames[frame.pts] = frame.to_ndarray()
-                if frame.key_frame:
-                    film.keys.add(frame.pts)
-                if codec.startswith("mpeg") and frame.pict_type == 3:
-                    film.unused.add(frame.pts)
-    if codec in (X264, X265):
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            nonref = BitStreamFilterContext("filter_units=discard=nonref", stream)
-            for packet in container.demux(stream):
-                pts, size = packet.pts, packet.size
-                if size and sum(left.size for left in nonref.filter(packet)) < size / 2:
-                    film.unused.add(pts)
-    if codec == "libx264" and "refresh" in path.name:
-        film.keys = {film.order[0]}  # the others begin to be renewed, which is no clean start
-    if "forward" in path.name:
-        film.keys = {film.order[0]}
-    if codec in ("mjpeg", "prores"):
-        film.keys = film.unused = set(film.order)
+        film = Film(path, stream.codec_context.name, packets)
+        for frame in container.decode(stream):
+            film.frames[frame.pts] = frame.to_ndarray()
+            if frame.key_frame:
+                packets.keys.add(frame.pts)
+            if film.codec.startswith("mpeg") and frame.pict_type == 3:
+                packets.unused.add(frame.pts)
+    if "refresh" in path.name or "forward" in path.name:
+        packets.keys = {packets.order[0]}  # the others only begin to be renewed, or are not shown where they are stored
+    if film.codec in ("mjpeg", "prores"):
+        packets.keys = packets.unused = set(packets.order)
     return film
-
-
-def expected_closure(film: Film, wanted: set[int], open_gop: bool) -> set[int]:
-    """Presentation times to decode, from the definition: everything that may be referenced from a clean start on."""
-    needed = set()
-    for pts in wanted:
-        place = film.order.index(pts)
-        starts = [at for at, one in enumerate(film.order[: place + 1]) if one in film.keys]
-        begin = starts[-1]
-        if open_gop and pts < film.order[begin] and len(starts) > 1:
-            begin = starts[-2]
-        span = film.order[begin:place]
-        key = film.order[starts[-1]]
-        needed |= {pts} | {
-            one for one in span if one not in film.unused and not (pts >= key and leads(film, one, begin))
-        }
-    return needed
-
-
-def leads(film: Film, pts: int, begin: int) -> bool:
-    """HEVC: what is shown before a key frame is of no use to what is shown behind it."""
-    return "hevc" in film.path.name and pts < film.order[begin]
 
 
 @pytest.fixture(params=FILMS, scope="module")
@@ -119,7 +86,7 @@ def film(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("films") / request.param
     pixels = PIXELS.get(codec, "yuv420p")
     write_film(path, constant(3.0), (80, 96), moving(90), codec=codec, options=options, pix_fmt=pixels)
-    return decoded(path, codec)
+    return decoded(path)
 
 
 def seen(film: Film, times: list[float]) -> tuple[list[tuple[int, np.ndarray, object]], Health]:
@@ -148,8 +115,7 @@ def test_frames_are_those_of_a_sequential_decode_and_nothing_else_is_decoded(fil
     assert [pts for pts, _, _ in found] == [order[index] for index in expected]
     assert all(np.array_equal(picture, film.frames[pts]) for pts, picture, _ in found)
     assert (health.problem(), health.in_order) == (None, None)
-    closure = expected_closure(film, {order[index] for index in expected}, open_gop="vp" not in film.path.name)
-    assert health.decoded == len(closure)
+    assert health.decoded == len(closure(film.packets, {order[index] for index in expected}, film.codec))
 
 
 def test_each_frame_can_be_had_alone(film):
@@ -175,7 +141,7 @@ def test_temporal_layers(tmp_path):
     """A picture no other of its own layer uses may still be used by a higher layer."""
     options = {"x265-params": QUIET + "keyint=48:bframes=7:b-adapt=0:temporal-layers=3"}
     path = write_film(tmp_path / "a.mp4", constant(3.0), (80, 96), moving(90), codec=X265, options=options)
-    film = decoded(path, X265)
+    film = decoded(path)
     starts, order = times_of(film), sorted(film.frames)
     total = 0
     for number in range(0, 90, 3):
@@ -191,7 +157,7 @@ def test_variable_rate(tmp_path):
     times = variable(12.0, 3)
     options = {"x264-params": "open-gop=1:keyint=20:bframes=5:b-pyramid=normal:scenecut=0"}
     path = write_film(tmp_path / "a.mkv", times, (80, 96), moving(len(times)), options=options)
-    film = decoded(path, X264)
+    film = decoded(path)
     found, health = seen(film, grid(12.0))
     assert [w.source_frame for _, _, w in found] == list(dict.fromkeys(played_at(times, time) for time in grid(12.0)))
     assert all(np.array_equal(picture, film.frames[pts]) for pts, picture, _ in found)

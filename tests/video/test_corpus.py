@@ -39,7 +39,7 @@ def fates(tmp_path_factory):
         paths.append(case.make(folder))
     begin = time.monotonic()
     outcomes = [outcome for _, outcome in run_jobs(take, paths, 1, KILL_S, MEMORY_MB)]
-    assert time.monotonic() - begin < 2 * KILL_S  # all of them together
+    assert time.monotonic() - begin < 6 * KILL_S  # all of them together
     return {
         name: ("failed", 0, 0, outcome.reason) if isinstance(outcome, Lost) else outcome
         for name, outcome in zip(CASES, outcomes, strict=True)

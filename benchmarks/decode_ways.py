@@ -1,0 +1,131 @@
+"""Ways to get a clip's frames, each measured in CPU seconds inside a worker: ours, parts of it, and decord."""
+
+import io
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import simplejpeg
+
+from pipeline.config.decode import DecodeSettings
+from pipeline.store.tar import TarWriter
+from pipeline.video.closure import runs, shown_at
+from pipeline.video.decode import Health, frames_shown, plan_clip
+from pipeline.video.health import SLACK_S
+from pipeline.video.probe import opened
+from pipeline.video.track import read_track, refed
+
+SETTINGS = DecodeSettings()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one way took, and what it did."""
+
+    cpu_s: float
+    frames: int = 0  # that came out of it
+    decoded: int = 0  # packets that went into a decoder
+    memory_mb: float = 0.0  # the worker's peak so far
+
+
+def measure(job: tuple[str, Path], beat: Callable[[], None]) -> Cost:
+    """One way on one file; the work of a worker process."""
+    way, path = job
+    imports = {"decord": _import_decord}.get(way)
+    if imports:
+        imports()
+    begin = time.process_time()
+    frames, decoded, begin = WAYS[way](path, begin)
+    return Cost(time.process_time() - begin, frames, decoded, _peak_mb())
+
+
+def _whole_stage(path: Path, begin: float) -> tuple[int, int, float]:
+    """Plan, decode, convert, scale, JPEG, tar: what a shard costs per clip."""
+    health = Health()
+    plan = plan_clip(path, SETTINGS.fps, SETTINGS.max_frames, None, None)
+    frames = stored(shown.image for shown in frames_shown(path, plan.times_s, SETTINGS.size, health))
+    assert health.problem() is None, health.problem()
+    return frames, health.decoded, begin
+
+
+def _closure_alone(path: Path, begin: float) -> tuple[int, int, float]:
+    """The decoder calls for the packets that are needed, and nothing else."""
+    plan = plan_clip(path, SETTINGS.fps, SETTINGS.max_frames, None, None)
+    with opened(path) as (container, stream):
+        track = read_track(container, stream, plan.times_s[-1] + 1, None)
+        wanted = shown_at(track, plan.times_s, SLACK_S)
+        needed = runs(track.roles, track.pts, {one.packet for one in wanted})
+        packets = dict(refed(path, container, stream, track, None))
+        begin = time.process_time()
+        for run in needed:
+            for number in run:
+                stream.decode(packets[number])
+            stream.decode(None)
+            stream.codec_context.flush_buffers()
+        return len(wanted), sum(len(run) for run in needed), begin
+
+
+def _every_frame(path: Path, begin: float) -> tuple[int, int, float]:
+    """A sequential decode on one thread: no conversion, no output."""
+    frames = 0
+    with opened(path) as (container, stream):
+        for _ in container.decode(stream):
+            frames += 1
+    return frames, frames, begin
+
+
+def _decord(path: Path, begin: float) -> tuple[int, int, float]:
+    """decord's own scaling and random access, then JPEG and tar as ours."""
+    import decord
+
+    video = decord.VideoReader(str(path), ctx=decord.cpu(0), width=SETTINGS.size, height=SETTINGS.size, num_threads=1)
+    starts = np.asarray(video.get_frame_timestamp(range(len(video))))[:, 0]
+    times = plan_clip(path, SETTINGS.fps, SETTINGS.max_frames, None, None).times_s
+    indices = np.unique(np.searchsorted(starts - starts[0], np.asarray(times) + 1e-6, side="right") - 1)
+    frames = 0
+    for batch in np.array_split(indices, max(1, len(indices) // 32)):
+        frames += stored(video.get_batch(batch.tolist()).asnumpy())
+    return frames, frames, begin
+
+
+WAYS: dict[str, Callable[[Path, float], tuple[int, int, float]]] = {
+    "ours": _whole_stage,
+    "closure": _closure_alone,
+    "every frame": _every_frame,
+    "decord": _decord,
+}
+
+
+def stored(images: Iterable[np.ndarray] | Sequence[np.ndarray]) -> int:
+    """Encodes images as the shards do and writes them into a tar in memory; how many."""
+    writer, count = TarWriter(io.BytesIO()), 0
+    for image in images:
+        jpeg = simplejpeg.encode_jpeg(
+            np.ascontiguousarray(image), quality=SETTINGS.quality, colorspace="RGB", colorsubsampling="420"
+        )
+        writer.add(f"clip.{count:04d}.jpg", jpeg)
+        count += 1
+    writer.close()
+    return count
+
+
+def _import_decord() -> None:
+    import decord
+
+    decord.logging.set_level(decord.logging.QUIET)
+
+
+def _peak_mb() -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def versions() -> str:
+    """Of what was measured."""
+    codec = ".".join(str(number) for number in av.library_versions["libavcodec"])
+    return f"PyAV {av.__version__} (FFmpeg {av.ffmpeg_version_info}, libavcodec {codec})"
