@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.qa.tars import locate
 from pipeline.video.closure import Wanted
 from pipeline.video.health import SLACK_S, Health
 from pipeline.video.plan import EPSILON_S
@@ -33,7 +34,7 @@ def frames(
 
     decord.logging.set_level(decord.logging.QUIET)
     try:
-        video = decord.VideoReader(str(path), ctx=decord.cpu(0), num_threads=1)
+        video = decord.VideoReader(_address(path), ctx=decord.cpu(0), num_threads=1)
         spans = np.asarray(video.get_frame_timestamp(range(len(video))), np.float64)
     except (decord.DECORDError, RuntimeError) as error:
         raise VideoError(f"{path}: decord cannot read it ({_reason(error)})") from None
@@ -57,6 +58,15 @@ def frames(
         if beat is not None:
             beat()
         yield image, Wanted(place, place, starts[place], tuple(wanted))
+
+
+def _address(path: Path | str) -> str:
+    """What decord opens: a file by its name, a video inside a tar by its bytes."""
+    try:
+        span = locate(Path(path))
+    except FileNotFoundError as error:
+        raise VideoError(str(error)) from None
+    return str(path) if span.whole else span.url
 
 
 def _reason(error: Exception) -> str:

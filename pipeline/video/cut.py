@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.qa.tars import Span, locate
+
 _SYNC = 0x47
 _TS_PACKETS = ((188, 0), (192, 4), (204, 0))  # length, and where in it the sync byte lies
 
@@ -15,8 +17,10 @@ def cut_off(path: Path | str, container: str) -> str | None:
     Args:
         container: its name by FFmpeg.
     """
-    size = Path(path).stat().st_size
-    with Path(path).open("rb") as file:
+    span = locate(Path(path))
+    size = span.size
+    with span.file.open("rb") as file:
+        file.seek(span.offset)
         if container == "mpegts":
             head = file.read(256)
             for length, at in _TS_PACKETS:
@@ -25,16 +29,16 @@ def cut_off(path: Path | str, container: str) -> str | None:
         elif container == "avi":
             declared = 8 + int.from_bytes(file.read(8)[4:], "little")
             return "the file ends before its header says" if 8 < declared > size else None
-        elif "mp4" in container and _ends_in_a_fragment(file, size):
+        elif "mp4" in container and _ends_in_a_fragment(file, span):
             return "the file ends within a fragment"
     return None
 
 
-def _ends_in_a_fragment(file: BinaryIO, size: int) -> bool:
+def _ends_in_a_fragment(file: BinaryIO, span: Span) -> bool:
     """Whether the last box of a fragmented mp4 is longer than the file; others list their samples beforehand."""
     at, fragments = 0, False
-    while at + 8 <= size:
-        file.seek(at)
+    while at + 8 <= span.size:
+        file.seek(span.offset + at)
         head = file.read(16)
         length, kind = int.from_bytes(head[:4], "big"), head[4:8]
         fragments = fragments or kind == b"moof"
@@ -43,4 +47,4 @@ def _ends_in_a_fragment(file: BinaryIO, size: int) -> bool:
         if length < 8:  # up to the end, or nonsense
             return False
         at += length
-    return fragments and at > size
+    return fragments and at > span.size

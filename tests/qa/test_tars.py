@@ -92,7 +92,8 @@ def test_an_address_that_does_not_fit_its_tar_is_refused(tmp_path, address):
         locate(tmp_path / ("n" * 300 + ".mp4"))
 
 
-def test_a_tarred_clip_decodes_like_the_file_it_was(tmp_path):
+@pytest.mark.parametrize("backend", ["pyav", "decord"])
+def test_a_tarred_clip_decodes_like_the_file_it_was(tmp_path, backend):
     """From the published layout of VISTA to the frames: the same timestamps, and a missing clip fails alone."""
     root, films = tmp_path / "VISTA-400K", [f"x_{index}_0to9.mp4" for index in range(3)]
     made = {name: write_film(tmp_path / "films" / name, constant(1.5, fps=20)).read_bytes() for name in films[:2]}
@@ -107,7 +108,7 @@ def test_a_tarred_clip_decodes_like_the_file_it_was(tmp_path):
     assert ingest(source, tmp_path / "qa", IngestSettings()).missing == ["temporal_niah_mcq/x_2_0to9.mp4"]
     clips = read_clips(tmp_path / "qa" / "vista.clips.parquet")
     assert ".tar/" in clips[0].video_path
-    decode = DecodeSettings(size=32, tolerated_failures=1, runtime={"workers": 1})
+    decode = DecodeSettings(size=32, tolerated_failures=1, runtime={"workers": 1, "backend": backend})
     build_shard(clips, root, tmp_path / "a.tar", tmp_path / "a.index.parquet", decode)
     rows = read_index(tmp_path / "a.index.parquet")
     assert [row.status for row in rows] == ["ok", "ok", "failed"]
