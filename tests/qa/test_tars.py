@@ -14,6 +14,7 @@ from pipeline.qa.tars import locate, members
 from pipeline.qa.videos import VideoFinder
 from pipeline.store.index import read_index
 from pipeline.store.shard import build_shard
+from pipeline.video.cut import cut_off
 from tests.films import constant, write_film
 
 
@@ -114,3 +115,13 @@ def test_a_tarred_clip_decodes_like_the_file_it_was(tmp_path, backend):
     assert [row.status for row in rows] == ["ok", "ok", "failed"]
     assert [row.timestamps for row in rows[:2]] == [[0.0, 0.25, 0.5, 0.75, 1.0, 1.25]] * 2
     assert rows[2].error == "temporal_niah_mcq/x_2_0to9.mp4: no such file"
+
+
+@pytest.mark.parametrize(("length", "missing"), [(24, None), (999, "within a fragment")])
+def test_a_missing_end_is_looked_for_inside_the_member(tmp_path, length, missing):
+    """The structure is read from the member's first byte, and ends at its last, not at the tar's."""
+    film = b"\0\0\0\x10ftypisom\0\0\0\0" + length.to_bytes(4, "big") + b"moof" + bytes(16)
+    tar = tmp_path / "a.tar"
+    pack(tar, {"first.mp4": bytes(700), "film.mp4": film})
+    found = cut_off(tmp_path / members(tar)["film.mp4"], "mov,mp4,m4a,3gp,3g2,mj2")
+    assert found is None if missing is None else missing in found

@@ -28,6 +28,8 @@ def test_the_papers_configuration_plans_every_stage(repository, tmp_path):
     for stage, files in (("filter", "/reward/"), ("train", "/frames/")):
         spelled = next(line for line in commands if f" pipeline {stage} " in line)
         assert spelled.count(files) == len(root.use.datasets), "thousands of paths do not fit a command (128 KiB)"
+        for name in root.use.datasets:
+            assert f"{files}{'internvl3-8b/' if stage == 'filter' else ''}{name}/{{000000..000008}}." in spelled
     plan = dict(line.split() for line in (done.stdout + done.stderr).splitlines() if len(line.split()) == 2)
     shards = sum(root.source(name).shards for name in sources)
     trained = sum(root.source(name).shards for name in root.use.datasets)
