@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import simplejpeg
+from av import library_versions
 
 from pipeline.config.decode import DecodeSettings
 from pipeline.store.tar import TarWriter
@@ -127,5 +128,5 @@ def _peak_mb() -> float:
 
 def versions() -> str:
     """Of what was measured."""
-    codec = ".".join(str(number) for number in av.library_versions["libavcodec"])
+    codec = ".".join(str(number) for number in library_versions["libavcodec"])
     return f"PyAV {av.__version__} (FFmpeg {av.ffmpeg_version_info}, libavcodec {codec})"
