@@ -12,6 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+_UMASK = os.umask(0)  # can only be read by setting it
+os.umask(_UMASK)
+
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
@@ -25,7 +28,10 @@ def digest(value: Any, length: int = 12) -> str:
 
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yields a path beside `path`; renames it to `path` when the block ends, removes it when the block raises."""
+    """Yields a path beside `path`; renames it to `path` when the block ends, removes it when the block raises.
+
+    Others may read the file as they may read any new file, also where its writer (safetensors) keeps it private.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
@@ -33,6 +39,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield draft
         with open(draft, "rb") as handle:
             os.fsync(handle.fileno())
+        draft.chmod(0o666 & ~_UMASK)
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
