@@ -40,7 +40,8 @@ def write_filtered(
     rows), `too_short` (fewer than `min_subsets`), `not_finite` (a NaN logit); such questions are dropped and counted.
 
     Args:
-        drop: tables of `refocus screen`: `qa_id` and `reason`. Their variances are still written.
+        drop: tables of `refocus screen`: `qa_id`, `reason` and, of copies, `of` which question. Their variances are
+            still written. The first copy of a question that has no rewards is not dropped.
         skipped: the reward pass's lists of questions it could not score; their reasons are counted in the summary.
     Returns:
         The summary.
@@ -48,7 +49,7 @@ def write_filtered(
         RefocusError: a question file is unreadable or a scored question occurs twice.
     """
     tally, used = Tally(), np.zeros(len(found.values), bool)
-    screened = _screened(drop)
+    screened = _screened(drop, found)
     pairs_schema = QUESTION_SCHEMA.append(pa.field("variance", pa.float64()))
     with contextlib.ExitStack() as stack:
         everything = _writer(stack, out / "variance.parquet", VARIANCE_SCHEMA, settings.identity())
@@ -118,10 +119,25 @@ def _reasons(paths: Sequence[Path]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def _screened(paths: Sequence[Path]) -> pa.Table:
+def _screened(paths: Sequence[Path], found: Variances) -> pa.Table:
     """`qa_id` and `reason` of all questions that are dropped whatever their variance."""
     schema = pa.schema([("qa_id", pa.string()), ("reason", pa.string())])
-    return pa.concat_tables([schema.empty_table(), *(read_columns(path, schema.names).cast(schema) for path in paths)])
+    tables = [schema.empty_table()]
+    for path in paths:
+        table = read_columns(path, schema.names).cast(schema)
+        if "of" in pq.read_schema(path).names:
+            table = table.filter(pa.array(~_heirs(table["qa_id"], read_columns(path, ["of"])["of"], found)))
+        tables.append(table)
+    return pa.concat_tables(tables)
+
+
+def _heirs(copies: pa.ChunkedArray, originals: pa.ChunkedArray, found: Variances) -> np.ndarray:
+    """Which copies stand in for an original that could not be scored (its video is lost): the first scored of each."""
+    orphaned = (found.find(copies) >= 0) & (found.find(originals) < 0)
+    _, first = np.unique(originals.to_numpy()[orphaned], return_index=True)
+    heirs = np.zeros(len(copies), bool)
+    heirs[np.flatnonzero(orphaned)[first]] = True
+    return heirs
 
 
 def _with_reasons(flags: np.ndarray, qa_ids: pa.ChunkedArray, screened: pa.Table) -> np.ndarray:

@@ -20,9 +20,9 @@ class Variances:
     values: np.ndarray  # (q,) float64
     counts: np.ndarray  # (q,) int32, subsets
 
-    def find(self, qa_ids: pa.Array) -> np.ndarray:
+    def find(self, qa_ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
         """Positions of these questions, −1 where they have no rows."""
-        return pc.index_in(qa_ids, self.qa_ids).fill_null(-1).to_numpy(zero_copy_only=False)
+        return np.asarray(pc.index_in(qa_ids, self.qa_ids).fill_null(-1))
 
 
 def variances(paths: Sequence[Path], ddof: int, progress: Iterable[Path] | None = None) -> Variances:

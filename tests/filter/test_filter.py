@@ -119,6 +119,23 @@ def test_screened_questions_are_dropped_whatever_their_variance(tmp_path):
     assert {key: summary[key] for key in counted} == counted
 
 
+def test_the_first_copy_of_a_question_without_rewards_takes_its_place(tmp_path):
+    """Where the original's video is lost: dropping every copy loses the question, keeping two asks it twice."""
+    scored = {"copy 1": [1, -1] * 8, "copy 2": [1, -1] * 8, "of another": [1, -1] * 8, "ok": [1, -1] * 8}
+    rewards = write_rewards(tmp_path / "r.parquet", scored)
+    qa = write_qa(tmp_path / "qa.parquet", ["lost", "lost copy", *scored])
+    copies = {
+        "qa_id": ["lost copy", "copy 1", "copy 2", "of another"],
+        "reason": ["duplicate"] * 4,
+        "of": ["lost", "lost", "lost", "ok"],
+    }
+    pq.write_table(pa.table(copies), tmp_path / "duplicates.parquet")
+    drop = [tmp_path / "duplicates.parquet"]
+    summary = write_filtered(tmp_path, [qa], variances([rewards], 1), FilterSettings(), drop)
+    assert pq.read_table(tmp_path / "pairs.parquet")["qa_id"].to_pylist() == ["copy 1", "ok"]
+    assert (summary["duplicate"], summary["no_reward"]) == (3, 1)
+
+
 def test_screening_that_found_nothing_changes_nothing(tmp_path):
     margins_by_id = {"q0": [1, -1] * 8, "q1": [0.0] * 16}
     filtered(tmp_path, margins_by_id)
