@@ -14,7 +14,7 @@ class WorldRuntime(Runtime):
 class WorldSettings(Section):
     """The videos and question files that `refocus world` writes; equal settings give equal bytes."""
 
-    version: int = Field(1, ge=1, description="raised when the same settings would draw something else")
+    version: int = Field(2, ge=1, description="raised when the same settings would draw something else")
     seed: int = Field(0, ge=0, description="everything is drawn from it; another seed is another world")
     training_videos: int = Field(120, ge=2, description="training videos, half as nextqa and half as llava_video")
     benchmark_videos: int = Field(60, ge=4, description="held-out videos, half as videomme and half as mlvu")

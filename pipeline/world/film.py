@@ -36,7 +36,8 @@ def write_film(path: Path, scene: Scene, film: Film) -> None:
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             stream.codec_context.time_base = TIME_BASE
             stream.codec_context.thread_count = 1  # the bytes must not depend on the machine
-            stream.options = {"preset": "veryfast", "crf": "23", "g": "48"}
+            # x264 reads unset memory in mbtree: now and then the same pictures would become other bytes
+            stream.options = {"preset": "veryfast", "crf": "23", "g": "48", "x264-params": "mbtree=0"}
             for time_s in times:
                 picture = draw([(scene, float(time_s))], film.height, film.width)[0]
                 if film.rotation:
