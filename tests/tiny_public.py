@@ -107,7 +107,7 @@ def write_siglip(folder: Path, *, seed: int = 0, dtype: torch.dtype = torch.floa
         "text_config": {},
         "vision_config": {"model_type": "siglip_vision_model", **vision},
     }
-    tensors = {f"vision_model.{name}": tensor for name, tensor in _tower(seed, vision, head=True).items()}
+    tensors = {f"vision_model.{name}": tensor for name, tensor in _tower(seed, vision).items()}
     tensors |= {"text_model.embeddings.token_embedding.weight": torch.zeros(4, 4), "logit_scale": torch.zeros(1)}
     return _write(folder, config, tensors, dtype, 1, tokenizer=False)
 
@@ -236,10 +236,10 @@ def _backbone(draw, shape: Mapping[str, int], rows: int, embedding: str) -> Tens
     return tensors
 
 
-def _tower(seed: int, vision: Mapping[str, int], head: bool) -> Tensors:
+def _tower(seed: int, vision: Mapping[str, int]) -> Tensors:
     with torch.random.fork_rng():
         torch.manual_seed(seed + 2)
-        model = SiglipVisionModel(SiglipVisionConfig(**vision, vision_use_head=head))
+        model = SiglipVisionModel(SiglipVisionConfig(**vision))
         with torch.no_grad():
             for weight in model.parameters():
                 weight += 0.3 * torch.randn_like(weight) / math.sqrt(weight.shape[-1])
@@ -264,10 +264,10 @@ def _multimodal(
     }
     draw = _draw(seed)
     tensors = _backbone(draw, shape, _rows(config), "embedding")
-    last = f"encoder.layers.{vision['num_hidden_layers'] - 1}."  # deleted before it is saved
+    last = f"encoder.layers.{vision['num_hidden_layers'] - 1}."  # deleted, as the head is, before it is saved
     inside = "mm_model.vision_tower.vision_tower.vision_model."
-    for name, tensor in _tower(seed, vision, head=False).items():
-        if not name.startswith(last):
+    for name, tensor in _tower(seed, vision).items():
+        if not name.startswith((last, "head.")):
             tensors[inside + name] = tensor
     d = shape["width"]
     tensors["mm_model.mm_projector.0.weight"] = draw(d, vision["hidden_size"])
