@@ -246,6 +246,16 @@ def test_a_base_can_take_the_released_variant(tmp_path):
     assert FramePolicy.from_pretrained(tmp_path, settings).config.prompt == "paper"
 
 
+def test_only_a_policy_can_be_gone_on_with(tmp_path):
+    """`policy.initialise: false` keeps a trained policy's heads, and is refused where there are none."""
+    settings = PolicySettings(initialise=False)
+    folder = write_refocus(tmp_path / "r")
+    policy = FramePolicy.from_pretrained(folder, settings)
+    assert torch.equal(policy.heads.key.weight, load_file(folder / "model.safetensors")["key_head.weight"])
+    with pytest.raises(UsageError, match=r"no selection heads.*policy\.initialise"):
+        FramePolicy.from_pretrained(write_video_ma2mba(tmp_path / "v"), settings)
+
+
 def test_a_language_model_needs_a_named_tower(tmp_path, caplog):
     """Without one it is refused; with one, its connector is new and said so; a second tower is refused."""
     folder = write_mamba2_hf(tmp_path / "lm")

@@ -22,7 +22,10 @@ def examine_models(root: Root) -> list[Finding]:
         users[root.lmms[root.reward.model].path].append("reward.model")
     for run in root.use.runs:
         users[root.lmms[root.run_train(run).reward_model].path].append(f"runs.{run}: train.reward_model")
-        users[root.run_policy(run).start].append(f"runs.{run}: policy.start")
+        policy = root.run_policy(run)
+        users[policy.start].append(f"runs.{run}: policy.start")
+        if policy.vision is not None:
+            users[policy.vision].append(f"runs.{run}: policy.vision")
     return [found for path, keys in users.items() for found in _model(path, ", ".join(dict.fromkeys(keys)))]
 
 
@@ -69,7 +72,7 @@ def _folder(folder: Path, keys: str) -> list[Finding]:
     for name in names or []:
         if problem := _safetensors(folder / name):
             wrong(f"{name} {problem}", "download it again")
-    if not any((folder / name).is_file() for name in TOKENIZERS):
+    if not any((folder / name).is_file() for name in TOKENIZERS) and "policy.vision" not in keys:
         wrong("has no tokenizer", "download tokenizer.json beside the weights")
     return findings
 
