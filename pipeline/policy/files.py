@@ -117,10 +117,8 @@ class Shards:
         self.files = {name: self._open(folder, name) for name in names}
         self.place = {tensor: name for name, file in self.files.items() for tensor in file.keys()}  # noqa: SIM118
         if listed is not None and listed != self.place:
-            wrong = sorted(
-                name for name in listed.keys() | self.place.keys() if listed.get(name) != self.place.get(name)
-            )
-            raise UsageError(f"{where}: {INDEX} and the files disagree about {_names(wrong)}")
+            wrong = {name for name, _ in listed.items() ^ self.place.items()}
+            raise UsageError(f"{where}: {INDEX} and the files disagree about {_names(sorted(wrong))}")
         self.shapes = {name: tuple(self._slice(name).get_shape()) for name in self.place}
 
     def read(self, name: str) -> Tensor:

@@ -10,6 +10,7 @@ from pipeline.config.root import Root
 from pipeline.qa.doctor.findings import Finding
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+POLICY_TOKENIZER = "EleutherAI/gpt-neox-20b"  # of all public Mamba-2 models
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
 
 
@@ -72,8 +73,13 @@ def _folder(folder: Path, keys: str) -> list[Finding]:
     for name in names or []:
         if problem := _safetensors(folder / name):
             wrong(f"{name} {problem}", "download it again")
-    if not any((folder / name).is_file() for name in TOKENIZERS) and "policy.vision" not in keys:
-        wrong("has no tokenizer", "download tokenizer.json beside the weights")
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        if "policy.start" in keys:
+            text = f"{folder} ({keys}): has no tokenizer; that of {POLICY_TOKENIZER} is taken"
+            mend = f"where there is no network, `hf download {POLICY_TOKENIZER} tokenizer.json` before"
+            findings.append(Finding("warning", "model", text, mend))
+        elif "policy.vision" not in keys:
+            wrong("has no tokenizer", "download tokenizer.json beside the weights")
     return findings
 
 
