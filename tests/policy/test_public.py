@@ -214,8 +214,11 @@ def test_without_a_network_the_message_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(UsageError, match=r"interlive/nothing.*hf download interlive/nothing"):
         FramePolicy.from_pretrained("interlive/nothing")
-    with pytest.raises(UsageError, match=r"no config\.json"):
-        FramePolicy.from_pretrained(tmp_path / "nowhere")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    for folder in (tmp_path / "nowhere", "models/nowhere"):
+        with pytest.raises(UsageError, match=r"no config\.json"):
+            FramePolicy.from_pretrained(folder)
 
 
 def test_picks_for_use_are_distinct_whatever_the_policy_allows(tmp_path):
