@@ -26,7 +26,9 @@ def model_files(path: str) -> list[str]:
     """The files of a model folder that a rule takes as input; none for a hub id."""
     folder = Path(path)
     local = folder.is_dir() or path.startswith((".", "/", "assets/"))
-    return [str(folder / name) for name in ("config.json", "model.safetensors")] if local else []
+    index = "model.safetensors.index.json"  # of weights in several files
+    names = ("config.json", index if (folder / index).is_file() else "model.safetensors")
+    return [str(folder / name) for name in names] if local else []
 
 
 def decode_fingerprint(root: Root, name: str) -> str:
