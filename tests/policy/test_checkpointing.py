@@ -9,7 +9,8 @@ from torch import Tensor
 from pipeline.policy import checkpointing
 from pipeline.policy.checkpointing import Cells, Checkpointing, Costs
 from pipeline.policy.config import PolicyConfig
-from pipeline.policy.rollout import score
+from pipeline.policy.prompt import before_frames
+from pipeline.policy.rollout import rollout, score
 from pipeline.policy.stack import EVERY, Stack, StackState
 from tests.live_bytes import LiveBytes
 from tests.tiny_policy import PROMPTS, build_features, build_policy
@@ -282,3 +283,41 @@ def test_auto_looks_at_free_memory_only_for_large_passes(monkeypatch):
     for free, expected in ((2 * known.none() + gradients, None), (2 * known.none(), Cells(1, 2048))):
         monkeypatch.setattr(checkpointing, "free_bytes", lambda device, free=free: free)
         assert auto.choose(stack.layers, x, WIDE.chunk) == expected
+
+
+def test_a_prefix_keeps_little_of_frames_and_outputs():
+    """In cells, what lives after a prefix is near features, boundaries and keys; without, many times that."""
+    left = []
+    for setting in (Checkpointing(), Checkpointing("grid")):
+        policy = build_policy(dtype=torch.float32)
+        policy.backbone.checkpointing = setting
+        (features,) = build_features(policy, [300])
+        with LiveBytes() as bytes_:
+            clips = policy.prefix([features])
+            left.append(bytes_.now)
+        tokens = 300 * policy.config.tokens_per_frame * policy.config.width * 4
+        del clips
+    assert left[1] < features.nbytes + 10 * tokens < left[0] / 5
+
+
+def test_counters_prove_the_token_count():
+    """One clip with 5 questions: text and T·f tokens once, each question once, and N·(T' - 1) picks fed back, twice.
+
+    Once step by step while sampling and once in the parallel pass with gradient, whatever is recomputed.
+    """
+    policy = build_policy()
+    t, n, k, f = 9, 4, 3, policy.config.tokens_per_frame
+    prompts = [PROMPTS[i % 3] for i in range(5)]
+    questions = [len(policy.question_ids(prompt)) + 1 for prompt in prompts]
+    policy.backbone.checkpointing = Checkpointing("grid")
+    work = policy.backbone
+    clips = policy.prefix(build_features(policy, [t]))
+    prefix = work.tokens
+    assert prefix == len(policy.tokenize(before_frames("paper"))) + t * f
+    asked = policy.ask(clips, [0] * 5, prompts)
+    assert work.tokens - prefix == 5 * max(questions)
+    before = work.tokens
+    picks = rollout(policy, clips, asked, n, k, seeds=list(range(5))).picks
+    assert work.tokens - before == 5 * n * (k - 1)
+    score(policy, clips, asked, picks).logp.sum().backward()
+    assert work.tokens - before == 2 * 5 * n * (k - 1)
