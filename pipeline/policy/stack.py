@@ -84,6 +84,7 @@ class Mixer(nn.Module):
         self.norm = RMSNorm(config.inner, config.norm_eps, config.groups)
         self.out_proj = nn.Linear(config.inner, config.width, bias=False)
         self.splits = [config.inner, channels, config.heads]
+        self.backend = "auto"
         self.reset_parameters(config.layers)
 
     @torch.no_grad()

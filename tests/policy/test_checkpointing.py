@@ -233,11 +233,14 @@ def test_a_state_holds_no_more_than_itself():
 
 
 def test_the_grid_is_the_best_there_is():
-    """Brute force over every (l, s): none has a lower estimate, and its steps are whole chunks of the scan."""
+    """Against every (l, s): within a fifth of the least memory, none of fewer chunks is; whole chunks of the scan."""
     known = costs(2000)
     best = known.best(WIDE.chunk)
-    every = [known.peak(layers, steps) for layers in range(1, 9) for steps in range(32, 2001, 32)]
-    assert known.peak(best.layers, best.steps) == min(every)
+    every = {(layers, steps): known.peak(layers, steps) for layers in range(1, 9) for steps in range(32, 2001, 32)}
+    allowed = 1.2 * min(every.values())
+    assert known.peak(best.layers, best.steps) <= allowed
+    fewer = [cut for cut, peak in every.items() if -(-2000 // cut[1]) < -(-2000 // best.steps)]
+    assert fewer and all(every[cut] > allowed for cut in fewer)
     assert best.steps % 32 == 0 and 1 < best.layers < 8
 
 
@@ -246,8 +249,8 @@ def test_theory():
     known = Costs(layers=512, steps=4096, boundary=4096, state=1, inside=4096)
     best = known.best(1)
     expected = (512 * 4096) ** (1 / 3)
-    assert 0.8 < best.layers / expected < 1.25 and 0.8 < best.steps / expected < 1.25
-    assert known.peak(best.layers, best.steps) < 3.2 * expected**2
+    assert 0.5 < best.layers / expected < 2 and 0.5 < best.steps / expected < 2.5
+    assert known.peak(best.layers, best.steps) < 1.2 * 3.2 * expected**2
 
 
 def test_auto_takes_the_cheapest_that_fits(caplog):
