@@ -210,8 +210,8 @@ def test_memory_of_the_grid_grows_by_its_boundaries():
     known = costs(s)
     expected = 2 * known.boundary + s / 64 * WIDE.layers * known.state  # the first group's boundary is the caller's x
     assert abs(two - one - expected) < 0.03 * expected
-    layers, none = peak(s, Cells(1, s))[1], peak(s, None)[1]
-    assert 2 * one < layers and 4 * layers < none
+    layers, none = peak(2 * s, Cells(1, 2 * s))[1], peak(2 * s, None)[1]
+    assert 2 * two < layers and 4 * layers < none
 
 
 @pytest.mark.parametrize("cells", [None, Cells(1, 512), Cells(3, 512), Cells(2, 64), Cells(8, 256)], ids=str)
