@@ -171,7 +171,7 @@ def memory(lengths: tuple[int, ...], rounds: int) -> str:
         rows.append((f"{steps:,}", *(f"{peak:.1f}" for peak in peaks), f"{grid.layers} x {grid.steps}"))
     ways = (None, Cells(1, steps), grid)
     times = alternate([lambda cells=cells: _pass(stack, x, cells) for cells in ways], rounds)
-    head = ("steps", "none, MB", "layers, MB", f"{deep} layers, MB", "grid, MB", "layers x steps of a cell")
+    head = ("steps", "none, MiB", "layers, MiB", f"{deep} layers, MiB", "grid, MiB", "layers x steps of a cell")
     ratios = f"{times[1] / times[0]:.2f} and {times[2] / times[0]:.2f}"
     return (
         f"\n(d) Peak of a forward and backward pass, {NARROW.layers} layers of width {NARROW.width}, fp32; the"
@@ -248,11 +248,12 @@ def main() -> int:
     if args.only != "cpu":
         shapes = args.shapes or (["1.3B"] if device.type == "cuda" else ["tiny"])
         text += steps(device, shapes, args.rounds)
+    words = [word for word in sys.argv[1:] if word not in ("--out", str(args.out))]
+    command = " ".join(["python -m benchmarks.bench_train", *words])
     head = (
         f"{date.today().isoformat()}, one thread of {processor()}, load {os.getloadavg()[0]:.1f} at the end; Python"
         f" {platform.python_version()}, torch {torch.__version__}; (a) to (c): {SHAPE.layers} layers of width"
-        f" {SHAPE.width}, {SHAPE.tokens_per_frame} tokens per frame; `python -m benchmarks.bench_train"
-        f" --rounds {args.rounds}`.\n\n"
+        f" {SHAPE.width}, {SHAPE.tokens_per_frame} tokens per frame; `{command}`.\n\n"
     )
     sys.stdout.write(head + text)
     if args.out:
