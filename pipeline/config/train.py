@@ -19,7 +19,12 @@ class TrainRuntime(Runtime):
     batch_tokens: int | None = Field(
         None, ge=1, description="most tokens the reward LMM holds at once; null: what free memory allows"
     )
-    checkpoint_layers: bool = Field(False, description="recompute layers in the backward pass instead of keeping them")
+    checkpointing: Literal["auto", "none", "layers", "grid"] = Field(
+        "auto", description="kept for the backward pass: all, each layer's input, cells of layers x steps, or what fits"
+    )
+    memory_gb: float | None = Field(
+        None, gt=0, description="GiB one pass of the policy may hold under `auto`; null: a half of what is free"
+    )
     feature_cache_gb: float = Field(
         4.0, ge=0, description="memory for features of the frozen vision towers, per process"
     )

@@ -147,6 +147,7 @@ def _notes(
     if root.use.runs:
         how = "counted in pairs.parquet" if counted else f"assumed: {settings.kept_share:.1%} (plan.kept_share)"
         notes.append(f"training on {pairs:,.0f} pairs, {how}")
+        notes.append("training with checkpointing `auto` is counted as if nothing were kept: one more forward pass")
     notes.append(
         f"decode: {settings.decode_speed:g} s of video per core second; frames of {settings.jpeg_kb:g} kB "
         f"({settings.film_kb:g} kB as films), reward rows of {settings.row_bytes:g} bytes, where nothing is decoded yet"

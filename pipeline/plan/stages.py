@@ -156,7 +156,7 @@ def _visits(
     """What `visits` visits of questions cost, on clips of one length: `clips` prefixes, features of `encoded` clips."""
     t, s = group.n_frames, group.tokens / group.questions
     n, k = train.candidates, train.frames
-    passes = train.updates * (FORWARD_AND_BACKWARD + train.runtime.checkpoint_layers)
+    passes = train.updates * (FORWARD_AND_BACKWARD + (train.runtime.checkpointing != "none"))
     prefix = policy_prefix_flops(config, t, POLICY_TEXT)
     question = policy_prefix_flops(config, 0, s)
     picks = n * k * pick_flops(config, t)

@@ -37,7 +37,7 @@ def causal_conv(
     if not want_final:
         return y, None
     if lengths is None:
-        return y, padded[:, s:].transpose(1, 2)
+        return y, padded[:, s:].clone().transpose(1, 2)  # a view would keep all of x as long as the state lives
     last = lengths[:, None] + torch.arange(k - 1, device=x.device)  # (b, k-1)
     return y, padded.gather(1, last.unsqueeze(-1).expand(b, k - 1, c)).transpose(1, 2)
 

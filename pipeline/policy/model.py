@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from pipeline.config.policy import PolicySettings
 
+FRAMES_AT_ONCE = 128  # through the connector, where its inside is not kept
+
 
 @dataclasses.dataclass(frozen=True)
 class ClipState:
@@ -110,7 +112,7 @@ class FramePolicy(nn.Module):
 
     def frame_tokens(self, features: Tensor) -> Tensor:
         """Connector and pooling: (t, p, c) -> (t, f, d)."""
-        return self.connector(features)
+        return self.backbone.checkpointing.by_rows(self.connector, features, FRAMES_AT_ONCE)
 
     def prefix(self, features: Sequence[Tensor]) -> ClipState:
         """Runs the system text and all frames of some clips through the backbone (H, K and V of Algorithm 2).
@@ -127,8 +129,9 @@ class FramePolicy(nn.Module):
         x = torch.cat([system.expand(len(counts), start, d), frames.reshape(len(counts), t * f, d)], 1)
         n_frames = torch.tensor(counts, device=self.device)
         ragged = min(counts) != t
-        hidden, state = self.backbone(x, lengths=start + n_frames * f if ragged else None)
-        last = hidden[:, start + f - 1 :: f]  # (v, t, d), B.5: each frame's last token
+        del tokens, frames  # each as large as x
+        ends = slice(start + f - 1, None, f)  # B.5: each frame's last token
+        last, state = self.backbone(x, lengths=start + n_frames * f if ragged else None, at=ends)  # (v, t, d)
         mask = torch.arange(t, device=self.device) < n_frames[:, None]
         return ClipState(self.heads.key(last), self.heads.value(last), mask, state)
 

@@ -12,8 +12,8 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
+from pipeline.policy.checkpointing import Checkpointing, run_cells
 from pipeline.policy.config import PolicyConfig
 from pipeline.policy.conv import causal_conv, causal_conv_step
 from pipeline.policy.ssd import ssd, ssd_step
@@ -21,6 +21,7 @@ from pipeline.policy.ssd import ssd, ssd_step
 DT_RANGE = (1e-3, 1e-1)
 DT_FLOOR = 1e-4
 A_RANGE = (1.0, 16.0)
+EVERY = slice(None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Mixer(nn.Module):
         self.norm = RMSNorm(config.inner, config.norm_eps, config.groups)
         self.out_proj = nn.Linear(config.inner, config.width, bias=False)
         self.splits = [config.inner, channels, config.heads]
+        self.backend = "auto"
         self.reset_parameters(config.layers)
 
     @torch.no_grad()
@@ -179,7 +181,9 @@ class Block(nn.Module):
 class Stack(nn.Module):
     """The blocks, the final norm and the token embedding: mamba_ssm's `backbone`.
 
-    `checkpointed` recomputes each layer in the backward pass instead of keeping its inside.
+    Attributes:
+        checkpointing: what passes with gradient keep for the backward pass; everything, unless it is replaced.
+        tokens: row-steps through the layers so far, padding included, what the backward pass computes again left out.
     """
 
     def __init__(self, config: PolicyConfig):
@@ -188,10 +192,18 @@ class Stack(nn.Module):
         nn.init.normal_(self.embedding.weight, std=0.02)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm_f = RMSNorm(config.width, config.norm_eps)
-        self.checkpointed = False
+        self.chunk = config.chunk
+        self.checkpointing = Checkpointing()
+        self.tokens = 0
 
     def forward(
-        self, x: Tensor, state: StackState | None = None, *, lengths: Tensor | None = None, want_state: bool = True
+        self,
+        x: Tensor,
+        state: StackState | None = None,
+        *,
+        lengths: Tensor | None = None,
+        want_state: bool = True,
+        at: slice = EVERY,
     ) -> tuple[Tensor, StackState | None]:
         """Runs embeddings through the backbone.
 
@@ -201,23 +213,42 @@ class Stack(nn.Module):
                 number of consecutive rows of x, without being copied for the scan.
             lengths: (b,) valid steps; padding changes neither the valid outputs nor the final state.
             want_state: False saves computing the final state.
+            at: the steps whose outputs are wanted, a slice of positive stride; the others are not kept.
         Returns:
-            Normed outputs (b, s, d) and the state after the last valid step.
+            Normed outputs (b, s at `at`, d) and the state after the last valid step.
         """
-        if x.shape[1] == 1 and state is not None and lengths is None:
+        if x.shape[1] == 1 and state is not None and lengths is None and at == EVERY:
             y, state = self.step(x.squeeze(1), state, want_state=want_state)
             return y.unsqueeze(1), state
-        keep = self.checkpointed and torch.is_grad_enabled()
-        convs, ssms = [], []
-        for i, layer in enumerate(self.layers):
-            before = (None, None) if state is None else (state.conv[i], state.ssm[i])
-            if keep:
-                x, conv, ssm = checkpoint(layer, x, *before, lengths, want_state, use_reentrant=False)
-            else:
-                x, conv, ssm = layer(x, *before, lengths, want_state)
-            convs.append(conv)
-            ssms.append(ssm)
-        return self.norm_f(x), StackState(tuple(convs), tuple(ssms)) if want_state else None
+        self.tokens += x.shape[0] * x.shape[1]
+        nothing = (None,) * len(self.layers)
+        conv, ssm = (nothing, nothing) if state is None else (state.conv, state.ssm)
+        cells = self.checkpointing.choose(self.layers, x, self.chunk) if torch.is_grad_enabled() else None
+        if cells is None:
+            y, conv, ssm = self._cell(slice(0, len(self.layers)), x, conv, ssm, lengths, want_state, at)
+        else:
+            y, conv, ssm = run_cells(self._cell, cells, x, conv, ssm, lengths, want_state, at)
+        return y, StackState(conv, ssm) if want_state else None
+
+    def _cell(
+        self,
+        group: slice,
+        x: Tensor,
+        conv: tuple[Tensor | None, ...],
+        ssm: tuple[Tensor | None, ...],
+        lengths: Tensor | None,
+        want_state: bool,
+        at: slice,
+    ) -> tuple[Tensor, tuple, tuple]:
+        """Some layers over some steps from these layers' states; after the last layer, normed and `at` only."""
+        after = []
+        for layer, *before in zip(self.layers[group], conv, ssm, strict=True):
+            x, *states = layer(x, *before, lengths, want_state)
+            after.append(states)
+        if group.stop == len(self.layers):
+            x = self.norm_f(x[:, at].contiguous())
+        conv, ssm = zip(*after, strict=True)
+        return x, conv, ssm
 
     def step(
         self, x: Tensor, state: StackState, *, want_state: bool = True, reuse: bool = False
@@ -232,6 +263,7 @@ class Stack(nn.Module):
         Returns:
             Normed outputs (b, d) and the next state.
         """
+        self.tokens += len(x)
         convs, ssms = [], []
         for layer, conv, ssm in zip(self.layers, state.conv, state.ssm, strict=True):
             x, conv, ssm = layer.step(x, conv, ssm, want_state, reuse)

@@ -19,6 +19,7 @@ from torch import Tensor
 from pipeline.config.train import TrainSettings
 from pipeline.errors import RefocusError
 from pipeline.lmm.prompts import Prompt
+from pipeline.policy.checkpointing import Checkpointing
 from pipeline.policy.model import ClipState, FramePolicy, QuestionState
 from pipeline.policy.rollout import Rollout, rollout, score
 from pipeline.progress import bar
@@ -83,7 +84,7 @@ class Trainer:
         self.validation = Validation(*validation) if data.validation and self.runtime.validate_every else None
         self.seconds: dict[str, float] = defaultdict(float)
         self.tokens = 0
-        policy.backbone.checkpointed = self.runtime.checkpoint_layers
+        policy.backbone.checkpointing = Checkpointing(self.runtime.checkpointing, self.runtime.memory_gb)
 
     # ---- the run
 
