@@ -32,6 +32,10 @@ class TrainRuntime(Runtime):
     log_every: int = Field(1, ge=1, description="steps between lines of metrics.jsonl")
     log_groups: bool = Field(True, description="write every group's picks, rewards and log-probabilities for replay")
     tensorboard: bool = Field(True, description="also write TensorBoard events")
+    wandb: Literal["off", "offline", "online"] = Field(
+        "off", description="also log to Weights & Biases (extra `wandb`); offline: to files, for `wandb sync`"
+    )
+    wandb_project: str = Field("refocus", min_length=1, description="the W&B project")
 
 
 class TrainSettings(Section):

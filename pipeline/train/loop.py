@@ -32,6 +32,7 @@ from pipeline.train.optim import Optimiser, lr_factor
 from pipeline.train.parallel import Ranks
 from pipeline.train.record import Record
 from pipeline.train.validate import Validation
+from pipeline.train.wandb_mirror import WandbMirror
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class Trainer:
         total = self.batches.steps
         record = progress = None
         if self.ranks.first:
-            record = Record(self.work, self.out, start, self.runtime.tensorboard)
+            record = Record(self.work, self.out, start, self.runtime.tensorboard, self._mirror())
             progress = bar(total=total, desc="train", unit="step")
             progress.update(start)
             log.info(
@@ -161,6 +162,11 @@ class Trainer:
                 "after %d steps: answers right on held-back videos %.3f, with uniform frames %.3f",
                 step, values["validation/accuracy"], values["validation/accuracy_uniform"],
             )  # fmt: skip
+
+    def _mirror(self) -> WandbMirror | None:
+        if self.runtime.wandb == "off":
+            return None
+        return WandbMirror(self.runtime, self.out.name, self.work, self.settings.model_dump(mode="json"))
 
     def _close(self, record: Record | None, progress: Any) -> None:
         if record is not None:

@@ -195,5 +195,5 @@ def test_runs_are_averaged_over_their_seeds_only_and_table4_says_what_they_were_
 
 def test_a_run_outside_every_setting_is_averaged_with_nothing():
     board = Board([MLVU], [answers(MLVU, f"refocus/{name}", static) for name in ("old", "a", "b")], VARIANTS)
-    assert [entry.name for entry in board.entries][0] == "refocus/old"
+    assert board.entries[0].name == "refocus/old"
     assert board.entries[-1].selectors == ("refocus/a", "refocus/b")
