@@ -19,6 +19,7 @@ COMMANDS = {
     "reward": "pipeline.reward.command",
     "filter": "pipeline.filter.command",
     "train": "pipeline.train.command",
+    "replay": "pipeline.train.replay_command",
     "select": "pipeline.select.command",
     "answer": "pipeline.evaluate.answer_command",
     "tables": "pipeline.evaluate.tables_command",
