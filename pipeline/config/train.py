@@ -1,10 +1,12 @@
 """Settings of policy-gradient training (Algorithm 1; appendix B.1, Table 5)."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from pipeline.config.base import Runtime, Section
+
+YOUNGER = ("curriculum",)
 
 
 class TrainRuntime(Runtime):
@@ -48,6 +50,11 @@ class TrainSettings(Section):
     frames: int = Field(
         32, ge=1, description="T': frames per subset; questions on clips with no more frames are dropped"
     )
+    curriculum: tuple[tuple[float, int], ...] | None = Field(
+        None,
+        description="T' that grows: pairs [share of all steps after which it holds, T'], the last with T' = frames, "
+        "e.g. [[0.0, 4], [0.25, 8], [0.5, 16], [0.75, 32]]; null: frames throughout",
+    )
     temperature: float = Field(1.0, gt=0, description="divides the frame logits while sampling and scoring")
     batch: int = Field(192, ge=1, description="questions per step, over all processes")
     clips_per_batch: int | None = Field(
@@ -88,7 +95,35 @@ class TrainSettings(Section):
     runtime: TrainRuntime = Field(TrainRuntime(), description="how training runs; never part of what it gives")
 
     @model_validator(mode="after")
-    def _length(self) -> "TrainSettings":
+    def _updates(self) -> "TrainSettings":
         if self.updates > 1 and self.clip_eps is None and self.ratio_level == "step":
             raise ValueError("clip_eps: several updates on step ratios need a clipping range")
         return self
+
+    @model_validator(mode="after")
+    def _stages(self) -> "TrainSettings":
+        if self.curriculum is None:
+            return self
+        shares, sizes = [share for share, _ in self.curriculum], [frames for _, frames in self.curriculum]
+        if not shares or shares[0] != 0 or shares != sorted(set(shares)) or shares[-1] >= 1:
+            raise ValueError("curriculum: the shares of its stages must rise from 0.0 and stay below 1")
+        if sizes[-1] != self.frames:
+            raise ValueError(f"curriculum: its last T' is {sizes[-1]}, and frames is {self.frames}; they must agree")
+        if min(sizes) < 1 or max(sizes) > self.frames:
+            raise ValueError(f"curriculum: every T' must be from 1 to frames ({self.frames})")
+        return self
+
+    def frames_at(self, step: int, steps: int) -> int:
+        """T' in step `step` (from 0) of `steps`."""
+        stages = self.curriculum or ((0.0, self.frames),)
+        return [frames for share, frames in stages if share <= step / steps][-1]
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that decide the result. Options younger than the first runs count where they are used only, so
+        that a new option makes nobody's finished run another one."""
+        younger = {name: type(self).model_fields[name].default for name in YOUNGER}
+        return {
+            key: value
+            for key, value in super().identity().items()
+            if key not in younger or getattr(self, key) != younger[key]
+        }

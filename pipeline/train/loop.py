@@ -154,7 +154,8 @@ class Trainer:
     def _validate(self, record: Record | None, step: int) -> None:
         if self.validation is None:
             return
-        values = self.validation(self.policy)
+        now = self.settings.frames_at(max(step - 1, 0), self.batches.steps)
+        values = self.validation(self.policy, now)
         if record is not None:
             record.metrics(step if step == 0 else step - 1, values)
             record.publish()
@@ -215,9 +216,8 @@ class Trainer:
         settings = self.settings
         with self._clock("rollout"):
             seeds = [rollout_seed(settings.seed, step, question.qa_id) for question in questions]
-            drawn = rollout(
-                self.policy, clips, asked, settings.candidates, settings.frames, seeds, settings.temperature
-            )
+            frames = settings.frames_at(step, self.batches.steps)
+            drawn = rollout(self.policy, clips, asked, settings.candidates, frames, seeds, settings.temperature)
         with self._clock("reward"):
             subsets = [[tuple(sorted(picks)) for picks in group] for group in drawn.picks.tolist()]
             verdict = self.judge(questions, subsets)

@@ -100,6 +100,7 @@ def summarise(groups: Sequence[Group]) -> dict[str, float]:
         "policy/ratio_mean": float(ratio.mean()),
         "policy/ratio_max": float(ratio.max()),
         "policy/logp_gap": float(np.abs(gap).mean()),
+        "select/frames": _mean([len(picks) for group in groups for picks in group.picks]),
         "select/distinct_frames": _mean([len({f for picks in group.picks for f in picks}) for group in groups]),
         "select/temporal_entropy": _mean(
             [temporal_entropy(picks, group.frames) for group in groups for picks in group.picks]
