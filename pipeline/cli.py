@@ -26,6 +26,7 @@ COMMANDS = {
     "figures": "pipeline.analyse.command",
     "summary": "pipeline.evaluate.summary_command",
     "evidence": "pipeline.evaluate.evidence_command",
+    "study": "pipeline.analyse.study_command",
     "assets": "pipeline.world.assets_command",
     "doctor": "pipeline.qa.doctor.command",
     "plan": "pipeline.plan.command",

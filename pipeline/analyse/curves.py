@@ -35,7 +35,10 @@ def draw_curves(
     """Small multiples, two in a row: one colour per setting, shaded from its lowest to its highest seed."""
     rows = -(-len(panels) // 2)
     figure = style.new(10, 3 * rows + 0.4)
-    for panel, axes in zip(panels, figure.subplots(rows, 2, squeeze=False).flat, strict=True):
+    every = figure.subplots(rows, 2, squeeze=False).flat
+    for axes in every[len(panels) :]:
+        axes.remove()
+    for panel, axes in zip(panels, every[: len(panels)], strict=True):
         draw_bands(axes, runs, variants, panel.key, panel.beside)
         axes.set_title(panel.title)
     handles, labels = max((axes.get_legend_handles_labels() for axes in figure.axes), key=lambda pair: len(pair[0]))

@@ -73,9 +73,10 @@ def _settings(root: Root, run: str) -> dict[str, Any]:
 
 def _label(values: dict[str, Any], keys: Sequence[str]) -> str:
     parts = [f"T' = {trained(values)}"] if set(keys) & set(LENGTH) else []
-    parts += [f"{SYMBOLS.get(key, key)} = {_text(values.get(key))}" for key in keys if key not in LENGTH]
+    parts += [f"{SYMBOLS.get(key, key)} = {spell(values.get(key))}" for key in keys if key not in LENGTH]
     return ", ".join(parts)
 
 
-def _text(value: Any) -> str:
+def spell(value: Any) -> str:
+    """A setting's value for readers: 0.05, not 0.050; 0, not 0.0."""
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -14,10 +14,11 @@ OVERLAYS = ["config/curriculum.yaml", *(f"config/ablations/{name}.yaml" for name
 AFTER = {"train_policy", "select_frames", "answer_questions", "make_tables", "draw_figures"}
 TINY = {
     "results": "results",
-    "world": {"training_videos": 8, "benchmark_videos": 2},
+    "world": {"seed": 0, "training_videos": 8, "benchmark_videos": 4},
+    "datasets": {"nextqa": {"shards": 2}, "llava_video": {"shards": 2}},
     "decode": {"fps": 3.0},
     "screen": {"duplicates": "off", "leaks": "off"},
-    "train": {"batch": 4, "clips_per_batch": 2, "max_steps": 4, "runtime": {"processes": 1}},
+    "train": {"batch": 4, "clips_per_batch": 2, "max_steps": 4, "validation_share": 0.3, "runtime": {"processes": 1}},
 }
 
 
@@ -74,11 +75,8 @@ def test_every_run_of_an_overlay_learns_in_a_small_world(repository, small_world
     files = [*layers(repository, overlay), small_world / "tiny.json"]
     root = load([repository / "config.yaml", *files])
     names = [name for name in root.use.runs if name.endswith("-s0") or "-s" not in name]
-    (small_world / "shards.json").write_text(
-        json.dumps({"datasets": {name: {"shards": 2} for name in root.use.datasets}, "world": {"seed": 0}})
-    )
     wanted = [f"results/train/{name}/metrics.jsonl" for name in names]
-    words = ["--configfile", *map(str, [*files, small_world / "shards.json"]), "--", *wanted]
+    words = ["--configfile", *map(str, files), "--", *wanted]
     done = snakemake(repository, "--directory", str(small_world), *words)
     assert done.returncode == 0, done.stderr[-2000:]
     for name, path in zip(names, wanted, strict=True):
@@ -89,3 +87,4 @@ def test_every_run_of_an_overlay_learns_in_a_small_world(repository, small_world
         assert steps[-1]["select/frames"] == settings.frames
         assert all(0 <= line["policy/entropy_share"] <= 1.001 for line in steps)
         assert not any(line["reward/failed"] for line in steps)
+        assert any("validation/accuracy" in line for line in lines)
