@@ -11,7 +11,10 @@ from pipeline.analyse.entropy import draw_temporal_entropy
 from pipeline.analyse.study import Comparison, Study
 
 NOTE = "synthetic world"
-HELD_BACK = Panel("validation/reward", "margin on held-back videos (dashed: uniform)", "validation/reward_uniform")
+BESIDE = (
+    Panel("validation/reward", "margin on held-back videos (dashed: uniform)", "validation/reward_uniform"),
+    Panel("reward/group_std", "std of rewards within a group"),
+)
 
 
 def draw_study(study: Study) -> dict[str, Figure]:
@@ -62,4 +65,4 @@ def _training(study: Study, comparison: Comparison) -> Figure:
     """Both sides over training: the mean of the seeds, shaded from the lowest to the highest."""
     sides = (comparison.base, comparison.variant)
     runs = {run: study.runs[run] for side in sides for run in side.runs if run in study.runs}
-    return draw_curves(runs, sides, NOTE, (*PANELS, HELD_BACK))
+    return draw_curves(runs, sides, NOTE, (*PANELS, *BESIDE))
