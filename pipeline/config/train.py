@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config.base import Runtime, Section
 
-YOUNGER = ("curriculum",)
+YOUNGER = ("curriculum", "precision", "advantage_std_floor", "resample_tries")
 
 
 class TrainRuntime(Runtime):
@@ -15,6 +15,11 @@ class TrainRuntime(Runtime):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the policy and the reward LMM run")
     processes: int = Field(
         1, ge=1, description="worker processes that share each batch, one GPU each if there are GPUs"
+    )
+    strategy: Literal["ddp", "zero1", "deepspeed"] = Field(
+        "zero1",
+        description="with several processes: each holds AdamW's moments of all weights (ddp) or of its share (zero1), "
+        "or DeepSpeed's ZeRO stage 1",
     )
     threads: int = Field(1, ge=1, description="torch threads of each process; more than the free cores is far slower")
     micro_batch: int = Field(8, ge=1, description="clips whose prefixes are held for one backward pass")
@@ -71,11 +76,20 @@ class TrainSettings(Section):
     )
     advantage_eps: float = Field(1e-4, ge=0, description="added to that std")
     advantage_ddof: Literal[0, 1] = Field(0, description="0: population std, 1: unbiased std")
-    zero_variance: Literal["keep", "mask"] = Field(
-        "keep", description="groups of equal rewards: keep their entropy bonus, or leave them out of the objective"
+    advantage_std_floor: float = Field(
+        0.0, ge=0, description="that std counts as at least this, so that tiny differences are not blown up"
     )
-    ratio_level: Literal["trajectory", "step"] = Field(
-        "trajectory", description="pi/pi_old of the whole subset (Eq. 2), or of each step"
+    zero_variance: Literal["keep", "mask", "resample"] = Field(
+        "keep",
+        description="groups of equal rewards: keep their entropy bonus, leave them out of the objective, or draw their "
+        "candidates again and leave out what stays equal",
+    )
+    resample_tries: int = Field(
+        2, ge=1, description="how often such a group is drawn again, with another seed each time"
+    )
+    ratio_level: Literal["trajectory", "step", "geo_mean"] = Field(
+        "trajectory",
+        description="pi/pi_old of the whole subset (Eq. 2), of each step, or the geometric mean of its steps' ratios",
     )
     ratio_clamp: float = Field(20.0, gt=0, description="log-ratios are clamped to this on both sides")
     clip_eps: float | None = Field(None, gt=0, description="PPO clipping range of the ratio; null: no clipping (Eq. 2)")
@@ -91,6 +105,10 @@ class TrainSettings(Section):
     )
     decay: Literal["linear", "constant"] = Field("linear", description="after warm-up: linearly to 0, or constant")
     validation_share: float = Field(0.05, ge=0, lt=1, description="share of the videos held back from training")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="arithmetic of the policy's matrix products; weights and optimiser are float32 either way",
+    )
     storage: Literal["float32", "float16"] = Field("float32", description="how the trained policy's weights are stored")
     runtime: TrainRuntime = Field(TrainRuntime(), description="how training runs; never part of what it gives")
 

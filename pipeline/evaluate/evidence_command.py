@@ -32,4 +32,4 @@ def run(args: argparse.Namespace) -> None:
     text = page(args.results, args.configfile, figures)
     if (args.out.parent / "study.md").is_file():
         text += "\n\nWhat T', a curriculum on it and the entropy bonus decide: [study.md](study.md)."
-    write_text(args.out, text + "\n")
+    write_text(args.out, text)

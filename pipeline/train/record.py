@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,6 +60,12 @@ class Record:
                     shutil.copyfile(self.work / name, draft)
         if self._events is not None:
             self._events.flush()
+
+    def sync(self) -> None:
+        """Brings the logs to the disk; called before a checkpoint, which must not be ahead of them."""
+        for handle in self._files.values():
+            handle.flush()
+            os.fsync(handle.fileno())
 
     def close(self) -> None:
         """Publishes and closes."""

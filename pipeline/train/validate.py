@@ -12,6 +12,7 @@ from pipeline.qa.records import Question
 from pipeline.train.data import rollout_seed
 from pipeline.train.judge import Judge
 from pipeline.train.parallel import Ranks
+from pipeline.train.precision import autocast
 from pipeline.windows import uniform
 
 
@@ -65,12 +66,11 @@ class Validation:
         picks: dict[int, tuple[int, ...]] = {}
         for clip, members in by_clip.items():
             asked = [self.questions[index] for index in members]
-            orders = policy.pick(
-                self.features(clip),
-                [Prompt(question.question, tuple(question.options)) for question in asked],
-                size,
-                [rollout_seed(0, 0, question.qa_id) for question in asked],
-            )
+            features = self.features(clip)
+            prompts = [Prompt(question.question, tuple(question.options)) for question in asked]
+            seeds = [rollout_seed(0, 0, question.qa_id) for question in asked]
+            with autocast(policy.device, self.settings.precision):
+                orders = policy.pick(features, prompts, size, seeds)
             picks.update(zip(members, (tuple(sorted(order)) for order in orders), strict=True))
         return [picks[index] for index in range(len(self.questions))]
 

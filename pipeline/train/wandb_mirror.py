@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pipeline.config.train import TrainRuntime
+from pipeline.config.train import TrainRuntime, TrainSettings
 from pipeline.errors import RefocusError, UsageError
 
 
@@ -25,6 +25,13 @@ def library(runtime: TrainRuntime) -> ModuleType | None:
             f"train.runtime.wandb is {runtime.wandb}, but the package wandb is not installed: "
             "pip install 'refocus[wandb]', or set it to off"
         ) from None
+
+
+def open_mirror(settings: TrainSettings, work: Path, out: Path) -> "WandbMirror | None":
+    """The W&B run of a training into `out`; None where its runtime does not ask for one."""
+    if settings.runtime.wandb == "off":
+        return None
+    return WandbMirror(settings.runtime, out.name, work, settings.model_dump(mode="json"))
 
 
 class WandbMirror:
