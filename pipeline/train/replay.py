@@ -44,7 +44,7 @@ def replay(lines: Sequence[dict[str, Any]], settings: TrainSettings) -> Iterator
         std = batch_std(centre(rewards), rewards, settings) if settings.advantage_scale == "batch" else None
         scaled = advantages(rewards, settings, std)
         differs, known = varied(rewards), rewards.isfinite().any(-1)
-        counted = differs if settings.zero_variance == "mask" else known
+        counted = known if settings.zero_variance == "keep" else differs
         yield {
             "step": step,
             "groups": int(counted.sum()),

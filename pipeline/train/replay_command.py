@@ -18,7 +18,7 @@ Out: a CSV with a line per step: reward, spread, the advantages these settings g
 
   refocus replay results/train/demo/groups.jsonl --advantage-scale batch --out replay.csv
 """
-KEYS = ("advantage_scale", "advantage_eps", "advantage_ddof", "zero_variance")
+KEYS = ("advantage_scale", "advantage_eps", "advantage_ddof", "advantage_std_floor", "zero_variance")
 Flags = create_model(
     "Flags",
     __base__=Section,
