@@ -91,7 +91,7 @@ def _compared(study: Study, comparison: Comparison) -> list[str]:
     for row in rows:
         digits = row.measure.digits
         cells = (_text(row.variant, digits), _text(row.base, digits), _signed(row.difference, digits))
-        lines.append(f"| {row.measure.title} | {' | '.join(cells)} | {SIGNS[row.difference.sign]} |")
+        lines.append(f"| {row.measure.title} | {' | '.join(cells)} | {_word(row.difference)} |")
     return [_sentence(study, comparison, rows), "\n".join(lines)]
 
 
@@ -110,6 +110,10 @@ def _sentence(study: Study, comparison: Comparison, rows: Sequence[Row]) -> str:
         part[0].upper() + part[1:] for part in told
     )
     return f"{text}. {_collapse(study, comparison, rows)}".strip()
+
+
+def _word(difference: Estimate) -> str:
+    return SIGNS[difference.sign] if difference.low is not None else "one seed"
 
 
 def _collapse(study: Study, comparison: Comparison, rows: Sequence[Row]) -> str:

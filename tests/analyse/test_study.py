@@ -122,7 +122,9 @@ def test_what_is_missing_is_named_and_left_out(root, results):
 def test_one_seed_decides_nothing(root, results):
     for seed in (1, 2):
         (results / f"train/flat-s{seed}/policy/config.json").unlink()
-    assert "With one seed there is no interval, so nothing is decided." in page(Study(root, results), [], [])
+    text = page(Study(root, results), [], []).split("## β = 0")[1]
+    assert "With one seed there is no interval, so nothing is decided." in text
+    assert "one seed |" in text and "no difference" not in text
 
 
 def test_nothing_at_all_still_gives_a_page(root, tmp_path):
