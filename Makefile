@@ -11,13 +11,14 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence test lint format assets selector config bench bench-decode bench-store bench-reward bench-filter bench-train clean
+.PHONY: help demo evidence study test lint format assets selector config bench bench-decode bench-store bench-reward bench-filter bench-train clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      videos -> shards -> rewards -> policy -> tables in the synthetic world, on a CPU, in minutes"
 	@echo "make test      the tests"
 	@echo "make evidence  the demo's claims with three seeds and longer training; writes docs/evidence.md"
+	@echo "make study     what T', a curriculum on it and the entropy bonus decide: 15 runs, hours; writes docs/study.md"
 	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
 	@echo "make selector  ship the demo's trained policy as the default of refocus select"
 	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-filter, bench-store, bench-train: one each"
@@ -26,6 +27,10 @@ help:
 demo: $(VENV)/.run
 	$(SNAKEMAKE)
 	@python -m pipeline summary
+
+study: $(VENV)/.run
+	$(SNAKEMAKE) --configfile config/study.yaml
+	python -m pipeline study --configfile config/study.yaml --out docs/study.md
 
 evidence: $(VENV)/.run
 	$(SNAKEMAKE) --configfile config/evidence.yaml

@@ -1,6 +1,8 @@
 """A training run small enough for tests: random clips, a tiny policy, a reward that needs no LMM."""
 
+import contextlib
 import dataclasses
+import hashlib
 import os
 import signal
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import torch
 
 from pipeline.config.train import TrainRuntime, TrainSettings
+from pipeline.errors import RefocusError
 from pipeline.policy.model import FramePolicy
 from pipeline.qa.records import Question
 from pipeline.train.data import TrainingSet, build
@@ -97,10 +100,39 @@ def build_trainer(
 
 
 def train_and_save(ranks: Ranks, job: tuple[Path, TrainSettings]) -> None:
-    """What each process of a distributed test does."""
+    """What each process of a distributed test does. In the end all have the same weights."""
     torch.set_num_threads(1)
     folder, settings = job
-    build_trainer(folder, settings, ranks=ranks).run()
+    trainer = build_trainer(folder, settings, ranks=ranks)
+    trainer.run()
+    blobs = [tensor.numpy().tobytes() for tensor in trainer.policy.state_dict().values()]
+    assert len(set(ranks.gather(hashlib.sha256(b"".join(blobs)).hexdigest()))) == 1
+
+
+def train_several(ranks: Ranks, jobs: dict[Path, TrainSettings]) -> None:
+    """Several runs after each other in the same processes."""
+    for job in jobs.items():
+        train_and_save(ranks, job)
+
+
+@dataclasses.dataclass
+class Fails(LateFrames):
+    """A judge that gives up at one of its calls."""
+
+    at: int = 0
+
+    def __call__(self, asked, subsets) -> Verdict:
+        if self.calls == self.at:
+            raise RefocusError("the judge gave up")
+        return super().__call__(asked, subsets)
+
+
+def train_until_it_fails(ranks: Ranks, job: tuple[Path, TrainSettings, int]) -> None:
+    """Every process's judge fails at the same call."""
+    torch.set_num_threads(1)
+    folder, settings, at = job
+    with contextlib.suppress(RefocusError):
+        build_trainer(folder, settings, ranks=ranks, judge=Fails(COUNTS, at=at)).run()
 
 
 def die_second(ranks: Ranks, job: None) -> None:

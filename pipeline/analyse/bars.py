@@ -16,6 +16,7 @@ def draw_accuracy(board: Board, frames: int, level: float = 0.95) -> Figure:
     """
     groups = _groups(board)
     entries = [entry for entry in board.entries if not _covered(entry, board.entries)]
+    colours = _colours(entries)
     figure = style.new(1.6 + 0.62 * len(groups) * (len(entries) + 1), 4.3 * len(board.lmms))
     for lmm, axes in zip(board.lmms, figure.subplots(len(board.lmms), 1, squeeze=False).flat, strict=True):
         for place, (questions, keep) in enumerate(groups.values()):
@@ -26,7 +27,7 @@ def draw_accuracy(board: Board, frames: int, level: float = 0.95) -> Figure:
             axes.hlines(chance, left - 0.5, left + len(entries) - 0.5, **line)
             for number, entry in enumerate(entries):
                 results = [o for name in board.benchmarks for o in board.outcomes(lmm, entry, name, frames) if keep(o)]
-                _bar(axes, left + number, entry, accuracy(results, level=level), named)
+                _bar(axes, left + number, entry, colours[entry], accuracy(results, level=level), named)
         centres = [place * (len(entries) + 1) + (len(entries) - 1) / 2 for place in range(len(groups))]
         names = [f"{name}\n(n = {len(questions)})" for name, (questions, _) in groups.items()]
         axes.set_xticks(centres, names)
@@ -39,7 +40,7 @@ def draw_accuracy(board: Board, frames: int, level: float = 0.95) -> Figure:
     return figure
 
 
-def _bar(axes: Axes, x: float, entry: Entry, score: Score | None, named: bool) -> None:
+def _bar(axes: Axes, x: float, entry: Entry, colour: str, score: Score | None, named: bool) -> None:
     """One selector's bar with its interval and its value in percent above."""
     if score is None:
         axes.text(x, 0.02, "not run", ha="center", va="bottom", rotation=90, color=style.GREY)
@@ -50,13 +51,22 @@ def _bar(axes: Axes, x: float, entry: Entry, score: Score | None, named: bool) -
         x,
         score.value,
         0.82,
-        color=style.KIND_COLOURS.get(entry.kind, style.ORANGE),
+        color=colour,
         label=entry.name if named else None,
         yerr=[[max(0.0, score.value - low)], [max(0.0, high - score.value)]],
         capsize=3,
         error_kw={"linewidth": 1.2},
     )
     axes.text(x, high + 0.015, f"{100 * score.value:.0f}", ha="center", va="bottom", fontsize=9)
+
+
+def _colours(entries: list[Entry]) -> dict[Entry, str]:
+    """A colour per kind of selector, paler for every further row of the kind."""
+    made: dict[Entry, str] = {}
+    for entry in entries:
+        place = sum(other.kind == entry.kind for other in made)
+        made[entry] = style.paler(style.KIND_COLOURS.get(entry.kind, style.ORANGE), 0.75**place)
+    return made
 
 
 def _covered(entry: Entry, entries: list[Entry]) -> bool:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from pipeline.config.flags import add_settings, parse, read_settings
 from pipeline.config.tables import FiguresSettings
+from pipeline.config.variants import from_json
 from pipeline.errors import UsageError
 
 HELP = "draw the figures of whatever there is"
 DESCRIPTION = """\
 In:  any of: the filter's folder, training runs, answers with their question tables, selections with the stored frames.
-Out: fig7_subsets (always), fig2_variance (--filtered), training (--train), accuracy (--answers), fig9_examples
-     (--selections); each in every format of the settings. Figures of the synthetic world say so.
+Out: fig7_subsets (always), fig2_variance (--filtered), training and fig6_temporal_entropy (--train; also as .csv),
+     accuracy (--answers), fig9_examples (--selections); each in every format of the settings. Figures of the synthetic
+     world say so.
 Paper: figures 2, 6, 7 and 9.
 
   refocus figures --filtered filtered/internvl3-8b --train demo=train/demo --benchmark qa/videomme.parquet \\
@@ -43,6 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=DIR",
         help="training runs: metrics.jsonl, and policy/ for Fig. 9",
+    )
+    add(
+        "--variants",
+        metavar="JSON",
+        help="which runs are seeds of one setting (the rules say it from the configuration)",
     )
     add("--benchmark", type=Path, nargs="+", default=[], metavar="QA.parquet", help="question tables of the benchmarks")
     add(
@@ -86,6 +93,7 @@ def run(args: argparse.Namespace) -> None:
         figures["fig2_variance"] = lambda: _variance(args, settings)
     if args.train:
         figures["training"] = lambda: _curves(args, board)
+        figures["fig6_temporal_entropy"] = lambda: _entropy(args, board)
     if args.answers:
         figures["accuracy"] = lambda: _accuracy(args, settings, board)
     if args.selections:
@@ -100,7 +108,7 @@ def run(args: argparse.Namespace) -> None:
 def _board(args: argparse.Namespace):
     from pipeline.evaluate.board import Board
 
-    return Board.read(args.benchmark, args.answers) if args.benchmark else None
+    return Board.read(args.benchmark, args.answers, from_json(args.variants)) if args.benchmark else None
 
 
 def _subsets(args: argparse.Namespace):
@@ -127,12 +135,25 @@ def _runs(args: argparse.Namespace) -> dict[str, Path]:
     return {name: Path(folder) for name, folder in runs.items()}
 
 
-def _curves(args: argparse.Namespace, board):
-    from pipeline.analyse.curves import draw_curves, read_metrics
+def _metrics(args: argparse.Namespace) -> dict[str, list[dict]]:
+    from pipeline.analyse.series import read_metrics
 
-    return draw_curves(
-        {name: read_metrics(folder / "metrics.jsonl") for name, folder in _runs(args).items()}, _note(board)
-    )
+    return {name: read_metrics(folder / "metrics.jsonl") for name, folder in _runs(args).items()}
+
+
+def _curves(args: argparse.Namespace, board):
+    from pipeline.analyse.curves import draw_curves
+
+    return draw_curves(_metrics(args), from_json(args.variants), _note(board))
+
+
+def _entropy(args: argparse.Namespace, board):
+    from pipeline.analyse.entropy import draw_temporal_entropy, to_csv
+    from pipeline.files import write_text
+
+    runs, variants = _metrics(args), from_json(args.variants)
+    write_text(args.out / "fig6_temporal_entropy.csv", to_csv(runs, variants))
+    return draw_temporal_entropy(runs, variants, _note(board))
 
 
 def _accuracy(args: argparse.Namespace, settings: FiguresSettings, board):

@@ -1,15 +1,14 @@
-"""Training at a glance: reward, policy entropy, temporal entropy (Fig. 6) and answer accuracy of every run."""
+"""Training at a glance: reward, policy entropy, temporal entropy and answer accuracy of every setting."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from pipeline.analyse import style
-from pipeline.errors import RefocusError
+from pipeline.analyse.bands import draw_bands
+from pipeline.analyse.series import Lines
+from pipeline.config.variants import Variant
 
 
 @dataclass(frozen=True)
@@ -19,67 +18,31 @@ class Panel:
     key: str
     title: str
     beside: str | None = None
-    beside_label: str = ""
 
 
-PANELS = (
-    Panel("reward/mean", "mean margin of the sampled subsets (Eq. 5)"),
-    Panel("policy/entropy_share", "policy entropy / log |A|"),
-    Panel("select/temporal_entropy", "temporal entropy of the picks, nats (Fig. 6)"),
-    Panel("validation/accuracy", "answer accuracy on held-back videos", "validation/accuracy_uniform", "uniform"),
+REWARD = Panel("reward/mean", "mean margin of the sampled subsets (Eq. 5)")
+SHARE = Panel("policy/entropy_share", "policy entropy / log |A|")
+TEMPORAL = Panel("select/temporal_entropy", "temporal entropy of the picks, nats (Fig. 6)")
+ACCURACY = Panel(
+    "validation/accuracy", "answers right, held-back videos (dashed: uniform)", "validation/accuracy_uniform"
 )
+PANELS = (REWARD, SHARE, TEMPORAL, ACCURACY)
 
 
-def read_metrics(path: Path) -> list[dict]:
-    """The lines of metrics.jsonl.
-
-    Raises:
-        RefocusError: it is missing or a line is not JSON.
-    """
-    try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise RefocusError(f"{path} is not a file of metrics: {error}") from None
-
-
-def draw_curves(runs: Mapping[str, Sequence[dict]], note: str = "") -> Figure:
-    """One panel per quantity, one colour per run; noisy series also get a running mean."""
-    figure = style.new(10, 6)
-    for panel, axes in zip(PANELS, figure.subplots(2, 2).flat, strict=True):
-        for (name, lines), colour in zip(runs.items(), _colours(len(runs)), strict=True):
-            steps, values = _series(lines, panel.key)
-            noisy = len(values) > 40
-            if noisy:
-                axes.plot(steps, values, color=colour, alpha=0.3)
-                axes.plot(steps, _smooth(values), color=colour, linewidth=2, label=name)
-            else:
-                axes.plot(steps, values, "o-", color=colour, markersize=3, label=name)
-            if panel.beside:
-                steps, values = _series(lines, panel.beside)
-                axes.plot(steps, values, color=colour, linestyle="--", alpha=0.8, label=f"{name}: {panel.beside_label}")
+def draw_curves(
+    runs: Mapping[str, Lines], variants: Sequence[Variant] = (), note: str = "", panels: Sequence[Panel] = PANELS
+) -> Figure:
+    """Small multiples, two in a row: one colour per setting, shaded from its lowest to its highest seed."""
+    rows = -(-len(panels) // 2)
+    figure = style.new(10, 3 * rows + 0.4)
+    every = figure.subplots(rows, 2, squeeze=False).flat
+    for axes in every[len(panels) :]:
+        axes.remove()
+    for panel, axes in zip(panels, every[: len(panels)], strict=True):
+        draw_bands(axes, runs, variants, panel.key, panel.beside)
         axes.set_title(panel.title)
-        axes.set_xlabel("training step")
-        if any(len(_series(lines, panel.key)[0]) for lines in runs.values()):
-            axes.legend(loc="best", fontsize=9)
-        else:
-            axes.text(0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center", color=style.GREY)
+    handles, labels = max((axes.get_legend_handles_labels() for axes in figure.axes), key=lambda pair: len(pair[0]))
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(handles)))
     figure.suptitle("Training" + (f" ({note})" if note else ""))
     return figure
-
-
-def _series(lines: Sequence[dict], key: str) -> tuple[list[int], list[float]]:
-    points = [(line["step"], line[key]) for line in lines if isinstance(line.get(key), (int, float)) and "step" in line]
-    return [step for step, _ in points], [value for _, value in points]
-
-
-def _smooth(values: Sequence[float]) -> np.ndarray:
-    """Running mean over a tenth of the series, cut off at both ends."""
-    width = max(3, len(values) // 20)
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    places = np.arange(len(values))
-    low, high = np.maximum(places - width, 0), np.minimum(places + width + 1, len(values))
-    return (sums[high] - sums[low]) / (high - low)
-
-
-def _colours(count: int) -> list[str]:
-    return [style.SERIES[index % len(style.SERIES)] for index in range(count)]

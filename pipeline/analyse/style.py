@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from pipeline.files import atomic
@@ -54,6 +55,16 @@ def save(figure: Figure, out: Path, name: str, formats: Iterable[str], dpi: int)
             figure.savefig(draft, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else None)
         paths.append(path)
     return paths
+
+
+def series(number: int) -> str:
+    """The colour of the so-manieth of several series."""
+    return SERIES[number % len(SERIES)]
+
+
+def paler(colour: str, strength: float) -> str:
+    """A colour mixed with white; at strength 1 it stays as it is."""
+    return to_hex([1 - strength * (1 - part) for part in to_rgb(colour)])
 
 
 def quiet(axes: Axes) -> None:

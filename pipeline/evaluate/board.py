@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from pipeline.config.variants import Variant
 from pipeline.errors import RefocusError, UsageError
 from pipeline.evaluate.records import Answer, AnswerSet, read_answers
 from pipeline.evaluate.scoring import Outcome, mean_outcomes, outcomes
@@ -48,8 +49,12 @@ class Entry:
 class Board:
     """Looks results up by LMM, row, benchmark and number of frames."""
 
-    def __init__(self, benchmarks: Sequence[Benchmark], made: Iterable[AnswerSet]):
-        """Raises UsageError where answers belong to a benchmark that is not given, or come twice."""
+    def __init__(self, benchmarks: Sequence[Benchmark], made: Iterable[AnswerSet], variants: Sequence[Variant] = ()):
+        """Raises UsageError where answers belong to a benchmark that is not given, or come twice.
+
+        Without `variants` all runs count as seeds of one setting.
+        """
+        self.variants = tuple(variants)
         self.benchmarks = {benchmark.name: benchmark for benchmark in benchmarks}
         self._made: dict[tuple[str, str, str, int], AnswerSet] = {}
         for answers in made:
@@ -63,12 +68,12 @@ class Board:
             self._made[key] = answers
 
     @classmethod
-    def read(cls, benchmarks: Iterable[Path], answers: Iterable[Path]) -> "Board":
+    def read(cls, benchmarks: Iterable[Path], answers: Iterable[Path], variants: Sequence[Variant] = ()) -> "Board":
         """Reads question tables, and files of answers or folders that hold them at any depth."""
         found = [
             file for path in answers for file in (sorted(path.rglob("n*.s*.parquet")) if path.is_dir() else [path])
         ]
-        return cls([read_benchmark(path) for path in benchmarks], map(read_answers, found))
+        return cls([read_benchmark(path) for path in benchmarks], map(read_answers, found), variants)
 
     @cached_property
     def lmms(self) -> list[str]:
@@ -82,16 +87,30 @@ class Board:
 
     @cached_property
     def entries(self) -> list[Entry]:
-        """The rows: uniform, random, initial, refocus, swapped, oracle; kinds with several runs also get their mean."""
+        """The rows, in the order of KINDS; a setting with several seeds also gets their mean."""
         names = sorted({key[1] for key in self._made})
         rows = []
         for kind in KINDS:
             of_kind = [name for name in names if name.split("/")[0] == kind]
-            rows += [Entry(name, (name,)) for name in of_kind]
-            if len(of_kind) > 1:
-                rows.append(Entry(f"{kind} (mean of {len(of_kind)} runs)", tuple(of_kind)))
+            for label, seeds in self._settings(of_kind):
+                rows += [Entry(name, (name,)) for name in seeds]
+                if len(seeds) > 1:
+                    rows.append(Entry(f"{kind} {label} (mean of {len(seeds)} runs)".replace("  ", " "), tuple(seeds)))
         others = [name for name in names if name.split("/")[0] not in (*PLAIN, *OF_RUN)]
         return rows + [Entry(name, (name,)) for name in others]
+
+    def _settings(self, selectors: list[str]) -> list[tuple[str, list[str]]]:
+        """Selectors of one kind by what their runs were trained with: label and the seeds' selectors."""
+        if not self.variants:
+            return [("", selectors)]
+        grouped = [(v.label, [s for s in selectors if s.partition("/")[2] in v.runs]) for v in self.variants]
+        known = {selector for _, seeds in grouped for selector in seeds}
+        return [("", [selector]) for selector in selectors if selector not in known] + grouped
+
+    def trained_at(self, entry: Entry) -> str:
+        """Frames per subset that a row's policy was trained with (`8`, `2→4→8`); empty if unknown or without one."""
+        run = entry.selectors[0].partition("/")[2]
+        return next((variant.trained for variant in self.variants if run in variant.runs), "")
 
     def lmm_path(self, lmm: str) -> str:
         """Folder or hub id of an LMM."""

@@ -29,4 +29,7 @@ def run(args: argparse.Namespace) -> None:
     from pipeline.files import write_text
 
     figures = copy_figures(args.results, args.out.with_suffix(""))
-    write_text(args.out, page(args.results, args.configfile, figures))
+    text = page(args.results, args.configfile, figures)
+    if (args.out.parent / "study.md").is_file():
+        text += "\n\nWhat T', a curriculum on it and the entropy bonus decide: [study.md](study.md)."
+    write_text(args.out, text)

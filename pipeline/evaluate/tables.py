@@ -73,11 +73,15 @@ def table4(board: Board, settings: TablesSettings) -> Table:
         for entry in board.entries:
             for frames in board.frames:
                 cells = tuple(_cell(board, lmm, entry, column, frames, settings, table=4) for lmm in board.lmms)
-                rows.append(((benchmark.name, entry.name, f"{frames} frm"), cells))
+                rows.append(((benchmark.name, entry.name, board.trained_at(entry), f"{frames} frm"), cells))
     titles = tuple((lmm, lmm) for lmm in board.lmms)
     title = f"Table 4: overall accuracy in % by number of frames{_world(board)}"
-    notes = ("in brackets: gain over uniform sampling with the same number of frames", *_notes(board))
-    return Table(title, ("benchmark", "selector", "frames"), titles, tuple(rows), notes)
+    notes = (
+        "in brackets: gain over uniform sampling with the same number of frames",
+        "trained at: frames per subset in training; with fewer, the first picks of the same rollout",
+        *_notes(board),
+    )
+    return Table(title, ("benchmark", "selector", "trained at", "frames"), titles, tuple(rows), notes)
 
 
 def world_table(board: Board, frames: Sequence[int], settings: TablesSettings, detail: bool = False) -> Table | None:

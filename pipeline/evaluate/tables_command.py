@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.config.flags import add_settings, read_settings
 from pipeline.config.tables import TablesSettings
+from pipeline.config.variants import from_json
 from pipeline.errors import UsageError
 
 HELP = "make the tables from all answers"
@@ -30,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget", type=int, metavar="N", help="number of frames of table 1 (default: the largest answered)"
     )
+    parser.add_argument(
+        "--variants",
+        metavar="JSON",
+        help="which runs are seeds of one setting (the rules say it; default: all of them)",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the tables")
     add_settings(parser, TablesSettings)
 
@@ -41,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     from pipeline.evaluate.tables import table1, table4, world_table
 
     settings = read_settings(args, TablesSettings)
-    board = Board.read(args.benchmark, args.answers)
+    board = Board.read(args.benchmark, args.answers, from_json(args.variants))
     if not board.frames:
         raise UsageError("there are no answers in " + ", ".join(map(str, args.answers)))
     budget = args.budget or board.frames[-1]

@@ -14,6 +14,7 @@ from pipeline.config.policy import PolicySettings
 from pipeline.config.train import TrainSettings
 from pipeline.devices import claim
 from pipeline.errors import ResourceMissing, UsageError
+from pipeline.train.wandb_mirror import library
 
 if TYPE_CHECKING:
     from pipeline.train.run import Job
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> None:
     """Trains."""
     job = _from_config(args) if args.config else _from_flags(args)
     runtime = job.settings.runtime
+    library(runtime)  # before anything is loaded
     claim(runtime.device, runtime.processes)
 
     import torch

@@ -111,9 +111,14 @@ class Batches:
         return [[index for piece in pieces[start : start + self.clips] for index in piece] for start in starts]
 
 
-def rollout_seed(run_seed: int, step: int, qa_id: str) -> int:
-    """63-bit seed of one question's candidates at one step, the same however the batch is split."""
-    return int.from_bytes(hashlib.sha256(f"{run_seed}/{step}/{qa_id}".encode()).digest()[:8]) >> 1
+def rollout_seed(run_seed: int, step: int, qa_id: str, attempt: int = 0) -> int:
+    """63-bit seed of one question's candidates at one step, the same however the batch is split.
+
+    Args:
+        attempt: which drawing it is; later ones follow groups of equal rewards.
+    """
+    text = f"{run_seed}/{step}/{qa_id}" + (f"/{attempt}" if attempt else "")
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
 
 
 def share_out(questions: Sequence[Question], frames: dict[str, int], ranks: int) -> list[list[Question]]:

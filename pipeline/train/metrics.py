@@ -15,6 +15,7 @@ from torch import Tensor
 from pipeline.policy.rollout import Rollout, Scored
 from pipeline.qa.records import Question
 from pipeline.train.judge import Verdict
+from pipeline.train.objective import Objective
 
 NEIGHBOUR = 3
 
@@ -31,10 +32,17 @@ class Group:
     advantage: list[float]
     logp: list[float]
     sampler_logp: list[float]
-    ratio: list[float]
     entropy: float
     entropy_share: float
+    redrawn: int
     counts: bool
+    ratio: list[float]
+    clipped: float
+    last_ratio: list[float] = dataclasses.field(default_factory=list)
+
+    def with_last(self, last: "Group") -> "Group":
+        """This group of the first update with what the last update made of it."""
+        return dataclasses.replace(self, last_ratio=last.ratio, clipped=last.clipped)
 
     def to_log(self) -> dict[str, Any]:
         """The line of the replay log."""
@@ -54,8 +62,8 @@ def groups_of(
     verdict: Verdict,
     scored: Scored,
     advantage: Tensor,
-    ratio: Tensor,
-    counts: Tensor,
+    redrawn: Sequence[int],
+    goal: Objective,
 ) -> list[Group]:
     """The records of a micro-batch."""
     share = scored.entropy.detach() / scored.available.clamp(min=2).log()
@@ -67,10 +75,12 @@ def groups_of(
         advantage.tolist(),
         scored.logp.detach().sum(-1).tolist(),
         drawn.logp.sum(-1).tolist(),
-        ratio.tolist(),
         scored.entropy.detach().mean((1, 2)).tolist(),
         share.mean((1, 2)).tolist(),
-        counts.tolist(),
+        redrawn,
+        goal.counts.tolist(),
+        goal.ratio.tolist(),
+        goal.clipped.tolist(),
         strict=True,
     )
     return [Group(question.qa_id, frames[question.clip_id], *rest) for question, *rest in columns]
@@ -81,6 +91,7 @@ def summarise(groups: Sequence[Group]) -> dict[str, float]:
     reward = np.array([group.reward for group in groups])
     advantage = np.array([group.advantage for group in groups])
     ratio = np.array([group.ratio for group in groups])
+    last = np.array([group.last_ratio for group in groups])
     gap = np.array([group.logp for group in groups]) - np.array([group.sampler_logp for group in groups])
     finite = np.isfinite(reward)
     spread = [float(np.std(row[ok])) if ok.any() else 0.0 for row, ok in zip(reward, finite, strict=True)]
@@ -92,6 +103,7 @@ def summarise(groups: Sequence[Group]) -> dict[str, float]:
         "reward/max": float(reward[finite].max()) if finite.any() else 0.0,
         "reward/group_std": _mean(spread),
         "reward/frac_zero_std": _mean(same),
+        "reward/redrawn": _mean([group.redrawn > 0 for group in groups]),
         "reward/failed": float((~finite).mean()),
         "reward/answered_right": _mean([right for group in groups for right in group.correct]),
         "advantage/abs_max": float(np.abs(advantage).max()),
@@ -99,7 +111,11 @@ def summarise(groups: Sequence[Group]) -> dict[str, float]:
         "policy/entropy_share": _mean([group.entropy_share for group in groups]),
         "policy/ratio_mean": float(ratio.mean()),
         "policy/ratio_max": float(ratio.max()),
+        "policy/last_ratio_mean": float(last.mean()),
+        "policy/last_ratio_max": float(last.max()),
+        "policy/clipped": _mean([group.clipped for group in groups]),
         "policy/logp_gap": float(np.abs(gap).mean()),
+        "select/frames": _mean([len(picks) for group in groups for picks in group.picks]),
         "select/distinct_frames": _mean([len({f for picks in group.picks for f in picks}) for group in groups]),
         "select/temporal_entropy": _mean(
             [temporal_entropy(picks, group.frames) for group in groups for picks in group.picks]

@@ -17,11 +17,12 @@ class Objective:
 
     value: Tensor  # (q,) J of each group, differentiable; 0 where the group does not count
     counts: Tensor  # (q,) bool
-    ratio: Tensor  # (q, n) pi / pi_old, detached
+    ratio: Tensor  # (q, n) pi / pi_old of whole subsets, detached
+    clipped: Tensor  # (q,) share of the ratios the objective uses that lie outside the clipping range
 
 
 def advantages(rewards: Tensor, settings: TrainSettings, batch_std: float | None = None) -> Tensor:
-    """A_j = (r_j - mean) / (std + eps) over each group's valid candidates, two passes in float32 or wider.
+    """A_j = (r_j - mean) / (max(std, floor) + eps) over a group's valid candidates, two passes in float32 or wider.
 
     Args:
         rewards: (q, n), NaN where a candidate's reward failed.
@@ -35,10 +36,10 @@ def advantages(rewards: Tensor, settings: TrainSettings, batch_std: float | None
     if settings.advantage_scale == "none":
         return centred
     if settings.advantage_scale == "batch":
-        return centred / (batch_std + settings.advantage_eps)
+        return centred / (max(batch_std, settings.advantage_std_floor) + settings.advantage_eps)
     degrees = (valid.sum(-1, keepdim=True) - settings.advantage_ddof).clamp(min=1)
     std = (centred.square().sum(-1, keepdim=True) / degrees).sqrt()
-    return centred / (std + settings.advantage_eps)
+    return centred / (std.clamp(min=settings.advantage_std_floor) + settings.advantage_eps)
 
 
 def centre(rewards: Tensor) -> Tensor:
@@ -68,9 +69,9 @@ def objective(
 ) -> Objective:
     """J(theta) of Eq. 2 for each group.
 
-    The ratio is taken in log space between two parallel passes, so it is exactly 1 on the first update. With
-    `ratio_level: step` the candidate's term is the sum of the ratios of its steps minus k - 1, whose value and gradient
-    at ratio 1 are those of the trajectory's.
+    The ratio is taken in log space between two parallel passes, so it is exactly 1 on the first update. At ratio 1 the
+    value and the gradient with `ratio_level: step` are those of `trajectory`: a candidate's term is the sum of the
+    ratios of its steps minus k - 1. `geo_mean` is the k-th root of the subset's ratio; its gradient is 1/k of theirs.
 
     Args:
         logp, entropy, old_logp: (q, n, k) of the sampled picks.
@@ -78,18 +79,22 @@ def objective(
     """
     valid = rewards.isfinite()
     log_ratio = logp - old_logp.detach()
+    whole = log_ratio.detach().sum(-1).clamp(-settings.ratio_clamp, settings.ratio_clamp).exp()
     if settings.ratio_level == "trajectory":
         log_ratio = log_ratio.sum(-1, keepdim=True)
+    elif settings.ratio_level == "geo_mean":
+        log_ratio = log_ratio.mean(-1, keepdim=True)
     ratio = log_ratio.clamp(-settings.ratio_clamp, settings.ratio_clamp).exp()
     gain = ratio * advantage[..., None]
+    clipped = torch.zeros_like(ratio)
     if settings.clip_eps is not None:
-        clipped = ratio.clamp(1 - settings.clip_eps, 1 + settings.clip_eps)
-        gain = torch.minimum(gain, clipped * advantage[..., None])
+        inside = ratio.clamp(1 - settings.clip_eps, 1 + settings.clip_eps)
+        clipped = (ratio != inside).to(ratio.dtype)
+        gain = torch.minimum(gain, inside * advantage[..., None])
     gain = gain.sum(-1) - (gain.shape[-1] - 1) * advantage
     n_valid = valid.sum(-1).clamp(min=1)
     value = (gain * valid).sum(-1) / n_valid + settings.entropy * entropy.mean((1, 2))
     counts = valid.any(-1)
-    if settings.zero_variance == "mask":
+    if settings.zero_variance != "keep":
         counts = counts & varied(rewards)
-    whole = log_ratio.detach().sum(-1).clamp(-settings.ratio_clamp, settings.ratio_clamp).exp()
-    return Objective(torch.where(counts, value, 0.0), counts, whole)
+    return Objective(torch.where(counts, value, 0.0), counts, whole, clipped.mean((1, 2)))

@@ -1,7 +1,7 @@
 """AdamW with two learning rates, linear warm-up and decay, and `<start_of_frame>` as a parameter of its own (B.1)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.config.train import TrainSettings
 from pipeline.policy.initialise import reinitialised
+from pipeline.train.parallel import Ranks
 
 if TYPE_CHECKING:
     from pipeline.policy.model import FramePolicy
@@ -28,41 +29,63 @@ class Optimiser:
     """Steps the trainable parameters of a policy.
 
     The embedding is pretrained but its row `<start_of_frame>` is new: the row is a leaf of its own that takes over the
-    row's gradient and is written back after each step.
+    row's gradient and is written back after each step. With `runtime.strategy: zero1` and several processes each holds
+    the moments of its share of the parameters (ZeRO-1), which changes no value.
     """
 
-    def __init__(self, policy: "FramePolicy", settings: TrainSettings, reinit_layers: int):
-        self.settings = settings
+    def __init__(self, policy: "FramePolicy", settings: TrainSettings, reinit_layers: int, ranks: Ranks | None = None):
+        self.settings, self.ranks = settings, ranks or Ranks()
         self.embedding = policy.backbone.embedding.weight
         self.row_index = policy.config.start_of_frame
         self.row = nn.Parameter(self.embedding.detach()[self.row_index].clone())
-        new = reinitialised(policy, reinit_layers)
         self.parameters = {name: p for name, p in policy.named_parameters() if p.requires_grad}
+        self.named = {**self.parameters, "start_of_frame": self.row}
+        self.base = {"pretrained": settings.lr_pretrained, "new": settings.lr_new}
+        self.sharded = self.ranks.world > 1 and settings.runtime.strategy == "zero1"
+        self.adam = self._adam(self._groups(reinitialised(policy, reinit_layers)))
+        self.local = self.adam.optim if self.sharded else self.adam  # what holds this process's moments
+        self._held = {id(parameter) for group in self.local.param_groups for parameter in group["params"]}
+
+    def _groups(self, new: set[str]) -> list[dict[str, Any]]:
+        """The parameters by learning rate, and by whether they decay (matrices do)."""
         members: dict[tuple[str, bool], list[Tensor]] = {
             (rate, decayed): [] for rate in RATES for decayed in (True, False)
         }
         for name, parameter in self.parameters.items():
             members["new" if name in new else "pretrained", parameter.dim() >= 2].append(parameter)
         members["new", False].append(self.row)
-        self.base = {"pretrained": settings.lr_pretrained, "new": settings.lr_new}
-        groups = [
-            {"params": tensors, "rate": rate, "weight_decay": settings.weight_decay if decayed else 0.0}
+        return [
+            {"params": tensors, "rate": rate, "weight_decay": self.settings.weight_decay if decayed else 0.0}
             for (rate, decayed), tensors in members.items()
             if tensors
         ]
-        self.adam = torch.optim.AdamW(groups, lr=0.0, betas=settings.betas)
+
+    def _adam(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        options = {"lr": 0.0, "betas": self.settings.betas}
+        if not self.sharded:
+            return torch.optim.AdamW(groups, **options)
+        from torch.distributed.optim import ZeroRedundancyOptimizer
+
+        return ZeroRedundancyOptimizer(groups, torch.optim.AdamW, **options)
 
     def zero_grad(self) -> None:
         """Forgets all gradients."""
-        for parameter in (*self.parameters.values(), self.row):
+        for parameter in self.named.values():
             parameter.grad = None
 
-    def step(self, factor: float) -> dict[str, float]:
-        """Clips the gradient's global norm and updates at `factor` times the base rates.
+    def step(self, factor: float, groups: int = 1) -> dict[str, float]:
+        """Adds up the processes' gradients, divides them by `groups`, clips their global norm and updates.
 
+        Args:
+            factor: of the base learning rates.
+            groups: how many the summed loss is of, over all processes and micro-batches.
         Returns:
             The norm before clipping and the two learning rates.
         """
+        self.ranks.sum_gradients(self.parameters.values())
+        for parameter in self.parameters.values():
+            if parameter.grad is not None:
+                parameter.grad /= max(groups, 1)
         norm = nn.utils.clip_grad_norm_(list(self.parameters.values()), self.settings.clip_norm)
         if self.embedding.grad is not None:
             self.row.grad = self.embedding.grad[self.row_index].clone()
@@ -75,27 +98,28 @@ class Optimiser:
             self.embedding[self.row_index] = self.row
         return {"grad_norm": float(norm), **{f"lr/{rate}": self.base[rate] * factor for rate in RATES}}
 
+    # ---- its state
+
     def tensors(self) -> dict[str, Tensor]:
-        """The moments of every parameter, by name."""
+        """The moments to be saved by this process, `<parameter>/<key>`: its share, or all in the first process."""
+        if not self.sharded and not self.ranks.first:
+            return {}
         return {
             f"{name}/{key}": value
-            for name, parameter in self._named().items()
-            for key, value in self.adam.state.get(parameter, {}).items()
+            for name, parameter in self.named.items()
+            for key, value in self.local.state.get(parameter, {}).items()
         }
 
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Takes back what `tensors` gave; call it after the policy's own weights are back."""
-        states: dict[str, dict[str, Any]] = {}
-        for key, value in tensors.items():
+    def holds(self, key: str) -> bool:
+        """Whether this process needs the moment `key`, a key of what `tensors` gave in some process."""
+        return id(self.named.get(key.rpartition("/")[0])) in self._held
+
+    def restore(self, tensors: Iterable[tuple[str, Tensor]]) -> None:
+        """Takes the moments this process `holds`; call it after the policy's own weights are back."""
+        self.local.state.clear()
+        for key, value in tensors:
             name, _, part = key.rpartition("/")
-            states.setdefault(name, {})[part] = value
-        named = self._named()
-        for name, state in states.items():
-            self.adam.state[named[name]] = {
-                key: value if key == "step" else value.to(named[name].device) for key, value in state.items()
-            }
+            parameter = self.named[name]
+            self.local.state[parameter][part] = value if part == "step" else value.to(parameter.device)
         with torch.no_grad():
             self.row.copy_(self.embedding[self.row_index])
-
-    def _named(self) -> dict[str, Tensor]:
-        return {**self.parameters, "start_of_frame": self.row}

@@ -17,7 +17,10 @@ import torch.multiprocessing as mp
 
 from pipeline.errors import RefocusError
 
+log = logging.getLogger(__name__)
+
 TIMEOUT = timedelta(minutes=30)
+BUCKET = 2**24  # gradients in one message
 GRACE_S = 2  # for other processes to end by themselves when one has failed
 
 
@@ -34,17 +37,22 @@ class Ranks:
         return self.rank == 0
 
     def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """Adds up all processes' gradients in place; a missing one counts as zero."""
+        """Adds up all processes' gradients in place; one that only some have counts as zero in the others."""
         if self.world == 1:
             return
         parameters = list(parameters)
-        for parameter in parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        flat = torch.cat([parameter.grad.flatten() for parameter in parameters])
-        dist.all_reduce(flat)
-        for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-            parameter.grad.copy_(part.view_as(parameter))
+        present = torch.tensor([p.grad is not None for p in parameters], dtype=torch.int32, device=self.device)
+        dist.all_reduce(present, dist.ReduceOp.MAX)
+        gradients = []
+        for parameter, somewhere in zip(parameters, present.tolist(), strict=True):
+            if somewhere:
+                parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                gradients.append(parameter.grad)
+        for bucket in _buckets(gradients):
+            flat = torch.cat([gradient.flatten() for gradient in bucket])
+            dist.all_reduce(flat)
+            for gradient, part in zip(bucket, flat.split([g.numel() for g in bucket]), strict=True):
+                gradient.copy_(part.view_as(gradient))
 
     def gather(self, value: Any) -> list[Any]:
         """Every process's value, in rank order, on all of them."""
@@ -86,10 +94,14 @@ def joined(rank: int, world: int, device: str, meeting: str) -> Iterator[Ranks]:
 def launch(work: Callable[[Ranks, Any], None], job: Any, processes: int, device: str) -> None:
     """Runs `work(ranks, job)` in `processes` processes, this one being the first; under torchrun, in torchrun's.
 
-    `work` and `job` must pickle. An error in this process ends the others.
+    torchrun's environment (RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, MASTER_PORT) says how many there are, on one
+    machine or several. `work` and `job` must pickle. An error in this process ends the others.
     """
     if "WORLD_SIZE" in os.environ and "RANK" in os.environ:
-        with joined(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), device, "env://") as ranks:
+        rank = int(os.environ["RANK"])
+        if rank:
+            logging.getLogger().setLevel(logging.ERROR)
+        with joined(rank, int(os.environ["WORLD_SIZE"]), device, "env://") as ranks:
             work(ranks, job)
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -123,8 +135,21 @@ def _other(work: Callable[[Ranks, Any], None], job: Any, rank: int, world: int, 
     try:
         with joined(rank, world, device, meeting) as ranks:
             work(ranks, job)
-    except RefocusError as error:  # the first process says it
+    except RefocusError as error:
+        log.error("error: %s", error)
         sys.exit(error.exit_code)
+
+
+def _buckets(tensors: Iterable[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
+    """Runs of tensors that are sent as one message."""
+    bucket: list[torch.Tensor] = []
+    for tensor in tensors:
+        if bucket and sum(t.numel() for t in bucket) + tensor.numel() > BUCKET:
+            yield bucket
+            bucket = []
+        bucket.append(tensor)
+    if bucket:
+        yield bucket
 
 
 _CHANNEL: list[Any] = []

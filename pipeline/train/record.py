@@ -1,13 +1,15 @@
-"""What a run writes while it learns: metrics.jsonl, a log of every group for replay, TensorBoard events."""
+"""What a run writes while it learns: metrics.jsonl, a log of every group for replay, TensorBoard events, W&B."""
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.files import atomic
+from pipeline.train.wandb_mirror import WandbMirror
 
 METRICS, GROUPS, EVENTS = "metrics.jsonl", "groups.jsonl", "tensorboard"
 
@@ -18,7 +20,7 @@ class Record:
     Opened at a step, everything from that step on is cut off, so that a resumed run's logs have no repeats.
     """
 
-    def __init__(self, work: Path, out: Path, step: int, tensorboard: bool):
+    def __init__(self, work: Path, out: Path, step: int, tensorboard: bool, mirror: WandbMirror | None = None):
         self.work, self.out = work, out
         self._files = {}
         for name in (METRICS, GROUPS):
@@ -30,12 +32,18 @@ class Record:
         self._events = None
         if tensorboard:
             self._open_events()
+        self._mirror = mirror
+        if mirror is not None:
+            for line in read(work / METRICS):
+                mirror.add(line)
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Adds one line to metrics.jsonl and to the events."""
         self._write(METRICS, {"step": step, **values})
         if self._events is not None:
             self._add_events({"step": step, **values})
+        if self._mirror is not None:
+            self._mirror.add({"step": step, **values})
 
     def groups(self, step: int, groups: list[dict[str, Any]]) -> None:
         """Adds one line per group to groups.jsonl."""
@@ -53,6 +61,12 @@ class Record:
         if self._events is not None:
             self._events.flush()
 
+    def sync(self) -> None:
+        """Brings the logs to the disk; called before a checkpoint, which must not be ahead of them."""
+        for handle in self._files.values():
+            handle.flush()
+            os.fsync(handle.fileno())
+
     def close(self) -> None:
         """Publishes and closes."""
         self.publish()
@@ -60,6 +74,8 @@ class Record:
             handle.close()
         if self._events is not None:
             self._events.close()
+        if self._mirror is not None:
+            self._mirror.close()
 
     def _write(self, name: str, values: Mapping[str, Any]) -> None:
         self._files[name].write(_line(values))

@@ -17,6 +17,7 @@ from pipeline.train.features import FeatureCache
 from pipeline.train.judge import LmmJudge
 from pipeline.train.loop import Trainer
 from pipeline.train.parallel import Ranks
+from pipeline.train.precision import autocast
 
 IMAGES_GB = 0.25
 
@@ -58,7 +59,12 @@ def work(ranks: Ranks, job: Job) -> None:
     )
     images = _images(store, shared=policy.frame_size == lmm.frame_size)
     half = runtime.feature_cache_gb / 2
-    features = FeatureCache(lambda clip: policy.encode(images(clip, policy.frame_size)), half)
+
+    def encode(clip: str) -> Tensor:
+        with autocast(policy.device, settings.precision):
+            return policy.encode(images(clip, policy.frame_size))
+
+    features = FeatureCache(encode, half)
     judge = LmmJudge(lmm, FeatureCache(lambda clip: lmm.encode(images(clip, lmm.frame_size)), half))
     same = identity(job, data.train + data.validation)
     trainer = Trainer(

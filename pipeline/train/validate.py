@@ -12,6 +12,7 @@ from pipeline.qa.records import Question
 from pipeline.train.data import rollout_seed
 from pipeline.train.judge import Judge
 from pipeline.train.parallel import Ranks
+from pipeline.train.precision import autocast
 from pipeline.windows import uniform
 
 
@@ -34,33 +35,42 @@ class Validation:
         self.size = len(order)
         self.frames, self.features, self.judge = frames, features, judge
         self.settings, self.ranks = settings, ranks
-        self._uniform: tuple[float, float] | None = None
+        self._uniform: dict[int, tuple[float, float]] = {}
 
-    def __call__(self, policy: FramePolicy) -> dict[str, float]:
-        """Accuracy and mean margin of the policy's picks and of uniform frames; called by all processes."""
-        if self._uniform is None:
-            self._uniform = self._ask([uniform(self.frames[q.clip_id], self.settings.frames) for q in self.questions])
-        accuracy, reward = self._ask(self._pick(policy))
+    def __call__(self, policy: FramePolicy, now: int) -> dict[str, float]:
+        """Accuracy and mean margin of the policy's picks and of uniform frames; called by all processes.
+
+        Args:
+            now: T' of the curriculum's stage; where it is not the last, it is asked beside the last.
+        """
+        values = self._compare(policy, self.settings.frames, "validation")
+        if now != self.settings.frames:
+            values |= self._compare(policy, now, "validation/stage")
+        return values
+
+    def _compare(self, policy: FramePolicy, size: int, name: str) -> dict[str, float]:
+        if size not in self._uniform:
+            self._uniform[size] = self._ask([uniform(self.frames[q.clip_id], size) for q in self.questions])
+        accuracy, reward = self._ask(self._pick(policy, size))
         return {
-            "validation/accuracy": accuracy,
-            "validation/accuracy_uniform": self._uniform[0],
-            "validation/reward": reward,
-            "validation/reward_uniform": self._uniform[1],
+            f"{name}/accuracy": accuracy,
+            f"{name}/accuracy_uniform": self._uniform[size][0],
+            f"{name}/reward": reward,
+            f"{name}/reward_uniform": self._uniform[size][1],
         }
 
-    def _pick(self, policy: FramePolicy) -> list[tuple[int, ...]]:
+    def _pick(self, policy: FramePolicy, size: int) -> list[tuple[int, ...]]:
         by_clip: dict[str, list[int]] = {}
         for index, question in enumerate(self.questions):
             by_clip.setdefault(question.clip_id, []).append(index)
         picks: dict[int, tuple[int, ...]] = {}
         for clip, members in by_clip.items():
             asked = [self.questions[index] for index in members]
-            orders = policy.pick(
-                self.features(clip),
-                [Prompt(question.question, tuple(question.options)) for question in asked],
-                self.settings.frames,
-                [rollout_seed(0, 0, question.qa_id) for question in asked],
-            )
+            features = self.features(clip)
+            prompts = [Prompt(question.question, tuple(question.options)) for question in asked]
+            seeds = [rollout_seed(0, 0, question.qa_id) for question in asked]
+            with autocast(policy.device, self.settings.precision):
+                orders = policy.pick(features, prompts, size, seeds)
             picks.update(zip(members, (tuple(sorted(order)) for order in orders), strict=True))
         return [picks[index] for index in range(len(self.questions))]
 

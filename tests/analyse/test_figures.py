@@ -9,8 +9,9 @@ import pytest
 
 from pipeline.analyse import style
 from pipeline.analyse.bars import draw_accuracy
-from pipeline.analyse.curves import _smooth, draw_curves, read_metrics
+from pipeline.analyse.curves import draw_curves
 from pipeline.analyse.examples import choose
+from pipeline.analyse.series import read_metrics, smooth
 from pipeline.analyse.strips import Example, draw_examples
 from pipeline.analyse.subsets import _runs, draw_subsets
 from pipeline.analyse.variance import draw_variance, read_variances
@@ -69,14 +70,14 @@ def test_runs_are_contiguous_stretches():
 
 
 def test_curves_name_every_run_and_say_what_was_not_recorded():
-    figure = draw_curves({"demo": [{"step": n, "reward/mean": 0.1 * n} for n in range(3)]}, "synthetic world")
+    figure = draw_curves({"demo": [{"step": n, "reward/mean": 0.1 * n} for n in range(3)]}, note="synthetic world")
     assert "demo" in texts(figure) and "not recorded" in texts(figure) and "synthetic world" in texts(figure)
 
 
 def test_smoothing_keeps_constants_and_stays_inside_the_data():
-    assert _smooth([2.0] * 50) == pytest.approx(np.full(50, 2.0))
+    assert smooth([2.0] * 50) == pytest.approx(np.full(50, 2.0))
     values = np.random.default_rng(0).random(100)
-    assert values.min() <= _smooth(values).min() and _smooth(values).max() <= values.max()
+    assert values.min() <= smooth(values).min() and smooth(values).max() <= values.max()
 
 
 def test_broken_metrics_are_named(tmp_path):
@@ -131,5 +132,6 @@ def test_the_command_draws_what_it_is_given(tmp_path):
     (tmp_path / "run" / "metrics.jsonl").write_text('{"step": 1, "reward/mean": 0.5}\n')
     out = tmp_path / "figures"
     assert main(["figures", "--train", f"demo={tmp_path / 'run'}", "--out", str(out), "--formats", '["svg"]']) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["fig7_subsets.svg", "training.svg"]
+    drawn = {"fig6_temporal_entropy.svg", "fig6_temporal_entropy.csv", "fig7_subsets.svg", "training.svg"}
+    assert {path.name for path in out.iterdir()} == drawn
     assert main(["figures", "--answers", str(tmp_path), "--out", str(out)]) == 2

@@ -7,7 +7,9 @@ from pipeline.config.overlay import check, load
 from pipeline.config.root import slug, unslug
 from pipeline.errors import UsageError
 
-OVERLAYS = ["config/paper.yaml", "config/ci.yaml", "config/evidence.yaml"]
+OVERLAYS = ["paper", "ci", "evidence", "study", "curriculum"]
+OVERLAYS += [f"ablations/{name}" for name in ("beta", "candidates", "frames", "advantage", "reward_model", "world")]
+OVERLAYS = [f"config/{name}.yaml" for name in OVERLAYS]
 
 
 @pytest.fixture
@@ -17,11 +19,13 @@ def values(repository):
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_shipped_overlay_is_valid(repository, overlay):
-    load([repository / "config.yaml", repository / overlay])
+    below = ["config/ablations/reward_model.yaml"] if overlay.endswith("world.yaml") else []
+    load([repository / name for name in ("config.yaml", *below, overlay)])
 
 
 def test_every_overlay_is_covered(repository):
-    assert sorted(OVERLAYS) == sorted(f"config/{path.name}" for path in (repository / "config").glob("*.yaml"))
+    shipped = (repository / "config").rglob("*.yaml")
+    assert sorted(OVERLAYS) == sorted(path.relative_to(repository).as_posix() for path in shipped)
 
 
 def test_a_layer_merges_mappings_and_replaces_everything_else():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pipeline.cli import main
 from pipeline.errors import UsageError
 from pipeline.evaluate.evidence import copy_figures, page
 
@@ -41,3 +42,10 @@ def test_the_page_holds_tables_rates_costs_and_figures(results, tmp_path):
 def test_without_tables_there_is_no_page(tmp_path):
     with pytest.raises(UsageError, match="no finished run"):
         page(tmp_path, [], [])
+
+
+def test_the_page_names_the_study_where_there_is_one(results, tmp_path):
+    words = ["evidence", "--results", str(results), "--out", str(tmp_path / "docs" / "evidence.md")]
+    assert main(words) == 0 and "study.md" not in (tmp_path / "docs/evidence.md").read_text()
+    (tmp_path / "docs" / "study.md").write_text("")
+    assert main(words) == 0 and "(study.md)" in (tmp_path / "docs/evidence.md").read_text()

@@ -6,6 +6,7 @@ import io
 import pytest
 
 from pipeline.config.tables import TablesSettings
+from pipeline.config.variants import Variant
 from pipeline.errors import UsageError
 from pipeline.evaluate.board import Benchmark, Board
 from pipeline.evaluate.published import published
@@ -45,6 +46,11 @@ def static(question: Question) -> bool:
 
 MME = Benchmark("videomme", "videomme", questions("videomme", KINDS))
 MLVU = Benchmark("mlvu", "mlvu", questions("mlvu", KINDS))
+RUNS = ("refocus/a", "refocus/b", "refocus/c")
+VARIANTS = [
+    Variant(label="T' = 2", trained="2", runs=("a", "b")),
+    Variant(label="T' = 4", trained="4", runs=("c",)),
+]
 
 
 def rows_of(table) -> list[dict[str, str]]:
@@ -175,3 +181,19 @@ def test_answers_without_their_questions_and_two_files_for_one_cell_are_refused(
 def test_latex_escapes_what_latex_would_trip_over():
     text = to_latex(table1(Board([MME], [answers(MME, "refocus/my_run", static)]), 4, SETTINGS))
     assert r"my\_run" in text and r"in \%" in text and text.count("&") % (text.count(r"\\") or 1) == 0
+
+
+def test_runs_are_averaged_over_their_seeds_only_and_table4_says_what_they_were_trained_at():
+    """Two seeds at T' = 2 and one run at T' = 4: a mean of the two, none of all three."""
+    made = [answers(MLVU, name, static, frames) for name in ("uniform", *RUNS) for frames in (2, 4)]
+    board = Board([MLVU], made, VARIANTS)
+    names = [entry.name for entry in board.entries]
+    assert names == ["uniform", "refocus/a", "refocus/b", "refocus T' = 2 (mean of 2 runs)", "refocus/c"]
+    rows = {(row["selector"], row["frames"]): row["trained at"] for row in rows_of(table4(board, SETTINGS))}
+    assert rows[names[3], "4 frm"] == "2" and rows["refocus/c", "4 frm"] == "4" and rows["uniform", "2 frm"] == ""
+
+
+def test_a_run_outside_every_setting_is_averaged_with_nothing():
+    board = Board([MLVU], [answers(MLVU, f"refocus/{name}", static) for name in ("old", "a", "b")], VARIANTS)
+    assert board.entries[0].name == "refocus/old"
+    assert board.entries[-1].selectors == ("refocus/a", "refocus/b")

@@ -6,7 +6,6 @@ import signal
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from pipeline.errors import RefocusError, UsageError
 from pipeline.policy.model import FramePolicy
@@ -80,22 +79,6 @@ def test_micro_batches_do_not_change_the_update(tmp_path, changes):
         settings = change(max_steps=2, runtime={"micro_batch": size}, **changes)
         build_trainer(tmp_path / name, settings).run()
     assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"), rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize("changes", [{}, {"advantage_scale": "batch"}])
-def test_two_processes_make_the_same_updates_as_one(tmp_path, changes):
-    """Questions shared out, gradients summed and divided by the global number of groups."""
-    settings = change(max_steps=3, runtime={"validate_every": 3}, **changes)
-    for processes in (1, 2):
-        launch(train_and_save, (tmp_path / str(processes), settings), processes, "cpu")
-    saved = [load_file(tmp_path / n / "work" / "step-00000003" / "policy.safetensors") for n in "12"]
-    assert_same(*saved, rtol=0, atol=1e-12)
-    one, two = (read(tmp_path / str(n) / "out" / "metrics.jsonl") for n in (1, 2))
-    assert len(one) == len(two) == 5
-    for a, b in zip(one, two, strict=True):
-        for name in a:
-            if not name.startswith(("time/", "tokens", "memory/")):
-                assert a[name] == pytest.approx(b[name], abs=1e-9), name
 
 
 def test_killed_and_resumed_is_never_killed(tmp_path):

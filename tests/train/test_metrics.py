@@ -15,7 +15,8 @@ from tests.tiny_training import SETTINGS, build_trainer
 def test_every_metric_is_documented(repository, tmp_path):
     """docs/metrics.md names what metrics.jsonl holds, no more and no less."""
     runtime = SETTINGS.runtime.model_copy(update={"validate_every": 1})
-    build_trainer(tmp_path, SETTINGS.model_copy(update={"max_steps": 1, "runtime": runtime})).run()
+    changes = {"max_steps": 1, "curriculum": ((0.0, 1),), "runtime": runtime}
+    build_trainer(tmp_path, SETTINGS.model_copy(update=changes)).run()
     logged = {name for line in read(tmp_path / "out" / "metrics.jsonl") for name in line} - {"step"}
     rows = [line for line in (repository / "docs" / "metrics.md").read_text().splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])} == logged

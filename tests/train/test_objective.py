@@ -38,17 +38,53 @@ def test_objective_is_the_papers_loop():
         torch.testing.assert_close(a, b)
 
 
-@pytest.mark.parametrize("level", ["trajectory", "step"])
-def test_first_update_is_the_policy_gradient(level):
-    """At pi = pi_old the ratio is exactly 1 and the gradient is that of the mean of A log pi."""
+@pytest.mark.parametrize(("level", "share"), [("trajectory", 1), ("step", 1), ("geo_mean", 1 / 4)])
+def test_first_update_is_the_policy_gradient(level, share):
+    """At pi = pi_old the ratio is exactly 1 and the gradient is that of the mean of A log pi (of a step: geo_mean)."""
     logp, entropy, _, rewards = draw()
     settings = TrainSettings(entropy=0.0, ratio_level=level)
     advantage = advantages(rewards, settings)
     goal = objective(logp, entropy, logp.detach(), advantage, rewards, settings)
     assert (goal.ratio == 1).all()
     torch.testing.assert_close(goal.value, advantage.mean(1))
-    expected = torch.autograd.grad((advantage * logp.sum(-1)).mean(1).sum(), logp)[0]
+    expected = share * torch.autograd.grad((advantage * logp.sum(-1)).mean(1).sum(), logp)[0]
     torch.testing.assert_close(torch.autograd.grad(goal.value.sum(), logp)[0], expected)
+
+
+def test_the_geometric_mean_is_the_root_of_the_products():
+    """(pi / pi_old)^(1/k), the same whatever the number of picks; the reported ratio stays the whole subset's."""
+    logp, entropy, old, rewards = draw()
+    settings = TrainSettings(entropy=0.0, ratio_level="geo_mean")
+    advantage = advantages(rewards, settings)
+    goal = objective(logp, entropy, old, advantage, rewards, settings)
+    whole = (logp - old).sum(-1).exp()
+    torch.testing.assert_close(goal.value, (whole ** (1 / 4) * advantage).mean(1))
+    torch.testing.assert_close(goal.ratio, whole.detach())
+
+
+def test_the_std_has_a_floor():
+    """Groups that hardly differ are divided by the floor, others by their own std; in a batch the same."""
+    rewards = torch.tensor([[0.50, 0.51, 0.49, 0.50], [-1.0, 1.0, -1.0, 1.0]], dtype=torch.float64)
+    settings = TrainSettings(advantage_std_floor=0.1, advantage_eps=0.0)
+    a = advantages(rewards, settings)
+    torch.testing.assert_close(a[0], (rewards[0] - 0.5) / 0.1)
+    torch.testing.assert_close(a[1], rewards[1])
+    batch = settings.model_copy(update={"advantage_scale": "batch"})
+    torch.testing.assert_close(advantages(rewards, batch, 0.01), centre(rewards) / 0.1)
+
+
+@pytest.mark.parametrize("level", ["trajectory", "step", "geo_mean"])
+def test_the_share_of_clipped_ratios_is_reported(level):
+    """Of what the objective uses: subsets, or steps; 0 without a clipping range."""
+    logp, entropy, old, rewards = draw()
+    settings = TrainSettings(ratio_level=level, clip_eps=0.05)
+    log_ratio = (logp - old).detach()
+    used = {"trajectory": log_ratio.sum(-1), "step": log_ratio, "geo_mean": log_ratio.mean(-1)}[level].exp()
+    goal = objective(logp, entropy, old, advantages(rewards, settings), rewards, settings)
+    torch.testing.assert_close(goal.clipped, ((used < 0.95) | (used > 1.05)).double().flatten(1).mean(1))
+    assert 0 < goal.clipped.mean() < 1
+    free = objective(logp, entropy, old, rewards, rewards, TrainSettings(ratio_level=level))
+    assert (free.clipped == 0).all()
 
 
 def test_advantages_are_standardised_within_groups():
@@ -76,10 +112,14 @@ def test_equal_rewards_give_exactly_no_advantage():
 
 
 def test_zero_variance_groups_keep_their_entropy_bonus_or_do_not_count():
-    """`keep`: only the bonus remains. `mask`: value 0, not counted."""
+    """`keep`: only the bonus remains. `mask`, and `resample` for what stayed equal: value 0, not counted."""
     logp, entropy, _, _ = draw(q=1)
     rewards = torch.ones(1, 5, dtype=torch.float64)
-    for choice, value, counts in (("keep", 0.5 * entropy.mean(), True), ("mask", torch.tensor(0.0).double(), False)):
+    for choice, value, counts in (
+        ("keep", 0.5 * entropy.mean(), True),
+        ("mask", torch.tensor(0.0).double(), False),
+        ("resample", torch.tensor(0.0).double(), False),
+    ):
         settings = TrainSettings(entropy=0.5, zero_variance=choice)
         goal = objective(logp, entropy, logp, advantages(rewards, settings), rewards, settings)
         torch.testing.assert_close(goal.value[0], value)

@@ -64,7 +64,17 @@ def call(inputs, out, *words, **settings):
 def test_a_run_leaves_everything_a_reader_expects(inputs, tmp_path):
     """policy/ and initial/ load and differ, logs have a line per step, curves are drawn; a rerun trains nothing."""
     call(inputs, tmp_path, storage="float16")
-    names = {"policy", "initial", "work", "tensorboard", "metrics.jsonl", "groups.jsonl", "curves.png", "curves.svg"}
+    names = {
+        "policy",
+        "best",
+        "initial",
+        "work",
+        "tensorboard",
+        "metrics.jsonl",
+        "groups.jsonl",
+        "curves.png",
+        "curves.svg",
+    }
     assert {path.name for path in tmp_path.iterdir()} == names
     policy, initial = (FramePolicy.from_pretrained(tmp_path / name) for name in ("policy", "initial"))
     assert not torch.equal(policy.heads.query.weight, initial.heads.query.weight)

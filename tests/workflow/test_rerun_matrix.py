@@ -1,84 +1,14 @@
 """What a change of the configuration makes Snakemake plan, on a finished state whose files are stand-ins."""
 
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import yaml
 
-Plan = dict[str, int]
+from tests.dry_runs import planned, snakemake, write
 
 SELECTION = {"select_frames", "answer_questions", "make_tables", "draw_figures"}
 TRAINING = {"train_policy"} | SELECTION
-
-
-# Stands in for `python -m pipeline STAGE`: makes every output of the workflow that is missing at the time.
-STAND_IN = """\
-#!/bin/sh
-while read -r file; do
-    [ -e "$file" ] || { mkdir -p "$(dirname "$file")"; echo made > "$file"; }
-done < outputs.txt
-"""
-
-
-def snakemake(root: Path, *words: str, path: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--cores", "2", *words]
-    environment = {**os.environ, "PATH": f"{path}{os.pathsep}{os.environ['PATH']}" if path else os.environ["PATH"]}
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
-
-
-@pytest.fixture(scope="module")
-def finished(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working directory in which Snakemake has run the default configuration with stand-ins for the stages."""
-    home = tmp_path_factory.mktemp("finished")
-    for model in ("lmm", "policy"):
-        for name in ("config.json", "model.safetensors"):
-            write(home / "assets" / model / name, model)
-    listed = snakemake(repository, "--directory", str(home), "--summary")
-    assert listed.returncode == 0, listed.stderr
-    outputs = [line.split("\t")[0] for line in listed.stdout.splitlines() if line.startswith("results/")]
-    write(home / "outputs.txt", "\n".join(outputs) + "\n")
-    write(home / "bin" / "python", STAND_IN)
-    (home / "bin" / "python").chmod(0o755)
-    ran = snakemake(repository, "--directory", str(home), "--quiet", "all", path=str(home / "bin"))
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return home
-
-
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-
-
-@pytest.fixture
-def plan(repository: Path, finished: Path, tmp_path: Path) -> Callable[..., Plan]:
-    """Plans a run with an overlay: rule name → number of jobs, without `all`."""
-
-    def run(overlay: dict) -> Plan:
-        path = tmp_path / "overlay.yaml"
-        path.write_text(yaml.safe_dump(overlay))
-        words = ["--directory", str(finished), "-n", "--quiet", "rules", "--configfile", str(path)]
-        done = snakemake(repository, *words)
-        assert done.returncode == 0, done.stderr
-        return planned(done.stdout + done.stderr)
-
-    return run
-
-
-def planned(text: str) -> Plan:
-    """The job counts of a dry run's statistics."""
-    jobs: Plan = {}
-    if "Job stats:" in text:
-        for line in text.split("Job stats:")[1].splitlines()[3:]:
-            name, _, count = line.rpartition(" ")
-            if not count.isdigit():
-                break
-            jobs[name.strip()] = int(count)
-    return {name: count for name, count in jobs.items() if name not in ("all", "total")}
 
 
 def test_a_finished_run_plans_nothing(plan):

@@ -11,6 +11,7 @@ import shlex
 from pipeline.config.identity import checkpoints_kept, frames_kept, margins_kept, model_files, weights
 from pipeline.config.root import slug, unslug
 from pipeline.config.sources import sources
+from pipeline.config.variants import to_json, variants
 from pipeline.files import canonical
 
 # Jobs run `python -m pipeline`: with --sdm conda a stage's environment holds the dependencies, not the package.

@@ -1,13 +1,14 @@
 """Stage 8b, figures: drawn from what the stages before have written, all in one job.
 
 Reads:  the filter's tables, the runs' metrics, the answers, the picks with their frames.
-Writes: <results>/figures/{fig2_variance,fig7_subsets,training,accuracy,fig9_examples}.{png,svg}.
-Paper:  Figures 2, 7 and 9.
+Writes: <results>/figures/{fig2_variance,fig6_temporal_entropy,fig7_subsets,training,accuracy,fig9_examples}.{png,svg}, Fig. 6 also as .csv.
+Paper:  Figures 2, 6, 7 and 9.
 """
 
 DRAWN = {
     "fig7_subsets": True,
     "fig2_variance": FILTERED,
+    "fig6_temporal_entropy": TRAINED,
     "training": TRAINED,
     "accuracy": ANSWERED,
     "fig9_examples": SELECTED,
@@ -32,6 +33,7 @@ rule draw_figures:
         truth=truth_of(USE.benchmarks),
     output:
         [path for path in FIGURES if not path.endswith(".png")],
+        ["<results>/figures/fig6_temporal_entropy.csv"] if TRAINED else [],
         pictures=report(
             [path for path in FIGURES if path.endswith(".png")],
             caption="../report/figures.rst",
@@ -54,6 +56,7 @@ rule draw_figures:
         filtered=lambda wildcards, input: flag("--filtered", *input.filtered[:1], parent=True),
         pool=lambda wildcards, input: flag("--pool", *input.pool),
         runs=flag("--train", *(f"{run}={SETTINGS.results}/train/{run}" for run in USE.runs)),
+        variants=to_json(variants(SETTINGS)),
         questions=lambda wildcards, input: flag("--benchmark", *input.questions),
         answers=lambda wildcards, input: flag("--answers", *input.answers),
         selections=lambda wildcards, input: flag("--selections", *input.selections),
@@ -61,6 +64,6 @@ rule draw_figures:
         truth=lambda wildcards, input: flag("--truth", *input.truth),
         out=subpath(output[0], parent=True),
     shell:
-        "python -m pipeline figures {params.filtered} {params.pool} --reward {params.reward:q} {params.runs}"
+        "python -m pipeline figures {params.filtered} {params.pool} --reward {params.reward:q} {params.runs} --variants {params.variants:q}"
         " {params.questions} {params.answers} {params.selections} {params.frames} {params.truth}"
         " --budget {params.budget} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"

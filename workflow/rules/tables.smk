@@ -37,7 +37,8 @@ rule make_tables:
         settings=section("tables"),
         code=sources("pipeline.evaluate.tables_command"),
         budget=SETTINGS.answer.budget,
+        variants=to_json(variants(SETTINGS)),
         out=subpath(output[0], parent=True),
     shell:
         "python -m pipeline tables --benchmark {input.questions:q} --answers {input.answers:q} --budget {params.budget}"
-        " --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"
+        " --variants {params.variants:q} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,83 @@
+"""One batch on several processes: the same update as on one, however it is split."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pipeline.train.parallel import launch
+from pipeline.train.record import read
+from tests.tiny_training import RUNTIME, SETTINGS, train_several, train_until_it_fails
+
+EIGHT = SETTINGS.model_copy(
+    update={
+        "batch": 8,
+        "clips_per_batch": None,
+        "max_steps": 3,
+        "runtime": RUNTIME.model_copy(update={"micro_batch": 1}),
+    }
+)
+CASES = {
+    "questions one by one": {},
+    "uneven shares": {"clips_per_batch": 3, "runtime": {"validate_every": 3}},
+    "a process without a group": {"clips_per_batch": 1, "batch": 3},
+    "one scale for the batch": {"advantage_scale": "batch"},
+    "groups left out": {"zero_variance": "mask", "candidates": 2},
+    "groups drawn again": {"zero_variance": "resample", "candidates": 2},
+    "two updates": {"updates": 2, "clip_eps": 0.2},
+    "one pick, so that the value head has no gradient": {"frames": 1, "weight_decay": 0.5},
+}
+
+
+def changed(settings, runtime=None, **values):
+    runtime = settings.runtime.model_copy(update=runtime or {})
+    return settings.model_copy(update={**values, "runtime": runtime})
+
+
+def final(folder):
+    """The weights of the last checkpoint, float64."""
+    return load_file(max((folder / "work").glob("step-*")) / "policy.safetensors")
+
+
+def assert_close(one, two):
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, two[name], rtol=0, atol=1e-12, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@pytest.mark.slow
+def test_one_process_with_eight_questions_is_two_with_four(tmp_path):
+    """In float64 to 1e-12, for every way to normalise and to split; ddp and zero1 agree in every bit."""
+    for processes in (1, 2):
+        jobs = {tmp_path / str(processes) / name: changed(EIGHT, **changes) for name, changes in CASES.items()}
+        if processes == 2:
+            jobs[tmp_path / "ddp"] = changed(EIGHT, {"strategy": "ddp"})
+        launch(train_several, jobs, processes, "cpu")
+    for name in CASES:
+        assert_close(final(tmp_path / "1" / name), final(tmp_path / "2" / name))
+        one, two = (read(tmp_path / n / name / "out" / "metrics.jsonl") for n in "12")
+        for a, b in zip(one, two, strict=True):
+            for key in (key for key in a if not key.startswith(("time/", "tokens", "memory/"))):
+                assert a[key] == pytest.approx(b[key], abs=1e-9), (name, key)
+    assert any(line["groups"] < 8 for line in read(tmp_path / "1" / "groups left out" / "out" / "metrics.jsonl"))
+    sharded, whole = final(tmp_path / "2" / "questions one by one"), final(tmp_path / "ddp")
+    assert all(torch.equal(tensor, whole[name]) for name, tensor in sharded.items())
+    shares = [
+        load_file(path) for path in sorted((tmp_path / "2" / "two updates" / "work" / "step-00000003").glob("optim*"))
+    ]
+    everything = load_file(tmp_path / "ddp" / "work" / "step-00000003" / "optimiser-00000.safetensors")
+    assert len(shares) == 2 and not shares[0].keys() & shares[1].keys()
+    assert shares[0].keys() | shares[1].keys() == everything.keys()
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
+    """Killed with two and continued by one, killed with one and continued by two: the same end."""
+    settings = changed(EIGHT, {"micro_batch": 8}, batch=4, clips_per_batch=2, max_steps=5)
+    launch(train_several, {tmp_path / "whole": settings}, 1, "cpu")
+    for before, after in ((2, 1), (1, 2)):
+        folder = tmp_path / f"{before}-{after}"
+        launch(train_until_it_fails, (folder, settings, 3), before, "cpu")
+        assert [path.name for path in (folder / "work").glob("step-*")] == ["step-00000002"]
+        launch(train_several, {folder: settings}, after, "cpu")
+        assert_close(final(tmp_path / "whole"), final(folder))
+        steps = [line["step"] for line in read(folder / "out" / "metrics.jsonl")]
+        assert steps == list(range(5))
