@@ -157,14 +157,14 @@ def conv(
     if x.stride(-1) != 1 or any(step % 8 for step in (*x.stride()[:-1], x.storage_offset())):
         x = x.contiguous()  # the kernel reads 16 bytes at once
     if initial is not None:
-        initial = _channels_last(_rows(initial, x.shape[0]).to(x.dtype))
+        initial = _rows(initial, x.shape[0]).to(x.dtype)
 
     def run(parts: Sequence[Tensor], initial: Tensor | None, want_final: bool) -> tuple[Tensor, Tensor | None]:
         made = kernel(
             parts[0].transpose(1, 2),
             weight.squeeze(1),
             bias,
-            initial_states=initial,
+            initial_states=None if initial is None else _channels_last(initial),
             return_final_states=want_final,
             activation="silu",
         )
@@ -218,4 +218,5 @@ def _rows(state: Tensor | None, rows: int) -> Tensor | None:
 
 
 def _channels_last(state: Tensor) -> Tensor:
+    """(b, c, k-1) with the channels next to each other in memory."""
     return state.transpose(1, 2).contiguous().transpose(1, 2)
