@@ -19,6 +19,9 @@ class TrainRuntime(Runtime):
     batch_tokens: int | None = Field(
         None, ge=1, description="most tokens the reward LMM holds at once; null: what free memory allows"
     )
+    kernels: Literal["auto", "torch", "kernels"] = Field(
+        "auto", description="the policy's scan on a GPU: CUDA kernels if installed (auto), plain torch, or kernels only"
+    )
     checkpoint_layers: bool = Field(False, description="recompute layers in the backward pass instead of keeping them")
     feature_cache_gb: float = Field(
         4.0, ge=0, description="memory for features of the frozen vision towers, per process"

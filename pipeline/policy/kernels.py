@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 BACKENDS = ("auto", "torch", "kernels")
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 MOST_ELEMENTS = 2**31 - 1
-INSTALL = "pip install 'refocus[gpu]' (packages mamba-ssm and causal-conv1d, built for this torch and CUDA)"
+INSTALL = "mamba-ssm and causal-conv1d must be built for this torch and CUDA: pip install --no-build-isolation '.[gpu]'"
 
 Piece = Callable[[Sequence[Tensor], Tensor | None, bool], tuple[Tensor, Tensor | None]]
 

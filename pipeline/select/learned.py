@@ -76,12 +76,12 @@ def ask_policy(
     return [Picks(tuple(order), tuple(score)) for order, score in zip(orders, scores, strict=True)]
 
 
-def load_policy(path: str | Path, device: str, threads: int) -> "FramePolicy":
-    """A policy folder (or hub id) on a device, ready to pick.
+def load_policy(path: str | Path, device: str, threads: int, kernels: str = "auto") -> "FramePolicy":
+    """A policy folder (or hub id) on a device, ready to pick; kernels: its back end there.
 
     Raises:
         UsageError: there is no such folder and no such hub model.
-        ResourceMissing: device cuda where there is none.
+        ResourceMissing: device cuda where there is none, or kernels that do not load.
     """
     import torch
 
@@ -92,7 +92,9 @@ def load_policy(path: str | Path, device: str, threads: int) -> "FramePolicy":
         raise ResourceMissing("no CUDA device is visible; use --device cpu or a machine with a GPU")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return FramePolicy.from_pretrained(_folder(path)).to(device).eval()
+    policy = FramePolicy.from_pretrained(_folder(path)).to(device).eval()
+    policy.backbone.use(kernels)
+    return policy
 
 
 def _folder(path: str | Path) -> Path:

@@ -101,7 +101,8 @@ def _policy(job: Job, ranks: Ranks) -> Any:
     if job.policy.prompt is not None:
         policy.config = dataclasses.replace(policy.config, prompt=job.policy.prompt)
     policy.initialise_selection(job.policy, job.settings.seed)
-    return policy.to(ranks.device)
+    policy.to(ranks.device).backbone.use(job.settings.runtime.kernels)
+    return policy
 
 
 def _images(store: Any, shared: bool) -> Any:

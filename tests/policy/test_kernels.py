@@ -7,11 +7,15 @@ import types
 import pytest
 import torch
 
+from pipeline.config.policy import PolicySettings
+from pipeline.config.train import TrainRuntime, TrainSettings
 from pipeline.errors import ResourceMissing, UsageError
 from pipeline.policy import kernels
 from pipeline.policy.conv import causal_conv, causal_conv_step
 from pipeline.policy.rollout import rollout, score
 from pipeline.policy.ssd import ssd, ssd_step
+from pipeline.select.learned import load_policy
+from pipeline.train.run import _policy
 from tests.kernel_stand_ins import STAND_INS, serve
 from tests.tiny_policy import PROMPTS, build_features, build_policy
 
@@ -101,7 +105,7 @@ def test_auto_says_once_what_to_install(monkeypatch, caplog):
     with caplog.at_level(logging.WARNING):
         assert not any(kernels.chosen("auto", OnGpu()) for _ in range(3))
     assert len(caplog.messages) == 1
-    assert all(word in caplog.text for word in ("mamba-ssm", "causal-conv1d", "refocus[gpu]", "plain torch"))
+    assert all(word in caplog.text for word in ("mamba-ssm", "causal-conv1d", ".[gpu]", "plain torch"))
 
 
 @pytest.mark.parametrize("name", ["mamba_ssm.ops.triton.ssd_combined", "causal_conv1d"])
@@ -141,6 +145,18 @@ def test_what_the_kernels_do_not_take_goes_to_torch(imports, shape, dtype, said)
 def test_an_unknown_back_end_is_refused():
     with pytest.raises(UsageError, match="auto, torch, kernels"):
         build_policy().backbone.use("cuda")
+
+
+def test_the_setting_reaches_every_layer(tmp_path):
+    """`select.runtime.kernels` and `train.runtime.kernels`, after loading."""
+    build_policy(dtype=torch.float32).save_pretrained(tmp_path)
+    loaded = load_policy(tmp_path, "cpu", 1, "torch")
+    job = types.SimpleNamespace(
+        start=tmp_path, policy=PolicySettings(), settings=TrainSettings(runtime=TrainRuntime(kernels="kernels"))
+    )
+    trained = _policy(job, types.SimpleNamespace(device="cpu"))
+    assert {layer.mixer.backend for layer in loaded.backbone.layers} == {"torch"}
+    assert {layer.mixer.backend for layer in trained.backbone.layers} == {"kernels"}
 
 
 # ---- what the kernels are handed, and that nothing gets lost on the way
