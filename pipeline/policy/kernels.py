@@ -193,8 +193,9 @@ def _in_pieces(
         step: pieces hold a multiple of so many steps. states: elements the kernel stores for every `step` steps.
     """
     b, s = parts[0].shape[:2]
-    widest = max((b - 1) * part.stride(0) + s * max(part.stride(1), part[0, 0].numel()) for part in parts)
-    if max(widest, b * -(-s // step) * states) <= MOST_ELEMENTS or (b == 1 and s <= step):
+    rows = [(part.stride(0), s * max(part.stride(1), part[0, 0].numel())) for part in parts]
+    reach = max((b - 1) * max(stride, row) + row for stride, row in rows)
+    if max(reach, b * -(-s // step) * states) <= MOST_ELEMENTS or (b == 1 and s <= step):
         return run(parts, initial, want_final)
     if b > 1:
         halves = zip(*(part.split((b + 1) // 2) for part in parts), strict=True)

@@ -199,22 +199,21 @@ def test_scan_on_kernels(monkeypatch, shared, most):
     both(monkeypatch, run, [*leaves, *initial])
 
 
-def test_pieces_stay_below_the_limit(monkeypatch):
-    """No piece reaches further than 32 bits would, unless it is one chunk already."""
+@pytest.mark.parametrize(("most", "spread"), [(300, 1), (5500, 20)], ids=["states", "rows far apart"])
+def test_pieces_stay_below_the_limit(monkeypatch, most, spread):
+    """No piece reaches further than 32 bits would, neither in its inputs nor in the states of its chunks."""
     sizes = []
 
     def watched(x, *args, **kwargs):
         reach = sum((size - 1) * step for size, step in zip(x.shape, x.stride(), strict=True))
-        sizes.append((x.shape[:2], reach, x.shape[0] * -(-x.shape[1] // 4) * 4 * 3 * 5))
+        sizes.append(max(reach, x.shape[0] * -(-x.shape[1] // 4) * 4 * 3 * 5))
         return STAND_INS.scan(x, *args, **kwargs)
 
     serve(monkeypatch, kernels.Kernels(watched, None, None, None))
-    monkeypatch.setattr(kernels, "MOST_ELEMENTS", 300)
-    x, dt, decay, *rest = scan_leaves(6, 21)
-    ssd(x, dt, -decay, *rest, chunk=4, backend="kernels")
-    assert len(sizes) > 6
-    assert all(reach <= 300 and stored <= 300 for _, reach, stored in sizes)
-    assert {rows for (rows, _), _, _ in sizes} == {1}
+    monkeypatch.setattr(kernels, "MOST_ELEMENTS", most)
+    _, dt, decay, *rest = scan_leaves(6, 21)
+    ssd(leaf(6, 21, 4, 3 * spread)[..., :3], dt, -decay, *rest, chunk=4, backend="kernels")
+    assert len(sizes) > 1 and max(sizes) <= most
 
 
 @pytest.mark.parametrize("want", [True, False])
@@ -264,6 +263,18 @@ def test_steps_on_kernels(monkeypatch, rows, reuse):
         assert torch.equal(state, before) is not (reuse and rows == 6)
     for ours, theirs in zip(*made, strict=True):
         torch.testing.assert_close(theirs, ours, **TIGHT)
+
+
+def test_steps_with_gradient_are_torchs(monkeypatch):
+    """The step kernels have no gradient; asked for one, plain torch steps in."""
+    x, dt, decay, B, C, D = scan_leaves(6, 1)
+    u, weight, bias, window, state = leaf(6, 16), leaf(16, 1, 4), leaf(16), leaf(6, 16, 3), leaf(2, 4, 3, 5)
+
+    def run(backend):
+        scanned = ssd_step(x[:, 0], dt[:, 0], -decay, B[:, 0], C[:, 0], D, state, backend=backend)
+        return *scanned, *causal_conv_step(u, weight, bias, window, backend=backend)
+
+    both(monkeypatch, run, [x, dt, decay, B, C, D, state, u, weight, bias, window])
 
 
 def test_convolution_steps_on_kernels(monkeypatch):
