@@ -35,7 +35,7 @@ def causal_conv(
     """
     b, s, c = x.shape
     k = weight.shape[-1]
-    if kernels.chosen(backend, x, kernels.conv_obstacle(weight)):
+    if kernels.chosen(backend, x, weight):
         y, final = kernels.conv(x, weight, bias, initial=initial, want_final=want_final and lengths is None)
         if lengths is None or not want_final:
             return y, final
@@ -60,7 +60,7 @@ def causal_conv_step(
         reuse: the old state must not be used again and may be written over; for use without gradient.
         backend: as in `causal_conv`; the kernel has no gradient and is asked only where none is wanted.
     """
-    if not torch.is_grad_enabled() and kernels.chosen(backend, x, kernels.conv_obstacle(weight)):
+    if not torch.is_grad_enabled() and kernels.chosen(backend, x, weight):
         return kernels.conv_step(x, weight, bias, state, reuse=reuse)
     window = torch.cat([state, x.unsqueeze(-1)], -1)  # (b, c, k)
     return F.silu((window * weight.squeeze(1)).sum(-1) + bias), window[..., 1:]

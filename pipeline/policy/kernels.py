@@ -37,22 +37,21 @@ class Kernels:
     conv_step: Callable  # causal_conv1d: causal_conv1d_update
 
 
-def chosen(backend: str, x: Tensor, obstacle: str = "") -> bool:
+def chosen(backend: str, x: Tensor, weight: Tensor | None = None) -> bool:
     """Whether the kernels serve x. CPU tensors are always plain torch's, and never make the packages load.
 
     Args:
         backend: "auto" (the kernels where they load and fit, else plain torch), "torch" or "kernels".
-        obstacle: what about x the kernel at hand does not take, empty if nothing.
+        weight: (c, 1, k) of a convolution, whose shape its kernel may not take; None for the scan.
     Raises:
-        UsageError: backend is "kernels" and there is an obstacle, or there is no such backend.
+        UsageError: backend is "kernels" and they do not take such inputs, or there is no such backend.
         ResourceMissing: backend is "kernels" and the packages do not load.
     """
     if backend not in BACKENDS:
         raise UsageError(f"kernels must be one of {', '.join(BACKENDS)}, not {backend!r}")
     if backend == "torch" or not x.is_cuda:
         return False
-    if x.dtype not in DTYPES:
-        obstacle = f"{x.dtype}".removeprefix("torch.")
+    obstacle = _obstacle(x, weight)
     if backend == "auto":
         return not obstacle and _loadable()
     if obstacle:
@@ -86,6 +85,18 @@ def _loadable() -> bool:
         log.warning("%s. The policy runs on plain torch: same results, slower and with more memory", missing)
         return False
     return True
+
+
+def _obstacle(x: Tensor, weight: Tensor | None) -> str:
+    """What the kernels do not take, empty if nothing."""
+    if x.dtype not in DTYPES:
+        return f"{x.dtype}".removeprefix("torch.")
+    if weight is None:
+        return ""
+    channels, _, k = weight.shape
+    if channels % 8:
+        return f"a convolution of {channels} channels (no multiple of 8)"
+    return "" if 2 <= k <= 4 else f"a convolution of width {k} (not 2 to 4)"
 
 
 # ---- the scan
@@ -139,14 +150,6 @@ def scan_step(
 
 
 # ---- the convolution
-
-
-def conv_obstacle(weight: Tensor) -> str:
-    """What about the shape of a convolution the kernel does not take, empty if nothing."""
-    channels, _, k = weight.shape
-    if channels % 8:
-        return f"a convolution of {channels} channels (no multiple of 8)"
-    return "" if 2 <= k <= 4 else f"a convolution of width {k} (not 2 to 4)"
 
 
 def conv(

@@ -135,10 +135,10 @@ def test_a_build_for_another_torch_counts_as_absent(monkeypatch, installed, capl
     ],
 )
 def test_what_the_kernels_do_not_take_goes_to_torch(imports, shape, dtype, said):
-    obstacle = kernels.conv_obstacle(torch.empty(shape))
-    assert not kernels.chosen("auto", OnGpu(dtype), obstacle)
+    weight = torch.empty(shape)
+    assert not kernels.chosen("auto", OnGpu(dtype), weight)
     with pytest.raises(UsageError, match=said):
-        kernels.chosen("kernels", OnGpu(dtype), obstacle)
+        kernels.chosen("kernels", OnGpu(dtype), weight)
     assert not imports.seen
 
 
