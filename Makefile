@@ -11,12 +11,13 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence study test lint format assets selector config bench bench-decode bench-store bench-reward bench-filter bench-train clean
+.PHONY: help demo evidence study test test-kernels lint format assets selector config bench bench-decode bench-store bench-reward bench-filter bench-train clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      videos -> shards -> rewards -> policy -> tables in the synthetic world, on a CPU, in minutes"
 	@echo "make test      the tests"
+	@echo "make test-kernels  mamba_ssm's Triton kernels against plain torch, interpreted on a CPU, in minutes"
 	@echo "make evidence  the demo's claims with three seeds and longer training; writes docs/evidence.md"
 	@echo "make study     what T', a curriculum on it and the entropy bonus decide: 15 runs, hours; writes docs/study.md"
 	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
@@ -39,6 +40,9 @@ evidence: $(VENV)/.run
 
 test: $(VENV)/.dev
 	python -m pytest $(TESTS) -q $(PYTEST_ARGS)
+
+test-kernels: $(VENV)/.triton
+	PYTHONPATH=$(CURDIR)/$(VENV)/triton TRITON_INTERPRET=1 python -m pytest tests/policy -q -m triton $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	ruff check .
@@ -93,4 +97,11 @@ $(VENV)/.run: requirements.txt | $(VENV)/bin/python
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements-dev.txt
+	touch $@
+
+# Triton and mamba_ssm lie beside the environment: transformers would hand CPU tensors to an installed mamba_ssm.
+$(VENV)/.triton: requirements-triton.txt $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) setuptools wheel
+	MAMBA_FORCE_BUILD=TRUE MAMBA_SKIP_CUDA_BUILD=TRUE $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		$(PIP_ARGS) --no-deps --no-build-isolation --upgrade --target $(VENV)/triton -r requirements-triton.txt
 	touch $@

@@ -12,6 +12,9 @@ class SelectRuntime(Runtime):
 
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the policy runs: auto, cpu or cuda")
     threads: int = Field(1, ge=1, description="torch threads; more than the free cores makes it much slower")
+    kernels: Literal["auto", "torch", "kernels"] = Field(
+        "auto", description="the policy's scan on a GPU: CUDA kernels if installed (auto), plain torch, or kernels only"
+    )
 
 
 class SelectSettings(Section):

@@ -32,6 +32,9 @@ class TrainRuntime(Runtime):
     memory_gb: float | None = Field(
         None, gt=0, description="GiB one pass of the policy may hold under `auto`; null: a half of what is free"
     )
+    kernels: Literal["auto", "torch", "kernels"] = Field(
+        "auto", description="the policy's scan on a GPU: CUDA kernels if installed (auto), plain torch, or kernels only"
+    )
     feature_cache_gb: float = Field(
         4.0, ge=0, description="memory for features of the frozen vision towers, per process"
     )

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.policy import kernels
+
 
 def ssd(
     x: Tensor,
@@ -21,6 +23,7 @@ def ssd(
     chunk: int,
     initial: Tensor | None = None,
     want_final: bool = True,
+    backend: str = "auto",
 ) -> tuple[Tensor, Tensor | None]:
     """The scan over whole sequences, differentiable through every tensor including both states.
 
@@ -28,17 +31,20 @@ def ssd(
     memory are linear in s. Every back end of the scan is chosen here and nowhere else.
 
     Args:
-        x: (b, s, h, p) inputs.
+        x: (b, s, h, p) inputs, B: (b, s, g, n), C: (b, s, g, n), in the dtype the model computes in.
         dt: (b, s, h) step sizes, already positive; 0 leaves the state as it is (padding).
-        A: (h,) negative decay rates.
-        B: (b, s, g, n), C: (b, s, g, n), D: (h,).
+        A: (h,) negative decay rates, D: (h,); both and dt in the wide dtype the scan sums in, never below float32.
         chunk: steps per chunk; the result does not depend on it.
         initial: (b0, h, p, n) or None for zeros. b0 divides b; row i of x starts from row i // (b / b0), so candidates
             that share a prefix share its state without copies.
         want_final: whether to compute the state after the last step.
+        backend: auto, torch or kernels, see `pipeline.policy.kernels`.
     Returns:
-        y (b, s, h, p) and the final state (b, h, p, n), or None.
+        y (b, s, h, p), wide or as x (the kernels), and the final state (b, h, p, n), wide, or None.
     """
+    if kernels.chosen(backend, x):
+        return kernels.scan(x, dt, A, B, C, D, chunk=chunk, initial=initial, want_final=want_final)
+    x, B, C = (t.to(dt.dtype) for t in (x, B, C))
     b, s, h, p = x.shape
     g, n = B.shape[2:]
     r = h // g
@@ -91,17 +97,22 @@ def ssd_step(
     *,
     want_state: bool = True,
     reuse: bool = False,
+    backend: str = "auto",
 ) -> tuple[Tensor, Tensor | None]:
     """One step of the scan, for every row.
 
     Args:
-        x: (b, h, p), dt: (b, h), A and D: (h,), B and C: (b, g, n).
+        x: (b, h, p), dt: (b, h), A and D: (h,), B and C: (b, g, n); dtypes as in `ssd`.
         state: (b0, h, p, n) with b0 dividing b, shared as in `ssd`.
         want_state: False saves writing the new state.
         reuse: write the new state over the old one, which must not be used again; for use without gradient.
+        backend: as in `ssd`; the kernel has no gradient and always writes a state, so it is asked only where that fits.
     Returns:
         y (b, h, p) and the new state (b, h, p, n), or None.
     """
+    if want_state and not torch.is_grad_enabled() and kernels.chosen(backend, x):
+        return kernels.scan_step(x, dt, A, B, C, D, state, reuse=reuse)
+    x, B, C = (t.to(dt.dtype) for t in (x, B, C))
     b, h, p = x.shape
     g, n = B.shape[1:]
     b0, r = state.shape[0], h // g

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipeline.policy import kernels
 from pipeline.policy.checkpointing import Checkpointing, run_cells
 from pipeline.policy.config import PolicyConfig
 from pipeline.policy.conv import causal_conv, causal_conv_step
@@ -110,7 +111,13 @@ class Mixer(nn.Module):
         if conv is not None and conv.shape[0] != b:
             conv = conv.repeat_interleave(b // conv.shape[0], 0)
         xbc, conv = causal_conv(
-            xbc, self.conv1d.weight, self.conv1d.bias, initial=conv, lengths=lengths, want_final=want_state
+            xbc,
+            self.conv1d.weight,
+            self.conv1d.bias,
+            initial=conv,
+            lengths=lengths,
+            want_final=want_state,
+            backend=self.backend,
         )
         x, B, C = xbc.split([self.inner, self.groups * self.state, self.groups * self.state], -1)
         dt = F.softplus(dt.to(_wide(dt.dtype)) + self.dt_bias)
@@ -118,15 +125,16 @@ class Mixer(nn.Module):
             valid = torch.arange(s, device=u.device) < lengths[:, None]
             dt = dt * valid.unsqueeze(-1)
         y, ssm = ssd(
-            x.reshape(b, s, self.heads, self.head_dim).to(dt.dtype),
+            x.reshape(b, s, self.heads, self.head_dim),
             dt,
             -self.A_log.to(dt.dtype).exp(),
-            B.reshape(b, s, self.groups, self.state).to(dt.dtype),
-            C.reshape(b, s, self.groups, self.state).to(dt.dtype),
+            B.reshape(b, s, self.groups, self.state),
+            C.reshape(b, s, self.groups, self.state),
             self.D.to(dt.dtype),
             chunk=self.chunk,
             initial=ssm,
             want_final=want_state,
+            backend=self.backend,
         )
         y = self.norm(y.flatten(-2), z)
         return self.out_proj(y.to(u.dtype)), conv, ssm
@@ -139,19 +147,20 @@ class Mixer(nn.Module):
         if conv.shape[0] != b:
             conv = conv.repeat_interleave(b // conv.shape[0], 0)
         z, xbc, dt = self.in_proj(u).split(self.splits, -1)
-        xbc, conv = causal_conv_step(xbc, self.conv1d.weight, self.conv1d.bias, conv)
+        xbc, conv = causal_conv_step(xbc, self.conv1d.weight, self.conv1d.bias, conv, reuse=reuse, backend=self.backend)
         x, B, C = xbc.split([self.inner, self.groups * self.state, self.groups * self.state], -1)
         dt = F.softplus(dt.to(_wide(dt.dtype)) + self.dt_bias)
         y, ssm = ssd_step(
-            x.reshape(b, self.heads, self.head_dim).to(dt.dtype),
+            x.reshape(b, self.heads, self.head_dim),
             dt,
             -self.A_log.to(dt.dtype).exp(),
-            B.reshape(b, self.groups, self.state).to(dt.dtype),
-            C.reshape(b, self.groups, self.state).to(dt.dtype),
+            B.reshape(b, self.groups, self.state),
+            C.reshape(b, self.groups, self.state),
             self.D.to(dt.dtype),
             ssm,
             want_state=want_state,
             reuse=reuse,
+            backend=self.backend,
         )
         y = self.norm(y.flatten(-2), z)
         return self.out_proj(y.to(u.dtype)), conv, ssm
@@ -195,6 +204,16 @@ class Stack(nn.Module):
         self.chunk = config.chunk
         self.checkpointing = Checkpointing()
         self.tokens = 0
+
+    def use(self, backend: str) -> None:
+        """Sets the back end of the scan and the convolution: auto, torch or kernels, see `pipeline.policy.kernels`.
+
+        Raises:
+            ResourceMissing: "kernels" on a GPU where the packages do not load.
+        """
+        kernels.chosen(backend, self.embedding.weight)
+        for layer in self.layers:
+            layer.mixer.backend = backend
 
     def forward(
         self,

@@ -136,5 +136,6 @@ def _build(name, args: argparse.Namespace, settings: SelectSettings, store, benc
 
     claim(settings.runtime.device)
 
-    policy = load_policy(args.policy, settings.runtime.device, settings.runtime.threads)
+    runtime = settings.runtime
+    policy = load_policy(args.policy, runtime.device, runtime.threads, runtime.kernels)
     return PolicySelector(policy, lambda clip_id: store.images(clip_id, size=policy.frame_size), settings)

@@ -61,7 +61,8 @@ class FrameSelector:
             ResourceMissing: settings ask for CUDA where there is none.
         """
         settings = settings or SelectSettings()
-        policy = load_policy(path or embedded_model(), settings.runtime.device, settings.runtime.threads)
+        runtime = settings.runtime
+        policy = load_policy(path or embedded_model(), runtime.device, runtime.threads, runtime.kernels)
         return cls(policy, settings, decode)
 
     @property

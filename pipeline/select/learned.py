@@ -77,12 +77,12 @@ def ask_policy(
     return [Picks(tuple(order), tuple(score)) for order, score in zip(orders, scores, strict=True)]
 
 
-def load_policy(path: str | Path, device: str, threads: int) -> "FramePolicy":
-    """A policy folder (or hub id) on a device, ready to pick.
+def load_policy(path: str | Path, device: str, threads: int, kernels: str = "auto") -> "FramePolicy":
+    """A policy folder (or hub id) on a device, ready to pick; kernels: its back end there.
 
     Raises:
         UsageError: there is no such folder and no such hub model, or it cannot be read.
-        ResourceMissing: device cuda where there is none.
+        ResourceMissing: device cuda where there is none, or kernels that do not load.
     """
     import torch
 
@@ -96,4 +96,5 @@ def load_policy(path: str | Path, device: str, threads: int) -> "FramePolicy":
     policy = FramePolicy.from_pretrained(path).to(device).eval()
     # a selection is a set, whatever the policy was trained with; the authors' scripts do so too
     policy.config = dataclasses.replace(policy.config, replacement=False)
+    policy.backbone.use(kernels)
     return policy

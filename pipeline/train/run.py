@@ -106,7 +106,8 @@ def _policy(job: Job, ranks: Ranks) -> Any:
     policy = FramePolicy.from_pretrained(job.start, job.policy)
     if job.policy.initialise:
         policy.initialise_selection(job.policy, job.settings.seed)
-    return policy.to(ranks.device)
+    policy.to(ranks.device).backbone.use(job.settings.runtime.kernels)
+    return policy
 
 
 def _images(store: Any, shared: bool) -> Any:
