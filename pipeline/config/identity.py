@@ -45,7 +45,7 @@ def train_fingerprint(root: Root, run: str) -> str:
     return digest(
         {
             "data": {
-                name: [root.source(name).model_dump(mode="json"), _reward(root, name)] for name in root.use.datasets
+                name: [_entry(root, name), _reward(root, name)] for name in root.use.datasets
             },
             "ingest": root.ingest.identity(),
             "screen": _screen(root),
@@ -103,8 +103,13 @@ def _screen(root: Root) -> dict[str, Any]:
     if root.screen.duplicates == "drop":
         taken["duplicates"] = list(root.use.datasets)
     if root.screen.leaks == "drop":
-        taken["leaks"] = {name: root.source(name).model_dump(mode="json") for name in root.use.benchmarks}
+        taken["leaks"] = {name: _entry(root, name) for name in root.use.benchmarks}
     return taken
+
+
+def _entry(root: Root, name: str) -> dict[str, Any]:
+    """What a source's entry says of its questions: not how many of its videos may fail."""
+    return root.source(name).model_dump(mode="json", exclude={"max_failure_rate"})
 
 
 def _reward(root: Root, name: str) -> dict[str, Any]:

@@ -188,6 +188,6 @@ def _refuse_many(clips: Sequence[ClipRow], failures: Mapping[str, str], settings
     shown = "\n  ".join(listed[:SHOWN])
     more = f"\n  … and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
     raise RefocusError(
-        f"{len(listed)} of {len(clips)} clips failed; decode.max_failure_rate ({settings.max_failure_rate:g}) and "
-        f"decode.tolerated_failures ({settings.tolerated_failures}) allow {allowed}:\n  {shown}{more}"
+        f"{len(listed)} of {len(clips)} clips failed; max_failure_rate ({settings.max_failure_rate:g}, of the set's entry "
+        f"or of decode) and decode.tolerated_failures ({settings.tolerated_failures}) allow {allowed}:\n  {shown}{more}"
     )

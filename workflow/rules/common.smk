@@ -115,6 +115,12 @@ def videos_of(name):
     return lambda wildcards: SETTINGS.path(SETTINGS.source(name).videos)
 
 
+def tolerated(wildcards, threads):
+    """A source's own share of clips that may fail, as a flag; it decides no frame, so `threads` keeps it out of the record."""
+    share = SETTINGS.source(wildcards.dataset).max_failure_rate
+    return "" if share is None else flag("--max-failure-rate", str(share))
+
+
 def truth_of(names):
     """When the evidence is visible, for those of `names` that know it."""
     return [SETTINGS.path(SETTINGS.benchmarks[name].truth) for name in names if SETTINGS.benchmarks[name].truth]
