@@ -23,10 +23,12 @@ def weights(path: str) -> str:
 
 
 def model_files(path: str) -> list[str]:
-    """The files of a model folder that a rule takes as input; none for a hub id."""
+    """The files of a model folder that a rule takes as input, large models' weights in several; none for a hub id."""
     folder = Path(path)
-    local = folder.is_dir() or path.startswith((".", "/", "assets/"))
-    return [str(folder / name) for name in ("config.json", "model.safetensors")] if local else []
+    if not folder.is_dir() and not path.startswith((".", "/", "assets/")):
+        return []
+    weights = sorted(str(file) for file in folder.glob("*.safetensors"))
+    return [str(folder / "config.json"), *(weights or [str(folder / "model.safetensors")])]
 
 
 def decode_fingerprint(root: Root, name: str) -> str:
@@ -44,9 +46,7 @@ def train_fingerprint(root: Root, run: str) -> str:
     train, policy = root.run_train(run), root.run_policy(run)
     return digest(
         {
-            "data": {
-                name: [_entry(root, name), _reward(root, name)] for name in root.use.datasets
-            },
+            "data": {name: [_entry(root, name), _reward(root, name)] for name in root.use.datasets},
             "ingest": root.ingest.identity(),
             "screen": _screen(root),
             "filter": root.filter.identity(),

@@ -50,7 +50,8 @@ def runtime(settings):
 def fitted(part, threads):
     """A runtime part that uses no more than `threads` cores."""
     if "processes" in part:
-        return {**part, "processes": min(part["processes"], max(1, threads // part["threads"]))}
+        processes = min(part["processes"], max(1, threads // part["threads"]))
+        return {**part, "processes": processes, "threads": min(part["threads"], threads)}
     return {**part, "threads" if "threads" in part else "workers": threads}
 
 
