@@ -195,11 +195,12 @@ def perceptiontest(part: Part, paths: list[Path]) -> None:
 
 
 def cinepile(part: Part, paths: list[Path]) -> None:
+    dead = [f"dead000000{number}" for number in range(4)]  # more than decode tolerates without a limit of its own
     places = ("{id}.mp4", "{id}/{id}.mp4", "The Square_watch?v={id}.mp4")  # lmms-eval's, molmo2's, the notebook's
     for number, (path, place) in enumerate(zip(paths, places, strict=True)):
         video, rows = f"Ci_ne-{number:05d}", []
         part.film(place.format(id=video))
-        for clip in (video, video, "dead0000000") if not number else (video, video):
+        for clip in [video, video, *(dead if not number else ())]:
             q = part.ask(5)
             row = {"movie_name": "The Square", "year": 1999, "genre": ["Drama"], "yt_clip_title": "A clip"}
             row |= {"yt_clip_link": f"https://www.youtube.com/watch?v={clip}", "movie_scene": "", "subtitles": ""}
@@ -207,9 +208,10 @@ def cinepile(part: Part, paths: list[Path]) -> None:
             row |= {"answer_key_position": q.right, "question_category": "Character and\nRelationship Dynamics"}
             rows.append({**row, "hard_split": "False", "visual_reliance": "True"})
         if not number:
+            part.odd = {f"{path.stem}_{len(rows)}": "bad_field"}
             rows.append({**rows[0], "yt_clip_link": "https://example.org/"})
         save(path, rows)
-    part.rows, part.odd, part.gone = part.rows + 1, {f"{paths[0].stem}_3": "bad_field"}, 1
+    part.rows, part.gone = part.rows + 1, len(dead)
 
 
 def vista(part: Part, paths: list[Path]) -> None:
@@ -291,9 +293,7 @@ def videommmu(part: Part, paths: list[Path]) -> None:
             row |= {"question": q.text, "options": q.options, "answer": q.letter}
             rows.append({**row, "question_type": "multiple-choice"} if track == "Adaptation" else row)
         if track == "Adaptation":
-            rows.append(
-                {**rows[0], "id": "new_Art_7", "options": [], "answer": "['4']", "question_type": "open"}
-            )
+            rows.append({**rows[0], "id": "new_Art_7", "options": [], "answer": "['4']", "question_type": "open"})
             rows.append({**rows[0], "id": "test_Art_8", "answer": "Z"})
         save(path, rows)
     part.rows, part.odd, part.gone = part.rows + 2, {"Adaptation/test_Art_8": "answer_out_of_range"}, 3
