@@ -118,10 +118,12 @@ def mixer_flops(config: PolicyConfig) -> float:
 def policy_prefix_flops(config: PolicyConfig, frames: float, text: float) -> float:
     """Frames' features to states: text · F_mixer + frames · (2·p·c·d + 2·f·d² + f · F_mixer + 4·d²).
 
-    Connector (pooled to f tokens per frame before its second layer), stack, key and value heads.
+    Connector (pooled to f tokens per frame before its second layer; with `pool_at: tower` before its first, so that
+    p = f), stack, key and value heads.
     """
     tower, f, d = policy_tower(config), config.tokens_per_frame, config.width
-    connector = 2 * tower.patches * tower.width * d + 2 * f * d**2
+    entering = f if config.pool_at == "tower" else tower.patches
+    connector = 2 * entering * tower.width * d + 2 * f * d**2
     return text * mixer_flops(config) + frames * (connector + f * mixer_flops(config) + 4 * d**2)
 
 

@@ -142,8 +142,8 @@ def _notes(
     for name, model in models.items():
         counted_by = "its own tokenizer" if model.tokens.tokenizer else "assumed lengths (plan.*_tokens)"
         notes.append(f"{name}: {model.known_from}; prompts by {counted_by}")
-    for start in dict.fromkeys(root.run_policy(run).start for run in root.use.runs):
-        notes.append(f"policy {start}: {policy_shape(start)[1]}")
+    for start, policy in {root.run_policy(run).start: root.run_policy(run) for run in root.use.runs}.items():
+        notes.append(f"policy {start}: {policy_shape(policy)[1]}")
     if root.use.runs:
         how = "counted in pairs.parquet" if counted else f"assumed: {settings.kept_share:.1%} (plan.kept_share)"
         notes.append(f"training on {pairs:,.0f} pairs, {how}")

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.policy import PolicySettings
 from pipeline.errors import UsageError
-from pipeline.policy.config import PolicyConfig
+from pipeline.policy.config import MAMBA2_SIZES, PolicyConfig
+from pipeline.policy.hub import read_json
+from pipeline.policy.public import is_public, read_public
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,15 @@ PUBLISHED = {
     "OpenGVLab/InternVL3-8B-hf": _internvl(28, 3584, 18944, 28, 4),
 }
 POLICIES = {
-    "interlive/video-ma2mba-0.3b": PolicyConfig(width=1024, layers=48),
-    "interlive/video-ma2mba-1.3b": PolicyConfig(width=2048, layers=48),
+    name: PolicyConfig(*MAMBA2_SIZES[size], pool_at="tower")
+    for name, size in (
+        ("interlive/video-ma2mba-0.3b", "370m"),
+        ("interlive/video-ma2mba-1.3b", "1.3b"),
+        ("interlive/ReFoCUS-1.3B", "1.3b"),
+        ("interlive/ReFoCUS-2.7B", "2.7b"),
+        *((f"state-spaces/mamba2-{size}", size) for size in MAMBA2_SIZES),
+        *((f"AntonV/mamba2-{size}-hf", size) for size in MAMBA2_SIZES),
+    )
 }
 
 
@@ -75,18 +85,23 @@ def lmm_shape(path: str) -> tuple[LmmShape, str]:
     raise UsageError(f"{path}: the shape of this LMM is not known; give a folder, or one of {', '.join(PUBLISHED)}")
 
 
-def policy_shape(path: str) -> tuple[PolicyConfig, str]:
-    """The same for a policy.
+def policy_shape(policy: PolicySettings) -> tuple[PolicyConfig, str]:
+    """The shape of the policy a run starts from.
 
     Raises:
         UsageError: neither a policy folder nor one of `POLICIES`.
     """
-    file = Path(path) / "config.json"
+    file = Path(policy.start) / "config.json"
     if file.is_file():
-        return PolicyConfig.from_dict(_json(file)), str(file)
-    if path in POLICIES:
-        return POLICIES[path], "published size: Mamba-2 with a SigLIP so400m tower"
-    raise UsageError(f"{path}: the shape of this policy is not known; give a folder, or one of {', '.join(POLICIES)}")
+        values = read_json(file)
+        if is_public(values):
+            return read_public(values, policy.start, vision=policy.vision).config, str(file)
+        return PolicyConfig.from_dict(values), str(file)
+    if policy.start in POLICIES:
+        return POLICIES[policy.start], "published size: Mamba-2 with a SigLIP so400m tower"
+    raise UsageError(
+        f"{policy.start}: the shape of this policy is not known; give a folder, or one of {', '.join(POLICIES)}"
+    )
 
 
 def read_lmm(config: dict[str, Any], where: str) -> LmmShape:

@@ -125,7 +125,7 @@ def train_bill(root: Root, run: str, sources: Sequence[Source], pairs: float, mo
     Clips whose features all fit `feature_cache_gb` are encoded once per run.
     """
     train = root.run_train(run)
-    config, _ = policy_shape(root.run_policy(run).start)
+    config, _ = policy_shape(root.run_policy(run))
     scored = sum(source.scored for source in sources)
     usable = [group for source in sources for group in source.groups if group.n_frames > train.frames]
     kept = pairs / scored * (1 - train.validation_share) if scored else 0.0  # of every group alike
@@ -194,7 +194,7 @@ def _fits_cache(usable: Sequence[Group], train: TrainSettings, config: PolicyCon
 
 def select_bill(root: Root, benchmarks: Sequence[Source], run: str, selectors: int) -> Bill:
     """`selectors` selectors that ask a run's policy, on all benchmarks: one pass per clip, one rollout per question."""
-    config, _ = policy_shape(root.run_policy(run).start)
+    config, _ = policy_shape(root.run_policy(run))
     total = Bill("select", run, selectors * len(benchmarks))
     for group in (group for source in benchmarks for group in source.groups):
         t, s = group.n_frames, group.tokens / group.questions

@@ -7,7 +7,35 @@ from typing import Any
 
 from pipeline.errors import UsageError
 
-PROMPTS = ("paper", "released")
+SIGLIP_SO400M = {
+    "hidden_size": 1152,
+    "intermediate_size": 4304,
+    "num_hidden_layers": 27,
+    "num_attention_heads": 16,
+    "image_size": 384,
+    "patch_size": 14,
+    "vision_use_head": False,
+}
+MAMBA2_SIZES = {  # (width, layers) of state-spaces/mamba2-*, whose other sizes are the defaults below
+    "130m": (768, 24),
+    "370m": (1024, 48),
+    "780m": (1536, 48),
+    "1.3b": (2048, 48),
+    "2.7b": (2560, 64),
+}
+CHOICES = {
+    "pool": ("bilinear", "average", "max"),
+    "pool_at": ("connector", "tower"),
+    "prompt": ("paper", "released"),
+    "scale": ("plain", "softplus", "exp"),
+    "scale_shape": ("scalar", "vector"),
+    "score_norm": ("none", "l2", "rms"),
+    "value_norm": ("none", "l2", "rms"),
+}
+VARIANTS = {
+    "paper": {"prompt": "paper", "scale": "plain", "attention_scaling": True, "replacement": False},
+    "released": {"prompt": "released", "scale": "softplus", "attention_scaling": False, "replacement": True},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,11 +48,16 @@ class PolicyConfig:
         vocab: rows of the embedding, `<start_of_frame>` included.
         start_of_frame: the row of `<start_of_frame>`.
         vision: keyword arguments of `transformers.SiglipVisionConfig`, all layers counted (the last one is not used).
-        pool_stride: the tower's grid is resized bilinearly to ceil(grid / pool_stride) on each side.
+        pool_stride: how much smaller pooling makes each side of the tower's grid.
+        pool: "bilinear" (to ceil(grid / pool_stride)), "average" or "max" (windows of that stride, a rest is left out).
+        pool_at: "connector" pools what comes out of it, "tower" (the public weights) what goes into it.
         prompt: "paper" (B.6.2) or "released" (the authors' weights).
-        scale: "plain" (the paper: the parameter itself) or "softplus" (the released class).
+        scale: of the scores: "plain" (the paper: the parameter itself), "softplus" or "exp" of it (the released class).
+        scale_shape: one "scalar", or a "vector" with a factor per feature of the key.
         attention_scaling: divide the scores by sqrt(d_model), as the paper does.
         replacement: let a frame be picked again, as the released class can.
+        score_norm, value_norm: how keys and queries, and values, are normalised: "none" (the paper), "l2", "rms"; a
+            normalised value also has a learnable factor per feature.
     """
 
     width: int = 1024
@@ -40,10 +73,15 @@ class PolicyConfig:
     start_of_frame: int = 50277
     vision: Mapping[str, Any] = dataclasses.field(default_factory=lambda: dict(SIGLIP_SO400M))
     pool_stride: int = 2
+    pool: str = "bilinear"
+    pool_at: str = "connector"
     prompt: str = "paper"
     scale: str = "plain"
+    scale_shape: str = "scalar"
     attention_scaling: bool = True
     replacement: bool = False
+    score_norm: str = "none"
+    value_norm: str = "none"
 
     def __post_init__(self) -> None:
         inner = self.width * self.expand
@@ -51,10 +89,13 @@ class PolicyConfig:
             raise UsageError(f"policy config: width·expand={inner} does not split into heads of {self.head_dim}")
         if not 0 <= self.start_of_frame < self.vocab:
             raise UsageError(f"policy config: start_of_frame={self.start_of_frame} is no row of vocab={self.vocab}")
-        if self.prompt not in PROMPTS:
-            raise UsageError(f"policy config: prompt must be one of {', '.join(PROMPTS)}, not {self.prompt!r}")
-        if self.scale not in ("plain", "softplus"):
-            raise UsageError(f"policy config: scale must be plain or softplus, not {self.scale!r}")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise UsageError(
+                    f"policy config: {name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}"
+                )
+        if (self.pool, self.pool_at) == ("max", "connector"):
+            raise UsageError("policy config: pool=max needs pool_at=tower; after the connector only linear pooling is")
 
     @property
     def inner(self) -> int:
@@ -82,11 +123,17 @@ class PolicyConfig:
     @property
     def pooled_grid(self) -> int:
         """Tokens per side after pooling: 27 -> 14 in the paper."""
-        return math.ceil(self.grid / self.pool_stride)
+        return math.ceil(self.grid / self.pool_stride) if self.pool == "bilinear" else self.grid // self.pool_stride
 
     @property
     def tokens_per_frame(self) -> int:
         return self.pooled_grid**2
+
+    def with_variant(self, name: str) -> "PolicyConfig":
+        """The same sizes with the paper's logits and prompt, or the released class's."""
+        if name not in VARIANTS:
+            raise UsageError(f"policy variant must be one of {', '.join(VARIANTS)}, not {name!r}")
+        return dataclasses.replace(self, **VARIANTS[name])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, `from_dict` reads them back."""
@@ -105,14 +152,3 @@ class PolicyConfig:
         if unknown:
             raise UsageError(f"policy config: unknown key '{unknown[0]}'")
         return cls(**values)
-
-
-SIGLIP_SO400M = {
-    "hidden_size": 1152,
-    "intermediate_size": 4304,
-    "num_hidden_layers": 27,
-    "num_attention_heads": 16,
-    "image_size": 384,
-    "patch_size": 14,
-    "vision_use_head": False,
-}

@@ -11,6 +11,31 @@ from torch import Tensor, nn
 
 from pipeline.policy.config import PolicyConfig
 
+SCALES = {"plain": lambda x: x, "softplus": F.softplus, "exp": torch.exp}
+INVERSES = {"plain": lambda x: x, "softplus": lambda x: torch.log(torch.expm1(x)), "exp": torch.log}
+NORM_EPS = 1e-6  # the released class's
+
+
+class Head(nn.Linear):
+    """A projection of hidden states, normalised over its features in some of the released class's variants.
+
+    `factor` multiplies the features of a normalised value.
+    """
+
+    def __init__(self, width: int, bias: bool, norm: str, factor: bool = False):
+        super().__init__(width, width, bias=bias)
+        self.norm = norm
+        self.factor = nn.Parameter(torch.ones(width)) if factor else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, d) -> (…, d)."""
+        y = super().forward(x)
+        if self.norm == "l2":
+            y = F.normalize(y, dim=-1, eps=NORM_EPS)
+        elif self.norm == "rms":
+            y = F.rms_norm(y, y.shape[-1:], eps=NORM_EPS)
+        return y if self.factor is None else y * self.factor
+
 
 class SelectionHeads(nn.Module):
     """Scores every frame of a clip against the current latent, and feeds the picked frame back.
@@ -21,12 +46,18 @@ class SelectionHeads(nn.Module):
     def __init__(self, config: PolicyConfig):
         super().__init__()
         d = config.width
-        self.key = nn.Linear(d, d, bias=False)
-        self.query = nn.Linear(d, d, bias=False)
-        self.value = nn.Linear(d, d)
-        self.scale = nn.Parameter(torch.ones(()))
-        self.softplus = config.scale == "softplus"
+        self.key = Head(d, False, config.score_norm)
+        self.query = Head(d, False, config.score_norm)
+        self.value = Head(d, True, config.value_norm, factor=config.value_norm != "none")
+        self.scale = nn.Parameter(torch.empty(d if config.scale_shape == "vector" else ()))
+        self.kind = config.scale
+        self.set_scale(1.0)
         self.divisor = math.sqrt(d) if config.attention_scaling else 1.0
+
+    @torch.no_grad()
+    def set_scale(self, value: float) -> None:
+        """Makes `value` the factor of the scores (B.2), whatever function of the parameter the factor is."""
+        self.scale.fill_(INVERSES[self.kind](torch.tensor(value, dtype=torch.float64, device="cpu")).item())
 
     def scores(self, keys: Tensor, latents: Tensor) -> Tensor:
         """Unmasked logits of Algorithm 2.
@@ -37,8 +68,7 @@ class SelectionHeads(nn.Module):
         Returns:
             (q, m, t), at least float32.
         """
-        scale = F.softplus(self.scale) if self.softplus else self.scale
-        query = self.query(latents) * (scale / self.divisor)
+        query = self.query(latents) * (SCALES[self.kind](self.scale) / self.divisor)
         logits = query @ keys.transpose(1, 2)
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 

@@ -33,8 +33,10 @@ def initialise_selection(policy: "FramePolicy", settings: "PolicySettings", seed
         nn.init.orthogonal_(heads.query.weight, gain=settings.query_gain)
         nn.init.orthogonal_(heads.value.weight, gain=settings.value_gain)
         heads.value.bias.zero_()
+        if heads.value.factor is not None:
+            heads.value.factor.fill_(1.0)
         nn.init.normal_(stack.embedding.weight[config.start_of_frame], std=settings.start_of_frame_std)
-        heads.scale.fill_(settings.logit_scale)
+        heads.set_scale(settings.logit_scale)
 
 
 def reinitialised(policy: "FramePolicy", reinit_layers: int) -> set[str]:

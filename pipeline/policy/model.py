@@ -77,15 +77,18 @@ class FramePolicy(nn.Module):
     # ---- reading and writing
 
     @classmethod
-    def from_pretrained(cls, folder: str | os.PathLike[str]) -> "FramePolicy":
-        """Reads a folder written by `save_pretrained`, float32 whatever it was stored as.
+    def from_pretrained(cls, path: str | os.PathLike[str], settings: "PolicySettings | None" = None) -> "FramePolicy":
+        """Reads a folder or hub model, float32 whatever it was stored as; safetensors only.
 
+        Args:
+            path: what `save_pretrained` wrote, or a public Mamba-2, Video-Ma2mba or ReFoCUS (`pipeline.policy.public`).
+            settings: `vision`, `variant` and `prompt` of it are applied.
         Raises:
             UsageError: a file is missing, or its keys are not this model's.
         """
         from pipeline.policy.files import load
 
-        return load(folder)
+        return load(path, settings)
 
     def save_pretrained(self, folder: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -> None:
         """Writes config.json, model.safetensors (stored as `dtype`) and the tokenizer's files."""

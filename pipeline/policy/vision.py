@@ -33,6 +33,11 @@ class VisionTower(nn.Module):
         self.requires_grad_(False)
         self.train(False)
 
+    def place_positions(self) -> None:
+        """Numbers the patches of a tower built without memory: no file holds these."""
+        count = self.embeddings.position_embedding.num_embeddings
+        self.embeddings.register_buffer("position_ids", torch.arange(count)[None], persistent=False)
+
     def train(self, mode: bool = True) -> "VisionTower":
         return super().train(False)
 
@@ -63,24 +68,34 @@ class VisionTower(nn.Module):
 
 
 class Connector(nn.Module):
-    """Two linear layers with a GELU between, then bilinear pooling of each frame's grid (27 -> 14 in the paper).
+    """Two linear layers with a GELU between, and pooling of each frame's grid (27 -> 14 in the paper).
 
-    Bilinear weights sum to one, so pooling before the second layer gives what pooling after it gives, for a quarter of
-    the work.
+    `pool_at: connector` pools before the second layer: the weights of bilinear and average pooling sum to one, so that
+    gives what pooling after it gives, for a quarter of the work.
     """
 
     def __init__(self, config: PolicyConfig):
         super().__init__()
         self.fc1 = nn.Linear(int(config.vision["hidden_size"]), config.width)
         self.fc2 = nn.Linear(config.width, config.width)
-        self.pooled = config.pooled_grid
+        self.pool, self.stride, self.pooled = config.pool, config.pool_stride, config.pooled_grid
+        self.pool_first = config.pool_at == "tower"
 
     def forward(self, features: Tensor) -> Tensor:
         """(f, p, c) tower features -> (f, q, d) frame tokens in reading order."""
-        side = math.isqrt(features.shape[1])
-        x = F.gelu(self.fc1(features.to(self.fc1.weight.dtype)))
-        if self.pooled != side:
-            x = x.transpose(1, 2).unflatten(2, (side, side))
+        x = features.to(self.fc1.weight.dtype)
+        if self.pool_first:
+            return self.fc2(F.gelu(self.fc1(self._pooled(x))))
+        return self.fc2(self._pooled(F.gelu(self.fc1(x))))
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        """(f, p, c) -> (f, q, c)."""
+        side = math.isqrt(x.shape[1])
+        if self.pooled == side:
+            return x
+        x = x.transpose(1, 2).unflatten(2, (side, side))
+        if self.pool == "bilinear":
             x = F.interpolate(x, size=(self.pooled, self.pooled), mode="bilinear", align_corners=False)
-            x = x.flatten(2).transpose(1, 2)
-        return self.fc2(x)
+        else:
+            x = (F.avg_pool2d if self.pool == "average" else F.max_pool2d)(x, self.stride)
+        return x.flatten(2).transpose(1, 2)

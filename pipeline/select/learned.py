@@ -1,5 +1,6 @@
 """Picks of a trained policy: one pass over a clip, one rollout per question (Algorithm 2, temperature 1, seeded)."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.config.select import SelectSettings
-from pipeline.errors import ResourceMissing, UsageError
+from pipeline.errors import ResourceMissing
 from pipeline.lmm.prompts import Prompt
 from pipeline.qa.records import Question
 from pipeline.select.base import ClipView, question_seed
@@ -80,7 +81,7 @@ def load_policy(path: str | Path, device: str, threads: int) -> "FramePolicy":
     """A policy folder (or hub id) on a device, ready to pick.
 
     Raises:
-        UsageError: there is no such folder and no such hub model.
+        UsageError: there is no such folder and no such hub model, or it cannot be read.
         ResourceMissing: device cuda where there is none.
     """
     import torch
@@ -92,19 +93,7 @@ def load_policy(path: str | Path, device: str, threads: int) -> "FramePolicy":
         raise ResourceMissing("no CUDA device is visible; use --device cpu or a machine with a GPU")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return FramePolicy.from_pretrained(_folder(path)).to(device).eval()
-
-
-def _folder(path: str | Path) -> Path:
-    if (Path(path) / "config.json").is_file():
-        return Path(path)
-    if Path(path).exists() or str(path).count("/") != 1 or str(path).startswith((".", "/")):
-        raise UsageError(f"{path} is not a policy folder: it has no config.json")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(str(path), allow_patterns=["*.json", "*.safetensors", "*.txt"]))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"{path} is neither a policy folder nor a hub model that can be fetched: {reason}") from None
+    policy = FramePolicy.from_pretrained(path).to(device).eval()
+    # a selection is a set, whatever the policy was trained with; the authors' scripts do so too
+    policy.config = dataclasses.replace(policy.config, replacement=False)
+    return policy

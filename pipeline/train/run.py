@@ -97,9 +97,7 @@ def _policy(job: Job, ranks: Ranks) -> Any:
     """The supervised base with B.2's initialisation."""
     from pipeline.policy.model import FramePolicy
 
-    policy = FramePolicy.from_pretrained(job.start)
-    if job.policy.prompt is not None:
-        policy.config = dataclasses.replace(policy.config, prompt=job.policy.prompt)
+    policy = FramePolicy.from_pretrained(job.start, job.policy)
     policy.initialise_selection(job.policy, job.settings.seed)
     return policy.to(ranks.device)
 

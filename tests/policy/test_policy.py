@@ -190,17 +190,18 @@ def test_broken_folders_are_named(tmp_path):
     with pytest.raises(UsageError, match="widht"):
         FramePolicy.from_pretrained(tmp_path)
     (tmp_path / "config.json").write_text(text.replace('"layers": 3', '"layers": 4'))
-    with pytest.raises(UsageError, match=r"missing tensor backbone\.layers\.3"):
+    with pytest.raises(UsageError, match=r"missing tensors backbone\.layers\.3"):
         FramePolicy.from_pretrained(tmp_path)
 
 
 def test_logits_are_scaled_as_the_paper_says():
-    """K q s / sqrt(d); the released class's variants are the softplus scale and no division."""
+    """K q s / sqrt(d) with s = 4 as set, whatever function of the parameter s is; without the division if so asked."""
     keys, latents = torch.randn(1, 5, 16, dtype=torch.float64), torch.randn(1, 2, 16, dtype=torch.float64)
     for variant, factor in (
         ({}, 4.0 / 16**0.5),
         ({"attention_scaling": False}, 4.0),
-        ({"scale": "softplus"}, nn.functional.softplus(torch.tensor(4.0)).item() / 16**0.5),
+        ({"scale": "softplus"}, 4.0 / 16**0.5),
+        ({"scale": "exp", "scale_shape": "vector"}, 4.0 / 16**0.5),
     ):
         policy = build_policy(**variant)
         expected = torch.einsum("qtd,qmd->qmt", keys, policy.heads.query(latents)) * factor
