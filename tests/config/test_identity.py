@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.config.identity import decode_fingerprint, reward_fingerprint, train_fingerprint, weights
+from pipeline.config.identity import decode_fingerprint, model_files, reward_fingerprint, train_fingerprint, weights
 from pipeline.config.layers import merge, read
 from pipeline.config.overlay import check
 
@@ -51,6 +51,17 @@ def changed(repository):
 )
 def test_a_change_reaches_exactly_what_depends_on_it(changed, change, expected):
     assert changed(change) == expected
+
+
+def test_a_models_files_are_its_weights_in_however_many_pieces(tmp_path):
+    assert model_files("owner/model") == []
+    folder = tmp_path / "owner/model"
+    assert model_files(str(folder)) == [f"{folder}/config.json", f"{folder}/model.safetensors"]
+    folder.mkdir(parents=True)
+    for number in (1, 2):
+        (folder / f"model-0000{number}-of-00002.safetensors").touch()
+    pieces = [f"{folder}/model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    assert model_files(str(folder)) == [f"{folder}/config.json", *pieces]
 
 
 def test_weights_follow_the_files_and_not_their_dates(tmp_path):

@@ -27,11 +27,11 @@ from pipeline.reward.margin import margin
 from pipeline.reward.table import MARGIN_SCHEMA
 from pipeline.select.records import NO_FRAMES
 from pipeline.select.records import SCHEMA as SELECTION_SCHEMA
-from pipeline.store import FrameStore
+from pipeline.store.frames import FrameStore
 from pipeline.store.index import INDEX_SCHEMA
 from tests.paper_fixtures import COPIED, LEAKED, LETTERS, Part, write_sources
 from tests.tiny_lmm import build_lmm
-from tests.tiny_policy import build_policy
+from tests.tiny_public import write_video_ma2mba
 from tests.workflow.test_rerun_matrix import TRAINING, planned
 
 CPU = {"runtime": {"device": "cpu", "threads": 1}}  # a machine without a GPU, and its cores for two jobs at once
@@ -106,7 +106,7 @@ def write_models(root: Root, home: Path) -> None:
         model.lm_head.weight *= 4
     (folder / "model.safetensors").unlink()
     model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="60KB")
-    build_policy(dtype=torch.float32).save_pretrained(home / root.policy.start)
+    write_video_ma2mba(home / root.policy.start, dtype=torch.bfloat16, shards=2)
 
 
 @pytest.fixture(scope="module")
