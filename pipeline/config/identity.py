@@ -108,8 +108,8 @@ def _screen(root: Root) -> dict[str, Any]:
 
 
 def _entry(root: Root, name: str) -> dict[str, Any]:
-    """What a source's entry says of its questions: not how many of its videos may fail."""
-    return root.source(name).model_dump(mode="json", exclude={"max_failure_rate"})
+    """What a source's entry says of its questions: not how many shards they fill or how many of its videos may fail."""
+    return root.source(name).model_dump(mode="json", exclude={"max_failure_rate", "shards"})
 
 
 def _reward(root: Root, name: str) -> dict[str, Any]:

@@ -46,6 +46,7 @@ def changed(repository):
         ({"select": {"temperature": 0.5}}, set()),
         ({"decode": {"max_failure_rate": 0.5}}, set()),
         ({"datasets": {"nextqa": {"max_failure_rate": 0.5}}}, set()),
+        ({"datasets": {"nextqa": {"shards": 9}}}, set()),
         ({"train": {"runtime": {"micro_batch": 1}}, "reward": {"runtime": {"threads": 2}}}, set()),
     ],
 )
