@@ -25,10 +25,10 @@ def weights(path: str) -> str:
 def model_files(path: str) -> list[str]:
     """The files of a model folder that a rule takes as input, large models' weights in several; none for a hub id."""
     folder = Path(path)
-    if not folder.is_dir() and not path.startswith((".", "/", "assets/")):
-        return []
-    weights = sorted(str(file) for file in folder.glob("*.safetensors"))
-    return [str(folder / "config.json"), *(weights or [str(folder / "model.safetensors")])]
+    local = folder.is_dir() or path.startswith((".", "/", "assets/"))
+    index = "model.safetensors.index.json"  # of weights in several files
+    names = ("config.json", index if (folder / index).is_file() else "model.safetensors")
+    return [str(folder / name) for name in names] if local else []
 
 
 def decode_fingerprint(root: Root, name: str) -> str:

@@ -25,6 +25,9 @@ class PolicySettings(Section):
     prompt: Literal["paper", "released"] | None = Field(
         None, description="prompt: paper (B.6.2), released (the authors' weights), or null for the variant's"
     )
+    initialise: bool = Field(
+        True, description="B.2's new layers, heads and scale below; false goes on with a trained policy as it is"
+    )
     reinit_layers: int = Field(2, ge=0, description="backbone layers at the end that are re-initialised")
     reinit_norm: float = Field(0.1, description="norm weight gamma inside the re-initialised layers")
     reinit_norm_at: Literal["mixer", "block"] = Field(

@@ -30,7 +30,6 @@ WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 TOKENIZER = "EleutherAI/gpt-neox-20b"  # of all public Mamba-2 models
 START = "<|startofframe|>"
 EMBEDDING = "backbone.embedding.weight"
-NEW_PARTS = ("heads.", "connector.")
 SHOWN = 8  # names in an error
 
 
@@ -58,7 +57,7 @@ def load(path: str | os.PathLike[str], settings: "PolicySettings | None" = None)
 
     Args:
         path: our own layout or one of `pipeline.policy.public`.
-        settings: `vision`, `variant` and `prompt` of it are applied.
+        settings: `vision`, `variant` and `prompt` of it are applied; without its `initialise` there must be heads.
     Raises:
         UsageError: a file is missing or unreadable, or keys or shapes are not this model's.
     """
@@ -76,6 +75,8 @@ def load(path: str | os.PathLike[str], settings: "PolicySettings | None" = None)
         config = config.with_variant(settings.variant)
     if settings is not None and settings.prompt is not None:
         config = dataclasses.replace(config, prompt=settings.prompt)
+    if public is not None and not public.has_heads and settings is not None and not settings.initialise:
+        raise UsageError(f"{path} has no selection heads to go on with: set `policy.initialise`")
     policy = _empty(config, tokenizer)
     _fill(policy, Shards(folder, str(path)), public)
     return policy
@@ -116,10 +117,8 @@ class Shards:
         self.files = {name: self._open(folder, name) for name in names}
         self.place = {tensor: name for name, file in self.files.items() for tensor in file.keys()}  # noqa: SIM118
         if listed is not None and listed != self.place:
-            wrong = sorted(
-                name for name in listed.keys() | self.place.keys() if listed.get(name) != self.place.get(name)
-            )
-            raise UsageError(f"{where}: {INDEX} and the files disagree about {_names(wrong)}")
+            wrong = {name for name, _ in listed.items() ^ self.place.items()}
+            raise UsageError(f"{where}: {INDEX} and the files disagree about {_names(sorted(wrong))}")
         self.shapes = {name: tuple(self._slice(name).get_shape()) for name in self.place}
 
     def read(self, name: str) -> Tensor:

@@ -14,9 +14,9 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_ma
 
 
 def is_hub_id(path: str | os.PathLike[str]) -> bool:
-    """Whether it reads as OWNER/NAME and no such folder is here."""
+    """Whether it reads as OWNER/NAME and there is neither such a folder here nor an OWNER."""
     text = os.fspath(path)
-    return text.count("/") == 1 and not text.startswith((".", "/", "~")) and not Path(text).exists()
+    return text.count("/") == 1 and not text.startswith((".", "/", "~")) and not Path(text).parent.exists()
 
 
 def find_folder(path: str | os.PathLike[str], files: Sequence[str] = MODEL_FILES, needs: str = CONFIG) -> Path:

@@ -94,11 +94,12 @@ def identity(job: Job, questions: tuple[Question, ...]) -> dict[str, Any]:
 
 
 def _policy(job: Job, ranks: Ranks) -> Any:
-    """The supervised base with B.2's initialisation."""
+    """The supervised base with B.2's initialisation, or the policy that training goes on with."""
     from pipeline.policy.model import FramePolicy
 
     policy = FramePolicy.from_pretrained(job.start, job.policy)
-    policy.initialise_selection(job.policy, job.settings.seed)
+    if job.policy.initialise:
+        policy.initialise_selection(job.policy, job.settings.seed)
     return policy.to(ranks.device)
 
 

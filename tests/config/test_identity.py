@@ -59,10 +59,8 @@ def test_a_models_files_are_its_weights_in_however_many_pieces(tmp_path):
     folder = tmp_path / "owner/model"
     assert model_files(str(folder)) == [f"{folder}/config.json", f"{folder}/model.safetensors"]
     folder.mkdir(parents=True)
-    for number in (1, 2):
-        (folder / f"model-0000{number}-of-00002.safetensors").touch()
-    pieces = [f"{folder}/model-0000{number}-of-00002.safetensors" for number in (1, 2)]
-    assert model_files(str(folder)) == [f"{folder}/config.json", *pieces]
+    (folder / "model.safetensors.index.json").touch()
+    assert model_files(str(folder)) == [f"{folder}/config.json", f"{folder}/model.safetensors.index.json"]
 
 
 def test_weights_follow_the_files_and_not_their_dates(tmp_path):

@@ -269,6 +269,20 @@ def test_models_must_be_whole(home):
     assert "2.st is missing" in problem.text and problem.level == "error"
 
 
+def test_a_policy_may_come_without_a_tokenizer(home):
+    """The public bases share one; any other model needs its own, a vision tower none."""
+    for name in ("start", "siglip", "model"):
+        (home / name).mkdir()
+        (home / name / "config.json").write_text("{}")
+        safetensors(home / name / "model.safetensors")
+    use = {"datasets": ["nextqa"], "runs": ["demo"]}
+    models = visit(use=use, runs={"demo": {}}, policy={"start": "start", "vision": "siglip"})[1].models
+    found = {Path(problem.text.split()[0]).name: problem for problem in models}
+    assert found.keys() == {"start", "model"}
+    assert found["start"].level == "warning" and "gpt-neox-20b" in found["start"].text
+    assert found["model"].level == "error"
+
+
 @pytest.mark.parametrize(("offline", "level"), [("0", "warning"), ("1", "error")])
 def test_a_hub_id_that_is_not_cached_is_said(home, monkeypatch, offline, level):
     monkeypatch.setenv("HF_HUB_OFFLINE", offline)

@@ -10,6 +10,7 @@ from pipeline.config.root import Root
 from pipeline.qa.doctor.findings import Finding
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+POLICY_TOKENIZER = "EleutherAI/gpt-neox-20b"  # of all public Mamba-2 models
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
 
 
@@ -22,7 +23,10 @@ def examine_models(root: Root) -> list[Finding]:
         users[root.lmms[root.reward.model].path].append("reward.model")
     for run in root.use.runs:
         users[root.lmms[root.run_train(run).reward_model].path].append(f"runs.{run}: train.reward_model")
-        users[root.run_policy(run).start].append(f"runs.{run}: policy.start")
+        policy = root.run_policy(run)
+        users[policy.start].append(f"runs.{run}: policy.start")
+        if policy.vision is not None:
+            users[policy.vision].append(f"runs.{run}: policy.vision")
     return [found for path, keys in users.items() for found in _model(path, ", ".join(dict.fromkeys(keys)))]
 
 
@@ -70,7 +74,12 @@ def _folder(folder: Path, keys: str) -> list[Finding]:
         if problem := _safetensors(folder / name):
             wrong(f"{name} {problem}", "download it again")
     if not any((folder / name).is_file() for name in TOKENIZERS):
-        wrong("has no tokenizer", "download tokenizer.json beside the weights")
+        if "policy.start" in keys:
+            text = f"{folder} ({keys}): has no tokenizer; that of {POLICY_TOKENIZER} is taken"
+            mend = f"where there is no network, `hf download {POLICY_TOKENIZER} tokenizer.json` before"
+            findings.append(Finding("warning", "model", text, mend))
+        elif "policy.vision" not in keys:
+            wrong("has no tokenizer", "download tokenizer.json beside the weights")
     return findings
 
 
