@@ -36,12 +36,8 @@ from tests.tiny_public import write_video_ma2mba
 from tests.workflow.test_rerun_matrix import TRAINING, planned
 
 CPU = {"runtime": {"device": "cpu", "threads": 1}}  # a machine without a GPU, and its cores for two jobs at once
-TEN = {"nextqa", "llava_video", "activitynetqa", "perceptiontest", "cinepile", "vista"} | {
-    "videomme",
-    "longvideobench",
-    "mlvu",
-    "videommmu",
-}
+TRAINED_ON = {"nextqa", "llava_video", "activitynetqa", "perceptiontest", "cinepile", "vista"}
+ASKED = {"videomme", "longvideobench", "mlvu", "videommmu"}
 FRAMES, CUT = 48, 40  # kept frames of a film: 12 seconds at 4 per second, and of the one cut after 10
 
 
@@ -117,7 +113,8 @@ def run(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     layers = [repository / "config.yaml", repository / "config/paper.yaml", home / "this_machine.json"]
     write_json(layers[-1], overlay(load(layers[:2])))
     root = load(layers)
-    assert {root.source(name).format for name in [*root.use.datasets, *root.use.benchmarks]} == TEN
+    assert {root.source(name).format for name in root.use.datasets} == TRAINED_ON
+    assert {root.source(name).format for name in root.use.benchmarks} == ASKED
     parts = write_sources(root, home)
     write_models(root, home)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"), "--cores", "2"]
