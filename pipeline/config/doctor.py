@@ -10,9 +10,11 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
 class SourceLimits(Strict):
-    """Limits of one data set or benchmark; null: the general one."""
+    """Limits of one data set or benchmark; null: what its entry says, else the general one."""
 
-    max_missing: float | None = Field(None, ge=0, le=1, description="in place of doctor.max_missing")
+    max_missing: float | None = Field(
+        None, ge=0, le=1, description="in place of the entry's max_failure_rate and of doctor.max_missing"
+    )
     max_rejected: float | None = Field(None, ge=0, le=1, description="in place of doctor.max_rejected")
 
 
@@ -26,9 +28,10 @@ class DoctorSettings(Section):
     probe: int = Field(200, ge=0, description="videos per source whose headers are read; --probe all reads every one")
     sources: dict[Name, SourceLimits] = Field({}, description="limits of single data sets and benchmarks")
 
-    def missing_allowed(self, name: str) -> float:
-        """`max_missing` of one source."""
+    def missing_allowed(self, name: str, tolerated: float | None = None) -> float:
+        """`max_missing` of one source; where none is set for it, `tolerated`: what decoding it accepts."""
         own = self.sources[name].max_missing if name in self.sources else None
+        own = tolerated if own is None else own
         return self.max_missing if own is None else own
 
     def rejected_allowed(self, name: str) -> float:

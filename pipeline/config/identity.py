@@ -23,7 +23,7 @@ def weights(path: str) -> str:
 
 
 def model_files(path: str) -> list[str]:
-    """The files of a model folder that a rule takes as input; none for a hub id."""
+    """The files of a model folder that a rule takes as input, large models' weights in several; none for a hub id."""
     folder = Path(path)
     local = folder.is_dir() or path.startswith((".", "/", "assets/"))
     index = "model.safetensors.index.json"  # of weights in several files
@@ -46,9 +46,7 @@ def train_fingerprint(root: Root, run: str) -> str:
     train, policy = root.run_train(run), root.run_policy(run)
     return digest(
         {
-            "data": {
-                name: [root.source(name).model_dump(mode="json"), _reward(root, name)] for name in root.use.datasets
-            },
+            "data": {name: [_entry(root, name), _reward(root, name)] for name in root.use.datasets},
             "ingest": root.ingest.identity(),
             "screen": _screen(root),
             "filter": root.filter.identity(),
@@ -105,8 +103,13 @@ def _screen(root: Root) -> dict[str, Any]:
     if root.screen.duplicates == "drop":
         taken["duplicates"] = list(root.use.datasets)
     if root.screen.leaks == "drop":
-        taken["leaks"] = {name: root.source(name).model_dump(mode="json") for name in root.use.benchmarks}
+        taken["leaks"] = {name: _entry(root, name) for name in root.use.benchmarks}
     return taken
+
+
+def _entry(root: Root, name: str) -> dict[str, Any]:
+    """What a source's entry says of its questions: not how many shards they fill or how many of its videos may fail."""
+    return root.source(name).model_dump(mode="json", exclude={"max_failure_rate", "shards"})
 
 
 def _reward(root: Root, name: str) -> dict[str, Any]:

@@ -54,6 +54,9 @@ class DatasetSettings(Strict):
         1, ge=1, le=999_999, description="number of shards; each takes at most ingest.clips_per_shard clips"
     )
     limit: int | None = Field(None, ge=1, description="read only the first so many rows; null: all")
+    max_failure_rate: float | None = Field(
+        None, ge=0, le=1, description="in place of decode.max_failure_rate, for sets known to have lost many videos"
+    )
     options: dict[str, Any] = Field({}, description="settings of this adapter alone")
 
 

@@ -188,6 +188,7 @@ def _refuse_many(clips: Sequence[ClipRow], failures: Mapping[str, str], settings
     shown = "\n  ".join(listed[:SHOWN])
     more = f"\n  … and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
     raise RefocusError(
-        f"{len(listed)} of {len(clips)} clips failed; decode.max_failure_rate ({settings.max_failure_rate:g}) and "
-        f"decode.tolerated_failures ({settings.tolerated_failures}) allow {allowed}:\n  {shown}{more}"
+        f"{len(listed)} of {len(clips)} clips failed; {allowed} may, by max_failure_rate of the set's entry or of "
+        f"decode ({settings.max_failure_rate:g}) and decode.tolerated_failures ({settings.tolerated_failures}):"
+        f"\n  {shown}{more}"
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.config.identity import decode_fingerprint, reward_fingerprint, train_fingerprint, weights
+from pipeline.config.identity import decode_fingerprint, model_files, reward_fingerprint, train_fingerprint, weights
 from pipeline.config.layers import merge, read
 from pipeline.config.overlay import check
 
@@ -45,11 +45,22 @@ def changed(repository):
         ({"datasets": {"nextqa": {"limit": 3}}}, {"train"}),
         ({"select": {"temperature": 0.5}}, set()),
         ({"decode": {"max_failure_rate": 0.5}}, set()),
+        ({"datasets": {"nextqa": {"max_failure_rate": 0.5}}}, set()),
+        ({"datasets": {"nextqa": {"shards": 9}}}, set()),
         ({"train": {"runtime": {"micro_batch": 1}}, "reward": {"runtime": {"threads": 2}}}, set()),
     ],
 )
 def test_a_change_reaches_exactly_what_depends_on_it(changed, change, expected):
     assert changed(change) == expected
+
+
+def test_a_models_files_are_its_weights_in_however_many_pieces(tmp_path):
+    assert model_files("owner/model") == []
+    folder = tmp_path / "owner/model"
+    assert model_files(str(folder)) == [f"{folder}/config.json", f"{folder}/model.safetensors"]
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors.index.json").touch()
+    assert model_files(str(folder)) == [f"{folder}/config.json", f"{folder}/model.safetensors.index.json"]
 
 
 def test_weights_follow_the_files_and_not_their_dates(tmp_path):

@@ -28,6 +28,13 @@ def test_every_overlay_is_covered(repository):
     assert sorted(OVERLAYS) == sorted(path.relative_to(repository).as_posix() for path in shipped)
 
 
+def test_the_papers_shards_hold_the_clips_its_plan_assumes(repository):
+    root = load([repository / "config.yaml", repository / "config/paper.yaml"])
+    for name in [*root.use.datasets, *root.use.benchmarks]:
+        held, clips = root.source(name).shards * root.ingest.clips_per_shard, root.plan.sources[name].clips
+        assert clips <= held, f"{name}: {clips} clips do not fit {held}"
+
+
 def test_a_layer_merges_mappings_and_replaces_everything_else():
     base = {"a": {"b": 1, "c": [1, 2]}, "d": {"e": 1}}
     assert merge(base, {"a": {"c": [3]}, "d": None}) == {"a": {"b": 1, "c": [3]}, "d": None}

@@ -96,6 +96,17 @@ def test_a_source_may_have_its_own_limit(home, limits, fails):
     assert bool(report.fails) == fails
 
 
+@pytest.mark.parametrize(
+    ("limits", "fails"), [({}, False), ({"max_missing": 0.09}, True), ({"max_rejected": 0.0}, False)]
+)
+def test_what_decoding_tolerates_of_a_source_is_no_illness(home, limits, fails):
+    for number in range(2):
+        (home / f"data/NExTVideo/{number}.mp4").unlink()
+    entry = {**config()["datasets"]["nextqa"], "max_failure_rate": 0.1}
+    report, _ = visit(datasets={"nextqa": entry}, doctor={"max_missing": 0.05, "sources": {"nextqa": limits}})
+    assert bool(report.fails) == fails
+
+
 def test_limits_of_a_source_that_is_not_there_are_refused(home):
     with pytest.raises(UsageError, match=r"doctor\.sources"):
         check(config(doctor={"sources": {"nexqta": {}}}))

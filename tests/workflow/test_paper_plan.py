@@ -6,6 +6,8 @@ import sys
 
 from pipeline.config.overlay import load
 
+CORES = 8
+
 
 def test_the_papers_configuration_plans_every_stage(repository, tmp_path):
     layers = [repository / "config/paper.yaml", tmp_path / "few_shards.json"]
@@ -20,7 +22,15 @@ def test_the_papers_configuration_plans_every_stage(repository, tmp_path):
     for path in [path for name in sources for path in root.source(name).annotations]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"), "--cores", "8", "-n"]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(repository / "Snakefile"),
+        f"--cores={CORES}",
+        "-n",
+    ]
     words = ["--directory", str(tmp_path), "--configfile", *map(str, layers), "-p"]
     done = subprocess.run([*command, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -30,6 +40,9 @@ def test_the_papers_configuration_plans_every_stage(repository, tmp_path):
         assert spelled.count(files) == len(root.use.datasets), "thousands of paths do not fit a command (128 KiB)"
         for name in root.use.datasets:
             assert f"{files}{'internvl3-8b/' if stage == 'filter' else ''}{name}/{{000000..000008}}." in spelled
+    training = next(line for line in commands if " pipeline train " in line)
+    runtime = json.loads(training.split("--runtime '")[1].split("'")[0])
+    assert runtime["processes"] * runtime["threads"] <= CORES, "no more threads than there are cores"
     plan = dict(line.split() for line in (done.stdout + done.stderr).splitlines() if len(line.split()) == 2)
     shards = sum(root.source(name).shards for name in sources)
     trained = sum(root.source(name).shards for name in root.use.datasets)

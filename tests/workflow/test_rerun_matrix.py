@@ -47,9 +47,10 @@ def test_a_changed_setting_plans_its_stage_and_what_follows(plan, overlay, expec
         {"train": {"runtime": {"micro_batch": 1, "processes": 1}}},
         {"reward": {"runtime": {"batch_tokens": 99}}, "answer": {"runtime": {"threads": 2}}},
         {"decode": {"runtime": {"workers": 1, "timeout_s": 5.0}}},
+        {"datasets": {"nextqa": {"max_failure_rate": 0.5}}},
         {"lmms": {"tiny": {"runtime": {"device": "cuda"}}}},
     ],
-    ids=["train", "reward and answer", "decode", "lmm"],
+    ids=["train", "reward and answer", "decode", "tolerated", "lmm"],
 )
 def test_how_a_stage_runs_plans_nothing(plan, overlay):
     assert plan(overlay) == {}

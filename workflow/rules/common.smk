@@ -51,7 +51,8 @@ def runtime(settings):
 def fitted(part, threads):
     """A runtime part that uses no more than `threads` cores."""
     if "processes" in part:
-        return {**part, "processes": min(part["processes"], max(1, threads // part["threads"]))}
+        processes = min(part["processes"], max(1, threads // part["threads"]))
+        return {**part, "processes": processes, "threads": min(part["threads"], threads)}
     return {**part, "threads" if "threads" in part else "workers": threads}
 
 
@@ -114,6 +115,12 @@ def reward_model_of(run):
 def videos_of(name):
     """A params function giving the folder that a data set's video paths are relative to."""
     return lambda wildcards: SETTINGS.path(SETTINGS.source(name).videos)
+
+
+def tolerated(wildcards, threads):
+    """A source's own share of clips that may fail, as a flag; it decides no frame, so `threads` keeps it out of the record."""
+    share = SETTINGS.source(wildcards.dataset).max_failure_rate
+    return "" if share is None else flag("--max-failure-rate", str(share))
 
 
 def truth_of(names):

@@ -29,7 +29,8 @@ def examine(root: Root, name: str, probe: int | None, tree_of: Callable[[Path], 
     """
     entry, limits = root.source(name), root.doctor
     role = "data set" if name in root.datasets else "benchmark"
-    report = Report(name, role, entry.format, limits.missing_allowed(name), limits.rejected_allowed(name))
+    missing_allowed = limits.missing_allowed(name, entry.max_failure_rate)
+    report = Report(name, role, entry.format, missing_allowed, limits.rejected_allowed(name))
     annotations = [Path(root.path(path)) for path in entry.annotations]
     videos = Path(root.path(entry.videos))
     if root.is_rendered(name) and not all(path.exists() for path in annotations):
