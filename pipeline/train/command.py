@@ -28,8 +28,8 @@ margin on each, advantages within the group, entropy bonus (appendix B). Writes 
   groups.jsonl                                          every group's picks, rewards and log-probabilities, for replay
 
 Checkpoints live in --work-dir. Killed at any moment and started again, the run goes on from the newest and ends as if
-it had never stopped; another number of processes may go on with it. SIGTERM saves and ends with status 1. A checkpoint of
-other settings or data is refused with the keys that differ; one that is damaged gives way to the one before.
+it had never stopped; another number of processes may go on with it. SIGTERM saves and ends with status 1. A checkpoint
+of other settings or data is refused with the keys that differ; one that is damaged gives way to the one before.
 
 Several GPUs: --processes N here, or torchrun, also over several machines with one shared --work-dir. A step is the same
 however it is split: --batch counts questions over all processes, --micro-batch only bounds memory.
