@@ -22,13 +22,27 @@ if TYPE_CHECKING:
 HELP = "filtered pairs, stored frames, a supervised base and a reward LMM -> a frame-selection policy (Algorithm 1)"
 DESCRIPTION = """
 Trains the policy of paper section 3.2 with Eq. 2: N subsets per question from one prefix per clip, the reward LMM's
-margin on each, advantages within the group, entropy bonus (appendix B). Writes to --out: policy/ and initial/ (the same
-before the first update), metrics.jsonl, groups.jsonl, tensorboard/, curves.png and curves.svg. Checkpoints live in
---work-dir: killed and started again, the run goes on where it was. SIGTERM saves and ends with status 1.
+margin on each, advantages within the group, entropy bonus (appendix B). Writes to --out:
 
-Example: refocus train --config config.yaml --run demo --out train/demo
-         refocus train --pairs pairs.parquet --frames 000000.index.parquet --start BASE --reward-model LMM --out run
-         torchrun --nproc-per-node 8 -m pipeline train --config config/paper.yaml --out train/paper
+  policy/, best/, initial/   after the last step; at the best accuracy on held-back videos; before the first update
+  metrics.jsonl, tensorboard/, curves.png, curves.svg   a line per step; docs/metrics.md says what each number means
+  groups.jsonl                                          every group's picks, rewards and log-probabilities, for replay
+
+Checkpoints live in --work-dir. Killed at any moment and started again, the run goes on from the newest and ends as if
+it had never stopped; another number of processes may go on with it. SIGTERM saves and ends with status 1. A checkpoint
+of other settings or data is refused with the keys that differ; one that is damaged gives way to the one before.
+
+Several GPUs: --processes N here, or torchrun, also over several machines with one shared --work-dir. A step is the same
+however it is split: --batch counts questions over all processes, --micro-batch only bounds memory.
+
+Examples:
+  refocus train --config config.yaml --run demo --out train/demo
+  refocus train --pairs pairs.parquet --frames 000000.index.parquet --start BASE --reward-model LMM --out run
+  refocus train ... --picks 32 --curriculum '[[0.0, 4], [0.25, 8], [0.5, 16], [0.75, 32]]'      T' grows as it learns
+  torchrun --nproc-per-node 8 -m pipeline train --config config.yaml config/paper.yaml --out train/paper
+  torchrun --nnodes 4 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 \\
+           -m pipeline -- train --config config.yaml config/paper.yaml --run t32 --out train/t32
+(torchrun takes --run and --start for its own unless a -- stands before `train`.)
 """
 
 FRAMES = TrainSettings.model_fields["frames"]

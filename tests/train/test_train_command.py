@@ -3,6 +3,8 @@
 import argparse
 import dataclasses
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -161,3 +163,29 @@ def test_a_configuration_gives_the_rules_inputs(repository, tmp_path, monkeypatc
     assert jobs[0].start == root.policy.start and jobs[0].settings == root.run_train(root.use.runs[0])
     with pytest.raises(UsageError, match="no run 'demmo'"):
         command.run(parser.parse_args([*words, "--run", "demmo"]))
+
+
+@pytest.mark.slow
+def test_torchrun_with_two_processes_trains_what_one_does(inputs, tmp_path, repository):
+    """`torchrun --nproc-per-node 2 -m pipeline train …`: one set of outputs, the same groups, close weights."""
+    call(inputs, tmp_path / "one", validation_share=0.0)
+    values = {"candidates": 4, "frames": 2, "batch": 4, "clips_per_batch": 2, "max_steps": 2, "validation_share": 0.0}
+    words = [
+        "--pairs", inputs / "pairs.parquet", "--frames", inputs / "s.index.parquet", "--start", inputs / "base",
+        "--reward-model", inputs / "lmm", "--lmm-settings", '{"dtype": "float32"}', "--out", tmp_path / "two",
+        "--device", "cpu", "--settings", json.dumps({**values, "reward_model": "tiny"}), "--validate-every", 0,
+    ]  # fmt: skip
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*torchrun, "-m", "pipeline", "--", "train", *map(str, words)], cwd=repository, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "two" / "work").glob("*/step-00000002/optimiser-*"))) == 2
+    one, two = (FramePolicy.from_pretrained(tmp_path / name / "policy").state_dict() for name in ("one", "two"))
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, two[name], rtol=0, atol=1e-5)
+    picks = [
+        {(group["step"], group["qa_id"]): group["picks"] for group in read(tmp_path / name / "groups.jsonl")}
+        for name in ("one", "two")
+    ]
+    assert picks[0] == picks[1]
