@@ -11,7 +11,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence test lint format assets selector config bench bench-decode bench-store bench-reward bench-filter clean
+.PHONY: help demo evidence test lint format assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,7 +20,8 @@ help:
 	@echo "make evidence  the demo's claims with three seeds and longer training; writes docs/evidence.md"
 	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
 	@echo "make selector  ship the demo's trained policy as the default of refocus select"
-	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-filter, bench-store: one each"
+	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-feed, bench-filter, bench-store: one each;"
+	@echo "               bench-reward-gpu: the reward pass at its true sizes, on a GPU"
 	@echo "make lint      ruff, snakefmt, snakemake --lint, rendered files"
 
 demo: $(VENV)/.run
@@ -57,7 +58,7 @@ selector: demo
 config: $(VENV)/.run
 	python -m pipeline config --write
 
-bench: bench-decode bench-store bench-reward bench-filter
+bench: bench-decode bench-store bench-reward bench-feed bench-filter
 
 # BENCH_ARGS="--peers PYTHON --ffmpeg FFMPEG" compares with libraries that live in an environment of their own.
 bench-decode: $(VENV)/.dev
@@ -68,6 +69,12 @@ bench-store: $(VENV)/.dev
 
 bench-reward: $(VENV)/.dev
 	python -m benchmarks.bench_reward --out docs/benchmarks.md
+
+bench-reward-gpu: $(VENV)/.dev
+	python -m benchmarks.bench_reward_gpu --out docs/benchmarks.md $(BENCH_ARGS)
+
+bench-feed: $(VENV)/.dev
+	python -m benchmarks.bench_feed --out docs/benchmarks.md $(BENCH_ARGS)
 
 bench-filter: $(VENV)/.dev
 	python -m pytest benchmarks/test_filter.py -q -s
