@@ -68,7 +68,7 @@ bench-store: $(VENV)/.dev
 	python -m pytest benchmarks/test_frame_store.py -q -s
 
 bench-reward: $(VENV)/.dev
-	python -m benchmarks.bench_reward --out docs/benchmarks.md
+	python -m benchmarks.bench_reward --out docs/benchmarks.md $(BENCH_ARGS)
 
 bench-reward-gpu: $(VENV)/.dev
 	python -m benchmarks.bench_reward_gpu --out docs/benchmarks.md $(BENCH_ARGS)
