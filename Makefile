@@ -11,7 +11,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence study test test-kernels lint format assets selector config bench bench-decode bench-store bench-reward bench-filter bench-train clean
+.PHONY: help demo evidence study test test-kernels lint format assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,7 +22,8 @@ help:
 	@echo "make study     what T', a curriculum on it and the entropy bonus decide: 15 runs, hours; writes docs/study.md"
 	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
 	@echo "make selector  ship the demo's trained policy as the default of refocus select"
-	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-filter, bench-store, bench-train: one each"
+	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-feed, bench-filter, bench-store, bench-train: one each;"
+	@echo "               bench-reward-gpu: the reward pass at its true sizes, on a GPU"
 	@echo "make lint      ruff, snakefmt, snakemake --lint, rendered files"
 
 demo: $(VENV)/.run
@@ -66,7 +67,7 @@ selector: demo
 config: $(VENV)/.run
 	python -m pipeline config --write
 
-bench: bench-decode bench-store bench-reward bench-filter bench-train
+bench: bench-decode bench-store bench-reward bench-feed bench-filter bench-train
 
 # BENCH_ARGS="--peers PYTHON --ffmpeg FFMPEG" compares with libraries that live in an environment of their own.
 bench-decode: $(VENV)/.dev
@@ -76,7 +77,13 @@ bench-store: $(VENV)/.dev
 	python -m pytest benchmarks/test_frame_store.py -q -s
 
 bench-reward: $(VENV)/.dev
-	python -m benchmarks.bench_reward --out docs/benchmarks.md
+	python -m benchmarks.bench_reward --out docs/benchmarks.md $(BENCH_ARGS)
+
+bench-reward-gpu: $(VENV)/.dev
+	python -m benchmarks.bench_reward_gpu --out docs/benchmarks.md $(BENCH_ARGS)
+
+bench-feed: $(VENV)/.dev
+	python -m benchmarks.bench_feed --out docs/benchmarks.md $(BENCH_ARGS)
 
 bench-filter: $(VENV)/.dev
 	python -m pytest benchmarks/test_filter.py -q -s

@@ -123,7 +123,7 @@ def report(lines: list[Line], lmm: Lmm, rounds: int) -> str:
         for line in lines
     ]
     head = [
-        f"{date.today().isoformat()}, one thread of {_processor()}, load {os.getloadavg()[0]:.1f} at the end;",
+        f"{date.today().isoformat()}, one thread of {processor()}, load {os.getloadavg()[0]:.1f} at the end;",
         f"{versions}; {text.num_hidden_layers} layers of width {text.hidden_size}, {lmm.tokens_per_frame} tokens",
         f"per frame; the best of {rounds} alternating runs; `python -m benchmarks.bench_reward --rounds {rounds}`.",
         "",
@@ -133,13 +133,13 @@ def report(lines: list[Line], lmm: Lmm, rounds: int) -> str:
     return "\n".join(["", *head, *table, ""])
 
 
-def write(file: Path, text: str) -> None:
-    """Replaces what stands between the marks of this benchmark.
+def write(file: Path, text: str, mark: str) -> None:
+    """Replaces what stands between the marks of a benchmark.
 
     Raises:
         ValueError: the file has no such marks.
     """
-    start, stop = (f"<!-- {mark}bench-reward -->\n" for mark in ("", "/"))
+    start, stop = (f"<!-- {slash}{mark} -->\n" for slash in ("", "/"))
     before, _, rest = file.read_text(encoding="utf-8").partition(start)
     _, found, after = rest.partition(stop)
     if not found:
@@ -162,7 +162,7 @@ def main() -> int:
         text = report(lines, load_lmm(folder), args.rounds)
     sys.stdout.write(text)
     if args.out:
-        write(args.out, text)
+        write(args.out, text, "bench-reward")
     missed = [line for line in lines if line.difference > 1e-4 or (line.questions == BAR_AT and line.factor < BAR)]
     for line in missed:
         sys.stderr.write(f"missed: {line}; at {BAR_AT} questions the factor is to be {BAR}, logits within 1e-4\n")
@@ -175,7 +175,8 @@ def _timed(run: Callable[[], torch.Tensor]) -> tuple[float, torch.Tensor]:
     return time.perf_counter() - start, result
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of this machine's processor."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -33,10 +33,14 @@ def letter_tokens(tokenizer: Any) -> list[list[int]]:
 
 
 def _single(tokenizer: Any, text: str) -> int | None:
-    """The one token that `text` adds after the cue, or None where it is unknown or several."""
-    before = tokenizer(CUE, add_special_tokens=False).input_ids
-    after = tokenizer(CUE + text, add_special_tokens=False).input_ids
-    added = after[len(before) :]
-    if after[: len(before)] != before or len(added) != 1 or tokenizer.decode(added).strip() != text.strip():
+    """The one token that `text` adds after the cue, or None where it is unknown or several.
+
+    Where the end of the cue would merge with it (Qwen2's tokenizer splits `:A` from `Answer`, not `A` from `:`), it is
+    the token of `text` by itself: the prompt ends with the cue, so that is what the model can say next.
+    """
+    before, after = (tokenizer(string, add_special_tokens=False).input_ids for string in (CUE, CUE + text))
+    kept = after[: len(before)] == before
+    added = after[len(before) :] if kept else tokenizer(text, add_special_tokens=False).input_ids
+    if len(added) != 1 or tokenizer.decode(added).strip() != text.strip():
         return None
     return added[0]

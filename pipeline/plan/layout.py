@@ -20,10 +20,12 @@ SCHEMES = (
 class Layout:
     """The subsets of a clip.
 
-    sizes: frames of each subset. unique: frames in any. branches[i]: distinct beginnings of i+1 frames.
+    sizes: frames of each subset. distinct: of each that is no other's equal, as many are in clips of a few frames.
+    unique: frames in any. branches[i]: distinct beginnings of i+1 frames.
     """
 
     sizes: tuple[int, ...]
+    distinct: tuple[int, ...]
     unique: int
     branches: tuple[int, ...]
 
@@ -36,7 +38,7 @@ def layout(n_frames: int, frames_per_subset: int, windows: str, sampling: str) -
     branches = tuple(
         len({frames[: depth + 1] for frames in chosen if len(frames) > depth}) for depth in range(max(sizes, default=0))
     )
-    return Layout(sizes, len({frame for frames in chosen for frame in frames}), branches)
+    return Layout(sizes, tuple(map(len, set(chosen))), len({frame for frames in chosen for frame in frames}), branches)
 
 
 @dataclass(frozen=True)
@@ -61,24 +63,32 @@ def reward_work(group: Group, settings: RewardSettings, starts: Sequence[int]) -
 
     With P_b the prefix of subset b, S = Σ s and S₂ = Σ s(s+1)/2 over the questions:
     naive tokens Σ_b (Q·P_b + S); shared Σ_b (C·P_b + S); tree C·(distinct prefix tokens) + Σ_b S.
-    A suffix attends to its prefix and itself: Σ_b (P_b·S + S₂) pairs in every scheme.
+    A suffix attends to its prefix and itself: Σ_b (P_b·S + S₂) pairs. Where prefixes are shared, equal subsets are one.
 
     Args:
         starts: tokens before frame i+1 of a prompt; at least as many as the longest subset has frames, and one.
     """
     plan = layout(group.n_frames, settings.frames_per_subset, settings.windows, settings.sampling)
-    prefixes = [starts[size] for size in plan.sizes]
-    suffixes = Work(
+    every, distinct = ([starts[size] for size in sizes] for sizes in (plan.sizes, plan.distinct))
+    clips = group.clips if group.questions else 0
+    once = Work(frames=plan.unique) * clips
+    alone = _prefixes(every) * group.questions + _suffixes(group, every)
+    return {
+        "naive": Work(frames=sum(plan.sizes)) * group.questions + alone,
+        "vision_once": once + alone,
+        "shared_prefix": once + _prefixes(distinct) * clips + _suffixes(group, distinct),
+        "prefix_tree": once + tree(starts, plan.branches) * clips + _suffixes(group, distinct),
+    }
+
+
+def _prefixes(lengths: Sequence[int]) -> Work:
+    return Work(tokens=sum(lengths), pairs=sum(map(triangle, lengths)))
+
+
+def _suffixes(group: Group, prefixes: Sequence[int]) -> Work:
+    """Every question of the group after each of these prefixes."""
+    return Work(
         tokens=len(prefixes) * group.tokens,
         pairs=sum(prefixes) * group.tokens + len(prefixes) * group.pairs,
         rows=len(prefixes) * group.questions,
     )
-    whole = Work(tokens=sum(prefixes), pairs=sum(map(triangle, prefixes)))
-    once = Work(frames=plan.unique) * (group.clips if group.questions else 0)
-    clips = group.clips if group.questions else 0
-    return {
-        "naive": Work(frames=sum(plan.sizes)) * group.questions + whole * group.questions + suffixes,
-        "vision_once": once + whole * group.questions + suffixes,
-        "shared_prefix": once + whole * clips + suffixes,
-        "prefix_tree": once + tree(starts, plan.branches) * clips + suffixes,
-    }

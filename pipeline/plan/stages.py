@@ -105,7 +105,7 @@ def reward_bill(
         naive_frames=naive.frames,
         naive_tokens=naive.tokens,
         naive_flops=naive.flops(shape),
-        disk_bytes=ours.rows * settings.row_bytes,
+        disk_bytes=naive.rows * settings.row_bytes,
     )
 
 

@@ -1,5 +1,7 @@
 """The reward prompt is the golden string, and its pieces tokenise like the whole."""
 
+import re
+
 import pytest
 
 from pipeline.errors import RefocusError
@@ -68,6 +70,26 @@ class _Words:
 
 def test_spellings_that_are_the_same_token_count_once():
     assert letter_tokens(_Words("ABC")) == [[2], [3], [4]]
+
+
+class _Merging:
+    """A tokenizer that splits text as Qwen2's does, a sign going with the letters after it, and knows `:A`."""
+
+    known = ("Answer", ":", ":A", ":B", "A", "B", " A", " B")
+
+    def __call__(self, text, add_special_tokens=False):
+        pieces = re.findall(r"[^A-Za-z0-9]?[A-Za-z]+|[^A-Za-z0-9]+", text)
+        ids = [self.known.index(piece) if piece in self.known else 99 for piece in pieces]
+        return type("Batch", (), {"input_ids": ids})
+
+    def decode(self, ids):
+        return "".join(self.known[number] if number < 99 else "?" for number in ids)
+
+
+def test_a_letter_that_would_merge_with_the_cue_is_its_own_token():
+    tokenizer = _Merging()
+    assert tokenizer("Answer:A").input_ids == [0, 2]
+    assert letter_tokens(tokenizer) == [[4, 6], [5, 7]]
 
 
 def test_a_tokenizer_without_letter_tokens_is_refused():

@@ -226,6 +226,7 @@ def test_a_tree_holds_every_distinct_beginning_once(n_frames, windows):
     found = layout(n_frames, 32, windows, "midpoints")
     chosen = [subset.frames for subset in subsets(n_frames, 32, windows)]
     assert found.sizes == tuple(map(len, chosen))
+    assert sorted(found.distinct) == sorted(map(len, set(chosen)))
     assert found.unique == len(set().union(*chosen))
     assert sum(found.branches) == len({frames[:n] for frames in chosen for n in range(1, len(frames) + 1)})
     assert max(found.sizes) <= sum(found.branches) <= sum(found.sizes)
