@@ -146,8 +146,12 @@ class Study:
         def answers(run: str) -> float | None:
             return self.accuracy(f"refocus/{run}", frames)
 
+        def swapped(run: str) -> float | None:
+            return self.accuracy(f"swapped/{run}", frames)
+
         return [
             Measure(f"answers right with {frames} frames, %", "answers", answers, 1),
+            Measure("the same with its picks for another question of the video, %", "swapped", swapped, 1),
             self._at_the_end("reward/mean", "reward at the end of training"),
             self._at_the_end("select/temporal_entropy", "temporal entropy at the end, nats"),
             self._at_the_end("policy/entropy_share", "policy entropy at the end, share of the largest possible"),

@@ -127,7 +127,20 @@ def _collapse(study: Study, comparison: Comparison, rows: Sequence[Row]) -> str:
         if key in lower
     ]
     where = " and ".join(seen) or "neither temporal entropy nor reward"
-    return f"The collapse that the bonus is there to prevent shows in {where}."
+    return (
+        f"The collapse that the bonus is there to prevent shows in {where}. {_reads(study, comparison.variant)}".strip()
+    )
+
+
+def _reads(study: Study, variant: Variant) -> str:
+    """Whether a policy has settled on frames that suit every question, which no other measure tells."""
+    own, swapped = (study.by_seed(variant, measure) for measure in study.measures(study.frames(variant))[:2])
+    fewer = [own[seed] - swapped[seed] for seed in own if seed in swapped]
+    if len(fewer) < 2:
+        return ""
+    gap = study.estimate(fewer)
+    verdict = "it reads the question" if gap.sign > 0 else "that it reads the question does not show"
+    return f"With its picks for another question of the video it answers {_text(gap, 1)} points fewer: {verdict}."
 
 
 def _fig6(study: Study) -> list[str]:

@@ -63,6 +63,8 @@ def results(root, tmp_path) -> Path:
         for run, count in (("t2", 16), ("t4", 15), ("t8", 9), ("c8", 17), ("flat", 16)):
             right[f"refocus/{run}-s{seed}"] = count + (seed == 2)
             low = run == "flat"
+            if run in ("t2", "flat"):
+                right[f"swapped/{run}-s{seed}"] = 10 if run == "t2" else count + (seed == 1)
             write_run(folder, f"{run}-s{seed}", 0.5 if low else 0.8 + 0.01 * seed, (-3 if low else -1) - 0.1 * seed)
     write_results(folder, root, right)
     return folder
@@ -78,6 +80,11 @@ def test_the_page_says_what_the_numbers_say(root, results):
     assert "Higher: answers right with 8 frames, % (+40.0 [+40.0, +40.0])" in text
     assert "## β = 0 against β = 0.05" in text
     assert "shows in temporal entropy and reward" in text
+    assert (
+        "another question of the video it answers 0.0 [-12.4, 12.4] points fewer: that it reads the question does"
+        in text
+    )
+    assert "| the same with its picks for another question of the video, % | 81.7 [74.5, 88.8] | 50.0 [50.0" in text
     assert "policy, T' = 2, β = 0" in text
     assert "nan" not in text.lower()
     tables = [line for line in text.splitlines() if line.startswith("| ")]
