@@ -57,7 +57,7 @@ def decode_clip(job: Job, beat: Callable[[], None]) -> StoredClip | FailedClip:
         plan = plan_clip(job.video, settings.fps, settings.max_frames, row.start_s, row.end_s)
         beat()
         how = (settings.resize, settings.runtime.backend)
-        for shown in frames_shown(job.video, plan.times_s, settings.size, health, beat, *how):
+        for shown in frames_shown(job.video, plan.times_s, settings.size, health, beat, *how, planes=True):
             media.add(shown.image)
             stamps.append(shown.timestamp_s)
             sources.append(shown.source_frame)

@@ -13,6 +13,8 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
+from pipeline.video.planes import Planes
+
 LENGTH = 4  # bytes of the size before every NAL unit of an MP4
 START_CODE = b"\0\0\0\1"
 EXACT = (  # greys come back as they were, on every machine
@@ -42,18 +44,22 @@ class FilmWriter:
         self._stream: av.VideoStream | None = None
         self._count = 0
 
-    def add(self, image: np.ndarray) -> None:
-        """One (H, W, 3) uint8 frame; height and width are even."""
+    def add(self, image: np.ndarray | Planes) -> None:
+        """One frame, (H, W, 3) uint8 RGB or planes; height and width are even."""
+        if isinstance(image, Planes):
+            rows = np.concatenate([plane.reshape(-1, image.luma.shape[1]) for plane in image])
+            frame = av.VideoFrame.from_ndarray(rows, format="yuv420p")
+        else:
+            frame = self._reformatter.reformat(
+                av.VideoFrame.from_ndarray(image, format="rgb24"),
+                format="yuv420p",
+                dst_colorspace=Colorspace.ITU601,
+                dst_color_range=ColorRange.JPEG,
+                interpolation=EXACT,
+                threads=1,
+            )
         if self._container is None:
-            self._open(*image.shape[:2])
-        frame = self._reformatter.reformat(
-            av.VideoFrame.from_ndarray(image, format="rgb24"),
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU601,
-            dst_color_range=ColorRange.JPEG,
-            interpolation=EXACT,
-            threads=1,
-        )
+            self._open(frame.height, frame.width)
         frame.pts, frame.time_base = self._count, 1 / self.rate
         self._count += 1
         self._container.mux(self._stream.encode(frame))
