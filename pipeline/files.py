@@ -7,10 +7,10 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _UMASK = os.umask(0)  # can only be read by setting it
 os.umask(_UMASK)
@@ -57,13 +57,15 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 
 
 def write_table(
-    path: str | os.PathLike[str], table: pa.Table, section: str, settings: Mapping[str, Any] | None = None
+    path: str | os.PathLike[str], table: "pa.Table", section: str, settings: Mapping[str, Any] | None = None
 ) -> None:
     """Writes a parquet file atomically.
 
     The schema metadata carries the producing config section as `refocus.section`, its settings as canonical JSON in
     `refocus.settings` and their digest in `refocus.fingerprint`.
     """
+    import pyarrow.parquet as pq  # here, so that decoding workers go without it
+
     settings = dict(settings or {})
     notes = {
         "refocus.section": section,

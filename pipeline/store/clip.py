@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.config.decode import DecodeSettings
 from pipeline.files import canonical
-from pipeline.qa.records import ClipRow
+from pipeline.qa.clips import ClipRow
 from pipeline.qa.tars import Span, locate
 from pipeline.store.media import member_names, recorder
 from pipeline.video.decode import Health, frames_shown, plan_clip

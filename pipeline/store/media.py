@@ -94,7 +94,9 @@ def jpeg(image: np.ndarray | Planes, quality: int) -> bytes:
     """A frame as a JPEG file, 4:2:0."""
     if isinstance(image, Planes):
         return simplejpeg.encode_jpeg_yuv_planes(*image, quality=quality)
-    return simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality=quality, colorspace="RGB", colorsubsampling="420")
+    return simplejpeg.encode_jpeg(
+        np.ascontiguousarray(image), quality=quality, colorspace="RGB", colorsubsampling="420"
+    )
 
 
 class _Jpegs:
