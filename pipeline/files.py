@@ -31,6 +31,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields a path beside `path`; renames it to `path` when the block ends, removes it when the block raises.
 
     Others may read the file as they may read any new file, also where its writer (safetensors) keeps it private.
+    File and folder are on the disk when the block has ended: what a later stage builds on must outlast a power cut.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,9 +41,20 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         with open(draft, "rb") as handle:
             os.fsync(handle.fileno())
         draft.chmod(0o666 & ~_UMASK)
-        os.replace(draft, path)
+        replaced(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def replaced(draft: Path, path: Path) -> None:
+    """Renames a file that is on the disk, and waits until the disk has its new name."""
+    os.replace(draft, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems sync no folders
+            os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -12,7 +12,6 @@ from pipeline.errors import RefocusError
 from pipeline.files import digest, write_table
 from pipeline.qa.clips import Clip, ClipRow  # noqa: F401 (found here by everybody else)
 
-
 ID_LENGTH = 16
 OPEN = -1  # answer_index of a question without options
 DROPPED = "dropped"  # reason of a reject that an option asked for

@@ -21,6 +21,7 @@ EXACT = (  # greys come back as they were, on every machine
     Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
 )
 PLAIN = "bframes=0:scenecut=0:mbtree=0:rc-lookahead=0"  # mbtree reads memory nobody set: 1 film in 100 differed
+CENTRED = "chromaloc=1"  # where the chroma lies; a decoder takes a film that does not say for left
 PRESET = "veryfast"  # a third of medium's time; 0.7 dB for 5 % fewer bytes at the same crf
 
 
@@ -36,7 +37,7 @@ class FilmWriter:
         self.options = {
             "crf": str(crf),
             "preset": PRESET,
-            "x264-params": f"keyint={gop}:min-keyint={gop}:repeat-headers=1:{PLAIN}",
+            "x264-params": f"keyint={gop}:min-keyint={gop}:repeat-headers=1:{CENTRED}:{PLAIN}",
         }
         self._reformatter = VideoReformatter()
         self._bytes = io.BytesIO()

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 BEAT_S = 0.5  # a worker reports at most this often that it is alive
+START_S = 60.0  # a worker may take this long to load its modules, from a network disk under load
 HELD_BYTES = 256 << 20  # of results that wait for a slow job before them: some 20 clips of 512 JPEGs
 _BEAT = b"beat"
 Work = Callable[[Any, Callable[[], None]], Any]
@@ -33,6 +34,11 @@ class _Worker:
     pipe: Connection
     job: int | None = None
     alive_at: float = field(default_factory=time.monotonic)
+    started: bool = False
+
+    def deadline(self, timeout_s: float) -> float:
+        """When it has been silent for too long."""
+        return self.alive_at + (timeout_s if self.started else max(timeout_s, START_S))
 
 
 def run_jobs(
@@ -75,7 +81,7 @@ def run_jobs(
             busy = [worker for worker in crew if worker.job is not None]
             if not busy:
                 continue
-            deadline = min(worker.alive_at for worker in busy) + timeout_s
+            deadline = min(worker.deadline(timeout_s) for worker in busy)
             ready = wait([worker.pipe for worker in busy], max(0.0, deadline - time.monotonic()))
             for worker in busy:
                 outcome = _listen(worker, timeout_s, worker.pipe in ready)
@@ -114,9 +120,9 @@ def _listen(worker: _Worker, timeout_s: float, ready: bool) -> tuple[bytes | Los
         except (EOFError, OSError):
             worker.process.join()
             return Lost(_died(worker.process.exitcode)), True
-        worker.alive_at = time.monotonic()
+        worker.alive_at, worker.started = time.monotonic(), True
         return None if message == _BEAT else (message, False)
-    if time.monotonic() - worker.alive_at >= timeout_s:
+    if time.monotonic() >= worker.deadline(timeout_s):
         _dismiss(worker)
         return Lost(f"gave no sign of life for {timeout_s:g} s and was stopped"), True
     return None
@@ -150,6 +156,7 @@ def _serve(pipe: Connection, work: Work, memory_mb: int | None) -> None:
             pipe.send_bytes(_BEAT)
 
     try:
+        pipe.send_bytes(_BEAT)
         while True:
             job = pipe.recv()
             try:
