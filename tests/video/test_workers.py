@@ -61,11 +61,18 @@ def noted(job, beat):
 
 def test_results_that_wait_are_bounded_by_their_bytes(tmp_path):
     """Behind a slow job others go on until their results weigh enough, then wait; the order stays."""
-    results = run_jobs(noted, [(tmp_path, number) for number in range(40)], 2, 30, held_bytes=5 * 2**20)
-    release = threading.Timer(4.0, lambda: (counts.append(len(list(tmp_path.iterdir()))), (tmp_path / "go").touch()))
     counts: list[int] = []
-    release.start()
-    got = list(results)
+
+    def release():
+        until = time.monotonic() + 60
+        while len(list(tmp_path.iterdir())) < 6 and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(1.0)  # time enough for more of them
+        counts.append(len(list(tmp_path.iterdir())))
+        (tmp_path / "go").touch()
+
+    threading.Thread(target=release).start()
+    got = list(run_jobs(noted, [(tmp_path, number) for number in range(40)], 2, 90, held_bytes=5 * 2**20))
     assert [number for number, _ in got] == list(range(40))
     assert all(data == bytes([number]) * 2**20 for number, data in got)
     assert counts == [6]  # the slow one, and five whose results are held
