@@ -74,7 +74,7 @@ bench-decode: $(VENV)/.dev
 	python -m benchmarks.bench_decode --long --out docs/benchmarks.md $(BENCH_ARGS)
 
 bench-store: $(VENV)/.dev
-	python -m pytest benchmarks/test_frame_store.py -q -s
+	python -m pytest benchmarks/test_frame_store.py benchmarks/test_stored_quality.py -q -s
 
 bench-reward: $(VENV)/.dev
 	python -m benchmarks.bench_reward --out docs/benchmarks.md $(BENCH_ARGS)

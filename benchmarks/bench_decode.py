@@ -41,8 +41,9 @@ def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     clips = {name: rendered(name, args.clips) for name in RECIPES if not args.only or args.only in name}
-    if args.real and args.real.is_dir() and not args.only:
-        clips |= {f"real: {path.name}": path for path in sorted(args.real.iterdir()) if path.suffix != ".mov"}
+    if args.real and args.real.is_dir():
+        real = {f"real: {path.name}": path for path in sorted(args.real.iterdir()) if path.suffix != ".mov"}
+        clips |= {name: path for name, path in real.items() if not args.only or args.only in name}
     peers = [] if args.peers is None else ["torchcodec", "torchcodec approximate", "opencv"]
     peers += [f"ffmpeg:{args.ffmpeg}"] if args.ffmpeg else []
     costs: dict[str, dict[str, list[Cost]]] = {name: {} for name in clips}

@@ -2,20 +2,21 @@
 
 import io
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
-import simplejpeg
 from av import library_versions
 
 from pipeline.config.decode import DecodeSettings
+from pipeline.store.media import jpeg
 from pipeline.store.tar import TarWriter
 from pipeline.video.closure import runs, shown_at
 from pipeline.video.decode import Health, frames_shown, plan_clip
 from pipeline.video.health import SLACK_S
+from pipeline.video.planes import Planes
 from pipeline.video.probe import opened
 from pipeline.video.track import read_track, refed
 
@@ -47,7 +48,7 @@ def _whole_stage(path: Path, begin: float) -> tuple[int, int, float]:
     """Plan, decode, convert, scale, JPEG, tar: what a shard costs per clip."""
     health = Health()
     plan = plan_clip(path, SETTINGS.fps, SETTINGS.max_frames, None, None)
-    frames = stored(shown.image for shown in frames_shown(path, plan.times_s, SETTINGS.size, health))
+    frames = stored(shown.image for shown in frames_shown(path, plan.times_s, SETTINGS.size, health, planes=True))
     assert health.problem() is None, health.problem()
     return frames, health.decoded, begin
 
@@ -100,14 +101,11 @@ WAYS: dict[str, Callable[[Path, float], tuple[int, int, float]]] = {
 }
 
 
-def stored(images: Iterable[np.ndarray] | Sequence[np.ndarray]) -> int:
+def stored(images: Iterable[np.ndarray | Planes]) -> int:
     """Encodes images as the shards do and writes them into a tar in memory; how many."""
     writer, count = TarWriter(io.BytesIO()), 0
     for image in images:
-        jpeg = simplejpeg.encode_jpeg(
-            np.ascontiguousarray(image), quality=SETTINGS.quality, colorspace="RGB", colorsubsampling="420"
-        )
-        writer.add(f"clip.{count:04d}.jpg", jpeg)
+        writer.add(f"clip.{count:04d}.jpg", jpeg(image, SETTINGS.quality))
         count += 1
     writer.close()
     return count

@@ -7,10 +7,10 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _UMASK = os.umask(0)  # can only be read by setting it
 os.umask(_UMASK)
@@ -31,6 +31,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields a path beside `path`; renames it to `path` when the block ends, removes it when the block raises.
 
     Others may read the file as they may read any new file, also where its writer (safetensors) keeps it private.
+    File and folder are on the disk when the block has ended: what a later stage builds on must outlast a power cut.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,9 +41,20 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         with open(draft, "rb") as handle:
             os.fsync(handle.fileno())
         draft.chmod(0o666 & ~_UMASK)
-        os.replace(draft, path)
+        replaced(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def replaced(draft: Path, path: Path) -> None:
+    """Renames a file that is on the disk, and waits until the disk has its new name."""
+    os.replace(draft, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems sync no folders
+            os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -57,13 +69,15 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 
 
 def write_table(
-    path: str | os.PathLike[str], table: pa.Table, section: str, settings: Mapping[str, Any] | None = None
+    path: str | os.PathLike[str], table: "pa.Table", section: str, settings: Mapping[str, Any] | None = None
 ) -> None:
     """Writes a parquet file atomically.
 
     The schema metadata carries the producing config section as `refocus.section`, its settings as canonical JSON in
     `refocus.settings` and their digest in `refocus.fingerprint`.
     """
+    import pyarrow.parquet as pq  # here, so that decoding workers go without it
+
     settings = dict(settings or {})
     notes = {
         "refocus.section": section,

@@ -25,7 +25,7 @@ class DecodeRuntime(Runtime):
 class DecodeSettings(Section):
     """Which frames of a clip are stored, and how."""
 
-    version: int = Field(2, ge=1, description="raised when the code's results change; part of the store's key")
+    version: int = Field(3, ge=1, description="raised when the code's results change; part of the store's key")
     fps: float = Field(4.0, gt=0, description="frames per second of a clip, at most")
     max_frames: int = Field(512, ge=1, description="frames of a clip, at most: longer clips are sampled more thinly")
     size: int = Field(384, ge=16, le=4096, description="stored frames are size x size pixels")

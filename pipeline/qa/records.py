@@ -10,32 +10,11 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import RefocusError
 from pipeline.files import digest, write_table
+from pipeline.qa.clips import Clip, ClipRow  # noqa: F401 (found here by everybody else)
 
 ID_LENGTH = 16
 OPEN = -1  # answer_index of a question without options
 DROPPED = "dropped"  # reason of a reject that an option asked for
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One decode unit. `start_s` and `end_s` are seconds from the file's first frame; None = the file's own bound."""
-
-    clip_id: str
-    dataset: str
-    video_path: str  # relative to the data root, POSIX
-    start_s: float | None
-    end_s: float | None
-
-
-@dataclass(frozen=True)
-class ClipRow:
-    """A clip as its lists hold it: without the data set's name, with its shard."""
-
-    clip_id: str
-    video_path: str
-    start_s: float | None
-    end_s: float | None
-    shard: int
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.config.decode import DecodeSettings
 from pipeline.files import canonical
-from pipeline.qa.records import ClipRow
+from pipeline.qa.clips import ClipRow
 from pipeline.qa.tars import Span, locate
 from pipeline.store.media import member_names, recorder
 from pipeline.video.decode import Health, frames_shown, plan_clip
@@ -57,7 +57,7 @@ def decode_clip(job: Job, beat: Callable[[], None]) -> StoredClip | FailedClip:
         plan = plan_clip(job.video, settings.fps, settings.max_frames, row.start_s, row.end_s)
         beat()
         how = (settings.resize, settings.runtime.backend)
-        for shown in frames_shown(job.video, plan.times_s, settings.size, health, beat, *how):
+        for shown in frames_shown(job.video, plan.times_s, settings.size, health, beat, *how, planes=True):
             media.add(shown.image)
             stamps.append(shown.timestamp_s)
             sources.append(shown.source_frame)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import RefocusError
+from pipeline.files import replaced
 from pipeline.store.clip import StoredClip
 from pipeline.store.media import Range
 from pipeline.store.shelf import Shelf
@@ -37,10 +38,14 @@ class Draft:
             self.handle.close()
 
     def add(self, clip: StoredClip) -> list[Range]:
-        """Writes a clip; returns where the members with its frames lie."""
+        """Writes a clip and waits until the disk has it; returns where the members with its frames lie.
+
+        Otherwise a power cut could leave headers without their content, and the next run would take them for a clip.
+        """
         with self._told():
             places = [self.writer.add(name, content) for name, content in clip.members()]
             self.handle.flush()
+            os.fdatasync(self.handle.fileno())
         return [(place.offset, place.size) for place in places[1:]]
 
     def complete(self) -> None:
@@ -53,7 +58,7 @@ class Draft:
     def publish(self) -> None:
         """Gives it the name of the shard."""
         with self._told():
-            os.replace(self.path, self.tar)
+            replaced(self.path, self.tar)
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ import simplejpeg
 
 from pipeline.config.decode import DecodeSettings
 from pipeline.store.film import FilmError, FilmReader, FilmWriter
+from pipeline.video.planes import Planes
 
 Range = tuple[int, int]  # offset and size, bytes
 JPEG_MAGIC = b"\xff\xd8"
@@ -24,8 +25,8 @@ class Damaged(Exception):
 class Recorder(Protocol):
     """Takes a clip's frames one by one."""
 
-    def add(self, image: np.ndarray) -> None:
-        """The next frame, (H, W, 3) uint8 RGB."""
+    def add(self, image: np.ndarray | Planes) -> None:
+        """The next frame, (H, W, 3) uint8 RGB or planes."""
 
     def finish(self) -> tuple[list[bytes], dict[str, Any]]:
         """The contents of the clip's members, and what its notes must say for `ranges` to find the frames."""
@@ -89,13 +90,22 @@ def pictures(
         raise Damaged(str(error)) from None
 
 
+def jpeg(image: np.ndarray | Planes, quality: int) -> bytes:
+    """A frame as a JPEG file, 4:2:0."""
+    if isinstance(image, Planes):
+        return simplejpeg.encode_jpeg_yuv_planes(*image, quality=quality)
+    return simplejpeg.encode_jpeg(
+        np.ascontiguousarray(image), quality=quality, colorspace="RGB", colorsubsampling="420"
+    )
+
+
 class _Jpegs:
     def __init__(self, settings: DecodeSettings) -> None:
         self.quality = settings.quality
         self.files: list[bytes] = []
 
-    def add(self, image: np.ndarray) -> None:
-        self.files.append(simplejpeg.encode_jpeg(image, quality=self.quality, colorspace="RGB", colorsubsampling="420"))
+    def add(self, image: np.ndarray | Planes) -> None:
+        self.files.append(jpeg(image, self.quality))
 
     def finish(self) -> tuple[list[bytes], dict[str, Any]]:
         return self.files, {"frames": "jpeg"}

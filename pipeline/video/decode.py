@@ -11,6 +11,7 @@ from pipeline.video import by_decord
 from pipeline.video.health import Health
 from pipeline.video.picture import Picture
 from pipeline.video.plan import bounds, grid
+from pipeline.video.planes import Planes, PlaneScaler
 from pipeline.video.probe import VideoError, last_moment, opened, rate_of
 from pipeline.video.resize import Fit, resize
 from pipeline.video.track import Beat
@@ -25,7 +26,7 @@ Backend = Literal["pyav", "decord"]
 class Shown:
     """A source frame and the wanted times (indices into the request) at which it is on screen."""
 
-    image: np.ndarray  # (H, W, 3) uint8 RGB, upright
+    image: np.ndarray | Planes  # upright; (H, W, 3) uint8 RGB unless planes were asked for
     timestamp_s: float
     source_frame: int  # 0-based, in presentation order
     wanted: tuple[int, ...]
@@ -136,6 +137,7 @@ def frames_shown(
     beat: Beat | None = None,
     fit: Fit = "squash",
     backend: Backend = "pyav",
+    planes: bool = False,
 ) -> Iterator[Shown]:
     """Every frame that is on screen at one or more of the wanted times, in order. Nothing else is decoded for it.
 
@@ -150,6 +152,7 @@ def frames_shown(
         beat: called with every packet, to show that the work goes on.
         fit: how a frame becomes square.
         backend: decord only in a worker process (`pipeline.video.workers`).
+        planes: frames come as `Planes`, in which they are stored, where there is a short way to them; else as RGB.
     Raises:
         VideoError: the file is unreadable, or not one frame decodes.
     """
@@ -163,9 +166,10 @@ def frames_shown(
         return
     with opened(path) as (container, stream):
         picture = Picture(size, fit, stream.sample_aspect_ratio)
+        short = PlaneScaler(size) if planes and size and size % 2 == 0 and fit == "squash" else None
         for frame, wanted in walk(path, container, stream, times_s, health, beat):
             try:
-                image = picture(frame)
+                image = short(frame) if short and short.takes(frame) else picture(frame)
             except VideoError as error:
                 raise VideoError(f"{path}: {error}") from None
             yield Shown(image, round(wanted.time_s, 6), wanted.source_frame, wanted.times)

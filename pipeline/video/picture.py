@@ -12,7 +12,7 @@ from pipeline.video.resize import Fit, fitted, squared
 # Without full chroma the scaler gives two neighbouring pixels one colour.
 SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _KNOWN = (0, 1, 2, 4, 5, 6, 7, 9)  # AVCOL_SPC: RGB, 709, unspecified, FCC, 601 twice, 240M, 2020
-_STRANGE = {8: "YCgCo", 11: "SMPTE 2085", 14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro"}
+STRANGE = {8: "YCgCo", 11: "SMPTE 2085", 14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro"}
 
 
 class Picture:
@@ -41,8 +41,8 @@ class Picture:
             VideoError: the frame is in a colour space that nothing here converts.
         """
         width, height = self._shape(frame)
-        if frame.colorspace in _STRANGE:
-            raise VideoError(f"the colour matrix {_STRANGE[frame.colorspace]} is not supported")
+        if frame.colorspace in STRANGE:
+            raise VideoError(f"the colour matrix {STRANGE[frame.colorspace]} is not supported")
         matrix = None if frame.colorspace in _KNOWN else Colorspace.ITU601
         rgb = self._converted(frame, width, height, matrix)
         if self.size is not None and rgb.shape[:2] != (self.size, self.size):

@@ -5,6 +5,7 @@ Workers are fresh interpreters that import only the job's own modules, so a deco
 
 import contextlib
 import multiprocessing
+import pickle
 import resource
 import time
 from collections import deque
@@ -14,7 +15,9 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 BEAT_S = 0.5  # a worker reports at most this often that it is alive
-_BEAT, _DONE, _RAISED = "beat", "done", "raised"
+START_S = 60.0  # a worker may take this long to load its modules, from a network disk under load
+HELD_BYTES = 256 << 20  # of results that wait for a slow job before them: some 20 clips of 512 JPEGs
+_BEAT = b"beat"
 Work = Callable[[Any, Callable[[], None]], Any]
 
 
@@ -31,10 +34,20 @@ class _Worker:
     pipe: Connection
     job: int | None = None
     alive_at: float = field(default_factory=time.monotonic)
+    started: bool = False
+
+    def deadline(self, timeout_s: float) -> float:
+        """When it has been silent for too long."""
+        return self.alive_at + (timeout_s if self.started else max(timeout_s, START_S))
 
 
 def run_jobs(
-    work: Work, jobs: Sequence[Any], workers: int, timeout_s: float, memory_mb: int | None = None
+    work: Work,
+    jobs: Sequence[Any],
+    workers: int,
+    timeout_s: float,
+    memory_mb: int | None = None,
+    held_bytes: int = HELD_BYTES,
 ) -> Iterator[tuple[int, Any]]:
     """Runs `work(job, beat)` for every job and yields (index of the job, result or `Lost`) in the order of the jobs.
 
@@ -44,34 +57,38 @@ def run_jobs(
         workers: processes at a time.
         timeout_s: seconds without a beat after which a worker is killed.
         memory_mb: address space a worker may use, MB; None = no limit.
+        held_bytes: no job is begun while finished results of this size wait for an earlier one; those under way come
+            on top.
     """
     context = multiprocessing.get_context("spawn")
     waiting = deque(range(len(jobs)))
-    done: dict[int, Any] = {}
-    turn = 0
+    done: dict[int, bytes | Lost] = {}  # results as they came, pickled
+    turn = held = 0
     crew: list[_Worker] = []
     try:
         while turn < len(jobs):
             while turn in done:
-                yield turn, done.pop(turn)
+                outcome = done.pop(turn)
+                held -= _size(outcome)
+                yield turn, outcome if isinstance(outcome, Lost) else pickle.loads(outcome)
                 turn += 1
-            ahead = turn + 4 * workers  # results that wait for a slow job are kept in memory
             for worker in crew:
-                if worker.job is None and waiting and waiting[0] < ahead:
+                if worker.job is None and waiting and held < held_bytes:
                     _give(worker, waiting, jobs)
-            while len(crew) < workers and waiting and waiting[0] < ahead:
+            while len(crew) < workers and waiting and held < held_bytes:
                 crew.append(_hire(context, work, memory_mb))
                 _give(crew[-1], waiting, jobs)
             busy = [worker for worker in crew if worker.job is not None]
             if not busy:
                 continue
-            deadline = min(worker.alive_at for worker in busy) + timeout_s
+            deadline = min(worker.deadline(timeout_s) for worker in busy)
             ready = wait([worker.pipe for worker in busy], max(0.0, deadline - time.monotonic()))
             for worker in busy:
                 outcome = _listen(worker, timeout_s, worker.pipe in ready)
                 if outcome is None:
                     continue
                 done[worker.job] = outcome[0]
+                held += _size(outcome[0])
                 worker.job = None
                 if outcome[1]:
                     crew.remove(worker)
@@ -95,22 +112,24 @@ def _give(worker: _Worker, waiting: deque[int], jobs: Sequence[Any]) -> None:
         worker.pipe.send(jobs[worker.job])
 
 
-def _listen(worker: _Worker, timeout_s: float, ready: bool) -> tuple[Any, bool] | None:
-    """(result or Lost, whether the worker is gone), or None while the job goes on."""
+def _listen(worker: _Worker, timeout_s: float, ready: bool) -> tuple[bytes | Lost, bool] | None:
+    """(pickled result or Lost, whether the worker is gone), or None while the job goes on."""
     if ready:
         try:
-            kind, value = worker.pipe.recv()
+            message = worker.pipe.recv_bytes()
         except (EOFError, OSError):
             worker.process.join()
             return Lost(_died(worker.process.exitcode)), True
-        worker.alive_at = time.monotonic()
-        if kind == _BEAT:
-            return None
-        return (value if kind == _DONE else Lost(value)), False
-    if time.monotonic() - worker.alive_at >= timeout_s:
+        worker.alive_at, worker.started = time.monotonic(), True
+        return None if message == _BEAT else (message, False)
+    if time.monotonic() >= worker.deadline(timeout_s):
         _dismiss(worker)
         return Lost(f"gave no sign of life for {timeout_s:g} s and was stopped"), True
     return None
+
+
+def _size(outcome: bytes | Lost) -> int:
+    return 0 if isinstance(outcome, Lost) else len(outcome)
 
 
 def _died(code: int | None) -> str:
@@ -134,19 +153,20 @@ def _serve(pipe: Connection, work: Work, memory_mb: int | None) -> None:
         now = time.monotonic()
         if now - last >= BEAT_S:
             last = now
-            pipe.send((_BEAT, None))
+            pipe.send_bytes(_BEAT)
 
     try:
+        pipe.send_bytes(_BEAT)
         while True:
             job = pipe.recv()
             try:
-                message = (_DONE, work(job, beat))
+                outcome = work(job, beat)
             except MemoryError:
-                message = (_RAISED, "out of memory")
+                outcome = Lost("out of memory")
             except (EOFError, BrokenPipeError):
                 return
             except Exception as error:  # whatever one file does must not stop the others
-                message = (_RAISED, f"{type(error).__name__}: {error}")
-            pipe.send(message)
+                outcome = Lost(f"{type(error).__name__}: {error}")
+            pipe.send_bytes(pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL))
     except (EOFError, BrokenPipeError, KeyboardInterrupt):
         return

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -48,15 +49,44 @@ def test_workers_end_with_the_iteration():
     assert not multiprocessing.active_children()
 
 
+def noted(job, beat):
+    """A megabyte, and a file that says so; the first job waits for the order to end."""
+    folder, number = job
+    (folder / f"{number}").touch()
+    while number == 0 and not (folder / "go").exists():
+        time.sleep(0.02)
+        beat()
+    return bytes([number]) * 2**20
+
+
+def test_results_that_wait_are_bounded_by_their_bytes(tmp_path):
+    """Behind a slow job others go on until their results weigh enough, then wait; the order stays."""
+    counts: list[int] = []
+
+    def release():
+        until = time.monotonic() + 60
+        while len(list(tmp_path.iterdir())) < 6 and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(1.0)  # time enough for more of them
+        counts.append(len(list(tmp_path.iterdir())))
+        (tmp_path / "go").touch()
+
+    threading.Thread(target=release).start()
+    got = list(run_jobs(noted, [(tmp_path, number) for number in range(40)], 2, 90, held_bytes=5 * 2**20))
+    assert [number for number, _ in got] == list(range(40))
+    assert all(data == bytes([number]) * 2**20 for number, data in got)
+    assert counts == [6]  # the slow one, and five whose results are held
+
+
 def imported(job, beat):
     import sys
 
     import pipeline.store.clip  # noqa: F401
 
-    return [name for name in ("torch", "transformers", "webdataset") if name in sys.modules]
+    return [name for name in ("torch", "transformers", "webdataset", "pyarrow", "pandas") if name in sys.modules]
 
 
 @pytest.mark.parametrize("workers", [1])
 def test_a_decode_worker_never_imports_torch(workers):
-    """Importing torch would cost each worker more than a short clip does."""
+    """Importing torch would cost each worker more than a short clip does, pyarrow 25 MB."""
     assert list(run_jobs(imported, [0], workers, 30)) == [(0, [])]
