@@ -248,7 +248,7 @@ def test_a_full_disk_under_the_index_leaves_the_shard_and_no_index(settings, fil
         def no_room(*_):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        full.setattr("pipeline.files.pq.write_table", no_room)
+        full.setattr("pyarrow.parquet.write_table", no_room)
         with pytest.raises(RefocusError, match=r"s\.index\.parquet: cannot be written \(No space left.*run again"):
             build_shard(CLIPS, films, tar, index, settings)
     assert list(visible(tmp_path)) == ["s.tar"]

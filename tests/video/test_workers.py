@@ -88,5 +88,5 @@ def imported(job, beat):
 
 @pytest.mark.parametrize("workers", [1])
 def test_a_decode_worker_never_imports_torch(workers):
-    """Importing torch would cost each worker more than a short clip does, pyarrow 25 MB."""
+    """Importing torch would cost each worker more than a short clip does, pyarrow 30 MB."""
     assert list(run_jobs(imported, [0], workers, 30)) == [(0, [])]
