@@ -72,6 +72,13 @@ def test_spellings_that_are_the_same_token_count_once():
     assert letter_tokens(_Words("ABC")) == [[2], [3], [4]]
 
 
+def test_letters_end_at_the_first_one_that_is_missing():
+    assert letter_tokens(_Words("ABDE")) == [[2], [3]]
+    for known in ("A", "BCD"):
+        with pytest.raises(RefocusError, match="letters"):
+            letter_tokens(_Words(known))
+
+
 class _Merging:
     """A tokenizer that splits text as Qwen2's does, a sign going with the letters after it, and knows `:A`."""
 
@@ -90,6 +97,27 @@ def test_a_letter_that_would_merge_with_the_cue_is_its_own_token():
     tokenizer = _Merging()
     assert tokenizer("Answer:A").input_ids == [0, 2]
     assert letter_tokens(tokenizer) == [[4, 6], [5, 7]]
+
+
+class _Marked(_Merging):
+    """A tokenizer that marks a space and leaves it out of what it decodes at the beginning, as sentencepiece does."""
+
+    def decode(self, ids):
+        return super().decode(ids).strip()
+
+
+def test_a_letter_after_a_space_is_known_by_its_letter():
+    assert letter_tokens(_Marked()) == [[4, 6], [5, 7]]
+
+
+class _Unknown(_Merging):
+    """The same with one token for all it does not know, letters among it."""
+
+    known = ("Answer", ":", "A", "B")
+
+
+def test_a_token_that_stands_for_anything_is_no_letters():
+    assert letter_tokens(_Unknown()) == [[2], [3]]
 
 
 def test_a_tokenizer_without_letter_tokens_is_refused():
