@@ -84,12 +84,12 @@ def test_the_whole_run_in_bf16_reports_every_number_and_what_it_missed():
     assert all(line.startswith("tiny: ") for line in missed("tiny", speed, found))
 
 
-FAST = Speed("sdpa", 10**6, True, 0, 1000.0, 1.0, 450.0, 1.0, 451.0, 0.09, 45.0)  # a little better than the bars
+FAST = Speed("sdpa", 10**6, True, 0, 1000.0, 1.0, 450.0, 2.0, 902.0, 0.14, 45.0)  # a little better than the bars
 ALIKE = Agreement(64, 1.0, 1e-2, 1e-3, 32, 1, 1, 9e-4)
 WRONG = [
-    ({"prefill_flops": 449.0}, {}, "prefill at 45% of the matrix rate, not 45%"),
+    ({"prefill_flops": 898.0}, {}, "prefill at 45% of the matrix rate, not 45%"),
     ({"matrix_rate": 2000.0}, {}, "prefill at 23% of the matrix rate, not 45%"),
-    ({"second": 0.11}, {}, "a second question costs 5.5% of the first, not 5%"),
+    ({"second": 0.165}, {}, "a second question costs 5.5% of the first, not 5%"),
     ({}, {"repeated": 2e-3}, "two seeded runs differ by 2e-03, not 1e-03"),
     ({}, {"repeated": float("nan")}, "two seeded runs differ by nan, not 1e-03"),
     ({"kept": False}, {}, "memory ran out within the budget that was found from it"),
