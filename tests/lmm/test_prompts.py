@@ -72,6 +72,13 @@ def test_spellings_that_are_the_same_token_count_once():
     assert letter_tokens(_Words("ABC")) == [[2], [3], [4]]
 
 
+def test_letters_end_at_the_first_one_that_is_missing():
+    assert letter_tokens(_Words("ABDE")) == [[2], [3]]
+    for known in ("A", "BCD"):
+        with pytest.raises(RefocusError, match="letters"):
+            letter_tokens(_Words(known))
+
+
 class _Merging:
     """A tokenizer that splits text as Qwen2's does, a sign going with the letters after it, and knows `:A`."""
 
@@ -90,6 +97,33 @@ def test_a_letter_that_would_merge_with_the_cue_is_its_own_token():
     tokenizer = _Merging()
     assert tokenizer("Answer:A").input_ids == [0, 2]
     assert letter_tokens(tokenizer) == [[4, 6], [5, 7]]
+
+
+class _Marked(_Merging):
+    """A tokenizer that begins every text with a space and decodes without the first one, as sentencepiece does."""
+
+    known = (" Answer", ":", "A", "B", " A", " B")
+
+    def __call__(self, text, add_special_tokens=False):
+        ids = [self.known.index(piece) for piece in re.findall(r" ?[A-Za-z]+|:", f" {text}") if piece in self.known]
+        return type("Batch", (), {"input_ids": ids})
+
+    def decode(self, ids):
+        return super().decode(ids).lstrip()
+
+
+def test_spellings_are_looked_for_after_the_cue():
+    assert letter_tokens(_Marked()) == [[2, 4], [3, 5]]
+
+
+class _Unknown(_Merging):
+    """The same with one token for all it does not know, letters among it."""
+
+    known = ("Answer", ":", "A", "B")
+
+
+def test_a_token_that_stands_for_anything_is_no_letters():
+    assert letter_tokens(_Unknown()) == [[2], [3]]
 
 
 def test_a_tokenizer_without_letter_tokens_is_refused():

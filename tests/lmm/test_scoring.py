@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pipeline.errors import RefocusError
-from pipeline.lmm import Prompt, load_lmm, option_logits
+from pipeline.lmm import Prompt, load_lmm, option_logits, passes
 
 QUESTIONS = [
     Prompt("What colour is the circle?", ("red", "green", "blue")),
@@ -75,6 +75,39 @@ def test_scores_do_not_depend_on_packing_or_company(lmm, images):
             torch.testing.assert_close(row, expected, atol=1e-5, rtol=0)
     for row, expected in zip(ROWS, together, strict=True):
         torch.testing.assert_close(lmm.score(features, [row], QUESTIONS)[0], expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("budget", [1, 100, 100_000])
+@pytest.mark.parametrize(
+    "lists",
+    [
+        [(0, 1), (0, 1, 2), (0, 1, 2, 3)],  # each ends inside the next
+        [(0, 1, 2), (0, 1, 3), (0, 4, 5), (0, 4, 6), (0, 7)],  # forks within a fork
+    ],
+)
+def test_what_grows_from_the_same_frames_does_not_see_its_siblings_or_their_questions(lmm, images, lists, budget):
+    features = lmm.encode(images)
+    rows = [(frames, number) for frames in lists for number in (0, 1)]
+    for row, found in zip(rows, lmm.score(features, rows, QUESTIONS, batch_tokens=budget), strict=True):
+        torch.testing.assert_close(found, lmm.score(features, [row], QUESTIONS)[0], atol=1e-5, rtol=0)
+
+
+def test_questions_that_do_not_fit_into_one_pass_share_several(lmm, images, monkeypatch):
+    features = lmm.encode(images)
+    rows = [(frames, number) for frames in ((0, 1), (0, 1, 2), (3, 4)) for number in range(3)]
+    expected = [lmm.score(features, [row], QUESTIONS)[0] for row in rows]
+    short, middle, long = sorted(len(lmm._suffix(question)) for question in QUESTIONS)
+    monkeypatch.setattr(passes, "PACKED", middle + long)  # two passes, of which the first holds the two shortest
+    decode, widths = lmm._passes._decode, []
+
+    def noted(x, cache, **kwargs):
+        widths.append(x.shape[1])
+        return decode(x, cache, **kwargs)
+
+    monkeypatch.setattr(lmm._passes, "_decode", noted)
+    for found, row in zip(lmm.score(features, rows, QUESTIONS), expected, strict=True):
+        torch.testing.assert_close(found, row, atol=1e-5, rtol=0)
+    assert {short + middle, long} <= set(widths) and max(widths) <= middle + long
 
 
 def test_a_question_without_frames_is_scored_too(lmm, lmm_folder, images):

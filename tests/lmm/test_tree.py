@@ -33,7 +33,7 @@ def follow(parts, trunk, seen, width):
             assert len(rows) <= len(part.paths)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(paths, st.integers(0, 25))
 def test_every_path_ends_once_and_every_shared_beginning_is_computed_once(paths, width):
     seen = {"computed": [], "ended": []}

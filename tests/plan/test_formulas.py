@@ -232,6 +232,19 @@ def test_a_tree_holds_every_distinct_beginning_once(n_frames, windows):
     assert max(found.sizes) <= sum(found.branches) <= sum(found.sizes)
 
 
+def test_equal_subsets_are_computed_once_where_prefixes_are_shared():
+    """A frame is eight subsets: two such clips with five questions of 100 tokens, prompts of 10 and then 30 tokens."""
+    work = reward_work(Group(1, 2, 5, 100, 1000), SETTINGS, [10, 30])
+    alone = Work(tokens=8 * (5 * 30 + 100), pairs=8 * (5 * triangle(30) + 30 * 100 + 1000), rows=8 * 5)
+    shared = Work(frames=2, tokens=2 * 30 + 100, pairs=2 * triangle(30) + 30 * 100 + 1000, rows=5)
+    assert work == {
+        "naive": Work(frames=8 * 5) + alone,
+        "vision_once": Work(frames=2) + alone,
+        "shared_prefix": shared,
+        "prefix_tree": shared,
+    }
+
+
 def test_clips_without_questions_cost_nothing():
     work = reward_work(Group(40, 5, 0, 0, 0), SETTINGS, list(range(0, 90, 10)))
     assert set(work.values()) == {Work()}

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.cli import main
@@ -62,6 +62,7 @@ def source(root, name="toy"):
     return next(found for found in plan.sources if found.name == name)
 
 
+@settings(deadline=None)
 @given(st.floats(0.001, 4000), st.sampled_from([(4.0, 512), (1.0, 7), (0.3, 100)]))
 def test_frames_of_a_length_are_as_many_as_the_grid_has(seconds, rate):
     decode = DecodeSettings(fps=rate[0], max_frames=rate[1])

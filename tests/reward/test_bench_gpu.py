@@ -3,9 +3,12 @@
 import pytest
 import torch
 
+from benchmarks import bench_reward_gpu
 from benchmarks.bench_reward_gpu import (
     TAU,
+    Agreement,
     Load,
+    Speed,
     _clip,
     _logits,
     agreement,
@@ -78,12 +81,40 @@ def test_the_whole_run_in_bf16_reports_every_number_and_what_it_missed():
     page = report({"tiny": (speed, found)}, CPU, LOAD)
     assert page.count("| tiny | ") == 2 and "nan" not in page
     assert found.pairs == 6 and found.repeated <= 1e-3
-    slow = missed("tiny", speed, found)
-    assert all(line.startswith("tiny: ") for line in slow)
-    assert any("matrix rate" in line for line in missed("x", _with(speed, prefill=1e9), found))
-    assert any("second question" in line for line in missed("x", _with(speed, second=1e9), found))
-    assert any("seeded" in line for line in missed("x", speed, _with(found, repeated=float("nan"))))
-    assert any("memory" in line for line in missed("x", _with(speed, kept=False), found))
+    assert all(line.startswith("tiny: ") for line in missed("tiny", speed, found))
+
+
+FAST = Speed("sdpa", 10**6, True, 0, 1000.0, 1.0, 450.0, 2.0, 902.0, 0.14, 45.0)  # a little better than the bars
+ALIKE = Agreement(64, 1.0, 1e-2, 1e-3, 32, 1, 1, 9e-4)
+WRONG = [
+    ({"prefill_flops": 898.0}, {}, "prefill at 45% of the matrix rate, not 45%"),
+    ({"matrix_rate": 2000.0}, {}, "prefill at 23% of the matrix rate, not 45%"),
+    ({"second": 0.165}, {}, "a second question costs 5.5% of the first, not 5%"),
+    ({}, {"repeated": 2e-3}, "two seeded runs differ by 2e-03, not 1e-03"),
+    ({}, {"repeated": float("nan")}, "two seeded runs differ by nan, not 1e-03"),
+    ({"kept": False}, {}, "memory ran out within the budget that was found from it"),
+]
+
+
+@pytest.mark.parametrize(("speed", "found", "line"), WRONG)
+def test_a_missed_bar_is_named_and_ends_with_status_1(monkeypatch, capsys, speed, found, line):
+    measured = _with(FAST, **speed), _with(ALIKE, **found)
+    monkeypatch.setattr(bench_reward_gpu, "run", lambda shape, *_: measured if shape.width > 3000 else (FAST, ALIKE))
+    monkeypatch.setattr("sys.argv", ["bench", "--device", "cpu"])
+    assert bench_reward_gpu.main() == 1
+    output = capsys.readouterr()
+    assert output.err == f"missed: InternVL3-8B-hf: {line}\n"
+    assert output.out.count("| InternVL3-1B-hf |") == output.out.count("| InternVL3-8B-hf |") == 2
+
+
+def test_bars_that_are_met_end_with_status_0_and_no_gpu_with_75(monkeypatch, capsys):
+    monkeypatch.setattr(bench_reward_gpu, "run", lambda *_: (FAST, ALIKE))
+    monkeypatch.setattr("sys.argv", ["bench", "--device", "cpu"])
+    assert bench_reward_gpu.main() == 0
+    assert "missed" not in capsys.readouterr().err
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("sys.argv", ["bench"])
+    assert bench_reward_gpu.main() == 75
 
 
 def _with(record, **changes):

@@ -215,10 +215,11 @@ def test_an_infinite_logit_is_no_margin_of_one(lmm, frames, questions, monkeypat
     score = lmm.score
 
     def with_infinities(*args):
-        return [
-            torch.full_like(raw, math.inf if n == 2 else -math.inf) if n < 3 else raw
-            for n, raw in enumerate(score(*args))
-        ]
+        found = score(*args)
+        found[0][questions[0].answer_index] = math.inf  # the right option, of whose margin tanh would make 1
+        found[1][2] = math.inf
+        found[2][:] = -math.inf
+        return found
 
     monkeypatch.setattr(lmm, "score", with_infinities)
     result = run(lmm, frames, questions[:1])
