@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames", metavar="INDEX.parquet", type=Path, nargs="+", dest="index", help="index files of the stored frames"
     )
-    parser.add_argument("--start", metavar="DIR", help="the supervised base (default: policy.start)")
+    parser.add_argument("--start", metavar="DIR_OR_ID", help="the supervised base (default: policy.start)")
     parser.add_argument("--reward-model", metavar="DIR_OR_ID", dest="lmm_path", help="the reward LMM")
     parser.add_argument("--lmm-settings", metavar="JSON", help="the reward LMM's entry of `lmms`")
     parser.add_argument("--policy", metavar="JSON", help="the section `policy`")
