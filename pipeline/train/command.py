@@ -89,6 +89,10 @@ def run(args: argparse.Namespace) -> None:
 
     if runtime.device == "cuda" and not torch.cuda.is_available():
         raise ResourceMissing("no CUDA device is visible; set train.runtime.device to cpu or use a machine with a GPU")
+    if runtime.strategy == "deepspeed":
+        from pipeline.train import deepspeed_zero
+
+        deepspeed_zero.library(runtime.device)  # before models are loaded
     launch(work, job, runtime.processes, runtime.device)
 
 

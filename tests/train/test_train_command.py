@@ -140,6 +140,14 @@ def test_the_judge_is_the_margin_of_each_subset_alone(inputs):
             assert bool(verdict.correct[row, column]) == (int(logits.argmax()) == question.answer_index)
 
 
+def test_deepspeed_is_asked_for_where_it_is_missing(inputs, tmp_path, monkeypatch):
+    """Before anything is loaded, with the extra that brings it; the other strategies do not touch it."""
+    monkeypatch.setitem(sys.modules, "deepspeed", None)
+    with pytest.raises(UsageError, match=r"pip install 'refocus\[deepspeed\]'"):
+        call(inputs, tmp_path, "--strategy", "deepspeed")
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_configuration_gives_the_rules_inputs(repository, tmp_path, monkeypatch):
     """--config finds pairs, frames, base and reward model where the rules put them, and says what is not there yet."""
     overlay = tmp_path / "overlay.yaml"
