@@ -96,9 +96,11 @@ def test_deepspeed_makes_the_same_updates_and_checkpoints(tmp_path):
     ended = {"zero1": zero1, "deepspeed": deepspeed, "again": deepspeed, "to": deepspeed, "from": zero1}
     jobs = [(tmp_path / name, settings, 2) for name, settings in begun.items()]
     apart(train_in_parts, jobs + [(tmp_path / name, settings, 4) for name, settings in ended.items()])
-    for name in begun:
-        assert [line["step"] for line in read(tmp_path / name / "out" / "metrics.jsonl")] == [0, 1, 2, 3]
+    lines = {name: read(tmp_path / name / "out" / "metrics.jsonl") for name in ended}
     for name in ended:
+        assert [line["step"] for line in lines[name]] == [0, 1, 2, 3]
+        norms = [line["grad_norm"] for line in lines["zero1"]]  # all far above clip_norm
+        assert [line["grad_norm"] for line in lines[name]] == pytest.approx(norms, rel=1e-4)
         for key, tensor in final(tmp_path / "zero1").items():
             torch.testing.assert_close(tensor, final(tmp_path / name)[key], rtol=0, atol=1e-6, msg=f"{name}: {key}")
         for key, tensor in moments(tmp_path / "zero1").items():
