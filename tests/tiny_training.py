@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import os
 import signal
+import time
 from pathlib import Path
 
 import torch
@@ -135,11 +136,31 @@ def train_until_it_fails(ranks: Ranks, job: tuple[Path, TrainSettings, int]) -> 
         build_trainer(folder, settings, ranks=ranks, judge=Fails(COUNTS, at=at)).run()
 
 
+def train_in_parts(ranks: Ranks, jobs: list[tuple[Path, TrainSettings, int]]) -> None:
+    """Several runs in float32, each until some step, after each other in the same processes."""
+    torch.set_num_threads(1)
+    for folder, settings, until in jobs:
+        trainer = build_trainer(folder, settings, ranks=ranks, policy=build_policy(dtype=torch.float32))
+        trainer.steps = until
+        trainer.run()
+
+
 def die_second(ranks: Ranks, job: None) -> None:
     """The second process dies, the first waits for it."""
     if ranks.rank == 1:
         os._exit(9)
     ranks.wait()
+
+
+def outlive_first(ranks: Ranks, mark: Path) -> None:
+    """The first process fails while the second is deaf to SIGTERM, as in the middle of a step."""
+    if ranks.rank == 1:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    ranks.wait()
+    if ranks.first:
+        raise ValueError("the first one failed")
+    time.sleep(120)
+    mark.touch()
 
 
 def train_until_told(ranks: Ranks, job: tuple[Path, TrainSettings]) -> None:

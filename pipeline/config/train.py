@@ -16,9 +16,10 @@ class TrainRuntime(Runtime):
     processes: int = Field(
         1, ge=1, description="worker processes that share each batch, one GPU each if there are GPUs"
     )
-    strategy: Literal["ddp", "zero1"] = Field(
+    strategy: Literal["ddp", "zero1", "deepspeed"] = Field(
         "zero1",
-        description="with several processes, each holds AdamW's moments of all weights or of its share (ZeRO-1)",
+        description="with several processes, each holds AdamW's moments of all weights, or of its share (ZeRO-1): "
+        "torch's, or DeepSpeed's with the extra `deepspeed`",
     )
     threads: int = Field(1, ge=1, description="torch threads of each process; more than the free cores is far slower")
     micro_batch: int = Field(8, ge=1, description="clips whose prefixes are held for one backward pass")

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames", metavar="INDEX.parquet", type=Path, nargs="+", dest="index", help="index files of the stored frames"
     )
-    parser.add_argument("--start", metavar="DIR", help="the supervised base (default: policy.start)")
+    parser.add_argument("--start", metavar="DIR_OR_ID", help="the supervised base (default: policy.start)")
     parser.add_argument("--reward-model", metavar="DIR_OR_ID", dest="lmm_path", help="the reward LMM")
     parser.add_argument("--lmm-settings", metavar="JSON", help="the reward LMM's entry of `lmms`")
     parser.add_argument("--policy", metavar="JSON", help="the section `policy`")
@@ -89,6 +89,10 @@ def run(args: argparse.Namespace) -> None:
 
     if runtime.device == "cuda" and not torch.cuda.is_available():
         raise ResourceMissing("no CUDA device is visible; set train.runtime.device to cpu or use a machine with a GPU")
+    if runtime.strategy == "deepspeed":
+        from pipeline.train import deepspeed_zero
+
+        deepspeed_zero.library(runtime.device)  # before models are loaded
     launch(work, job, runtime.processes, runtime.device)
 
 

@@ -21,7 +21,7 @@ from pipeline.train.checkpoint import Best, Checkpoints
 from pipeline.train.data import TrainingSet
 from pipeline.train.judge import Judge
 from pipeline.train.metrics import peak_memory_gb, summarise
-from pipeline.train.optim import Optimiser
+from pipeline.train.optim import build_optimiser
 from pipeline.train.parallel import Ranks
 from pipeline.train.record import Record
 from pipeline.train.step import Outcome, Stepper
@@ -60,7 +60,7 @@ class Trainer:
         self.settings, self.runtime = settings, settings.runtime
         self.ranks = ranks or Ranks()
         self.work, self.out = work, out
-        self.optimiser = Optimiser(policy, settings, reinit_layers, self.ranks)
+        self.optimiser = build_optimiser(policy, settings, reinit_layers, self.ranks)
         self.step = Stepper(policy, data, features, judge, settings, self.ranks, self.optimiser)
         self.steps = self.step.batches.steps
         self.checkpoints = Checkpoints(work, identity or {}, self.runtime.keep)

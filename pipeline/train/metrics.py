@@ -127,7 +127,9 @@ def summarise(groups: Sequence[Group]) -> dict[str, float]:
 def temporal_entropy(picks: Sequence[int], frames: int, k: int = NEIGHBOUR) -> float:
     """Kozachenko-Leonenko estimate of the differential entropy of picks as fractions of the clip, in nats.
 
-    Uses the k-th nearest neighbour, or the furthest there is; 0 would be uniform, and one pick has none (0).
+    Uses the k-th nearest neighbour, or the furthest there is; 0 would be uniform, and one pick has none (0). Picks of
+    the same frame lie somewhere within it: no neighbour counts as nearer than where all picks spread over one frame's
+    time, so a subset of one frame alone has the entropy of that time, -log(frames).
     """
     n = len(picks)
     k = min(k, n - 1)
@@ -135,7 +137,8 @@ def temporal_entropy(picks: Sequence[int], frames: int, k: int = NEIGHBOUR) -> f
         return 0.0
     times = (np.array(picks) + 0.5) / frames
     distance = np.sort(np.abs(times[:, None] - times), axis=1)[:, k]
-    return float(digamma(n) - digamma(k) + math.log(2) + np.log(distance).mean())
+    offset = digamma(n) - digamma(k) + math.log(2)
+    return float(offset + np.log(np.maximum(distance, math.exp(-offset) / frames)).mean())
 
 
 def peak_memory_gb(device: torch.device) -> float:

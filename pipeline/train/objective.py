@@ -36,10 +36,11 @@ def advantages(rewards: Tensor, settings: TrainSettings, batch_std: float | None
     if settings.advantage_scale == "none":
         return centred
     if settings.advantage_scale == "batch":
-        return centred / (max(batch_std, settings.advantage_std_floor) + settings.advantage_eps)
+        return centred / (max(batch_std, settings.advantage_std_floor) + settings.advantage_eps or 1.0)
     degrees = (valid.sum(-1, keepdim=True) - settings.advantage_ddof).clamp(min=1)
     std = (centred.square().sum(-1, keepdim=True) / degrees).sqrt()
-    return centred / (std.clamp(min=settings.advantage_std_floor) + settings.advantage_eps)
+    scale = std.clamp(min=settings.advantage_std_floor) + settings.advantage_eps
+    return centred / scale.masked_fill(scale == 0, 1.0)  # 0 without eps and floor: then every centred reward is 0
 
 
 def centre(rewards: Tensor) -> Tensor:

@@ -25,6 +25,15 @@ def lr_factor(step: int, steps: int, settings: TrainSettings) -> float:
     return 1.0 if settings.decay == "constant" else (steps - step) / (steps - warm)
 
 
+def build_optimiser(policy: "FramePolicy", settings: TrainSettings, reinit_layers: int, ranks: Ranks) -> "Optimiser":
+    """The optimiser of `runtime.strategy`; alone, every process has all moments and the strategies are one."""
+    if ranks.world > 1 and settings.runtime.strategy == "deepspeed":
+        from pipeline.train.deepspeed_zero import DeepSpeedOptimiser
+
+        return DeepSpeedOptimiser(policy, settings, reinit_layers, ranks)
+    return Optimiser(policy, settings, reinit_layers, ranks)
+
+
 class Optimiser:
     """Steps the trainable parameters of a policy.
 
@@ -82,21 +91,32 @@ class Optimiser:
         Returns:
             The norm before clipping and the two learning rates.
         """
+        norm = self._reduce_and_step(groups, factor)
+        with torch.no_grad():
+            self.embedding[self.row_index] = self.row
+        return {"grad_norm": float(norm), **{f"lr/{rate}": self.base[rate] * factor for rate in RATES}}
+
+    def _reduce_and_step(self, groups: int, factor: float) -> Tensor:
         self.ranks.sum_gradients(self.parameters.values())
         for parameter in self.parameters.values():
             if parameter.grad is not None:
                 parameter.grad /= max(groups, 1)
         norm = nn.utils.clip_grad_norm_(list(self.parameters.values()), self.settings.clip_norm)
         if self.embedding.grad is not None:
-            self.row.grad = self.embedding.grad[self.row_index].clone()
-            self.embedding.grad[self.row_index] = 0
-        for group in self.adam.param_groups:
-            group["lr"] = self.base[group["rate"]] * factor
+            self._take_row()
+        self._set_rates(self.adam.param_groups, factor)
         if norm.isfinite():
             self.adam.step()
-        with torch.no_grad():
-            self.embedding[self.row_index] = self.row
-        return {"grad_norm": float(norm), **{f"lr/{rate}": self.base[rate] * factor for rate in RATES}}
+        return norm
+
+    def _take_row(self) -> None:
+        """Moves the gradient of `<start_of_frame>` from the embedding to the leaf of its own."""
+        self.row.grad = self.embedding.grad[self.row_index].clone()
+        self.embedding.grad[self.row_index] = 0
+
+    def _set_rates(self, groups: list[dict[str, Any]], factor: float) -> None:
+        for group in groups:
+            group["lr"] = self.base[group["rate"]] * factor
 
     # ---- its state
 

@@ -40,19 +40,22 @@ class Ranks:
         """Adds up all processes' gradients in place; one that only some have counts as zero in the others."""
         if self.world == 1:
             return
-        parameters = list(parameters)
-        present = torch.tensor([p.grad is not None for p in parameters], dtype=torch.int32, device=self.device)
-        dist.all_reduce(present, dist.ReduceOp.MAX)
-        gradients = []
-        for parameter, somewhere in zip(parameters, present.tolist(), strict=True):
-            if somewhere:
-                parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-                gradients.append(parameter.grad)
-        for bucket in _buckets(gradients):
+        for bucket in _buckets(self.fill_gradients(parameters)):
             flat = torch.cat([gradient.flatten() for gradient in bucket])
             dist.all_reduce(flat)
             for gradient, part in zip(bucket, flat.split([g.numel() for g in bucket]), strict=True):
                 gradient.copy_(part.view_as(gradient))
+
+    def fill_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> list[torch.Tensor]:
+        """The gradients that some process has, of zeros where this one has none."""
+        parameters = list(parameters)
+        present = torch.tensor([p.grad is not None for p in parameters], dtype=torch.int32, device=self.device)
+        dist.all_reduce(present, dist.ReduceOp.MAX)
+        found = [parameter for parameter, somewhere in zip(parameters, present.tolist(), strict=True) if somewhere]
+        for parameter in found:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        return [parameter.grad for parameter in found]
 
     def gather(self, value: Any) -> list[Any]:
         """Every process's value, in rank order, on all of them."""
@@ -122,6 +125,9 @@ def launch(work: Callable[[Ranks, Any], None], job: Any, processes: int, device:
             dead = [rank for rank, process in enumerate(others, 1) if process.exitcode not in (None, 0)]
             for process in others:
                 process.terminate()
+            for process in others:
+                process.join(GRACE_S)
+                process.kill()  # one in the middle of a step remembers the signal, and waits for this process
             if dead and not isinstance(error, RefocusError):
                 raise RefocusError(f"worker process {dead[0]} died; what it said stands above") from error
             raise

@@ -20,6 +20,7 @@ from tests.tiny_training import (
     LateFrames,
     build_trainer,
     die_second,
+    outlive_first,
     train_and_save,
     train_until_told,
 )  # fmt: skip
@@ -214,6 +215,13 @@ def test_a_worker_that_dies_ends_the_run(tmp_path):
     """The other processes stop with a message instead of waiting for ever."""
     with pytest.raises(RefocusError, match="worker process 1 died"):
         launch(die_second, None, 2, "cpu")
+
+
+def test_a_worker_that_does_not_listen_is_ended(tmp_path):
+    """The first process's error is shown instead of waited with."""
+    with pytest.raises(ValueError, match="the first one failed"):
+        launch(outlive_first, tmp_path / "mark", 2, "cpu")
+    assert not (tmp_path / "mark").exists()
 
 
 def test_a_signal_to_one_process_stops_all_with_a_checkpoint(tmp_path):

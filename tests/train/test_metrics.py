@@ -33,6 +33,16 @@ def test_temporal_entropy_tells_spread_from_crowding():
     assert math.isfinite(temporal_entropy([3, 4], 10))
 
 
+def test_temporal_entropy_of_repeated_picks_is_finite():
+    """One frame again and again has the entropy of its time; more repeats, less entropy; without any, the formula."""
+    for n in (2, 3, 4, 32):
+        assert temporal_entropy([7] * n, 100) == pytest.approx(-math.log(100))
+    rows = [[0, 25, 50, 75], [0, 25, 50, 50], [0, 50, 50, 50], [50, 50, 50, 50]]
+    values = [temporal_entropy(row, 100, k=1) for row in rows]
+    assert values == sorted(values, reverse=True) and len(set(values)) == 4
+    assert temporal_entropy([0, 1, 2, 3], 100, k=1) == pytest.approx(1 + 1 / 2 + 1 / 3 + math.log(2 / 100))
+
+
 def test_a_resumed_record_is_cut_back(tmp_path):
     """Lines from the resumed step on and a half-written line are gone, in the events too."""
     record = Record(tmp_path, tmp_path / "out", 0, tensorboard=False)

@@ -111,6 +111,17 @@ def test_equal_rewards_give_exactly_no_advantage():
     assert varied(rewards).tolist() == [False, True]
 
 
+@pytest.mark.parametrize("scale", ["group", "batch", "none"])
+def test_equal_rewards_without_eps_and_floor_give_no_advantage(scale):
+    """Advantage 0 instead of 0 / 0, in a batch of nothing else and beside a group that differs."""
+    settings = TrainSettings(advantage_eps=0.0, advantage_std_floor=0.0, advantage_scale=scale)
+    equal = torch.full((2, 4), 0.3)
+    assert (advantages(equal, settings, batch_std(centre(equal), equal, settings)) == 0).all()
+    mixed = torch.stack([equal[0], torch.tensor([-1.0, 1.0, -1.0, 1.0])])
+    a = advantages(mixed, settings, batch_std(centre(mixed), mixed, settings))
+    assert (a[0] == 0).all() and a[1].abs().min() >= 1
+
+
 def test_zero_variance_groups_keep_their_entropy_bonus_or_do_not_count():
     """`keep`: only the bonus remains. `mask`, and `resample` for what stayed equal: value 0, not counted."""
     logp, entropy, _, _ = draw(q=1)

@@ -1,12 +1,15 @@
 """One batch on several processes: the same update as on one, however it is split."""
 
+import multiprocessing
+from importlib.util import find_spec
+
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from pipeline.train.parallel import launch
 from pipeline.train.record import read
-from tests.tiny_training import RUNTIME, SETTINGS, train_several, train_until_it_fails
+from tests.tiny_training import RUNTIME, SETTINGS, train_in_parts, train_several, train_until_it_fails
 
 EIGHT = SETTINGS.model_copy(
     update={
@@ -81,3 +84,42 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
         assert_close(final(tmp_path / "whole"), final(folder))
         steps = [line["step"] for line in read(folder / "out" / "metrics.jsonl")]
         assert steps == list(range(5))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("deepspeed") is None, reason="needs the extra `deepspeed`")
+def test_deepspeed_makes_the_same_updates_and_checkpoints(tmp_path):
+    """Within rounding of torch's ZeRO-1; each goes on from the other's checkpoint, and from its own bit for bit."""
+    zero1 = changed(EIGHT, {"micro_batch": 8}, batch=4, clips_per_batch=2, max_steps=4)
+    deepspeed = changed(zero1, {"strategy": "deepspeed"})
+    begun = {"again": deepspeed, "to": zero1, "from": deepspeed}
+    ended = {"zero1": zero1, "deepspeed": deepspeed, "again": deepspeed, "to": deepspeed, "from": zero1}
+    jobs = [(tmp_path / name, settings, 2) for name, settings in begun.items()]
+    apart(train_in_parts, jobs + [(tmp_path / name, settings, 4) for name, settings in ended.items()])
+    lines = {name: read(tmp_path / name / "out" / "metrics.jsonl") for name in ended}
+    for name in ended:
+        assert [line["step"] for line in lines[name]] == [0, 1, 2, 3]
+        norms = [line["grad_norm"] for line in lines["zero1"]]  # all far above clip_norm
+        assert [line["grad_norm"] for line in lines[name]] == pytest.approx(norms, rel=1e-4)
+        for key, tensor in final(tmp_path / "zero1").items():
+            torch.testing.assert_close(tensor, final(tmp_path / name)[key], rtol=0, atol=1e-6, msg=f"{name}: {key}")
+        for key, tensor in moments(tmp_path / "zero1").items():
+            torch.testing.assert_close(
+                tensor, moments(tmp_path / name)[key], rtol=1e-3, atol=1e-6, msg=f"{name}: {key}"
+            )
+    for look in (final, moments):
+        assert all(torch.equal(t, look(tmp_path / "again")[key]) for key, t in look(tmp_path / "deepspeed").items())
+
+
+def moments(folder):
+    """All processes' moments in the last checkpoint."""
+    shares = max((folder / "work").glob("step-*")).glob("optimiser-*")
+    return {key: tensor for share in shares for key, tensor in load_file(share).items()}
+
+
+def apart(work, job):
+    """Two processes, neither of them this one: DeepSpeed keeps a group of processes for as long as one lives."""
+    process = multiprocessing.get_context("spawn").Process(target=launch, args=(work, job, 2, "cpu"))
+    process.start()
+    process.join()
+    assert process.exitcode == 0

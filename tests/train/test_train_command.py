@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import simplejpeg
 import torch
+from torch.distributed.run import parse_args
 
 from pipeline.config.overlay import merge
 from pipeline.config.overlay import read as read_yaml
@@ -138,6 +140,14 @@ def test_the_judge_is_the_margin_of_each_subset_alone(inputs):
             assert bool(verdict.correct[row, column]) == (int(logits.argmax()) == question.answer_index)
 
 
+def test_deepspeed_is_asked_for_where_it_is_missing(inputs, tmp_path, monkeypatch):
+    """Before anything is loaded, with the extra that brings it; the other strategies do not touch it."""
+    monkeypatch.setitem(sys.modules, "deepspeed", None)
+    with pytest.raises(UsageError, match=r"pip install 'refocus\[deepspeed\]'"):
+        call(inputs, tmp_path, "--strategy", "deepspeed")
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_configuration_gives_the_rules_inputs(repository, tmp_path, monkeypatch):
     """--config finds pairs, frames, base and reward model where the rules put them, and says what is not there yet."""
     overlay = tmp_path / "overlay.yaml"
@@ -165,20 +175,49 @@ def test_a_configuration_gives_the_rules_inputs(repository, tmp_path, monkeypatc
         command.run(parser.parse_args([*words, "--run", "demmo"]))
 
 
+def test_torchrun_leaves_the_flags_to_us():
+    """It takes no flag of `train` for its own, but --run and --start, which it refuses unless a -- stands before."""
+    parser = argparse.ArgumentParser(add_help=False)
+    command.add_arguments(parser)
+    ambiguous = set()
+    for flag in (flag for action in parser._actions for flag in action.option_strings):
+        words = ["train", "--config", "C.yaml", "--out", "DIR", flag, "1"]
+        assert parse_args(["--nproc-per-node", "2", "-m", "pipeline", "--", *words]).training_script_args == words
+        try:
+            given = parse_args(["--nproc-per-node", "2", "-m", "pipeline", *words])
+        except SystemExit:
+            ambiguous.add(flag)
+            continue
+        assert (given.training_script, given.training_script_args) == ("pipeline", words)
+    assert ambiguous == {"--run", "--start"}
+
+
 @pytest.mark.slow
 def test_torchrun_with_two_processes_trains_what_one_does(inputs, tmp_path, repository):
-    """`torchrun --nproc-per-node 2 -m pipeline train …`: one set of outputs, the same groups, close weights."""
+    """`torchrun --nproc-per-node 2 -m pipeline train --config … --out …`: one set of outputs, as one process gives."""
     call(inputs, tmp_path / "one", validation_share=0.0)
     values = {"candidates": 4, "frames": 2, "batch": 4, "clips_per_batch": 2, "max_steps": 2, "validation_share": 0.0}
-    words = [
-        "--pairs", inputs / "pairs.parquet", "--frames", inputs / "s.index.parquet", "--start", inputs / "base",
-        "--reward-model", inputs / "lmm", "--lmm-settings", '{"dtype": "float32"}', "--out", tmp_path / "two",
-        "--device", "cpu", "--settings", json.dumps({**values, "reward_model": "tiny"}), "--validate-every", 0,
-    ]  # fmt: skip
+    folders = {name: tmp_path / "results" / name / "toy" for name in ("frames", "filtered")}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    shutil.copy(inputs / "s.tar", folders["frames"])
+    shutil.copy(inputs / "s.index.parquet", folders["frames"] / "000000.index.parquet")
+    shutil.copy(inputs / "pairs.parquet", folders["filtered"])
+    toy = {"format": "nextqa", "annotations": ["none.csv", "none.json"], "videos": "none"}
+    config = {
+        "results": str(tmp_path / "results"),
+        "use": {"datasets": ["toy"], "runs": ["two"]},
+        "datasets": {"toy": toy},
+        "lmms": {"toy": {"path": str(inputs / "lmm"), "dtype": "float32"}},
+        "reward": {"model": "toy"},
+        "policy": {"start": str(inputs / "base")},
+        "train": {**values, "reward_model": "toy", "runtime": {"device": "cpu", "validate_every": 0}},
+        "runs": {"two": {}},
+    }
+    (tmp_path / "C.yaml").write_text(json.dumps(config))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*torchrun, "-m", "pipeline", "--", "train", *map(str, words)], cwd=repository, capture_output=True, text=True
-    )
+    words = ["-m", "pipeline", "train", "--config", tmp_path / "C.yaml", "--out", tmp_path / "two"]
+    done = subprocess.run([*torchrun, *map(str, words)], cwd=repository, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "two" / "work").glob("*/step-00000002/optimiser-*"))) == 2
     one, two = (FramePolicy.from_pretrained(tmp_path / name / "policy").state_dict() for name in ("one", "two"))
