@@ -16,7 +16,7 @@ def page(study: Study, commands: Sequence[str], figures: Iterable[Path]) -> str:
     parts = [
         "# What decides a run?",
         "All numbers are of the **synthetic world** and models of about a million parameters. "
-        f"Intervals are {level} Student intervals over training seeds, wide for three of them and not cut at 100 %; "
+        f"Intervals are {level} Student intervals over training seeds, wide where seeds are few and not cut at 100 %; "
         "differences are between runs of equal seeds.",
         "```sh\n" + "\n".join(commands) + "\n```",
         _missing(study),
