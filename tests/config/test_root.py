@@ -90,6 +90,20 @@ def test_slugs_are_reversible():
     assert slug("uniform") == "uniform"
 
 
+def test_the_default_configuration_holds_no_old_version(repository):
+    """A version that is raised in the code must reach every run, or its store keeps what older code made."""
+    given = read(repository / "config.yaml")
+    root = load([repository / "config.yaml"])
+    old = {
+        name: section["version"]
+        for name, section in given.items()
+        if isinstance(section, dict)
+        and "version" in section
+        and section["version"] != type(getattr(root, name)).model_fields["version"].default
+    }
+    assert not old
+
+
 def test_the_demo_asks_for_no_gpu(repository):
     root = load([repository / "config.yaml"])
     parts = [root.reward, root.train, root.select, root.answer, *root.lmms.values()]
