@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> None:
     if runtime.strategy == "deepspeed":
         from pipeline.train import deepspeed_zero
 
-        deepspeed_zero.library(runtime.device)  # before models are loaded
+        deepspeed_zero.load(runtime.device)  # before models are loaded
     launch(work, job, runtime.processes, runtime.device)
 
 

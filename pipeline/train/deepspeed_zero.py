@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's names
 
 
-def library(device: str) -> ModuleType:
+def load(device: str) -> ModuleType:
     """The package `deepspeed`, computing on the CPU where `device` is "cpu".
 
     Raises:
@@ -132,7 +132,7 @@ def _initialise(leaves: Iterable[Tensor], adam: torch.optim.Optimizer, settings:
         "zero_allow_untested_optimizer": True,  # torch's AdamW
         "zero_force_ds_cpu_optimizer": False,
     }
-    deepspeed = library(ranks.device.type)
+    deepspeed = load(ranks.device.type)
     with _local_rank(ranks):
         return deepspeed.initialize(
             model=nn.ParameterList(leaves), optimizer=adam, config=config, dist_init_required=False
