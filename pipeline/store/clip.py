@@ -33,6 +33,11 @@ class StoredClip:
     notes: dict[str, Any]
     files: list[bytes]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its frames, by which the workers' results that wait are bounded."""
+        return sum(map(len, self.files))
+
     def members(self) -> list[tuple[str, bytes]]:
         """Names and contents, the notes first."""
         named = zip(member_names(self.notes), self.files, strict=True)

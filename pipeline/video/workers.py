@@ -5,7 +5,6 @@ Workers are fresh interpreters that import only the job's own modules, so a deco
 
 import contextlib
 import multiprocessing
-import pickle
 import resource
 import time
 from collections import deque
@@ -17,7 +16,7 @@ from typing import Any
 BEAT_S = 0.5  # a worker reports at most this often that it is alive
 START_S = 60.0  # a worker may take this long to load its modules, from a network disk under load
 HELD_BYTES = 256 << 20  # of results that wait for a slow job before them: some 20 clips of 512 JPEGs
-_BEAT = b"beat"
+_BEAT, _DONE = "beat", "done"
 Work = Callable[[Any, Callable[[], None]], Any]
 
 
@@ -57,12 +56,12 @@ def run_jobs(
         workers: processes at a time.
         timeout_s: seconds without a beat after which a worker is killed.
         memory_mb: address space a worker may use, MB; None = no limit.
-        held_bytes: no job is begun while finished results of this size wait for an earlier one; those under way come
-            on top.
+        held_bytes: no job is begun while finished results of this size, by their `nbytes`, wait for an earlier one;
+            those under way come on top.
     """
     context = multiprocessing.get_context("spawn")
     waiting = deque(range(len(jobs)))
-    done: dict[int, bytes | Lost] = {}  # results as they came, pickled
+    done: dict[int, Any] = {}
     turn = held = 0
     crew: list[_Worker] = []
     try:
@@ -70,7 +69,7 @@ def run_jobs(
             while turn in done:
                 outcome = done.pop(turn)
                 held -= _size(outcome)
-                yield turn, outcome if isinstance(outcome, Lost) else pickle.loads(outcome)
+                yield turn, outcome
                 turn += 1
             for worker in crew:
                 if worker.job is None and waiting and held < held_bytes:
@@ -112,24 +111,24 @@ def _give(worker: _Worker, waiting: deque[int], jobs: Sequence[Any]) -> None:
         worker.pipe.send(jobs[worker.job])
 
 
-def _listen(worker: _Worker, timeout_s: float, ready: bool) -> tuple[bytes | Lost, bool] | None:
-    """(pickled result or Lost, whether the worker is gone), or None while the job goes on."""
+def _listen(worker: _Worker, timeout_s: float, ready: bool) -> tuple[Any, bool] | None:
+    """(result or Lost, whether the worker is gone), or None while the job goes on."""
     if ready:
         try:
-            message = worker.pipe.recv_bytes()
+            kind, value = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join()
             return Lost(_died(worker.process.exitcode)), True
         worker.alive_at, worker.started = time.monotonic(), True
-        return None if message == _BEAT else (message, False)
+        return None if kind == _BEAT else (value, False)
     if time.monotonic() >= worker.deadline(timeout_s):
         _dismiss(worker)
         return Lost(f"gave no sign of life for {timeout_s:g} s and was stopped"), True
     return None
 
 
-def _size(outcome: bytes | Lost) -> int:
-    return 0 if isinstance(outcome, Lost) else len(outcome)
+def _size(outcome: Any) -> int:
+    return getattr(outcome, "nbytes", 0)
 
 
 def _died(code: int | None) -> str:
@@ -153,10 +152,10 @@ def _serve(pipe: Connection, work: Work, memory_mb: int | None) -> None:
         now = time.monotonic()
         if now - last >= BEAT_S:
             last = now
-            pipe.send_bytes(_BEAT)
+            pipe.send((_BEAT, None))
 
     try:
-        pipe.send_bytes(_BEAT)
+        pipe.send((_BEAT, None))
         while True:
             job = pipe.recv()
             try:
@@ -167,6 +166,6 @@ def _serve(pipe: Connection, work: Work, memory_mb: int | None) -> None:
                 return
             except Exception as error:  # whatever one file does must not stop the others
                 outcome = Lost(f"{type(error).__name__}: {error}")
-            pipe.send_bytes(pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL))
+            pipe.send((_DONE, outcome))
     except (EOFError, BrokenPipeError, KeyboardInterrupt):
         return

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from pipeline.store.clip import StoredClip
 from pipeline.video.workers import Lost, run_jobs
 
 
@@ -56,7 +57,7 @@ def noted(job, beat):
     while number == 0 and not (folder / "go").exists():
         time.sleep(0.02)
         beat()
-    return bytes([number]) * 2**20
+    return StoredClip({}, [bytes([number]) * 2**19] * 2)
 
 
 def test_results_that_wait_are_bounded_by_their_bytes(tmp_path):
@@ -74,7 +75,7 @@ def test_results_that_wait_are_bounded_by_their_bytes(tmp_path):
     threading.Thread(target=release).start()
     got = list(run_jobs(noted, [(tmp_path, number) for number in range(40)], 2, 90, held_bytes=5 * 2**20))
     assert [number for number, _ in got] == list(range(40))
-    assert all(data == bytes([number]) * 2**20 for number, data in got)
+    assert all(clip.files == [bytes([number]) * 2**19] * 2 for number, clip in got)
     assert counts == [6]  # the slow one, and five whose results are held
 
 
