@@ -17,11 +17,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast, SiglipVisionConfig, SiglipVisionModel
+
+from pipeline.lmm.prompts import Prompt
 
 TEXT = """You are a helpful AI assistant What colour shape is the red green blue circle square left right who why when
 where how many does do did happen after before first last video person man woman yes no A B C D E F"""
@@ -35,6 +38,13 @@ VISION = {  # 30 pixels are 7 patches and a rest, as 384 are 27 and a rest; 7 pa
     "image_size": 30,
     "patch_size": 4,
 }
+# What the tests of these layouts ask, and its text in the released prompt
+PROMPT = Prompt("What colour is the circle?", ("red", "green"))
+BEFORE = "<|system|>You are a helpful AI assistant.<|endoftext|><|user|>"
+AFTER = "\nWhat colour is the circle?\nA. red\nB. green<|endoftext|>"
+FRAMES = np.random.default_rng(0).integers(0, 255, (5, 30, 30, 3), dtype=np.uint8)
+PICKS = [[3, 0, 4], [1, 1, 2]]
+TOWER = "mm_model.vision_tower.vision_tower.vision_model."
 Tensors = dict[str, Tensor]
 
 

@@ -2,19 +2,21 @@
 
 import json
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from pipeline.config.policy import PolicySettings
 from pipeline.errors import UsageError
-from pipeline.lmm.prompts import Prompt
 from pipeline.policy.config import MAMBA2_SIZES, PolicyConfig
 from pipeline.policy.files import Shards
 from pipeline.policy.model import FramePolicy
 from tests.tiny_public import (
+    AFTER,
+    FRAMES,
+    PROMPT,
     SHAPE,
+    TOWER,
     build_tokenizer,
     write_mamba2,
     write_mamba2_hf,
@@ -22,13 +24,6 @@ from tests.tiny_public import (
     write_siglip,
     write_video_ma2mba,
 )
-
-PROMPT = Prompt("What colour is the circle?", ("red", "green"))
-BEFORE = "<|system|>You are a helpful AI assistant.<|endoftext|><|user|>"
-AFTER = "\nWhat colour is the circle?\nA. red\nB. green<|endoftext|>"
-FRAMES = np.random.default_rng(0).integers(0, 255, (5, 30, 30, 3), dtype=np.uint8)
-PICKS = [[3, 0, 4], [1, 1, 2]]
-TOWER = "mm_model.vision_tower.vision_tower.vision_model."
 
 
 def test_what_transformers_saves_is_read(tmp_path):

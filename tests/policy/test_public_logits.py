@@ -5,7 +5,6 @@ import logging
 import math
 import os
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,10 +12,15 @@ from safetensors.torch import load_file
 from transformers import Mamba2Model, SiglipVisionConfig, SiglipVisionModel
 
 from pipeline.config.policy import PolicySettings
-from pipeline.lmm.prompts import Prompt
 from pipeline.policy.model import FramePolicy
 from pipeline.policy.rollout import distributions
 from tests.tiny_public import (
+    AFTER,
+    BEFORE,
+    FRAMES,
+    PICKS,
+    PROMPT,
+    TOWER,
     VISION,
     build_tokenizer,
     write_mamba2,
@@ -25,13 +29,6 @@ from tests.tiny_public import (
     write_siglip,
     write_video_ma2mba,
 )
-
-PROMPT = Prompt("What colour is the circle?", ("red", "green"))
-BEFORE = "<|system|>You are a helpful AI assistant.<|endoftext|><|user|>"
-AFTER = "\nWhat colour is the circle?\nA. red\nB. green<|endoftext|>"
-FRAMES = np.random.default_rng(0).integers(0, 255, (5, 30, 30, 3), dtype=np.uint8)
-PICKS = [[3, 0, 4], [1, 1, 2]]
-TOWER = "mm_model.vision_tower.vision_tower.vision_model."
 
 
 class Account:
