@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pipeline.errors import RefocusError, UsageError
-from pipeline.files import write_json
+from pipeline.files import replaced, write_json
 from pipeline.policy.model import FramePolicy
 from pipeline.train.optim import Optimiser
 from pipeline.train.parallel import Ranks
@@ -84,8 +84,7 @@ class Checkpoints:
 
     def _replace(self, draft: Path, final: Path) -> None:
         self._remove(final)
-        os.replace(draft, final)
-        _flush(self.folder)
+        replaced(draft, final)
 
     def _prune(self, step: int, best: Best | None) -> None:
         """Removes what is neither among the newest, nor the best; what claims to be newer could not be read."""
