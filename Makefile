@@ -9,6 +9,7 @@ TESTS ?= tests
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
+export PYTHONPATH := $(CURDIR)/pipeline$(if $(PYTHONPATH),:$(PYTHONPATH))
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
 .PHONY: help demo evidence study test test-kernels lint format assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train clean
@@ -28,16 +29,16 @@ help:
 
 demo: $(VENV)/.run
 	$(SNAKEMAKE)
-	@python -m pipeline summary
+	@python -m refocus summary
 
 study: $(VENV)/.run
 	$(SNAKEMAKE) --configfile config/study.yaml
-	python -m pipeline study --configfile config/study.yaml --out docs/study.md
+	python -m refocus study --configfile config/study.yaml --out docs/study.md
 
 evidence: $(VENV)/.run
 	$(SNAKEMAKE) --configfile config/evidence.yaml
-	python -m pipeline evidence --results results/evidence --configfile config/evidence.yaml --out docs/evidence.md
-	@python -m pipeline summary --tables results/evidence/tables --figures results/evidence/figures
+	python -m refocus evidence --results results/evidence --configfile config/evidence.yaml --out docs/evidence.md
+	@python -m refocus summary --tables results/evidence/tables --figures results/evidence/figures
 
 test: $(VENV)/.dev
 	python -m pytest $(TESTS) -q $(PYTEST_ARGS)
@@ -50,7 +51,7 @@ lint: $(VENV)/.dev
 	ruff format --check .
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
-	python -m pipeline config --check
+	python -m refocus config --check
 
 format: $(VENV)/.dev
 	ruff check --fix .
@@ -59,13 +60,13 @@ format: $(VENV)/.dev
 
 assets: $(VENV)/.run
 	$(SNAKEMAKE) -- results/assets/manifest.json
-	python -m pipeline assets promote --dir results/assets --to assets
+	python -m refocus assets promote --dir results/assets --to assets
 
 selector: demo
-	python -m pipeline assets selector --dir results/train/demo/policy --to assets
+	python -m refocus assets selector --dir results/train/demo/policy --to assets
 
 config: $(VENV)/.run
-	python -m pipeline config --write
+	python -m refocus config --write
 
 bench: bench-decode bench-store bench-reward bench-feed bench-filter bench-train
 

@@ -1,10 +1,12 @@
 """ReFoCUS: videos and questions, shards, rewards, filtered pairs, policies, selections, answers, tables and figures."""
 
 import os
+import sys
 
 from snakemake.utils import min_version, validate
 
-from pipeline.config.overlay import check
+sys.path.insert(0, os.path.join(workflow.basedir, "pipeline"))
+from refocus.config.overlay import check
 
 min_version("9.27")
 

@@ -17,17 +17,17 @@ import sys
 from pathlib import Path
 
 import av
+from refocus.core.progress import bar
+from refocus.video.closure import shown_at
+from refocus.video.decode import plan_clip
+from refocus.video.decode_report import SLACK_S
+from refocus.video.probe import opened
+from refocus.video.track import read_packets
+from refocus.video.workers import LostJob, run_jobs
 
 from benchmarks.clips import RECIPES, long_film, rendered
 from benchmarks.decode_ways import SETTINGS, WAYS, Cost, measure, versions
-from pipeline.progress import bar
-from pipeline.video.closure import shown_at
-from pipeline.video.decode import plan_clip
-from pipeline.video.health import SLACK_S
-from pipeline.video.probe import opened
-from pipeline.video.track import read_track
-from pipeline.video.workers import Lost, run_jobs
-from tests.oracle import closure, packets_of
+from tests.support.oracle import closure, packets_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARE, PER_FRAME_S = 1.05, 0.002
@@ -87,7 +87,7 @@ def run(way: str, path: Path, peers: str | None, released: dict[str, str]) -> Co
     """One measurement in a process of its own, or why there is none."""
     if way in WAYS:
         ((_, cost),) = run_jobs(measure, [(way, path)], 1, TIMEOUT_S)
-        return cost.reason if isinstance(cost, Lost) else cost
+        return cost.reason if isinstance(cost, LostJob) else cost
     times = json.dumps(plan_clip(path, SETTINGS.fps, SETTINGS.max_frames, None, None).times_s)
     command = [peers or sys.executable, str(ROOT / "benchmarks" / "peer.py"), way, str(path), times]
     try:
@@ -130,10 +130,10 @@ def gate(clips: dict[str, Path], costs: dict[str, dict[str, list[Cost]]]) -> tup
 
 
 def needed_packets(path: Path) -> tuple[int, int]:
-    """How many packets a file has and how many its 4 fps grid needs, by `tests/oracle.py`."""
+    """How many packets a file has and how many its 4 fps grid needs, by `tests/support/oracle.py`."""
     times = plan_clip(path, SETTINGS.fps, SETTINGS.max_frames, None, None).times_s
     with opened(path) as (container, stream):
-        track = read_track(container, stream, times[-1] + 1, None)
+        track = read_packets(container, stream, times[-1] + 1, None)
         codec = stream.codec_context.name
     wanted = {track.pts[one.packet] for one in shown_at(track, times, SLACK_S) or []}
     packets = packets_of(path)
@@ -195,7 +195,7 @@ def long(folder: Path) -> list[str]:
     """Three hours in the memory of a worker."""
     path = long_film(rendered("H.264 720p, GOP 30", folder), folder, 3 * 3600)
     ((_, cost),) = run_jobs(measure, [("ours", path)], 1, TIMEOUT_S)
-    if isinstance(cost, Lost):
+    if isinstance(cost, LostJob):
         return [f"Three hours of 720p: {cost.reason}"]
     size = path.stat().st_size / 2**20
     return [

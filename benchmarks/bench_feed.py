@@ -17,24 +17,24 @@ from datetime import date
 from pathlib import Path
 
 import torch
+from refocus.cli.main import main as refocus
+from refocus.config.plan import PlanSettings
+from refocus.config.reward import RewardSettings
+from refocus.core.files import write_table
+from refocus.frames.frame_store import FrameStore
+from refocus.plan.flops import triangle
+from refocus.plan.model_shapes import PUBLISHED, LmmShape, Tower
+from refocus.plan.reward_layout import QuestionGroup, reward_work
+from refocus.qa.records import ClipRow, Question
+from refocus.qa.shard_lists import clips_table
+from refocus.reward.prefetch import Prefetcher
+from refocus.reward.score_shard import ClipTask, score_clip
+from refocus.reward.windows import subsets
+from refocus.video.probe import header_duration, opened
 
 from benchmarks.bench_reward import processor, write
 from benchmarks.clips import rendered
 from benchmarks.random_lmm import build
-from pipeline.cli import main as refocus
-from pipeline.config.plan import PlanSettings
-from pipeline.config.reward import RewardSettings
-from pipeline.files import write_table
-from pipeline.plan.formulas import triangle
-from pipeline.plan.layout import Group, reward_work
-from pipeline.plan.shapes import PUBLISHED, LmmShape, Tower
-from pipeline.qa.records import ClipRow, Question
-from pipeline.qa.shards import clips_table
-from pipeline.reward.feed import Feed
-from pipeline.reward.shard import Task, score_clip
-from pipeline.store.frames import FrameStore
-from pipeline.video.probe import header_duration, opened
-from pipeline.windows import subsets
 
 SIDE = 448  # pixels that InternVL3's tower takes
 SUFFIX = 170  # tokens of a question
@@ -73,27 +73,27 @@ def make_shard(folder: Path, videos: Path, names: Sequence[str], form: str) -> F
     return FrameStore.open([folder / "0.index.parquet"])
 
 
-def tasks(frames: FrameStore, repeats: int) -> list[Task]:
+def tasks(frames: FrameStore, repeats: int) -> list[ClipTask]:
     """Every clip of the shard so many times."""
     found = []
     for clip in frames.clips():
         record = frames.record(clip)
         asked = Question(clip, "", "", clip, "", None, None, "What is it?", ("red", "green"), 0, "", "", "", ())
-        found.append(Task(clip, tuple(record.timestamps), None, (asked,), tuple(subsets(record.n_frames))))
+        found.append(ClipTask(clip, tuple(record.timestamps), None, (asked,), tuple(subsets(record.n_frames))))
     return found * repeats
 
 
-def reader_rate(frames: FrameStore, wanted: Sequence[Task]) -> Rate:
+def reader_rate(frames: FrameStore, wanted: Sequence[ClipTask]) -> Rate:
     """One reader that nobody holds up. CPU seconds are those of the whole process, which does nothing else."""
     cpu, wall = time.process_time(), time.perf_counter()
-    count = sum(len(images) for images in Feed(frames, wanted, SIDE, 1, pinned=False))
+    count = sum(len(images) for images in Prefetcher(frames, wanted, SIDE, 1, pinned=False))
     return Rate(count, time.process_time() - cpu, time.perf_counter() - wall)
 
 
 def device_seconds(n_frames: int, questions: float, shape: LmmShape, settings: PlanSettings) -> float:
     """What a clip takes a GPU of the rate and efficiency that `refocus plan` reckons with."""
     starts = [SYSTEM + n * (shape.frame_tokens + FRAME_TEXT) for n in range(SETTINGS.frames_per_subset + 1)]
-    group = Group(n_frames, 1, questions, questions * SUFFIX, questions * triangle(SUFFIX))
+    group = QuestionGroup(n_frames, 1, questions, questions * SUFFIX, questions * triangle(SUFFIX))
     return reward_work(group, SETTINGS, starts)["prefix_tree"].flops(shape) / (
         settings.tflops * 1e12 * settings.efficiency
     )
@@ -110,18 +110,18 @@ def hungriest(shape: LmmShape) -> float:
     return max(frames_needed(n, asked, shape, PlanSettings()) for n in LENGTHS for asked in QUESTIONS)
 
 
-def share_waited(frames: FrameStore, wanted: Sequence[Task], readers: int, shape: LmmShape) -> float:
+def share_waited(frames: FrameStore, wanted: Sequence[ClipTask], readers: int, shape: LmmShape) -> float:
     """The share of time in which a device waits that takes `device_seconds` for a clip with one question."""
-    feed = Feed(frames, wanted, SIDE, readers, pinned=False)
+    feed = Prefetcher(frames, wanted, SIDE, readers, pinned=False)
     for task, _ in zip(wanted, feed, strict=True):
         time.sleep(device_seconds(len(task.timestamps), 1, shape, PlanSettings()))
     return feed.share_waited
 
 
-def share_waited_by_a_model(frames: FrameStore, wanted: Sequence[Task], readers: int) -> float:
+def share_waited_by_a_model(frames: FrameStore, wanted: Sequence[ClipTask], readers: int) -> float:
     """The same of a tiny model that scores one question per clip on the CPU."""
     lmm = build(TINY, device=torch.device("cpu"), dtype=torch.float32)
-    feed = Feed(frames, wanted, lmm.frame_size, readers, pinned=False)
+    feed = Prefetcher(frames, wanted, lmm.frame_size, readers, pinned=False)
     for task, images in zip(wanted, feed, strict=True):
         score_clip(lmm, images, task)
     return feed.share_waited

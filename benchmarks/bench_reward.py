@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
+from refocus.lmm import Lmm, Prompt, load_lmm
 
-from pipeline.lmm import Lmm, Prompt, load_lmm
-from tests.reward.reference import Reference, sixteen_subsets
-from tests.tiny_lmm import build_lmm
+from tests.support.reference import Reference, sixteen_subsets
+from tests.support.tiny_lmm import build_lmm
 
 N_FRAMES = 512
 COUNTS = (1, 2, 4, 8, 16, 32)

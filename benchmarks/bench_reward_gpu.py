@@ -19,20 +19,20 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
+from refocus.config.reward import RewardSettings
+from refocus.core.errors import ResourceMissing
+from refocus.lmm import Lmm, Prompt, option_logits
+from refocus.lmm.loading import find_device
+from refocus.plan.flops import Flops, triangle
+from refocus.plan.model_shapes import PUBLISHED, LmmShape
+from refocus.plan.reward_layout import QuestionGroup, reward_work
+from refocus.reward.margin import margins
+from refocus.reward.windows import subsets
 from torch import Tensor
 
 from benchmarks.bench_reward import processor, write
 from benchmarks.random_lmm import build, wrapped
-from pipeline.config.reward import RewardSettings
-from pipeline.errors import ResourceMissing
-from pipeline.lmm import Lmm, Prompt, option_logits
-from pipeline.lmm.loading import find_device
-from pipeline.plan.formulas import Work, triangle
-from pipeline.plan.layout import Group, reward_work
-from pipeline.plan.shapes import PUBLISHED, LmmShape
-from pipeline.reward.margin import margins
-from pipeline.windows import subsets
-from tests.tiny_lmm import WORDS
+from tests.support.tiny_lmm import WORDS
 
 RATE, SECOND, SAME = 0.45, 0.05, 1e-3  # the bars: of the matrix rate; of the first question; margins of two runs
 TAU = 0.21
@@ -130,7 +130,7 @@ def measure_speed(lmm: Lmm, shape: LmmShape, load: Load) -> Speed:
         torch.cuda.max_memory_allocated(lmm.device) if lmm.device.type == "cuda" else 0,
         rate,
         tower,
-        Work(frames=len(images)).flops(shape),
+        Flops(frames=len(images)).flops(shape),
         prefill,
         one.flops(shape),
         both - prefill,
@@ -138,16 +138,16 @@ def measure_speed(lmm: Lmm, shape: LmmShape, load: Load) -> Speed:
     )
 
 
-def planned(lmm: Lmm, load: Load, asked: Sequence[Prompt]) -> Work:
+def planned(lmm: Lmm, load: Load, asked: Sequence[Prompt]) -> Flops:
     """What the decoder has to do for these questions of a clip, by the formulas of `refocus plan`.
 
     The output layer is left out: of it only the letters' rows are computed.
     """
     starts = [len(lmm._tokens(lmm.family.prefix(n, lmm.tokens_per_frame))) for n in range(load.shown + 1)]
     lengths = [len(lmm._tokens(lmm.family.suffix(prompt))) for prompt in asked]
-    group = Group(load.frames, 1, len(asked), sum(lengths), sum(map(triangle, lengths)))
+    group = QuestionGroup(load.frames, 1, len(asked), sum(lengths), sum(map(triangle, lengths)))
     work = reward_work(group, RewardSettings(frames_per_subset=load.shown), starts)["prefix_tree"]
-    return Work(tokens=work.tokens, pairs=work.pairs)
+    return Flops(tokens=work.tokens, pairs=work.pairs)
 
 
 def agreement(full: Tensor, seen: Tensor, repeated: Tensor) -> Agreement:

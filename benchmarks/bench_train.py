@@ -4,7 +4,7 @@
 for each; (c) an update on several questions about one clip with one prefix against one each; (d) peak bytes with
 everything kept, in layers, in cells; (e) one training step in bf16, on the GPU if there is one at the paper's size.
 One thread; what is compared runs alternating. Seconds are CPU time, on a GPU wall time; memory on a CPU is counted
-(tests/live_bytes.py).
+(tests/support/live_bytes.py).
 """
 
 import argparse
@@ -18,18 +18,18 @@ from datetime import date
 from pathlib import Path
 
 import torch
+from refocus.lmm.prompts import Prompt
+from refocus.policy.checkpointing import Cells, Checkpointing
+from refocus.policy.config import PolicyConfig
+from refocus.policy.frame_policy import ClipState, FramePolicy
+from refocus.policy.policy_prompt import before_frames
+from refocus.policy.rollout import rollout, score
+from refocus.policy.stack import Stack
 
 from benchmarks import train_step
 from benchmarks.report import alternate, processor, seconds, table, write
-from pipeline.lmm.prompts import Prompt
-from pipeline.policy.checkpointing import Cells, Checkpointing
-from pipeline.policy.config import PolicyConfig
-from pipeline.policy.model import ClipState, FramePolicy
-from pipeline.policy.prompt import before_frames
-from pipeline.policy.rollout import rollout, score
-from pipeline.policy.stack import Stack
-from tests.live_bytes import LiveBytes
-from tests.tiny_policy import build_tokenizer
+from tests.support.live_bytes import LiveBytes
+from tests.support.tiny_policy import build_tokenizer
 
 FRAMES, CANDIDATES, PICKS = 512, 16, 32
 BAR = 0.10  # the rollout may take so much of the time of its prefix

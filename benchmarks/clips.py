@@ -6,8 +6,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-
-from pipeline.progress import bar
+from refocus.core.progress import bar
 
 RATE = 30
 

@@ -9,16 +9,15 @@ from pathlib import Path
 import av
 import numpy as np
 from av import library_versions
-
-from pipeline.config.decode import DecodeSettings
-from pipeline.store.media import jpeg
-from pipeline.store.tar import TarWriter
-from pipeline.video.closure import runs, shown_at
-from pipeline.video.decode import Health, frames_shown, plan_clip
-from pipeline.video.health import SLACK_S
-from pipeline.video.planes import Planes
-from pipeline.video.probe import opened
-from pipeline.video.track import read_track, refed
+from refocus.config.decode import DecodeSettings
+from refocus.frames.encoding import jpeg
+from refocus.frames.tar_writer import TarWriter
+from refocus.video.closure import runs, shown_at
+from refocus.video.decode import DecodeReport, frames_shown, plan_clip
+from refocus.video.decode_report import SLACK_S
+from refocus.video.probe import opened
+from refocus.video.track import read_packets, refed
+from refocus.video.yuv import YuvFrame
 
 SETTINGS = DecodeSettings()
 
@@ -46,7 +45,7 @@ def measure(job: tuple[str, Path], beat: Callable[[], None]) -> Cost:
 
 def _whole_stage(path: Path, begin: float) -> tuple[int, int, float]:
     """Plan, decode, convert, scale, JPEG, tar: what a shard costs per clip."""
-    health = Health()
+    health = DecodeReport()
     plan = plan_clip(path, SETTINGS.fps, SETTINGS.max_frames, None, None)
     frames = stored(shown.image for shown in frames_shown(path, plan.times_s, SETTINGS.size, health, planes=True))
     assert health.problem() is None, health.problem()
@@ -57,7 +56,7 @@ def _closure_alone(path: Path, begin: float) -> tuple[int, int, float]:
     """The decoder calls for the packets that are needed, and nothing else."""
     plan = plan_clip(path, SETTINGS.fps, SETTINGS.max_frames, None, None)
     with opened(path) as (container, stream):
-        track = read_track(container, stream, plan.times_s[-1] + 1, None)
+        track = read_packets(container, stream, plan.times_s[-1] + 1, None)
         wanted = shown_at(track, plan.times_s, SLACK_S)
         needed = runs(track.roles, track.pts, {one.packet for one in wanted})
         packets = dict(refed(path, container, stream, track, None))
@@ -101,7 +100,7 @@ WAYS: dict[str, Callable[[Path, float], tuple[int, int, float]]] = {
 }
 
 
-def stored(images: Iterable[np.ndarray | Planes]) -> int:
+def stored(images: Iterable[np.ndarray | YuvFrame]) -> int:
     """Encodes images as the shards do and writes them into a tar in memory; how many."""
     writer, count = TarWriter(io.BytesIO()), 0
     for image in images:

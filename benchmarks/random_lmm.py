@@ -3,13 +3,13 @@
 import math
 
 import torch
+from refocus.lmm import Lmm
+from refocus.lmm.families import FAMILIES
+from refocus.lmm.loading import find_attention
+from refocus.plan.model_shapes import LmmShape
 from transformers import AutoModelForImageTextToText, InternVLConfig, InternVLVisionConfig, Qwen2Config
 
-from pipeline.lmm import Lmm
-from pipeline.lmm.families import FAMILIES
-from pipeline.lmm.loading import find_attention
-from pipeline.plan.shapes import LmmShape
-from tests.tiny_lmm import build_tokenizer
+from tests.support.tiny_lmm import build_tokenizer
 
 LETTERS = "ABCDEFGHIJKLMN"
 HEAD = 64  # width of the vision tower's heads

@@ -13,16 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from pipeline.config.overlay import load
-from pipeline.qa.records import QUESTION_SCHEMA
+from refocus.config.overlay import load
+from refocus.qa.records import QUESTION_SCHEMA
 
 QUESTIONS, SUBSETS = 962_000, 16
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = pa.schema([("qa_id", pa.string()), ("subset", pa.int8()), ("margin", pa.float32())])
 RUN = """
 import resource, sys
-from pipeline.cli import main
+from refocus.cli.main import main
 status = main(["filter", *sys.argv[1:]])
 used = resource.getrusage(resource.RUSAGE_SELF)
 print("USED", used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, file=sys.stderr)

@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 import simplejpeg
 from PIL import Image
-
-from pipeline.config.decode import DecodeSettings
-from pipeline.store.clip import StoredClip
-from pipeline.store.draft import Draft
-from pipeline.store.frames import FrameStore
-from pipeline.store.index import write_index
-from pipeline.store.media import recorder
-from pipeline.store.shelf import index_row
-from pipeline.video.decode import decode_frames
+from refocus.config.decode import DecodeSettings
+from refocus.frames.decode_clip import StoredClip
+from refocus.frames.encoding import frame_encoder
+from refocus.frames.frame_store import FrameStore
+from refocus.frames.index import write_index
+from refocus.frames.partial_shard import PartialShard
+from refocus.frames.shard_reader import index_row
+from refocus.video.decode import decode_frames
 
 FRAMES, SIZE, PASSES = 512, 384, 5
 PICKED = [(2 * k + 1) * FRAMES // 64 for k in range(32)]
@@ -60,14 +59,14 @@ CLIPS = {
 def stored(folder, images, form):
     """A shard of one clip; gives its store, its tar and the CPU seconds of encoding."""
     begin = time.process_time()
-    media = recorder(DecodeSettings(frames=form))
+    media = frame_encoder(DecodeSettings(frames=form))
     for image in images:
         media.add(image)
     files, places = media.finish()
     spent = time.process_time() - begin
     notes = {"clip_id": form, "status": "ok", "error": None, "n_frames": FRAMES, "size": SIZE}
     notes |= {"timestamps": [k / 4 for k in range(FRAMES)], "source_frames": list(range(FRAMES)), **places}
-    with Draft(folder / f"{form}.tar") as draft:
+    with PartialShard(folder / f"{form}.tar") as draft:
         row = index_row(notes, draft.add(StoredClip(notes, files)), f"{form}.tar")
         draft.complete()
         draft.publish()

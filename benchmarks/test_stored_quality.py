@@ -14,10 +14,9 @@ import av
 import numpy as np
 import pytest
 import simplejpeg
-
-from pipeline.store.media import jpeg
-from pipeline.video.picture import Picture
-from pipeline.video.planes import PlaneScaler, siting
+from refocus.frames.encoding import jpeg
+from refocus.video.rgb import RgbConverter
+from refocus.video.yuv import YuvScaler, siting
 
 SIZE, QUALITY, EVERY = 384, 90, 12
 SHARES = {1: (0.2126, 0.0722)}  # of red and blue in luma; else BT.601
@@ -73,7 +72,7 @@ def test_stored_frames_and_their_source(name):
     truth = [np.rot90(exact(frame), turns) for frame in frames]
     lines = [f"\n{name}: {len(frames)} frames", f"{'':8}{'PSNR':>8}{'bytes':>8}{'scale ms':>10}{'JPEG ms':>9}"]
     quality = {}
-    for way, convert in {"RGB": Picture(SIZE), "planes": PlaneScaler(SIZE)}.items():
+    for way, convert in {"RGB": RgbConverter(SIZE), "planes": YuvScaler(SIZE)}.items():
         spent, sizes, errors = [], [], []
         for frame, wanted in zip(frames, truth, strict=True):
             begin = time.process_time()

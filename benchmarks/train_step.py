@@ -8,17 +8,17 @@ import logging
 from collections.abc import Iterator
 
 import torch
+from refocus.core.errors import ResourceMissing
+from refocus.lmm.prompts import Prompt
+from refocus.plan.flops import pick_flops, policy_prefix_flops
+from refocus.policy.checkpointing import Checkpointing, Mode
+from refocus.policy.config import SIGLIP_SO400M, PolicyConfig
+from refocus.policy.frame_policy import FramePolicy
+from refocus.policy.rollout import rollout, score
 
 from benchmarks.report import seconds
-from pipeline.errors import ResourceMissing
-from pipeline.lmm.prompts import Prompt
-from pipeline.plan.formulas import pick_flops, policy_prefix_flops
-from pipeline.policy.checkpointing import Checkpointing, Mode
-from pipeline.policy.config import SIGLIP_SO400M, PolicyConfig
-from pipeline.policy.model import FramePolicy
-from pipeline.policy.rollout import rollout, score
-from tests.live_bytes import LiveBytes
-from tests.tiny_policy import build_tokenizer
+from tests.support.live_bytes import LiveBytes
+from tests.support.tiny_policy import build_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def backends(device: torch.device) -> list[str]:
     """Those that serve a device: plain torch, and the CUDA kernels where they load."""
     if device.type != "cuda":
         return ["torch"]
-    from pipeline.policy import kernels
+    from refocus.policy import kernels
 
     try:
         kernels.load()

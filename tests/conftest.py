@@ -7,6 +7,8 @@ import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+# Stages that tests start as processes find the package of this checkout.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "pipeline"), os.environ.get("PYTHONPATH")]))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes says how busy the machine is, not whether the code is right.
@@ -35,7 +37,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def lmm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny random InternVL, one per session."""
-    from tests.tiny_lmm import build_lmm
+    from tests.support.tiny_lmm import build_lmm
 
     return build_lmm(tmp_path_factory.mktemp("lmm"))
 
@@ -44,8 +46,7 @@ def lmm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lmm(lmm_folder: Path):
     """The same, loaded."""
     import torch
-
-    from pipeline.lmm import load_lmm
+    from refocus.lmm import load_lmm
 
     torch.set_num_threads(1)
     return load_lmm(lmm_folder)

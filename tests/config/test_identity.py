@@ -1,10 +1,9 @@
 """What the store is keyed by: everything a result depends on, and nothing else."""
 
 import pytest
-
-from pipeline.config.identity import decode_fingerprint, model_files, reward_fingerprint, train_fingerprint, weights
-from pipeline.config.layers import merge, read
-from pipeline.config.overlay import check
+from refocus.config.identity import decode_fingerprint, model_files, reward_fingerprint, train_fingerprint, weights
+from refocus.config.layers import merge, read
+from refocus.config.overlay import check
 
 FINGERPRINTS = {
     "decode": lambda root: decode_fingerprint(root, "nextqa"),

@@ -1,11 +1,10 @@
 """The typed root: overlays, names that must exist, and settings of single runs."""
 
 import pytest
-
-from pipeline.config.layers import merge, read
-from pipeline.config.overlay import check, load
-from pipeline.config.root import slug, unslug
-from pipeline.errors import UsageError
+from refocus.config.layers import merge, read
+from refocus.config.overlay import check, load
+from refocus.config.root import slug, unslug
+from refocus.core.errors import UsageError
 
 OVERLAYS = ["paper", "ci", "evidence", "study", "curriculum"]
 OVERLAYS += [f"ablations/{name}" for name in ("beta", "candidates", "frames", "advantage", "reward_model", "world")]

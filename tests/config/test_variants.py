@@ -1,12 +1,11 @@
 """Runs that differ in their seed alone are one setting; its label says what tells it from the others."""
 
 import pytest
-
-from pipeline.config.layers import merge, read
-from pipeline.config.overlay import check
-from pipeline.config.root import Root
-from pipeline.config.variants import from_json, to_json, trained, variants
-from pipeline.errors import UsageError
+from refocus.config.layers import merge, read
+from refocus.config.overlay import check
+from refocus.config.root import Root
+from refocus.config.variants import from_json, to_json, trained, variants
+from refocus.core.errors import UsageError
 
 
 @pytest.fixture

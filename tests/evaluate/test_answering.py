@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import torch
-
-from pipeline.errors import RefocusError
-from pipeline.evaluate.answering import answer_benchmark
-from pipeline.evaluate.records import OPEN, UNREADABLE, AnswerSet, read_answers, write_answers
-from pipeline.qa.records import Question
-from pipeline.select.records import ALONE, Selection
+from refocus.core.errors import RefocusError
+from refocus.evaluate.answering import answer_benchmark
+from refocus.evaluate.answers import OPEN, UNREADABLE, AnswerSet, read_answers, write_answers
+from refocus.qa.records import Question
+from refocus.select.selections import ALONE, Selection
 
 
 class Lmm:

@@ -1,11 +1,10 @@
 """Scores against sums done by hand."""
 
 import pytest
-
-from pipeline.evaluate.records import OPEN, UNREADABLE, Answer
-from pipeline.evaluate.scoring import Outcome, accuracy, gain, mean_outcomes, outcomes, share_closed, wilson
-from pipeline.qa.records import Question
-from pipeline.select.records import ALONE
+from refocus.evaluate.answers import OPEN, UNREADABLE, Answer
+from refocus.evaluate.scoring import Outcome, accuracy, gain, mean_outcomes, outcomes, share_closed, wilson
+from refocus.qa.records import Question
+from refocus.select.selections import ALONE
 
 
 def results(*rows: tuple[str, float], clip: str | None = None) -> list[Outcome]:

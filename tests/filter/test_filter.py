@@ -10,14 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from pipeline.config.filter import FilterSettings
-from pipeline.errors import RefocusError
-from pipeline.filter import command, stream
-from pipeline.filter.pairs import write_filtered
-from pipeline.filter.summary import tau_for_share
-from pipeline.filter.variance import variances
-from pipeline.qa.records import Question, read_questions, write_questions
+from refocus.cli import filter as command
+from refocus.config.filter import FilterSettings
+from refocus.core.errors import RefocusError
+from refocus.filter import stream
+from refocus.filter.pairs import write_filtered
+from refocus.filter.summary import tau_for_share
+from refocus.filter.variance import variances
+from refocus.qa.records import Question, read_questions, write_questions
 
 margins = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=16)
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from refocus.lmm import Prompt, load_lmm
+from refocus.lmm.prompts import onevision_prefix, onevision_prompt, onevision_suffix
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from pipeline.lmm import Prompt, load_lmm
-from pipeline.lmm.prompts import onevision_prefix, onevision_prompt, onevision_suffix
-from tests.tiny_lmm import build_onevision
+from tests.support.tiny_lmm import build_onevision
 
 ASKED = Prompt("What colour is shown?", ("red", "green"))
 GOLDEN = (
@@ -46,9 +46,8 @@ def test_onevision_pools_frames_as_its_video_path_does(folder):
 
 
 def test_onevision_frames_are_384_pixels_of_196_tokens_at_the_published_size():
+    from refocus.lmm.families import FAMILIES
     from transformers import LlavaOnevisionConfig
-
-    from pipeline.lmm.families import FAMILIES
 
     config, family = LlavaOnevisionConfig(), FAMILIES["llava_onevision"]
     assert (family.frame_size(config), family.tokens_per_frame(config), family.patches_per_frame(config)) == (

@@ -4,11 +4,10 @@ import json
 import shutil
 
 import pytest
-
-from pipeline.errors import RefocusError, ResourceMissing, UsageError
-from pipeline.lmm import load_lmm
-from pipeline.lmm.families import FAMILIES
-from pipeline.lmm.loading import load_statistics
+from refocus.core.errors import RefocusError, ResourceMissing, UsageError
+from refocus.lmm import load_lmm
+from refocus.lmm.families import FAMILIES
+from refocus.lmm.loading import load_statistics
 
 
 def test_a_folder_without_a_model_is_a_usage_error(tmp_path):

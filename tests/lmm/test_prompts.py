@@ -3,10 +3,9 @@
 import re
 
 import pytest
-
-from pipeline.errors import RefocusError
-from pipeline.lmm.letters import letter_tokens
-from pipeline.lmm.prompts import Prompt, internvl_prefix, internvl_prompt, internvl_suffix
+from refocus.core.errors import RefocusError
+from refocus.lmm.letters import letter_tokens
+from refocus.lmm.prompts import Prompt, internvl_prefix, internvl_prompt, internvl_suffix
 
 C = "<IMG_CONTEXT>" * 256
 GOLDEN = (

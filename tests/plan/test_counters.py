@@ -1,15 +1,15 @@
 """`refocus plan` before the reward pass says what the pass then computes, counted while a model runs."""
 
 import pytest
+from refocus.frames.index import IndexRow, write_index
+from refocus.plan.estimate import make_plan
+from refocus.qa.records import ClipRow
+from refocus.reward.margin_cache import MarginCache
+from refocus.reward.score_shard import score_shard
 
-from pipeline.plan.plan import make_plan
-from pipeline.qa.records import ClipRow
-from pipeline.reward.shard import score_shard
-from pipeline.reward.units import Units
-from pipeline.store.index import IndexRow, write_index
-from tests.plan.test_formulas import counted
+from tests.plan.test_flops import counted
 from tests.plan.test_plan import configured, ingest, question
-from tests.reward.test_shard import FakeFrames
+from tests.reward.test_score_shard import FakeFrames
 
 LENGTHS = {"a": 40, "b": 1, "c": 120, "d": 7, "e": 33, "unasked": 12}
 
@@ -26,7 +26,9 @@ def test_a_planned_reward_pass_is_the_one_that_runs(lmm, lmm_folder, tmp_path):
     root = configured(tmp_path, lmms={"lmm": {"path": str(lmm_folder)}}, reward={"frames_per_subset": 8})
     [bill] = [bill for bill in make_plan(root, root.plan).bills if bill.stage == "reward"]
     results = []
-    flops = counted(lambda: results.append(score_shard(lmm, FakeFrames(LENGTHS), asked, root.reward, Units(None, {}))))
+    flops = counted(
+        lambda: results.append(score_shard(lmm, FakeFrames(LENGTHS), asked, root.reward, MarginCache(None, {})))
+    )
     assert bill.frames == lmm.work.frames
     assert bill.tokens == pytest.approx(lmm.work.prefix_tokens + lmm.work.suffix_tokens, rel=0.02)
     assert bill.flops == pytest.approx(flops, rel=0.02)

@@ -8,23 +8,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refocus.cli.main import main
+from refocus.config.decode import DecodeSettings
+from refocus.config.layers import merge
+from refocus.config.overlay import check
+from refocus.config.plan import PlanSettings
+from refocus.core.errors import UsageError
+from refocus.core.files import write_table
+from refocus.frames.index import IndexRow, write_index
+from refocus.plan.estimate import make_plan
+from refocus.plan.model_shapes import lmm_shape, read_lmm
+from refocus.plan.plan_page import lines, plain
+from refocus.plan.source_lengths import frames_of, read_source
+from refocus.qa.records import ClipRow, Question, write_questions
+from refocus.qa.shard_lists import clips_table
+from refocus.video.frame_plan import grid
 
-from pipeline.cli import main
-from pipeline.config.decode import DecodeSettings
-from pipeline.config.layers import merge
-from pipeline.config.overlay import check
-from pipeline.config.plan import PlanSettings
-from pipeline.errors import UsageError
-from pipeline.files import write_table
-from pipeline.plan.plan import make_plan
-from pipeline.plan.render import lines, plain
-from pipeline.plan.shapes import lmm_shape, read_lmm
-from pipeline.plan.sources import frames_of, read_source
-from pipeline.qa.records import ClipRow, Question, write_questions
-from pipeline.qa.shards import clips_table
-from pipeline.store.index import IndexRow, write_index
-from pipeline.video.plan import grid
-from tests.films import write_film
+from tests.support.videos import write_film
 
 VALUES = {
     "use": {"datasets": ["toy"], "benchmarks": ["exam"], "lmms": ["lmm"], "runs": ["r"], "selectors": ["uniform"]},
@@ -211,12 +211,12 @@ def test_a_folders_config_is_read_as_transformers_writes_it(lmm_folder):
 def test_the_papers_configuration_is_planned_without_torch(repository, tmp_path):
     """As a command, in a folder without any data: status 0, and the reward pass near what the issue expects."""
     code = (
-        "import sys; from pipeline.cli import main; status = main(sys.argv[1:]);"
+        "import sys; from refocus.cli.main import main; status = main(sys.argv[1:]);"
         "sys.exit(status or 'torch' in sys.modules)"
     )
     overlay = ["--base", repository / "config.yaml", "--configfile", repository / "config/paper.yaml", "--json"]
     command = [sys.executable, "-c", code, "plan", *map(str, overlay)]
-    done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(repository)}, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(repository / "pipeline")}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert not found["not_counted"]
@@ -231,7 +231,7 @@ def test_flags_win_over_the_configuration(repository, capsys):
 
 def test_real_questions_of_nextqa(shared_data, tmp_path):
     """4,996 questions on 570 clips, ingested from the published files."""
-    from pipeline.plan.prompts import PromptTokens
+    from refocus.plan.prompt_tokens import PromptTokens
 
     files = [str(shared_data / "annotations/nextqa" / name) for name in ("val.csv", "map_vid_vidorID.json")]
     words = ["--annotations", *files, "--videos", str(tmp_path), "--name", "toy", "--out", str(tmp_path / "qa")]

@@ -4,16 +4,16 @@ import logging
 
 import pytest
 import torch
+from refocus.policy import checkpointing
+from refocus.policy.checkpointing import Cells, Checkpointing, Costs
+from refocus.policy.config import PolicyConfig
+from refocus.policy.policy_prompt import before_frames
+from refocus.policy.rollout import rollout, score
+from refocus.policy.stack import EVERY, Stack, StackState
 from torch import Tensor
 
-from pipeline.policy import checkpointing
-from pipeline.policy.checkpointing import Cells, Checkpointing, Costs
-from pipeline.policy.config import PolicyConfig
-from pipeline.policy.prompt import before_frames
-from pipeline.policy.rollout import rollout, score
-from pipeline.policy.stack import EVERY, Stack, StackState
-from tests.live_bytes import LiveBytes
-from tests.tiny_policy import PROMPTS, build_features, build_policy
+from tests.support.live_bytes import LiveBytes
+from tests.support.tiny_policy import PROMPTS, build_features, build_policy
 
 CONFIG = PolicyConfig(width=16, layers=3, state=6, head_dim=8, groups=2, chunk=8, vocab=32, start_of_frame=0, vision={})
 ROWS, STEPS = 4, 30

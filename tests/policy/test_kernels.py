@@ -6,18 +6,18 @@ import types
 
 import pytest
 import torch
+from refocus.config.policy import PolicySettings
+from refocus.config.train import TrainRuntime, TrainSettings
+from refocus.core.errors import ResourceMissing, UsageError
+from refocus.policy import kernels
+from refocus.policy.conv import causal_conv, causal_conv_step
+from refocus.policy.rollout import rollout, score
+from refocus.policy.ssd import ssd, ssd_step
+from refocus.select.policy_selector import load_policy
+from refocus.train.run import _policy
 
-from pipeline.config.policy import PolicySettings
-from pipeline.config.train import TrainRuntime, TrainSettings
-from pipeline.errors import ResourceMissing, UsageError
-from pipeline.policy import kernels
-from pipeline.policy.conv import causal_conv, causal_conv_step
-from pipeline.policy.rollout import rollout, score
-from pipeline.policy.ssd import ssd, ssd_step
-from pipeline.select.learned import load_policy
-from pipeline.train.run import _policy
-from tests.kernel_stand_ins import STAND_INS, serve
-from tests.tiny_policy import PROMPTS, build_features, build_policy
+from tests.support.kernel_stand_ins import STAND_INS, serve
+from tests.support.tiny_policy import PROMPTS, build_features, build_policy
 
 PACKAGES = ("mamba_ssm", "causal_conv1d")
 TIGHT = {"rtol": 1e-10, "atol": 1e-11}
@@ -314,7 +314,7 @@ def test_kernels_get_the_dtype_the_model_computes_in(monkeypatch):
 
 def test_a_whole_policy_on_kernels(monkeypatch):
     """Ragged clips, several questions, the rollout and its teacher-forced score with all gradients."""
-    from tests.policy_twins import assert_twins
+    from tests.support.policy_twins import assert_twins
 
     serve(monkeypatch)
     assert_twins(build_policy(), **TIGHT)

@@ -8,13 +8,13 @@ kernels must be no further from float32 than twice what plain torch in bfloat16 
 
 import pytest
 import torch
+from refocus.core.errors import ResourceMissing
+from refocus.policy import kernels
+from refocus.policy.conv import causal_conv, causal_conv_step
+from refocus.policy.rollout import rollout, score
+from refocus.policy.ssd import ssd, ssd_step
 
-from pipeline.errors import ResourceMissing
-from pipeline.policy import kernels
-from pipeline.policy.conv import causal_conv, causal_conv_step
-from pipeline.policy.rollout import rollout, score
-from pipeline.policy.ssd import ssd, ssd_step
-from tests.tiny_policy import PROMPTS, build_features, build_policy
+from tests.support.tiny_policy import PROMPTS, build_features, build_policy
 
 pytestmark = pytest.mark.gpu
 WITHIN = {torch.float32: 5e-3, torch.bfloat16: 2e-2}

@@ -5,12 +5,12 @@ import os
 
 import pytest
 import torch
+from refocus.policy import kernels
+from refocus.policy.ssd import ssd, ssd_step
 
-from pipeline.policy import kernels
-from pipeline.policy.ssd import ssd, ssd_step
-from tests.kernel_stand_ins import interpreted, serve
-from tests.policy_twins import assert_twins
-from tests.tiny_policy import build_policy
+from tests.support.kernel_stand_ins import interpreted, serve
+from tests.support.policy_twins import assert_twins
+from tests.support.tiny_policy import build_policy
 
 pytestmark = pytest.mark.triton
 CLOSE = 5e-6  # of the largest entry; float32 on both sides

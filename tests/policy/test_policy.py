@@ -5,19 +5,19 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from refocus.config.policy import PolicySettings
+from refocus.core.errors import UsageError
+from refocus.lmm.prompts import Prompt
+from refocus.policy.config import PolicyConfig
+from refocus.policy.frame_policy import FramePolicy
+from refocus.policy.heads import entropy, log_policy
+from refocus.policy.initialise import reinitialised
+from refocus.policy.policy_prompt import after_frames, before_frames
+from refocus.policy.vision import Connector
 from torch import nn
 from transformers import SiglipVisionConfig, SiglipVisionModel
 
-from pipeline.config.policy import PolicySettings
-from pipeline.errors import UsageError
-from pipeline.lmm.prompts import Prompt
-from pipeline.policy.config import PolicyConfig
-from pipeline.policy.heads import entropy, log_policy
-from pipeline.policy.initialise import reinitialised
-from pipeline.policy.model import FramePolicy
-from pipeline.policy.prompt import after_frames, before_frames
-from pipeline.policy.vision import Connector
-from tests.tiny_policy import PROMPTS, SMALL, VISION, build_features, build_policy
+from tests.support.tiny_policy import PROMPTS, SMALL, VISION, build_features, build_policy
 
 TIGHT = {"rtol": 1e-9, "atol": 1e-11}
 

@@ -4,14 +4,14 @@ import json
 
 import pytest
 import torch
+from refocus.config.policy import PolicySettings
+from refocus.core.errors import UsageError
+from refocus.policy.config import MAMBA2_SIZES, PolicyConfig
+from refocus.policy.frame_policy import FramePolicy
+from refocus.policy.pretrained import Shards
 from safetensors.torch import load_file, save_file
 
-from pipeline.config.policy import PolicySettings
-from pipeline.errors import UsageError
-from pipeline.policy.config import MAMBA2_SIZES, PolicyConfig
-from pipeline.policy.files import Shards
-from pipeline.policy.model import FramePolicy
-from tests.tiny_public import (
+from tests.support.tiny_public import (
     AFTER,
     FRAMES,
     PROMPT,
@@ -218,8 +218,8 @@ def test_without_a_network_the_message_says_what_to_do(tmp_path, monkeypatch):
 
 def test_picks_for_use_are_distinct_whatever_the_policy_allows(tmp_path):
     """A released policy that may repeat frames still gives a set to `refocus select`."""
-    from pipeline.config.select import SelectSettings
-    from pipeline.select.learned import ask_policy, load_policy
+    from refocus.config.select import SelectSettings
+    from refocus.select.policy_selector import ask_policy, load_policy
 
     policy = load_policy(write_refocus(tmp_path), "cpu", 1)
     for seed in range(5):
@@ -253,7 +253,7 @@ def test_loading_holds_one_copy(tmp_path, monkeypatch):
 
 
 def test_a_plan_knows_a_public_folder(tmp_path):
-    from pipeline.plan.shapes import policy_shape
+    from refocus.plan.model_shapes import policy_shape
 
     for folder, settings in (
         (write_refocus(tmp_path / "r"), {}),

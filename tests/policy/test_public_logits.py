@@ -8,13 +8,13 @@ import os
 import pytest
 import torch
 import torch.nn.functional as F
+from refocus.config.policy import PolicySettings
+from refocus.policy.frame_policy import FramePolicy
+from refocus.policy.rollout import distributions
 from safetensors.torch import load_file
 from transformers import Mamba2Model, SiglipVisionConfig, SiglipVisionModel
 
-from pipeline.config.policy import PolicySettings
-from pipeline.policy.model import FramePolicy
-from pipeline.policy.rollout import distributions
-from tests.tiny_public import (
+from tests.support.tiny_public import (
     AFTER,
     BEFORE,
     FRAMES,

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from refocus.core.errors import UsageError
+from refocus.policy.rollout import NO_FRAME, distributions, rollout, score
 
-from pipeline.errors import UsageError
-from pipeline.policy.rollout import NO_FRAME, distributions, rollout, score
-from tests.tiny_policy import PROMPTS, build_features, build_policy
+from tests.support.tiny_policy import PROMPTS, build_features, build_policy
 
 CLIP = [0, 1, 1]
 

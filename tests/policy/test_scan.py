@@ -5,13 +5,12 @@ import importlib.util
 
 import pytest
 import torch
+from refocus.policy.config import PolicyConfig
+from refocus.policy.conv import causal_conv, causal_conv_step
+from refocus.policy.ssd import ssd, ssd_step
+from refocus.policy.stack import Stack, StackState
 from transformers import Mamba2Config
 from transformers.models.mamba2.modeling_mamba2 import Mamba2Model
-
-from pipeline.policy.config import PolicyConfig
-from pipeline.policy.conv import causal_conv, causal_conv_step
-from pipeline.policy.ssd import ssd, ssd_step
-from pipeline.policy.stack import Stack, StackState
 
 CONFIG = PolicyConfig(width=16, layers=3, state=6, head_dim=8, groups=2, chunk=8, vocab=32, start_of_frame=0, vision={})
 TIGHT = {"rtol": 1e-10, "atol": 1e-11}

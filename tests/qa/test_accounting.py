@@ -9,12 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from pipeline.qa.adapters import FORMATS, adapter
-from pipeline.qa.adapters.conversations import TAILS
-from pipeline.qa.draft import build
-from pipeline.qa.records import Question, Reject, read_questions, write_questions
-from pipeline.qa.videos import VideoFinder
+from refocus.qa.adapters import FORMATS, adapter
+from refocus.qa.adapters.conversations import TAILS
+from refocus.qa.raw_question import build
+from refocus.qa.records import Question, Reject, read_questions, write_questions
+from refocus.qa.video_finder import VideoFinder
 
 PLACE = re.compile(r" (?:row|mc_question) (\d+)")
 TEXT = st.text(st.characters(), max_size=8)

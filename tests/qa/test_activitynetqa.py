@@ -7,12 +7,11 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from pipeline.config.ingest import IngestSettings
-from pipeline.errors import RefocusError, UsageError
-from pipeline.qa.adapters.distractors import Pool
-from pipeline.qa.ingest import Source, ingest, read_source
-from pipeline.qa.records import read_questions
+from refocus.config.ingest import IngestSettings
+from refocus.core.errors import RefocusError, UsageError
+from refocus.qa.adapters.distractors import AnswerPool
+from refocus.qa.ingest import SourceFiles, ingest, read_source
+from refocus.qa.records import read_questions
 
 COLORS = ["black", "white", "red", "blue", "dark blue", "green"]
 
@@ -33,7 +32,7 @@ def write(folder, questions, answers, split="val"):
 
 
 def read(*paths, root=None, limit=None, **options):
-    return read_source(Source("set", "activitynetqa", tuple(paths), root or paths[0].parent, limit, options))
+    return read_source(SourceFiles("set", "activitynetqa", tuple(paths), root or paths[0].parent, limit, options))
 
 
 def many(count=60):
@@ -80,7 +79,7 @@ def test_the_conversion_depends_on_neither_order_nor_limit(tmp_path):
 
 def test_a_new_row_leaves_most_questions_as_they_are(tmp_path):
     pool = [(f"row{number}", f"answer{number % 97}") for number in range(1000)]
-    before, after = Pool(pool), Pool([*pool, ("new", "something else")])
+    before, after = AnswerPool(pool), AnswerPool([*pool, ("new", "something else")])
     rows = [(name, answer) for name, answer in pool[:300]]
     changed = sum(before.choices(*row, 3, 0) != after.choices(*row, 3, 0) for row in rows)
     assert changed < 10
@@ -88,7 +87,7 @@ def test_a_new_row_leaves_most_questions_as_they_are(tmp_path):
 
 def test_wrong_options_are_as_frequent_as_their_answers():
     """An answer of 70 % of the rows is offered nearly always, one of 0.1 % nearly never; places are even."""
-    pool = Pool([(f"row{n}", "male" if n % 10 < 7 else f"rare{n}") for n in range(1000)])
+    pool = AnswerPool([(f"row{n}", "male" if n % 10 < 7 else f"rare{n}") for n in range(1000)])
     drawn = [pool.choices(f"q{n}", "female", 3, 0) for n in range(1000)]
     assert sum("male" in options for options, _ in drawn) > 900
     assert max(Counter(o for options, _ in drawn for o in options if o.startswith("rare")).values()) < 60
@@ -98,7 +97,9 @@ def test_wrong_options_are_as_frequent_as_their_answers():
 
 def test_options_that_could_be_right_as_well_are_not_offered():
     """Another spelling of the answer, a part of it or more than it."""
-    pool = Pool([("1", "Short Hair."), ("2", "hair"), ("3", "very short hair"), ("4", "hat"), ("5", "short  hair")])
+    pool = AnswerPool(
+        [("1", "Short Hair."), ("2", "hair"), ("3", "very short hair"), ("4", "hat"), ("5", "short  hair")]
+    )
     assert pool.choices("q", "short hair", 3, 0)[0] in (("hat", "short hair"), ("short hair", "hat"))
 
 
@@ -112,13 +113,13 @@ def test_what_is_left_out_is_a_reject_that_says_why(tmp_path, convert, kept):
 def test_dropping_everything_is_no_failure_but_a_wrong_file_is(tmp_path):
     """The tables are there and empty if that was asked for."""
     paths = write(tmp_path, *many())
-    source = Source("set", "activitynetqa", paths, tmp_path, options={"convert": "drop"})
+    source = SourceFiles("set", "activitynetqa", paths, tmp_path, options={"convert": "drop"})
     ingest(source, tmp_path / "out", IngestSettings(), shards=2)
     assert read_questions(tmp_path / "out" / "set.parquet") == []
     assert (tmp_path / "out" / "shards" / "set" / "000001.qa.parquet").is_file()
     wrong = write(tmp_path, [{"video": "x"}], [])
     with pytest.raises(RefocusError, match="none of 1 rows"):
-        ingest(Source("set", "activitynetqa", wrong, tmp_path), tmp_path / "out", IngestSettings())
+        ingest(SourceFiles("set", "activitynetqa", wrong, tmp_path), tmp_path / "out", IngestSettings())
 
 
 def test_every_row_of_both_files_is_accounted_for(tmp_path):

@@ -5,10 +5,9 @@ import csv
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from pipeline.errors import RefocusError, UsageError
-from pipeline.qa.adapters import adapter
-from pipeline.qa.ingest import Source, read_source
+from refocus.core.errors import RefocusError, UsageError
+from refocus.qa.adapters import adapter
+from refocus.qa.ingest import SourceFiles, read_source
 
 NEXTQA = ["video", "frame_count", "width", "height", "question", "answer", "qid", "type", "a0", "a1", "a2", "a3", "a4"]
 
@@ -27,7 +26,7 @@ def write_csv(path, rows):
 
 
 def read(format, *paths, root):
-    return read_source(Source("set", format, tuple(paths), root))
+    return read_source(SourceFiles("set", format, tuple(paths), root))
 
 
 def test_nextqa_rows(tmp_path):
@@ -130,7 +129,7 @@ def test_unknown_formats_and_options_are_named(tmp_path):
     with pytest.raises(UsageError, match="videomme"):
         adapter("videomne")
     with pytest.raises(UsageError, match="splitt"):
-        read_source(Source("set", "nextqa", (), tmp_path, options={"splitt": "train"}))
+        read_source(SourceFiles("set", "nextqa", (), tmp_path, options={"splitt": "train"}))
 
 
 COUNTS = {

@@ -3,10 +3,9 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from pipeline.errors import RefocusError, UsageError
-from pipeline.qa.adapters.cinepile import one_config
-from pipeline.qa.ingest import Source, read_source
+from refocus.core.errors import RefocusError, UsageError
+from refocus.qa.adapters.cinepile import one_config
+from refocus.qa.ingest import SourceFiles, read_source
 
 VIDEO = "-aB3_dEfGh1"
 
@@ -38,7 +37,7 @@ def write(path, *rows):
 
 
 def read(*paths, root, **options):
-    return read_source(Source("set", "cinepile", tuple(paths), root, None, options))
+    return read_source(SourceFiles("set", "cinepile", tuple(paths), root, None, options))
 
 
 def test_rows(tmp_path):

@@ -5,10 +5,9 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from pipeline.qa.adapters.conversations import TAILS, parse_answer, parse_question
-from pipeline.qa.draft import BadRow
-from pipeline.qa.ingest import Source, read_source
+from refocus.qa.adapters.conversations import TAILS, parse_answer, parse_question
+from refocus.qa.ingest import SourceFiles, read_source
+from refocus.qa.raw_question import BadRow
 
 
 def talk(*turns):
@@ -19,7 +18,7 @@ def talk(*turns):
 def read(format, path, rows, root):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(rows))
-    return read_source(Source("set", format, (path,), root))
+    return read_source(SourceFiles("set", format, (path,), root))
 
 
 def test_llava_video_rows(tmp_path):
@@ -73,7 +72,7 @@ def test_a_conversation_may_come_as_parquet(tmp_path):
     """As early revisions had it."""
     row = {"id": "007", "video": "a.mp4", "conversations": talk("What?\nA. x\nB. y", "B"), "data_source": "b"}
     pq.write_table(pa.Table.from_pylist([row]), tmp_path / "m.parquet")
-    (question,) = read_source(Source("set", "llava_video", (tmp_path / "m.parquet",), tmp_path)).questions
+    (question,) = read_source(SourceFiles("set", "llava_video", (tmp_path / "m.parquet",), tmp_path)).questions
     assert (question.source_id, question.video_path, question.answer_index) == ("007:0", "b/a.mp4", 1)
 
 

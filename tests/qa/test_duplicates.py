@@ -6,13 +6,13 @@ import random
 
 import pyarrow.parquet as pq
 import pytest
+from refocus.cli import screen as screen_command
+from refocus.core.errors import RefocusError
+from refocus.qa.duplicates import Duplicates
+from refocus.qa.question_pool import open_pool
+from refocus.qa.records import write_questions
 
-from pipeline.errors import RefocusError
-from pipeline.qa import screen_command
-from pipeline.qa.duplicates import Duplicates
-from pipeline.qa.pool import open_pool
-from pipeline.qa.records import write_questions
-from tests.qa.asked import asked
+from tests.support.asked import asked
 
 NEXTQA = "NExTVideo/1164/3238737531.mp4"
 SAME_FILM = {

@@ -5,14 +5,14 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+from refocus.cli import screen as screen_command
+from refocus.core.errors import UsageError
+from refocus.qa.ingest import SourceFiles, read_source
+from refocus.qa.leakage import Leaks
+from refocus.qa.origin import FORMS, origin
+from refocus.qa.records import write_questions
 
-from pipeline.errors import UsageError
-from pipeline.qa import screen_command
-from pipeline.qa.ingest import Source, read_source
-from pipeline.qa.leakage import Leaks
-from pipeline.qa.origin import FORMS, origin
-from pipeline.qa.records import write_questions
-from tests.qa.asked import asked
+from tests.support.asked import asked
 
 ID = "-aB_3x9Qz0k"
 PATHS = [
@@ -106,5 +106,5 @@ def test_real_videos_have_their_ids(shared_data, tmp_path):
     """One videoID of the published file, `azZZZbSwLQght`, is no YouTube id."""
     table = shared_data / "annotations/videomme/test-00000-of-00001.parquet"
     leaks = Leaks()
-    leaks.forbid("videomme", read_source(Source("videomme", "videomme", (table,), tmp_path)).questions)
+    leaks.forbid("videomme", read_source(SourceFiles("videomme", "videomme", (table,), tmp_path)).questions)
     assert leaks.summary()["sources"]["videomme"] == {"videos": 900, "with_youtube_id": 899}

@@ -5,8 +5,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from pipeline.qa.ingest import Source, read_source
+from refocus.qa.ingest import SourceFiles, read_source
 
 ROW = {
     "video_id": "@user-7262468242692689194",
@@ -29,7 +28,7 @@ ROW = {
 
 
 def read(path, root):
-    return read_source(Source("set", "longvideobench", (path,), root))
+    return read_source(SourceFiles("set", "longvideobench", (path,), root))
 
 
 def as_json(folder, *rows):

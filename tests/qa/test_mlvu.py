@@ -5,8 +5,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from pipeline.qa.ingest import Source, read_source
+from refocus.qa.ingest import SourceFiles, read_source
 
 ITEM = {"video": "needle_1.mp4", "duration": 300, "question": "What?", "candidates": ["red", "blue", "a", "b"]}
 COPY = {"video_name": "needle_1.mp4", "duration": 300.0, "candidates": ITEM["candidates"], "answer": "B"}
@@ -24,7 +23,7 @@ def copy(folder, *rows):
 
 
 def read(*paths, root):
-    return read_source(Source("set", "mlvu", paths, root))
+    return read_source(SourceFiles("set", "mlvu", paths, root))
 
 
 def test_rows_of_both_forms(tmp_path):

@@ -6,10 +6,9 @@ import logging
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from pipeline.errors import RefocusError
-from pipeline.qa.ingest import Source, read_source
-from pipeline.qa.records import write_questions
+from refocus.core.errors import RefocusError
+from refocus.qa.ingest import SourceFiles, read_source
+from refocus.qa.records import write_questions
 
 METADATA = {
     "split": "train",
@@ -47,7 +46,7 @@ def write(path, value):
 
 
 def read(*paths, root=None, **options):
-    return read_source(Source("set", "perceptiontest", tuple(paths), root or paths[0].parent, None, options))
+    return read_source(SourceFiles("set", "perceptiontest", tuple(paths), root or paths[0].parent, None, options))
 
 
 def test_rows(tmp_path):

@@ -5,10 +5,9 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from pipeline.errors import RefocusError, UsageError
-from pipeline.qa.ingest import Source, read_source
-from pipeline.qa.records import OPEN
+from refocus.core.errors import RefocusError, UsageError
+from refocus.qa.ingest import SourceFiles, read_source
+from refocus.qa.records import OPEN
 
 ROW = {
     "id": "validation_Art_Theory_7",
@@ -28,7 +27,7 @@ def as_json(folder, track, *rows):
 
 
 def read(*paths, root, **options):
-    return read_source(Source("set", "videommmu", paths, root, options=options))
+    return read_source(SourceFiles("set", "videommmu", paths, root, options=options))
 
 
 def test_rows_of_every_track(tmp_path):

@@ -4,12 +4,12 @@ import time
 
 import numpy as np
 import pytest
+from refocus.config.plan import PlanSettings
+from refocus.reward.score_shard import ClipTask
+from refocus.reward.windows import subsets
 
 from benchmarks import bench_feed
-from pipeline.config.plan import PlanSettings
-from pipeline.reward.shard import Task
-from pipeline.windows import subsets
-from tests.films import write_film
+from tests.support.videos import write_film
 
 
 def test_what_a_gpu_takes_follows_its_rate_and_the_models_size():
@@ -36,7 +36,7 @@ class Reads:
 
 def test_a_device_waits_for_slow_readers_and_not_for_fast_ones():
     shape = bench_feed.MODELS["InternVL3-1B"]
-    wanted = [Task("c", (0.0,) * 40, None, (), tuple(subsets(40)))] * 4
+    wanted = [ClipTask("c", (0.0,) * 40, None, (), tuple(subsets(40)))] * 4
     busy = bench_feed.device_seconds(40, 1, shape, PlanSettings())
     assert bench_feed.share_waited(Reads(3 * busy), wanted, 1, shape) > 0.5
     assert bench_feed.share_waited(Reads(0), wanted, 1, shape) < 0.3

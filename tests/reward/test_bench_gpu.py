@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from refocus.plan.model_shapes import PUBLISHED, LmmShape, Tower, read_lmm
 
 from benchmarks import bench_reward_gpu
 from benchmarks.bench_reward_gpu import (
@@ -19,7 +20,6 @@ from benchmarks.bench_reward_gpu import (
     run,
 )
 from benchmarks.random_lmm import build, config_of
-from pipeline.plan.shapes import PUBLISHED, LmmShape, Tower, read_lmm
 
 SHAPE = LmmShape(Tower(2, 64, 128, 17, 16, 8), 4, 256, 4, True, 3, 64, 128, 4, 2, 16, 300)
 LOAD = Load(frames=40, shown=4, words=12, clips=2, pairs=3, side=64, rounds=1)

@@ -3,15 +3,15 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refocus.config.reward import RewardSettings
+from refocus.lmm import Prompt, load_lmm
+from refocus.reward.margin_cache import MarginCache
+from refocus.reward.score_shard import score_shard
 
-from pipeline.config.reward import RewardSettings
-from pipeline.lmm import Prompt, load_lmm
-from pipeline.reward.shard import score_shard
-from pipeline.reward.units import Units
-from tests.reward.reference import sixteen_subsets
 from tests.reward.test_equality import OneClip, questions
-from tests.reward.test_shard import question
-from tests.tiny_lmm import build_onevision
+from tests.reward.test_score_shard import question
+from tests.support.reference import sixteen_subsets
+from tests.support.tiny_lmm import build_onevision
 
 WRAPPED_512 = 416  # frame slots of the tree over the 16 subsets of 512 frames, of 512 without sharing
 
@@ -30,7 +30,9 @@ def tree_tokens(lists, system, one_frame):
 def run(lmm, n_frames, asked, scheme="wrapped"):
     rows = [question(i, "c", question=text, options=options) for i, (text, options, _) in enumerate(asked)]
     rows = [row if row.answer_index < len(row.options) else question(0, "c") for row in rows]
-    return score_shard(lmm, OneClip(n_frames), rows, RewardSettings(model="tiny", windows=scheme), Units(None, {}))
+    return score_shard(
+        lmm, OneClip(n_frames), rows, RewardSettings(model="tiny", windows=scheme), MarginCache(None, {})
+    )
 
 
 def test_nine_questions_on_the_longest_clip_cost_a_tree_and_their_suffixes(lmm):

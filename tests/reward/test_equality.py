@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from refocus.config.reward import RewardSettings
+from refocus.lmm import load_lmm
+from refocus.qa.records import Question
+from refocus.reward.margin_cache import MarginCache
+from refocus.reward.score_shard import score_shard
 
-from pipeline.config.reward import RewardSettings
-from pipeline.lmm import load_lmm
-from pipeline.qa.records import Question
-from pipeline.reward.shard import score_shard
-from pipeline.reward.units import Units
-from tests.reward.reference import Reference
-from tests.tiny_lmm import WORDS, build_lmm, build_onevision
+from tests.support.reference import Reference
+from tests.support.tiny_lmm import WORDS, build_lmm, build_onevision
 
 BUILDERS = {"internvl": build_lmm, "llava_onevision": build_onevision}
 
@@ -63,7 +63,7 @@ def check(folder, n_frames, count, scheme, batch_tokens=None):
         for i, (text, options, answer) in enumerate(asked)
     ]
     settings = RewardSettings(model="tiny", windows=scheme)
-    result = score_shard(lmm, clip, ours, settings, Units(None, {}))
+    result = score_shard(lmm, clip, ours, settings, MarginCache(None, {}))
     assert result.skipped == []
     expected = list(reference.rows(clip.images("c", None, lmm.frame_size), asked, scheme))
     found = result.margins.to_pylist()

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from refocus.lmm.loading import find_attention
+from refocus.plan.model_shapes import PUBLISHED
 
 from benchmarks.bench_reward_gpu import Load, _clip, missed, run
 from benchmarks.random_lmm import build
-from pipeline.lmm.loading import find_attention
-from pipeline.plan.shapes import PUBLISHED
 from tests.reward.test_bench_gpu import LOAD, SHAPE
 
 pytestmark = [

@@ -6,8 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from pipeline.reward.margin import margin, margins, row_margins
+from refocus.reward.margin import margin, margins, row_margins
 
 logits = st.lists(st.floats(-30, 30), min_size=2, max_size=8)
 

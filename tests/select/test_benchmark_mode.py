@@ -5,16 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-
-from pipeline.config.select import SelectSettings
-from pipeline.errors import RefocusError
-from pipeline.qa.records import Question
-from pipeline.select import learned
-from pipeline.select.base import SelectorName
-from pipeline.select.benchmark import select_benchmark, write_benchmark
-from pipeline.select.learned import PolicySelector
-from pipeline.select.plain import RandomSelector, UniformSelector
-from pipeline.select.records import NO_FRAMES, Picks, file_name, frames_of, read_selections, seed_of, selection_files
+from refocus.config.select import SelectSettings
+from refocus.core.errors import RefocusError
+from refocus.qa.records import Question
+from refocus.select import policy_selector as learned
+from refocus.select.baselines import RandomSelector, UniformSelector
+from refocus.select.benchmark import select_benchmark, write_benchmark
+from refocus.select.policy_selector import PolicySelector
+from refocus.select.selections import NO_FRAMES, Picks, file_name, frames_of, read_selections, seed_of, selection_files
+from refocus.select.selector import SelectorName
 
 
 @dataclass

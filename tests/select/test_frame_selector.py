@@ -9,15 +9,15 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from PIL import Image  # noqa: E402
+from refocus.cli.main import main  # noqa: E402
+from refocus.config.select import SelectSettings  # noqa: E402
+from refocus.core.errors import RefocusError, UsageError  # noqa: E402
+from refocus.policy.pick import marginals, pick  # noqa: E402
+from refocus.select import FrameSelector  # noqa: E402
+from refocus.select.contact_sheet import clock  # noqa: E402
+from refocus.select.policy_selector import ask_policy  # noqa: E402
 
-from pipeline.cli import main  # noqa: E402
-from pipeline.config.select import SelectSettings  # noqa: E402
-from pipeline.errors import RefocusError, UsageError  # noqa: E402
-from pipeline.policy.pick import marginals, pick  # noqa: E402
-from pipeline.select import FrameSelector  # noqa: E402
-from pipeline.select.learned import ask_policy  # noqa: E402
-from pipeline.select.sheet import clock  # noqa: E402
-from tests.tiny_policy import PROMPTS, build_policy  # noqa: E402
+from tests.support.tiny_policy import PROMPTS, build_policy  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from pipeline.errors import RefocusError, UsageError
-from pipeline.qa.records import Question
-from pipeline.select.base import ClipView, SelectorName, question_seed
-from pipeline.select.plain import OracleSelector, RandomSelector, UniformSelector
-from pipeline.select.records import ALONE, Picks, Selection
-from pipeline.select.swapped import SwappedSelector
+from refocus.core.errors import RefocusError, UsageError
+from refocus.qa.records import Question
+from refocus.select.baselines import OracleSelector, RandomSelector, UniformSelector
+from refocus.select.selections import ALONE, Picks, Selection
+from refocus.select.selector import ClipView, SelectorName, question_seed
+from refocus.select.swapped import SwappedSelector
 
 
 def question(qa_id: str, clip_id: str = "clip") -> Question:

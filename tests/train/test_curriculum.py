@@ -1,12 +1,12 @@
 """A growing T': which stage holds when, what it changes and what it leaves alone."""
 
 import pytest
+from refocus.config.parsing import parse
+from refocus.config.train import TrainSettings
+from refocus.core.errors import UsageError
+from refocus.train.run_log import read
 
-from pipeline.config.flags import parse
-from pipeline.config.train import TrainSettings
-from pipeline.errors import UsageError
-from pipeline.train.record import read
-from tests.tiny_training import COUNTS, SETTINGS, build_trainer, questions, training_set
+from tests.support.tiny_training import COUNTS, SETTINGS, build_trainer, questions, training_set
 
 STAGES = ((0.0, 1), (0.5, 2), (0.75, 3))
 

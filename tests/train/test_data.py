@@ -3,11 +3,11 @@
 from collections import Counter
 
 import pytest
+from refocus.config.train import TrainSettings
+from refocus.core.errors import RefocusError
+from refocus.train.data import Batches, build, held_back, micro_batches, rollout_seed, share_out
 
-from pipeline.config.train import TrainSettings
-from pipeline.errors import RefocusError
-from pipeline.train.data import Batches, build, held_back, micro_batches, rollout_seed, share_out
-from tests.tiny_training import COUNTS, SETTINGS, questions, training_set
+from tests.support.tiny_training import COUNTS, SETTINGS, questions, training_set
 
 
 def test_every_question_is_trained_on_held_back_or_dropped_with_its_reason():

@@ -6,14 +6,14 @@ import signal
 
 import pytest
 import torch
+from refocus.core.errors import RefocusError, UsageError
+from refocus.policy.frame_policy import FramePolicy
+from refocus.train.optim import Optimiser, lr_factor
+from refocus.train.parallel import launch
+from refocus.train.run_log import read
 
-from pipeline.errors import RefocusError, UsageError
-from pipeline.policy.model import FramePolicy
-from pipeline.train.optim import Optimiser, lr_factor
-from pipeline.train.parallel import launch
-from pipeline.train.record import read
-from tests.tiny_policy import SMALL, build_policy
-from tests.tiny_training import (
+from tests.support.tiny_policy import SMALL, build_policy
+from tests.support.tiny_training import (
     COUNTS,
     RUNTIME,
     SETTINGS,

@@ -5,11 +5,11 @@ import re
 
 import numpy as np
 import pytest
+from refocus.train.curves import draw, running_mean
+from refocus.train.metrics import temporal_entropy
+from refocus.train.run_log import RunLog, read
 
-from pipeline.train.curves import draw, running_mean
-from pipeline.train.metrics import temporal_entropy
-from pipeline.train.record import Record, read
-from tests.tiny_training import SETTINGS, build_trainer
+from tests.support.tiny_training import SETTINGS, build_trainer
 
 
 def test_every_metric_is_documented(repository, tmp_path):
@@ -45,14 +45,14 @@ def test_temporal_entropy_of_repeated_picks_is_finite():
 
 def test_a_resumed_record_is_cut_back(tmp_path):
     """Lines from the resumed step on and a half-written line are gone, in the events too."""
-    record = Record(tmp_path, tmp_path / "out", 0, tensorboard=False)
+    record = RunLog(tmp_path, tmp_path / "out", 0, tensorboard=False)
     for step in range(4):
         record.metrics(step, {"reward/mean": step})
         record.groups(step, [{"qa_id": "a"}])
     record.close()
     with (tmp_path / "metrics.jsonl").open("a") as log:
         log.write('{"step": 4, "rew')
-    Record(tmp_path, tmp_path / "out", 2, tensorboard=False).close()
+    RunLog(tmp_path, tmp_path / "out", 2, tensorboard=False).close()
     for name in ("metrics.jsonl", "groups.jsonl"):
         assert [line["step"] for line in read(tmp_path / name)] == [0, 1]
         assert (tmp_path / name).read_text() == (tmp_path / "out" / name).read_text()

@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-
-from pipeline.config.train import TrainSettings
-from pipeline.train.objective import advantages, batch_std, centre, objective, varied
+from refocus.config.train import TrainSettings
+from refocus.train.objective import advantages, batch_std, centre, objective, varied
 
 PLAIN = TrainSettings(entropy=0.0)
 

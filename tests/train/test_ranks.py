@@ -5,11 +5,11 @@ from importlib.util import find_spec
 
 import pytest
 import torch
+from refocus.train.parallel import launch
+from refocus.train.run_log import read
 from safetensors.torch import load_file
 
-from pipeline.train.parallel import launch
-from pipeline.train.record import read
-from tests.tiny_training import RUNTIME, SETTINGS, train_in_parts, train_several, train_until_it_fails
+from tests.support.tiny_training import RUNTIME, SETTINGS, train_in_parts, train_several, train_until_it_fails
 
 EIGHT = SETTINGS.model_copy(
     update={

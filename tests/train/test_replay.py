@@ -4,11 +4,11 @@ import csv
 import math
 
 import pytest
+from refocus.cli.main import main
+from refocus.train.replay import replay
+from refocus.train.run_log import read
 
-from pipeline.cli import main
-from pipeline.train.record import read
-from pipeline.train.replay import replay
-from tests.tiny_training import SETTINGS, build_trainer
+from tests.support.tiny_training import SETTINGS, build_trainer
 
 GROUPS = [
     {"step": 0, "qa_id": "a", "picks": [[1, 2], [3, 4]], "reward": [0.0, 1.0], "advantage": [-1.0, 1.0]},

@@ -5,11 +5,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from refocus.core.errors import RefocusError, UsageError
+from refocus.train.run_log import read
 
-from pipeline.errors import RefocusError, UsageError
-from pipeline.train.record import read
-from tests.killing import PLACES, Death, run
-from tests.tiny_training import RUNTIME, SETTINGS, build_trainer
+from tests.support.killing import PLACES, Death, run
+from tests.support.tiny_training import RUNTIME, SETTINGS, build_trainer
 
 SIX = SETTINGS.model_copy(
     update={"runtime": RUNTIME.model_copy(update={"checkpoint_every": 2, "validate_every": 2, "keep": 1})}

@@ -4,11 +4,11 @@ import dataclasses
 
 import pytest
 import torch
+from refocus.train.reward_model import Rewards
+from refocus.train.run_log import read
 
-from pipeline.train.judge import Verdict
-from pipeline.train.record import read
-from tests.tiny_policy import build_policy
-from tests.tiny_training import COUNTS, SETTINGS, LateFrames, build_trainer
+from tests.support.tiny_policy import build_policy
+from tests.support.tiny_training import COUNTS, SETTINGS, LateFrames, build_trainer
 
 
 @dataclasses.dataclass
@@ -19,7 +19,7 @@ class Undecided(LateFrames):
     times: int = 1
     seen: dict[str, int] = dataclasses.field(default_factory=dict)
 
-    def __call__(self, asked, subsets) -> Verdict:
+    def __call__(self, asked, subsets) -> Rewards:
         verdict = super().__call__(asked, subsets)
         for row, question in enumerate(asked):
             self.seen[question.qa_id] = self.seen.get(question.qa_id, 0) + 1

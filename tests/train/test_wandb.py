@@ -4,12 +4,12 @@ import sys
 import types
 
 import pytest
+from refocus.config.train import TrainRuntime
+from refocus.core.errors import RefocusError, UsageError
+from refocus.train.run_log import RunLog, read
+from refocus.train.wandb_mirror import WandbMirror, library
 
-from pipeline.config.train import TrainRuntime
-from pipeline.errors import RefocusError, UsageError
-from pipeline.train.record import Record, read
-from pipeline.train.wandb_mirror import WandbMirror, library
-from tests.tiny_training import SETTINGS, build_trainer
+from tests.support.tiny_training import SETTINGS, build_trainer
 
 OFFLINE = TrainRuntime(wandb="offline", wandb_project="films")
 
@@ -54,7 +54,7 @@ def test_it_gets_every_line_and_an_end(wandb, tmp_path):
 
 def test_a_resumed_record_begins_with_the_lines_that_were_kept(wandb, tmp_path):
     for start in (0, 2):
-        record = Record(tmp_path, tmp_path / "out", start, False, WandbMirror(OFFLINE, "a", tmp_path, {}))
+        record = RunLog(tmp_path, tmp_path / "out", start, False, WandbMirror(OFFLINE, "a", tmp_path, {}))
         for step in range(start, 4):
             record.metrics(step, {"reward/mean": step + 10 * start})
         record.close()

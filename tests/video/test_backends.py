@@ -6,12 +6,12 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
+from refocus.video.decode import DecodeReport, frames_shown, plan_clip
+from refocus.video.probe import VideoError, opened
+from refocus.video.selective_decode import selective_decode
+from refocus.video.workers import LostJob, run_jobs
 
-from pipeline.video.decode import Health, frames_shown, plan_clip
-from pipeline.video.probe import VideoError, opened
-from pipeline.video.walk import walk
-from pipeline.video.workers import Lost, run_jobs
-from tests.films import constant, moving, write_film
+from tests.support.videos import constant, moving, write_film
 
 LEVELS = 4.0  # mean absolute difference of a frame, of 255, between two ways to scale and to spread chroma
 FILMS = {
@@ -34,7 +34,7 @@ def film(request, tmp_path_factory):
 def take(job, beat):
     """(source frames, timestamps, images, problem) of a file at 4 fps, 64 x 64."""
     path, backend, fit = job
-    health, shown = Health(), []
+    health, shown = DecodeReport(), []
     plan = plan_clip(path, 4.0, 512, None, None)
     for frame in frames_shown(path, plan.times_s, 64, health, beat, fit, backend):
         shown.append(frame)
@@ -57,7 +57,7 @@ def test_an_independent_decoder_sees_the_same_frames(film):
     with opened(film) as (container, stream):
         found = [
             (wanted.source_frame, frame.to_ndarray(format="rgb24"))
-            for frame, wanted in walk(film, container, stream, times, Health(), None)
+            for frame, wanted in selective_decode(film, container, stream, times, DecodeReport(), None)
         ]
     assert len(found) == 12 or len(found) == 13
     for source_frame, picture in found:
@@ -79,8 +79,8 @@ def test_decord_runs_in_workers_only(tmp_path):
     """In a process nobody watches it refuses; importing the decoder does not import it, nor torch."""
     path = write_film(tmp_path / "a.mp4", constant(1.0))
     with pytest.raises(VideoError, match="worker"):
-        list(frames_shown(path, [0.0], None, Health(), backend="decord"))
-    code = "import sys, pipeline.video.decode; print({'decord', 'torch'} & set(sys.modules))"
+        list(frames_shown(path, [0.0], None, DecodeReport(), backend="decord"))
+    code = "import sys, refocus.video.decode; print({'decord', 'torch'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
 
 
@@ -89,7 +89,7 @@ def test_decord_that_hangs_costs_its_clip(tmp_path):
     stuck = write_film(tmp_path / "a.ts", constant(3.0), (120, 160), moving(90, (120, 160)))
     fine = write_film(tmp_path / "b.mp4", constant(1.0))
     results = dict(run_jobs(take, [(stuck, "decord", "squash"), (fine, "decord", "squash")], 1, 4.0))
-    assert isinstance(results[0], Lost) or results[0][3] is None
+    assert isinstance(results[0], LostJob) or results[0][3] is None
     assert results[1][0] == [0, 7, 15, 22]
 
 

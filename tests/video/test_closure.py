@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refocus.video import track as tracks
+from refocus.video.closure import runs
+from refocus.video.decode_report import DecodeReport
+from refocus.video.frame_plan import grid
+from refocus.video.packets import RADL, RASL, Role
+from refocus.video.probe import opened
+from refocus.video.selective_decode import selective_decode
 
-from pipeline.video import track as tracks
-from pipeline.video.closure import runs
-from pipeline.video.health import Health
-from pipeline.video.packets import RADL, RASL, Role
-from pipeline.video.plan import grid
-from pipeline.video.probe import opened
-from pipeline.video.walk import walk
-from tests.films import constant, moving, played_at, variable, write_film
-from tests.oracle import Packets, closure, packets_of
+from tests.support.oracle import Packets, closure, packets_of
+from tests.support.videos import constant, moving, played_at, variable, write_film
 
 X264, X265 = "libx264", "libx265"
 QUIET = "log-level=none:pools=none:frame-threads=1:"
@@ -89,12 +89,12 @@ def film(request, tmp_path_factory):
     return decoded(path)
 
 
-def seen(film: Film, times: list[float]) -> tuple[list[tuple[int, np.ndarray, object]], Health]:
-    health = Health()
+def seen(film: Film, times: list[float]) -> tuple[list[tuple[int, np.ndarray, object]], DecodeReport]:
+    health = DecodeReport()
     with opened(film.path) as (container, stream):
         found = [
             (frame.pts, frame.to_ndarray(), wanted)
-            for frame, wanted in walk(film.path, container, stream, times, health, None)
+            for frame, wanted in selective_decode(film.path, container, stream, times, health, None)
         ]
     return found, health
 

@@ -7,10 +7,10 @@ import av
 import numpy as np
 import pytest
 from av.video.reformatter import VideoReformatter
+from refocus.video.decode import decode_frames, plan_clip
+from refocus.video.rgb import RgbConverter
 
-from pipeline.video.decode import decode_frames, plan_clip
-from pipeline.video.picture import Picture
-from tests.films import constant, flag_rotation, level, moving, played_at, write_film
+from tests.support.videos import constant, flag_rotation, level, moving, played_at, write_film
 
 COLORS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (200, 120, 40), (128, 128, 128)]
 MATRICES = {"bt709": "ITU709", "smpte170m": "ITU601", "bt2020nc": "BT2020", None: "ITU601"}
@@ -135,7 +135,7 @@ def test_a_reserved_matrix_is_taken_as_601_and_a_strange_one_refused(tmp_path):
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
     frame.colorspace = 3
-    assert_bars(Picture(None)(frame), 6)
+    assert_bars(RgbConverter(None)(frame), 6)
     strange = write_bars(
         tmp_path / "b.mp4", "libx264", "yuv420p", None, None, {"crf": "1", "x264-params": "colormatrix=YCgCo"}
     )

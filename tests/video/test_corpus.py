@@ -4,11 +4,11 @@ import time
 
 import numpy as np
 import pytest
+from refocus.video.decode import DecodeReport, frames_shown, plan_clip
+from refocus.video.probe import VideoError
+from refocus.video.workers import LostJob, run_jobs
 
-from pipeline.video.decode import Health, frames_shown, plan_clip
-from pipeline.video.probe import VideoError
-from pipeline.video.workers import Lost, run_jobs
-from tests.broken import CASES, WHOLE
+from tests.support.broken import CASES, WHOLE
 
 KILL_S = 20.0
 MEMORY_MB = 700
@@ -16,7 +16,7 @@ MEMORY_MB = 700
 
 def take(path, beat):
     """(status, frames, wanted, reason) of a whole file at 4 fps, as a shard takes it."""
-    health, images = Health(), []
+    health, images = DecodeReport(), []
     try:
         plan = plan_clip(path, 4.0, 512, None, None)
         for shown in frames_shown(path, plan.times_s, 64, health, beat):
@@ -41,7 +41,7 @@ def fates(tmp_path_factory):
     outcomes = [outcome for _, outcome in run_jobs(take, paths, 1, KILL_S, MEMORY_MB)]
     assert time.monotonic() - begin < 6 * KILL_S  # all of them together
     return {
-        name: ("failed", 0, 0, outcome.reason) if isinstance(outcome, Lost) else outcome
+        name: ("failed", 0, 0, outcome.reason) if isinstance(outcome, LostJob) else outcome
         for name, outcome in zip(CASES, outcomes, strict=True)
     }
 

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from refocus.video.decode import DecodeReport, frames_shown, plan_clip
+from refocus.video.workers import run_jobs
 
-from pipeline.video.decode import Health, frames_shown, plan_clip
-from pipeline.video.workers import run_jobs
-from tests.films import constant, moving, write_film
+from tests.support.videos import constant, moving, write_film
 
 
 def peak(path, beat):
     """(MB at most, frames) of a worker that takes a whole file."""
     plan = plan_clip(path, 4.0, 512, None, None)
-    count = sum(1 for _ in frames_shown(path, plan.times_s, 384, Health(), beat))
+    count = sum(1 for _ in frames_shown(path, plan.times_s, 384, DecodeReport(), beat))
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024, count
 

@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+from refocus.video.decode import DecodeReport, decode_frames, frames_at, frames_shown, plan_clip
+from refocus.video.frame_plan import grid
+from refocus.video.probe import VideoError, probe
 
-from pipeline.video.decode import Health, decode_frames, frames_at, frames_shown, plan_clip
-from pipeline.video.plan import grid
-from pipeline.video.probe import VideoError, probe
-from tests.films import constant, level, played_at, variable, write_film
+from tests.support.videos import constant, level, played_at, variable, write_film
 
 FILMS = {
     "cfr30": (constant(4.0), "mp4", 0.0),
@@ -157,7 +157,7 @@ def test_damage_in_the_middle_does_not_lose_the_end(tmp_path):
 def test_a_clip_is_read_no_further_than_it_needs(tmp_path):
     """One second from the start of a long file costs that second."""
     path = write_film(tmp_path / "a.mp4", constant(20.0))
-    health = Health()
+    health = DecodeReport()
     assert len(list(frames_shown(path, grid(1.0, start_s=1.0), 32, health))) == 4
     assert health.packets < 30 * 4
     assert health.decoded < 40

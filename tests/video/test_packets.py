@@ -3,16 +3,16 @@
 import av
 import numpy as np
 import pytest
+from refocus.video.closure import shown_at
+from refocus.video.decode import decode_frames
+from refocus.video.decode_report import DecodeReport
+from refocus.video.frame_plan import grid
+from refocus.video.packets import reader
+from refocus.video.probe import opened
+from refocus.video.selective_decode import selective_decode
+from refocus.video.track import read_packets
 
-from pipeline.video.closure import shown_at
-from pipeline.video.decode import decode_frames
-from pipeline.video.health import Health
-from pipeline.video.packets import reader
-from pipeline.video.plan import grid
-from pipeline.video.probe import opened
-from pipeline.video.track import read_track
-from pipeline.video.walk import walk
-from tests.films import constant, level, moving, played_at, write_film
+from tests.support.videos import constant, level, moving, played_at, write_film
 
 QUIET = {"x265-params": "log-level=none:pools=none:frame-threads=1:keyint=24:bframes=4"}
 X264 = {"x264-params": "open-gop=1:keyint=20:bframes=3:b-pyramid=normal"}
@@ -20,7 +20,7 @@ X264 = {"x264-params": "open-gop=1:keyint=20:bframes=3:b-pyramid=normal"}
 
 def roles(path):
     with opened(path) as (container, stream):
-        return read_track(container, stream, 1e9, None).roles
+        return read_packets(container, stream, 1e9, None).roles
 
 
 @pytest.mark.parametrize(("codec", "options"), [("libx264", X264), ("libx265", QUIET)])
@@ -97,9 +97,12 @@ def test_two_pictures_or_none_in_a_packet_are_not_trusted(tmp_path):
 
 
 def in_order(path, times):
-    health = Health()
+    health = DecodeReport()
     with opened(path) as (container, stream):
-        frames = [(frame.to_ndarray(), wanted) for frame, wanted in walk(path, container, stream, times, health, None)]
+        frames = [
+            (frame.to_ndarray(), wanted)
+            for frame, wanted in selective_decode(path, container, stream, times, health, None)
+        ]
     return frames, health
 
 
@@ -142,7 +145,7 @@ def test_two_packets_of_one_time_are_not_trusted(tmp_path):
     """Nobody can say which of them is meant."""
     path = write_film(tmp_path / "a.mkv", constant(2.0), options={"g": "30", "bf": "0"})
     with opened(path) as (container, stream):
-        track = read_track(container, stream, 1e9, None)
+        track = read_packets(container, stream, 1e9, None)
     assert shown_at(track, [0.0, 1.0], 0.5) is not None
     track.pts[20] = track.pts[21]
     assert shown_at(track, [0.0, 1.0], 0.5) is None

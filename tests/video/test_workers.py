@@ -6,9 +6,8 @@ import threading
 import time
 
 import pytest
-
-from pipeline.store.clip import StoredClip
-from pipeline.video.workers import Lost, run_jobs
+from refocus.frames.decode_clip import StoredClip
+from refocus.video.workers import LostJob, run_jobs
 
 
 def misbehave(job, beat):
@@ -36,7 +35,7 @@ def test_results_come_in_order_whatever_happens():
     results = dict(zip(jobs, got.values(), strict=True))
     assert [results[job] for job in ("a", "b", "slow", "c")] == ["done a", "done b", "done slow", "done c"]
     for job, reason in {"hang": "sign of life", "crash": "signal 11", "raise": "bad file", "memory": "memory"}.items():
-        assert isinstance(results[job], Lost)
+        assert isinstance(results[job], LostJob)
         assert reason in results[job].reason
 
 
@@ -82,7 +81,7 @@ def test_results_that_wait_are_bounded_by_their_bytes(tmp_path):
 def imported(job, beat):
     import sys
 
-    import pipeline.store.clip  # noqa: F401
+    import refocus.frames.decode_clip  # noqa: F401
 
     return [name for name in ("torch", "transformers", "webdataset", "pyarrow", "pandas") if name in sys.modules]
 

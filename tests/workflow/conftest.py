@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.dry_runs import STAND_IN, Plan, planned, snakemake, write
+from tests.support.dry_runs import STAND_IN, Plan, planned, snakemake, write
 
 
 @pytest.fixture(scope="session")

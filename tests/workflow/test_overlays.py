@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from refocus.config.layers import read
+from refocus.config.overlay import load
 
-from pipeline.config.layers import read
-from pipeline.config.overlay import load
-from tests.dry_runs import planned, snakemake
+from tests.support.dry_runs import planned, snakemake
 
 ABLATIONS = ["advantage", "beta", "candidates", "frames", "reward_model"]
 OVERLAYS = ["config/curriculum.yaml", *(f"config/ablations/{name}.yaml" for name in ABLATIONS)]

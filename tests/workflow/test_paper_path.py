@@ -16,23 +16,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from refocus.config.overlay import load
+from refocus.config.root import Root, slug
+from refocus.core.files import write_json
+from refocus.evaluate.answers import SCHEMA as ANSWER_SCHEMA
+from refocus.frames.frame_store import FrameStore
+from refocus.frames.index import INDEX_SCHEMA
+from refocus.qa.records import CLIP_SCHEMA, QUESTION_SCHEMA, REJECT_SCHEMA
+from refocus.reward.margin import margin
+from refocus.reward.margin_table import MARGIN_SCHEMA
+from refocus.select.selections import NO_FRAMES
+from refocus.select.selections import SCHEMA as SELECTION_SCHEMA
 from safetensors.torch import load_file
 from transformers import InternVLForConditionalGeneration
 
-from pipeline.config.overlay import load
-from pipeline.config.root import Root, slug
-from pipeline.evaluate.records import SCHEMA as ANSWER_SCHEMA
-from pipeline.files import write_json
-from pipeline.qa.records import CLIP_SCHEMA, QUESTION_SCHEMA, REJECT_SCHEMA
-from pipeline.reward.margin import margin
-from pipeline.reward.table import MARGIN_SCHEMA
-from pipeline.select.records import NO_FRAMES
-from pipeline.select.records import SCHEMA as SELECTION_SCHEMA
-from pipeline.store.frames import FrameStore
-from pipeline.store.index import INDEX_SCHEMA
-from tests.paper_fixtures import COPIED, LEAKED, LETTERS, Part, write_sources
-from tests.tiny_lmm import build_lmm
-from tests.tiny_public import write_video_ma2mba
+from tests.support.paper_fixtures import COPIED, LEAKED, LETTERS, Part, write_sources
+from tests.support.tiny_lmm import build_lmm
+from tests.support.tiny_public import write_video_ma2mba
 from tests.workflow.test_rerun_matrix import TRAINING, planned
 
 CPU = {"runtime": {"device": "cpu", "threads": 1}}  # a machine without a GPU, and its cores for two jobs at once

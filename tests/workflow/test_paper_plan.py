@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from pipeline.config.overlay import load
+from refocus.config.overlay import load
 
 CORES = 8
 
@@ -36,11 +36,11 @@ def test_the_papers_configuration_plans_every_stage(repository, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     commands = [line for line in done.stdout.splitlines() if line.startswith("Shell command: ")]
     for stage, files in (("filter", "/reward/"), ("train", "/frames/")):
-        spelled = next(line for line in commands if f" pipeline {stage} " in line)
+        spelled = next(line for line in commands if f" refocus {stage} " in line)
         assert spelled.count(files) == len(root.use.datasets), "thousands of paths do not fit a command (128 KiB)"
         for name in root.use.datasets:
             assert f"{files}{'internvl3-8b/' if stage == 'filter' else ''}{name}/{{000000..000008}}." in spelled
-    training = next(line for line in commands if " pipeline train " in line)
+    training = next(line for line in commands if " refocus train " in line)
     runtime = json.loads(training.split("--runtime '")[1].split("'")[0])
     assert runtime["processes"] * runtime["threads"] <= CORES, "no more threads than there are cores"
     plan = dict(line.split() for line in (done.stdout + done.stderr).splitlines() if len(line.split()) == 2)

@@ -5,7 +5,7 @@ import shutil
 import pytest
 import yaml
 
-from tests.dry_runs import planned, snakemake, write
+from tests.support.dry_runs import planned, snakemake, write
 
 SELECTION = {"select_frames", "answer_questions", "make_tables", "draw_figures"}
 TRAINING = {"train_policy"} | SELECTION

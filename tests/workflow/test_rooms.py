@@ -5,19 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from pipeline.config.sources import imports
+from refocus.cli.main import COMMANDS
+from refocus.config.code_digest import imports
 
 ROOMS = (
-    "errors",
-    "files",
-    "devices",
-    "progress",
+    "core",
     "config",
-    "qa",
     "video",
-    "store",
-    "windows",
+    "qa",
+    "frames",
     "lmm",
     "reward",
     "filter",
@@ -25,35 +21,25 @@ ROOMS = (
     "select",
     "train",
     "evaluate",
-    "analyse",
+    "report",
     "plan",
+    "doctor",
     "world",
     "cli",
     "__main__",
 )
 LIGHT = (
-    "pipeline",
-    "pipeline.cli",
-    "pipeline.windows",
-    "pipeline.config.root",
-    "pipeline.qa.command",
-    "pipeline.qa.screen_command",
-    "pipeline.qa.doctor.visit",
-    "pipeline.video.decode",
-    "pipeline.store",
-    "pipeline.store.command",
-    "pipeline.reward.command",
-    "pipeline.filter.command",
-    "pipeline.train.command",
-    "pipeline.select.command",
-    "pipeline.evaluate.answer_command",
-    "pipeline.evaluate.tables_command",
-    "pipeline.analyse.command",
-    "pipeline.plan.command",
-    "pipeline.plan.stages",
-    "pipeline.world.command",
+    "refocus",
+    "refocus.cli.main",
+    *(f"refocus.cli.{name}" for name in COMMANDS),
+    "refocus.reward.windows",
+    "refocus.config.root",
+    "refocus.doctor.diagnose",
+    "refocus.video.decode",
+    "refocus.frames",
+    "refocus.plan.stage_costs",
 )
-PACKAGE = Path(__file__).resolve().parents[2] / "pipeline"
+PACKAGE = Path(__file__).resolve().parents[2] / "pipeline" / "refocus"
 
 
 def modules() -> list[str]:
@@ -85,5 +71,5 @@ def test_light_modules_never_load_torch():
 
 
 def test_the_package_itself_loads_nothing():
-    code = "import sys, pipeline; sys.exit(len([n for n in sys.modules if n.startswith('pipeline.')]))"
+    code = "import sys, refocus; sys.exit(len([n for n in sys.modules if n.startswith('refocus.')]))"
     assert subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent).returncode == 0

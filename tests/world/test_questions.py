@@ -5,14 +5,13 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-
-from pipeline import cli
-from pipeline.config.world import WorldSettings
-from pipeline.qa.records import read_questions
-from pipeline.world.build import build, fingerprint
-from pipeline.world.plan import BENCHMARKS, TRAINING, plan
-from pipeline.world.questions import MOMENT_KINDS, STATIC_KINDS, ask, ask_many
-from pipeline.world.scene import sample_scene
+from refocus.cli import main as cli
+from refocus.config.world import WorldSettings
+from refocus.qa.records import read_questions
+from refocus.world.build_world import build, fingerprint
+from refocus.world.questions import MOMENT_KINDS, STATIC_KINDS, ask, ask_many
+from refocus.world.scene import sample_scene
+from refocus.world.world_plan import BENCHMARKS, TRAINING, plan
 
 SMALL = WorldSettings(training_videos=4, benchmark_videos=6)
 FILES = {

@@ -5,11 +5,10 @@ import hashlib
 import av
 import numpy as np
 import pytest
-
-from pipeline.video.decode import frames_at
-from pipeline.world.draw import draw
-from pipeline.world.film import Film, frame_times, write_film
-from pipeline.world.scene import COLORS, Scene, sample_scene
+from refocus.video.decode import frames_at
+from refocus.world.draw import draw
+from refocus.world.render_video import Encoding, frame_times, write_video
+from refocus.world.scene import COLORS, Scene, sample_scene
 
 
 @pytest.fixture
@@ -50,10 +49,12 @@ def test_a_small_drawing_is_a_large_one_made_small(scene):
     assert np.corrcoef(small.ravel(), large.ravel())[0, 1] > 0.95
 
 
-@pytest.mark.parametrize("film", [Film(), Film(variable=True), Film(rotation=90), Film(144, 256, 10.0, rotation=90)])
+@pytest.mark.parametrize(
+    "film", [Encoding(), Encoding(variable=True), Encoding(rotation=90), Encoding(144, 256, 10.0, rotation=90)]
+)
 def test_whatever_the_file_the_decoder_shows_the_scene_upright(tmp_path, scene, film):
     path = tmp_path / "film.mp4"
-    write_film(path, scene, film)
+    write_video(path, scene, film)
     shown_at = frame_times(scene.duration_s, film)
     wanted = [float(shown_at[np.searchsorted(shown_at, t, "right") - 1]) for t in (0.5, 4.1, 9.9)]
     seen = frames_at(path, wanted, 64).astype(float)
@@ -62,8 +63,8 @@ def test_whatever_the_file_the_decoder_shows_the_scene_upright(tmp_path, scene, 
 
 
 def test_films_are_what_they_claim(tmp_path, scene):
-    write_film(tmp_path / "variable.mp4", scene, Film(variable=True))
-    write_film(tmp_path / "turned.mp4", scene, Film(144, 256, rotation=90))
+    write_video(tmp_path / "variable.mp4", scene, Encoding(variable=True))
+    write_video(tmp_path / "turned.mp4", scene, Encoding(144, 256, rotation=90))
     with av.open(str(tmp_path / "variable.mp4")) as container:
         gaps = np.diff([float(frame.time) for frame in container.decode(video=0)])
         assert gaps.max() > 1.3 * gaps.min()
@@ -74,11 +75,16 @@ def test_films_are_what_they_claim(tmp_path, scene):
 
 def test_films_made_again_among_others_have_the_same_bytes(tmp_path):
     """Several forms in turn, so that memory one film leaves behind would show in the next (x264's mbtree read it)."""
-    films = [Film(), Film(144, 256, 10.0), Film(256, 144, 15.0, variable=True), Film(fps=8.0, rotation=90)]
+    films = [
+        Encoding(),
+        Encoding(144, 256, 10.0),
+        Encoding(256, 144, 15.0, variable=True),
+        Encoding(fps=8.0, rotation=90),
+    ]
     scenes = [sample_scene(np.random.default_rng(seed), 8.0) for seed in range(len(films))]
     digests = [set() for _ in films]
     for _ in range(4):
         for seen, scene, film in zip(digests, scenes, films, strict=True):
-            write_film(tmp_path / "film.mp4", scene, film)
+            write_video(tmp_path / "film.mp4", scene, film)
             seen.add(hashlib.sha256((tmp_path / "film.mp4").read_bytes()).hexdigest())
     assert [len(seen) for seen in digests] == [1] * len(films)

@@ -6,24 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from pipeline.errors import RefocusError
-from pipeline.files import write_json
-from pipeline.lmm import Prompt, load_lmm
-from pipeline.lmm.prompts import internvl_prefix, internvl_prompt
-from pipeline.policy.prompt import after_frames, before_frames
-from pipeline.world import assets
-from pipeline.world.base_policy import CURRICULUM as BASE_CURRICULUM
-from pipeline.world.base_policy import BaseTeacher
-from pipeline.world.lessons import CURRICULUM, LETTERS, Lesson, curriculum, sample_lesson, supervise
-from pipeline.world.reference_lmm import TOKENS, Teacher, suffix_text
-from pipeline.world.scene import sample_scene
-from pipeline.world.tokenizer import build_tokenizer
+from refocus.core.errors import RefocusError
+from refocus.core.files import write_json
+from refocus.lmm import Prompt, load_lmm
+from refocus.lmm.prompts import internvl_prefix, internvl_prompt
+from refocus.policy.policy_prompt import after_frames, before_frames
+from refocus.world import assets
+from refocus.world.base_policy import CURRICULUM as BASE_CURRICULUM
+from refocus.world.base_policy import BaseTrainer
+from refocus.world.reference_lmm import TOKENS, ReferenceTrainer, suffix_text
+from refocus.world.scene import sample_scene
+from refocus.world.tasks import CURRICULUM, LETTERS, Task, curriculum, sample_task, supervise
+from refocus.world.tokenizer import build_tokenizer
 
 SHIPPED = Path(__file__).parents[2] / "assets"
-LESSON = Lesson(
-    "choose", "static/corner", "which corner has the dot?", ("top left", "nowhere", "top right"), "C", "top"
-)
+LESSON = Task("choose", "static/corner", "which corner has the dot?", ("top left", "nowhere", "top right"), "C", "top")
 
 
 def test_no_prompt_of_the_world_has_an_unknown_token():
@@ -31,7 +28,7 @@ def test_no_prompt_of_the_world_has_an_unknown_token():
     texts = [internvl_prefix(32, TOKENS), before_frames("paper")]
     for seed in range(60):
         scene = sample_scene(rng, 12.0 + seed / 3)
-        lesson = sample_lesson(rng, scene, scene.events, (0.4, 0.3, 0.3))
+        lesson = sample_task(rng, scene, scene.events, (0.4, 0.3, 0.3))
         texts += [suffix_text(lesson), after_frames("paper", Prompt(lesson.text, lesson.options)), lesson.answer]
     for text in texts:
         assert tokenizer.unk_token_id not in tokenizer(text, add_special_tokens=False).input_ids, text
@@ -58,11 +55,11 @@ def test_a_curriculum_covers_the_training_and_its_mixes_are_shares(stages):
 
 
 def test_questions_packed_behind_one_prefix_are_scored_as_the_pipeline_scores_them(tmp_path):
-    teacher = Teacher(3)
+    teacher = ReferenceTrainer(3)
     bank = teacher._draw_bank(2)
     picked = [[0, 2, 5], [len(bank.frames[0]) + i for i in (1, 3, 4)]]
     lessons = [
-        [sample_lesson(teacher.rng, scene, scene.events, (1.0, 0.0, 0.0)) for _ in range(3)] for scene in bank.scenes
+        [sample_task(teacher.rng, scene, scene.events, (1.0, 0.0, 0.0)) for _ in range(3)] for scene in bank.scenes
     ]
     with torch.no_grad():
         logits, _, _, ends = teacher._due_logits(bank.features, picked, lessons)
@@ -82,7 +79,7 @@ def test_questions_packed_behind_one_prefix_are_scored_as_the_pipeline_scores_th
 
 def test_a_few_steps_teach_both_models_something(tmp_path):
     torch.manual_seed(0)
-    base = BaseTeacher(0)
+    base = BaseTrainer(0)
     base.align_tower(4, batch=16)
     before = {name: value.clone() for name, value in base.policy.state_dict().items()}
     base.teach(4, lr=1e-3, questions=4, fresh=1, start=3)
@@ -90,7 +87,7 @@ def test_a_few_steps_teach_both_models_something(tmp_path):
     assert all(torch.equal(before[name], after[name]) for name in before if name.startswith("vision."))
     assert not torch.equal(before["backbone.embedding.weight"], after["backbone.embedding.weight"])
     base.save(tmp_path / "policy")
-    lmm = Teacher(0)
+    lmm = ReferenceTrainer(0)
     lmm.align_tower(2, batch=16)
     lmm.teach(2, lr=1e-3, joint=False, clips=2, each=2)
     lmm.teach(1, lr=1e-3, joint=True, clips=2, each=2)
@@ -101,7 +98,7 @@ def test_a_few_steps_teach_both_models_something(tmp_path):
 
 
 def test_an_excerpt_keeps_only_the_events_it_names():
-    base = BaseTeacher(1)
+    base = BaseTrainer(1)
     base._draw(1)
     clip = base.pool[0]
     part = clip.excerpt(base.rng, 2)

@@ -45,7 +45,7 @@ rule answer_questions:
         out=subpath(output[0], parent=True),
         budgets=" ".join(map(str, BUDGETS)),
     shell:
-        "python -m pipeline answer --benchmark {input.questions:q} --selections {params.selections:q} --n {params.budgets}"
+        "python -m refocus answer --benchmark {input.questions:q} --selections {params.selections:q} --n {params.budgets}"
         " --videos {params.videos:q} {params.index} --lmm-settings {params.lmm:q} --lmm-name {wildcards.lmm:q}"
         " --selector {params.selector:q} --settings {params.settings:q} --runtime {params.runtime:q} --out {params.out:q}"
         " 2>&1 | tee {log:q}"

@@ -31,7 +31,7 @@ rule train_asset:
         runtime=runtime(SETTINGS.assets),
         folder=lambda wildcards: ASSETS,
     shell:
-        "python -m pipeline assets {wildcards.asset} --dir {params.folder:q} --settings {params.settings:q}"
+        "python -m refocus assets {wildcards.asset} --dir {params.folder:q} --settings {params.settings:q}"
         " --runtime {params.runtime:q} 2>&1 | tee {log:q}"
 
 
@@ -57,5 +57,5 @@ rule examine_assets:
         worlds=" ".join(flag("--world", world) for world in EXAM_WORLDS),
         folder=subpath(output[0], parent=True),
     shell:
-        "python -m pipeline assets exam --dir {params.folder:q} {params.worlds} --settings {params.settings:q}"
+        "python -m refocus assets exam --dir {params.folder:q} {params.worlds} --settings {params.settings:q}"
         " --runtime {params.runtime:q} 2>&1 | tee {log:q}"

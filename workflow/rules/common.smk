@@ -8,16 +8,15 @@ the sources they import, comments aside; decode, reward, train, select and answe
 import os
 import shlex
 
-from pipeline.config.identity import checkpoints_kept, frames_kept, margins_kept, model_files, weights
-from pipeline.config.root import slug, unslug
-from pipeline.config.sources import sources
-from pipeline.config.variants import to_json, variants
-from pipeline.files import canonical
+from refocus.config.identity import checkpoints_kept, frames_kept, margins_kept, model_files, weights
+from refocus.config.root import slug, unslug
+from refocus.config.code_digest import sources
+from refocus.config.variants import to_json, variants
+from refocus.core.files import canonical
 
-# Jobs run `python -m pipeline`: with --sdm conda a stage's environment holds the dependencies, not the package.
-shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(workflow.basedir))}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
-)
+# Jobs run `python -m refocus`: with --sdm conda a stage's environment holds the dependencies, not the package.
+SOURCE_ROOT = shlex.quote(os.path.join(workflow.basedir, "pipeline"))
+shell.prefix(f"set -euo pipefail; export PYTHONPATH={SOURCE_ROOT}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; ")
 
 USE = SETTINGS.use
 SOURCES = [*USE.datasets, *USE.benchmarks]

@@ -32,6 +32,6 @@ rule decode_shard:
         tar=lambda wildcards: f"{STORE}/{frames_kept(SETTINGS, wildcards.dataset)}/{wildcards.shard}.tar",
         shared=lambda wildcards: os.path.dirname(f"{STORE}/{frames_kept(SETTINGS, wildcards.dataset)}"),
     shell:
-        "python -m pipeline decode {input:q} --videos {params.videos:q} --out {params.tar:q} --index {output:q}"
+        "python -m refocus decode {input:q} --videos {params.videos:q} --out {params.tar:q} --index {output:q}"
         " --shared {params.shared:q} --settings {params.settings:q} {params.tolerated} --runtime {params.runtime:q}"
         " 2>&1 | tee {log:q}"

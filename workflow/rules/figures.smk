@@ -51,7 +51,7 @@ rule draw_figures:
     params:
         settings=section("figures"),
         reward=section("reward"),
-        code=sources("pipeline.analyse.command"),
+        code=sources("refocus.cli.figures"),
         budget=SETTINGS.answer.budget,
         filtered=lambda wildcards, input: flag("--filtered", *input.filtered[:1], parent=True),
         pool=lambda wildcards, input: flag("--pool", *input.pool),
@@ -64,6 +64,6 @@ rule draw_figures:
         truth=lambda wildcards, input: flag("--truth", *input.truth),
         out=subpath(output[0], parent=True),
     shell:
-        "python -m pipeline figures {params.filtered} {params.pool} --reward {params.reward:q} {params.runs} --variants {params.variants:q}"
+        "python -m refocus figures {params.filtered} {params.pool} --reward {params.reward:q} {params.runs} --variants {params.variants:q}"
         " {params.questions} {params.answers} {params.selections} {params.frames} {params.truth}"
         " --budget {params.budget} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"

@@ -38,9 +38,9 @@ rule filter_pairs:
     params:
         rewards=lambda wildcards: spelled(f"reward/{wildcards.model}", USE.datasets, ".parquet"),
         settings=section("filter"),
-        code=sources("pipeline.filter.command"),
+        code=sources("refocus.cli.filter"),
         dropped=lambda wildcards, input: flag("--drop", *input.dropped),
         out=subpath(output.pairs, parent=True),
     shell:
-        "python -m pipeline filter {params.rewards} --qa {input.questions:q} {params.dropped} --settings {params.settings:q}"
+        "python -m refocus filter {params.rewards} --qa {input.questions:q} {params.dropped} --settings {params.settings:q}"
         " --out {params.out:q} 2>&1 | tee {log:q}"

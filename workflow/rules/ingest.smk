@@ -36,7 +36,7 @@ for name in SOURCES:
             runtime=60,
         params:
             settings=section("ingest"),
-            code=sources("pipeline.qa.command", f"pipeline.qa.adapters.{SETTINGS.source(name).format}"),
+            code=sources("refocus.cli.ingest", f"refocus.qa.adapters.{SETTINGS.source(name).format}"),
             format=SETTINGS.source(name).format,
             options=canonical(SETTINGS.source(name).options),
             limit=f"--limit {SETTINGS.source(name).limit}" if SETTINGS.source(name).limit else "",
@@ -46,6 +46,6 @@ for name in SOURCES:
             store=STORE,
             out=subpath(output.questions, parent=True),
         shell:
-            "python -m pipeline ingest {params.format:q} --annotations {input:q} --videos {params.videos:q} --name {params.name:q}"
+            "python -m refocus ingest {params.format:q} --annotations {input:q} --videos {params.videos:q} --name {params.name:q}"
             " --options {params.options:q} --shards {params.shards} {params.limit} --settings {params.settings:q}"
             " --store {params.store:q} --out {params.out:q} 2>&1 | tee {log:q}"

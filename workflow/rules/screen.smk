@@ -29,11 +29,11 @@ rule find_duplicates:
         mem_mb=8000,
         runtime=60,
     params:
-        code=sources("pipeline.qa.screen_command"),
+        code=sources("refocus.cli.screen"),
         order=list(USE.datasets),  # decides which copy stays; Snakemake compares inputs without their order
         out=subpath(output.summary, parent=True),
     shell:
-        "python -m pipeline screen duplicates {input:q} --out {params.out:q} 2>&1 | tee {log:q}"
+        "python -m refocus screen duplicates {input:q} --out {params.out:q} 2>&1 | tee {log:q}"
 
 
 rule find_leaks:
@@ -53,7 +53,7 @@ rule find_leaks:
         mem_mb=8000,
         runtime=60,
     params:
-        code=sources("pipeline.qa.screen_command"),
+        code=sources("refocus.cli.screen"),
         out=subpath(output.summary, parent=True),
     shell:
-        "python -m pipeline screen leaks {input.trained:q} --benchmarks {input.benchmarks:q} --out {params.out:q} 2>&1 | tee {log:q}"
+        "python -m refocus screen leaks {input.trained:q} --benchmarks {input.benchmarks:q} --out {params.out:q} 2>&1 | tee {log:q}"

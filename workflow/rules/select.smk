@@ -34,6 +34,6 @@ rule select_frames:
         runtime=runtime(SETTINGS.select),
         out=subpath(output[0], parent=True),
     shell:
-        "python -m pipeline select --benchmark {input.questions:q} --frames-index {input.frames:q} --selector {params.selector:q}"
+        "python -m refocus select --benchmark {input.questions:q} --frames-index {input.frames:q} --selector {params.selector:q}"
         " {params.needs} --n {params.budgets} --settings {params.settings:q} --runtime {params.runtime:q} --out {params.out:q}"
         " 2>&1 | tee {log:q}"

@@ -35,10 +35,10 @@ rule make_tables:
         runtime=60,
     params:
         settings=section("tables"),
-        code=sources("pipeline.evaluate.tables_command"),
+        code=sources("refocus.cli.tables"),
         budget=SETTINGS.answer.budget,
         variants=to_json(variants(SETTINGS)),
         out=subpath(output[0], parent=True),
     shell:
-        "python -m pipeline tables --benchmark {input.questions:q} --answers {input.answers:q} --budget {params.budget}"
+        "python -m refocus tables --benchmark {input.questions:q} --answers {input.answers:q} --budget {params.budget}"
         " --variants {params.variants:q} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"

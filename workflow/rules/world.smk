@@ -34,4 +34,4 @@ if SETTINGS.world:
             runtime=runtime(SETTINGS.world),
             out=lambda wildcards: SETTINGS.path("<results>/world"),
         shell:
-            "python -m pipeline world --settings {params.settings:q} --runtime {params.runtime:q} --out {params.out:q} 2>&1 | tee {log:q}"
+            "python -m refocus world --settings {params.settings:q} --runtime {params.runtime:q} --out {params.out:q} 2>&1 | tee {log:q}"

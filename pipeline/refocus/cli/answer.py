@@ -1,0 +1,135 @@
+"""`refocus answer`: an LMM answers a benchmark's questions from the frames a selector picked."""
+
+import argparse
+import json
+from pathlib import Path
+
+from refocus.cli.flags import add_settings, read_settings
+from refocus.config.answer import AnswerSettings
+from refocus.config.lmm import LmmSettings
+from refocus.config.parsing import parse
+from refocus.core.devices import claim
+from refocus.core.errors import UsageError
+
+HELP = "answer a benchmark's questions with an LMM from the frames a selector picked"
+DESCRIPTION = """\
+In:  a question table, the folder of one selector's selections (n{frames}.s{seed}.parquet), the videos, an LMM.
+Out: one table of the same name per selection table: qa_id, frame_indices, logits, prediction, correct, raw_reply,
+     flags.
+     The picked frames are decoded from the videos at the LMM's own size; the prediction is the option with the
+     highest logit; raw_reply is its letter.
+Paper: section 4.
+
+  refocus answer --benchmark qa/videomme.parquet --selections selections/videomme/uniform --videos data/videomme \\
+      --lmm OpenGVLab/InternVL3-8B-hf --out answers/videomme/internvl3-8b/uniform
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags."""
+    parser.add_argument("--benchmark", type=Path, required=True, metavar="QA.parquet", help="question table")
+    parser.add_argument(
+        "--selections", type=Path, required=True, metavar="DIR", help="folder of one selector's selections"
+    )
+    parser.add_argument(
+        "--n", type=int, nargs="+", metavar="N", help="numbers of frames to answer with (default: all there are)"
+    )
+    parser.add_argument(
+        "--videos", type=Path, metavar="DIR", help="folder the question table's video paths are relative to"
+    )
+    stored = "index files of the stored frames; only for --frames shard"
+    parser.add_argument("--frames-index", type=Path, nargs="+", default=[], metavar="INDEX", help=stored)
+    parser.add_argument("--lmm", metavar="DIR_OR_ID", help="the answering model (default: path in --lmm-settings)")
+    parser.add_argument("--lmm-settings", metavar="JSON", help="its entry in lmms (path, family, dtype, attention)")
+    parser.add_argument(
+        "--lmm-name", metavar="NAME", help="its name in the tables (default: the last part of its path)"
+    )
+    parser.add_argument(
+        "--selector", metavar="NAME", help="the selector's name in the tables (default: what the selections say)"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the tables of answers")
+    add_settings(parser, AnswerSettings)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Answers every question from every selection table of the folder."""
+    from refocus.evaluate.answering import answer_benchmark
+    from refocus.evaluate.answers import AnswerSet, write_answers
+    from refocus.qa.records import read_questions
+    from refocus.select.selections import file_name, frames_of, read_selections, seed_of, selection_files
+
+    settings = read_settings(args, AnswerSettings)
+    lmm_settings = _lmm_settings(args)
+    questions = read_questions(args.benchmark)
+    files = [file for file in selection_files(args.selections) if not args.n or frames_of(file) in args.n]
+    missing = set(args.n or ()) - {frames_of(file) for file in files}
+    if missing:
+        raise UsageError(f"{args.selections} has no selections of {', '.join(map(str, sorted(missing)))} frames")
+    seeds = {seed_of(file) for file in files}
+    if len(seeds) > 1:
+        raise UsageError(f"{args.selections} holds selections of several seeds ({sorted(seeds)}); keep one per folder")
+    chosen = {frames_of(file): read_selections(file) for file in files}
+    lmm = _load(lmm_settings, settings)
+    answers = answer_benchmark(lmm, questions, chosen, _pixels(args, settings, lmm.frame_size))
+    made = {
+        "benchmark": questions[0].dataset if questions else args.benchmark.stem,
+        "lmm": args.lmm_name or Path(lmm_settings.path).name,
+        "lmm_path": lmm_settings.path,
+        "selector": args.selector or _selector(files[0]),
+        "seed": seeds.pop(),
+    }
+    for n, rows in answers.items():
+        notes = {**settings.identity(), "lmm": lmm_settings.identity()}
+        write_answers(args.out / file_name(n, made["seed"]), AnswerSet(frames=n, answers=rows, **made), notes)
+
+
+def _lmm_settings(args: argparse.Namespace) -> LmmSettings:
+    try:
+        values = json.loads(args.lmm_settings) if args.lmm_settings else {}
+    except json.JSONDecodeError as error:
+        raise UsageError(f"--lmm-settings is not JSON: {error}") from None
+    if args.lmm:
+        values["path"] = args.lmm
+    if "path" not in values:
+        raise UsageError("name the answering model with --lmm")
+    return parse(LmmSettings, values)
+
+
+def _load(lmm: LmmSettings, settings: AnswerSettings):
+    import torch
+
+    from refocus.lmm import load_lmm
+
+    runtime = settings.runtime
+    claim(runtime.device)
+    torch.set_num_threads(runtime.threads)
+    return load_lmm(
+        lmm.path,
+        device=runtime.device,
+        dtype=lmm.dtype,
+        attention=lmm.attention,
+        family=lmm.family,
+        batch_tokens=runtime.batch_tokens,
+    )
+
+
+def _pixels(args: argparse.Namespace, settings: AnswerSettings, size: int):
+    if settings.frames == "shard":
+        from refocus.frames.frame_store import FrameStore
+
+        if not args.frames_index:
+            raise UsageError("--frames shard needs --frames-index")
+        store = FrameStore.open(args.frames_index)
+        return lambda question, frames, times: store.images(question.clip_id, indices=frames, size=size)
+    if args.videos is None:
+        raise UsageError("name the folder of the videos with --videos")
+    from refocus.video.decode import frames_at
+
+    return lambda question, frames, times: frames_at(args.videos / question.video_path, times, size)
+
+
+def _selector(file: Path) -> str:
+    import pyarrow.parquet as pq
+
+    notes = json.loads(pq.read_schema(file).metadata[b"refocus.settings"])
+    return notes["selector"]

@@ -1,0 +1,65 @@
+"""`refocus config`: the merged settings, and the files that are made from the types."""
+
+import argparse
+import difflib
+import sys
+from pathlib import Path
+
+import yaml
+
+from refocus.config.generate import config_yaml, schema_yaml, settings_md
+from refocus.config.layers import merge, read
+from refocus.config.overlay import check
+from refocus.core.errors import RefocusError
+from refocus.core.files import write_text
+
+HELP = "show the merged configuration, or render the files made from the settings' types"
+DESCRIPTION = """\
+Without --write or --check: the configuration with all defaults filled in, as YAML on stdout.
+
+  refocus config --configfile config/paper.yaml      the paper's settings over config.yaml
+  refocus config --write                             render config.yaml (values kept), the schema and docs/settings.md
+  refocus config --check                             status 1 and a diff if one of them is not what --write would make
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--base", type=Path, default=Path("config.yaml"), help="the default configuration (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--configfile", nargs="*", type=Path, default=[], help="overlays, each laid over the ones before it"
+    )
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--write", action="store_true", help="write the rendered files")
+    action.add_argument("--check", action="store_true", help="compare the rendered files with those on disk")
+
+
+def run(args: argparse.Namespace) -> None:
+    values = read(args.base)
+    if not (args.write or args.check):
+        for path in args.configfile:
+            values = merge(values, read(path))
+        settings = check(values).model_dump(mode="json")
+        sys.stdout.write(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=120))
+        return
+    check(values)
+    for path, text in rendered(args.base).items():
+        if args.write:
+            write_text(path, text)
+            continue
+        have = path.read_text(encoding="utf-8") if path.exists() else ""
+        if have != text:
+            diff = difflib.unified_diff(have.splitlines(True), text.splitlines(True), str(path), "rendered")
+            sys.stdout.writelines(diff)
+            raise RefocusError(f"{path} is not what the types say; run `python -m refocus config --write`")
+
+
+def rendered(base: Path) -> dict[Path, str]:
+    """Every generated file with the text it should have; `base` is the config.yaml whose values are kept."""
+    root = base.parent
+    return {
+        base: config_yaml(read(base)),
+        root / "workflow/schemas/config.schema.yaml": schema_yaml(),
+        root / "docs/settings.md": settings_md(),
+    }

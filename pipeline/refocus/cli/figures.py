@@ -1,0 +1,212 @@
+"""`refocus figures`: draws what the stages wrote."""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+from refocus.cli.flags import add_settings, read_settings
+from refocus.config.parsing import parse
+from refocus.config.tables import FiguresSettings
+from refocus.config.variants import from_json
+from refocus.core.errors import UsageError
+
+HELP = "draw the figures of whatever there is"
+DESCRIPTION = """\
+In:  any of: the filter's folder, training runs, answers with their question tables, selections with the stored frames.
+Out: fig7_subsets (always), fig2_variance (--filtered), training and fig6_temporal_entropy (--train; also as .csv),
+     accuracy (--answers), fig9_examples (--selections); each in every format of the settings. Figures of the synthetic
+     world say so.
+Paper: figures 2, 6, 7 and 9.
+
+  refocus figures --filtered filtered/internvl3-8b --train demo=train/demo --benchmark qa/videomme.parquet \\
+      --answers answers --selections selections \\
+      --frames-index frames/videomme/*.parquet --budget 32 --out figures
+"""
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags."""
+    add = parser.add_argument
+    add("--filtered", type=Path, metavar="DIR", help="folder with variance.parquet and summary.json (Fig. 2)")
+    add(
+        "--pool",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="QA.parquet",
+        help="questions behind --filtered, for their categories",
+    )
+    add("--reward", metavar="JSON", help="the reward section: which subsets Fig. 7 shows")
+    add(
+        "--train",
+        nargs="+",
+        default=[],
+        metavar="NAME=DIR",
+        help="training runs: metrics.jsonl, and policy/ for Fig. 9",
+    )
+    add(
+        "--variants",
+        metavar="JSON",
+        help="which runs are seeds of one setting (the rules say it from the configuration)",
+    )
+    add("--benchmark", type=Path, nargs="+", default=[], metavar="QA.parquet", help="question tables of the benchmarks")
+    add(
+        "--answers",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="files of answers, or folders that hold them",
+    )
+    add(
+        "--selections",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="selection tables, or folders that hold them (Fig. 9)",
+    )
+    add(
+        "--frames-index",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="INDEX",
+        help="index files of the benchmarks' frames (Fig. 9)",
+    )
+    add("--truth", type=Path, nargs="+", default=[], metavar="PATH", help="when the evidence is visible (Fig. 9)")
+    add("--budget", type=int, default=32, metavar="N", help="number of frames (default: 32)")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for the figures")
+    add_settings(parser, FiguresSettings)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Draws every figure there is something for."""
+    settings = read_settings(args, FiguresSettings)
+    if bool(args.answers) > bool(args.benchmark) or bool(args.selections) > bool(args.benchmark and args.frames_index):
+        raise UsageError("--answers needs --benchmark; --selections needs --benchmark and --frames-index")
+    board = _board(args)
+    figures = {"fig7_subsets": lambda: _subsets(args)}
+    if args.filtered:
+        figures["fig2_variance"] = lambda: _variance(args, settings)
+    if args.train:
+        figures["training"] = lambda: _curves(args, board)
+        figures["fig6_temporal_entropy"] = lambda: _entropy(args, board)
+    if args.answers:
+        figures["accuracy"] = lambda: _accuracy(args, settings, board)
+    if args.selections:
+        figures["fig9_examples"] = lambda: _examples(args, settings, board)
+    from refocus.core.progress import bar
+    from refocus.report.style import save
+
+    for name, draw in bar(figures.items(), desc="figures", unit="figure"):
+        save(draw(), args.out, name, settings.formats, settings.dpi)
+
+
+def _board(args: argparse.Namespace):
+    from refocus.report.results import Results
+
+    return Results.read(args.benchmark, args.answers, from_json(args.variants)) if args.benchmark else None
+
+
+def _subsets(args: argparse.Namespace):
+    from refocus.config.reward import RewardSettings
+    from refocus.report.subsets_figure import draw_subsets
+
+    reward = parse(RewardSettings, json.loads(args.reward)) if args.reward else RewardSettings()
+    return draw_subsets(256, reward.frames_per_subset, reward.windows, reward.sampling)
+
+
+def _variance(args: argparse.Namespace, settings: FiguresSettings):
+    from refocus.qa.records import read_questions
+    from refocus.report.variance_figure import draw_variance, read_variances
+
+    variances, summary = read_variances(args.filtered)
+    categories = {question.qa_id: question.category for path in args.pool for question in read_questions(path)}
+    return draw_variance(variances, summary, categories, settings.histogram_bins)
+
+
+def _runs(args: argparse.Namespace) -> dict[str, Path]:
+    runs = dict(text.partition("=")[::2] for text in args.train)
+    if not all(runs.values()):
+        raise UsageError("--train takes NAME=DIR")
+    return {name: Path(folder) for name, folder in runs.items()}
+
+
+def _metrics(args: argparse.Namespace) -> dict[str, list[dict]]:
+    from refocus.report.series import read_metrics
+
+    return {name: read_metrics(folder / "metrics.jsonl") for name, folder in _runs(args).items()}
+
+
+def _curves(args: argparse.Namespace, board):
+    from refocus.report.training_figure import draw_curves
+
+    return draw_curves(_metrics(args), from_json(args.variants), _note(board))
+
+
+def _entropy(args: argparse.Namespace, board):
+    from refocus.core.files import write_text
+    from refocus.report.entropy_figure import draw_temporal_entropy, to_csv
+
+    runs, variants = _metrics(args), from_json(args.variants)
+    write_text(args.out / "fig6_temporal_entropy.csv", to_csv(runs, variants))
+    return draw_temporal_entropy(runs, variants, _note(board))
+
+
+def _accuracy(args: argparse.Namespace, settings: FiguresSettings, board):
+    from refocus.report.accuracy_figure import draw_accuracy
+
+    return draw_accuracy(board, args.budget, settings.level)
+
+
+def _examples(args: argparse.Namespace, settings: FiguresSettings, board):
+    from refocus.frames.frame_store import FrameStore
+    from refocus.report.example_strips import draw_examples
+    from refocus.report.examples import choose, gather
+    from refocus.report.results import KINDS
+    from refocus.select.baselines import read_truth
+
+    selections = _selections(args.selections, args.budget)
+    order = sorted(selections, key=lambda name: KINDS.index(name.split("/")[0]))
+    questions = [question for benchmark in board.benchmarks.values() for question in benchmark.questions]
+    truth = {
+        (name, source): spans
+        for path in args.truth
+        for name in board.benchmarks
+        for source, spans in read_truth(path, name).items()
+    }
+    runs = _runs(args)
+    ours = next((name.split("/")[1] for name in order if name.startswith("refocus/")), None)
+    policy = runs[ours] / "policy" if ours in runs else None
+    store = FrameStore.open(args.frames_index)
+    chosen = choose(questions, store, settings.examples, settings.seed)
+    picks = {name: selections[name] for name in order}
+    return draw_examples(gather(chosen, store, picks, board, truth, policy, args.budget, settings), _note(board))
+
+
+def _selections(paths: list[Path], frames: int) -> dict:
+    """Picks of so many frames by selector and qa_id, over all benchmarks; one run of each kind."""
+    import pyarrow.parquet as pq
+
+    from refocus.report.results import KINDS
+    from refocus.select.selections import frames_of, read_selections
+
+    files = [file for path in paths for file in (sorted(path.rglob("n*.s*.parquet")) if path.is_dir() else [path])]
+    found: dict = {}
+    for file in files:
+        name = json.loads(pq.read_schema(file).metadata[b"refocus.settings"])["selector"]
+        kind = name.split("/")[0]
+        known = next((other for other in found if other.split("/")[0] == kind), name)
+        if frames_of(file) == frames and kind in KINDS and known == name:
+            found.setdefault(name, {}).update(read_selections(file))
+    if not found:
+        raise UsageError(f"no selections of {frames} frames by {', '.join(KINDS)} are among the files")
+    return found
+
+
+def _note(board) -> str:
+    return "synthetic world" if board and any(benchmark.is_world for benchmark in board.benchmarks.values()) else ""

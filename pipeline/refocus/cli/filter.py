@@ -1,0 +1,75 @@
+"""`refocus filter`: keeps the questions whose margins vary with the frames shown."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from refocus.cli.flags import add_settings, read_settings
+from refocus.config.filter import FilterSettings
+
+HELP = "margins -> the questions whose variance over the subsets exceeds tau"
+DESCRIPTION = """
+Computes the variance of each question's margins over its frame subsets and keeps the questions strictly above tau
+(paper A.1; there 98K of 962K). Writes variance.parquet (every question), pairs.parquet (the kept questions with their
+variance), summary.json (kept and dropped per data set and category, the histogram, the tau that would have kept the
+paper's share) and sensitivity.csv and .md (pairs kept by tau from 0.05 to 0.5) into --out. Questions that
+`refocus screen` found to be copies or leaked are left out with --drop.
+
+Example: refocus filter reward/*.parquet --qa qa/nextqa.parquet --tau 0.21 --out filtered
+"""
+
+SKIPPED = ".skipped.parquet"
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's flags."""
+    parser.add_argument("rewards", metavar="REWARD.parquet", nargs="+", type=Path, help="tables of `refocus reward`")
+    parser.add_argument("--qa", metavar="QA.parquet", nargs="+", type=Path, required=True, help="their questions")
+    parser.add_argument(
+        "--drop", metavar="TABLE", nargs="+", type=Path, default=[], help="tables of `refocus screen` to leave out"
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where these files go")
+    add_settings(parser, FilterSettings)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Writes the filtered set and says on stdout what was kept."""
+    from refocus.core.progress import bar
+    from refocus.filter.pairs import write_filtered
+    from refocus.filter.variance import variances
+
+    settings = read_settings(args, FilterSettings)
+    rewards = [path for path in args.rewards if not path.name.endswith(SKIPPED)]
+    skipped = [path for path in (path.with_suffix(SKIPPED) for path in rewards) if path.is_file()]
+    found = variances(rewards, settings.ddof, bar(rewards, desc="filter", unit="shard"))
+    summary = write_filtered(args.out, args.qa, found, settings, args.drop, skipped)
+    if summary["rewards_without_question"]:
+        log.warning("%d scored questions are in none of the question files", summary["rewards_without_question"])
+    sys.stdout.write(_report(summary))
+
+
+def _report(summary: dict[str, Any]) -> str:
+    """Kept and dropped per data set and category, as text."""
+    from refocus.filter.summary import FLAGS
+
+    lines = []
+    for title in ("datasets", "categories"):
+        lines.append(f"{title:<32}{'questions':>11}{'kept':>9}{'share':>8}")
+        for name, row in summary[title].items():
+            lines.append(f"  {name or '(none)':<30}{row['questions']:>11}{row['kept']:>9}{row['kept_share']:>8.1%}")
+    flags = ", ".join(f"{flag} {summary[flag]}" for flag in FLAGS if summary[flag])
+    paper = summary["paper"]
+    tau = "no tau" if paper["tau_for_share"] is None else f"tau {paper['tau_for_share']:.4f}"
+    lines.append(
+        f"kept {summary['kept']} of {summary['questions']} ({summary['kept_share']:.1%}) with a variance above "
+        f"{summary['tau']:g}" + (f"; dropped without a look at it: {flags}" if flags else "")
+    )
+    if summary["skipped"]:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in summary["skipped"].items())
+        lines.append(f"the reward pass could not use: {reasons}")
+    lines.append(f"the paper kept 98K of 962K ({paper['share']:.1%}); here {tau} would keep that share")
+    return "\n".join(lines) + "\n"

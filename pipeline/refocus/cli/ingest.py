@@ -1,0 +1,60 @@
+"""`refocus ingest`: reads one data set's or benchmark's own annotation files into the common tables."""
+
+import argparse
+import json
+from pathlib import Path
+
+from refocus.cli.flags import add_settings, read_settings
+from refocus.config.ingest import IngestSettings
+from refocus.core.errors import UsageError
+from refocus.qa.adapters import FORMATS
+
+HELP = "annotation files of a data set or benchmark -> questions, rejects, clips"
+DESCRIPTION = """
+Reads a data set's annotation files as they are published and writes NAME.parquet (questions), NAME.rejects.parquet
+(every row that is not usable, with its reason), NAME.clips.parquet (what to decode) and one list of clips and of
+questions per shard in shards/NAME/. Videos are looked up below --videos by path, else by the same name with another
+extension or case; a missing video is reported here and fails alone in `decode`. A clip keeps its shard when the data
+grows. Paper 4.1 and appendix A.
+
+Example: refocus ingest nextqa --annotations val.csv --videos NExTQA --name nextqa --out results/qa
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's flags."""
+    parser.add_argument(
+        "format", metavar="FORMAT", choices=sorted(FORMATS), help=f"one of {', '.join(sorted(FORMATS))}"
+    )
+    parser.add_argument("--annotations", metavar="PATH", nargs="+", type=Path, required=True, help="annotation files")
+    parser.add_argument("--videos", metavar="DIR", type=Path, required=True, help="data root; paths never leave it")
+    parser.add_argument("--name", required=True, help="the data set's name in every table")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the tables go")
+    parser.add_argument("--limit", metavar="N", type=int, help="read only the first N rows (default: all)")
+    parser.add_argument("--options", metavar="JSON", default="{}", help='adapter options, such as {"split": "train"}')
+    parser.add_argument("--shards", metavar="N", type=int, help="write exactly N shard lists (default: what is needed)")
+    parser.add_argument(
+        "--store", metavar="DIR", type=Path, help="keep the assignment of clips to shards in DIR/shards"
+    )
+    add_settings(parser, IngestSettings)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Writes the tables of one data set."""
+    from refocus.qa.ingest import SourceFiles, ingest
+
+    settings = read_settings(args, IngestSettings)
+    try:
+        options = json.loads(args.options)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"--options is not JSON: {error}") from None
+    if not isinstance(options, dict):
+        raise UsageError("--options must be a JSON object")
+    for name in ("limit", "shards"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name} must be at least 1, not {value}")
+    if not args.name or args.name != Path(args.name).name or args.name.startswith("."):
+        raise UsageError(f"--name must be usable as a file name, not {args.name!r}")
+    source = SourceFiles(args.name, args.format, tuple(args.annotations), args.videos, args.limit, options)
+    ingest(source, args.out, settings, args.shards, args.store)

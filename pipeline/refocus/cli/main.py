@@ -1,0 +1,96 @@
+"""The command line: `refocus STAGE …`, one module per stage, loaded only when its stage is called."""
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from refocus import __version__
+from refocus.core.errors import RefocusError
+
+COMMANDS = {
+    "world": "refocus.cli.world",
+    "ingest": "refocus.cli.ingest",
+    "screen": "refocus.cli.screen",
+    "decode": "refocus.cli.decode",
+    "reward": "refocus.cli.reward",
+    "filter": "refocus.cli.filter",
+    "train": "refocus.cli.train",
+    "replay": "refocus.cli.replay",
+    "select": "refocus.cli.select",
+    "answer": "refocus.cli.answer",
+    "tables": "refocus.cli.tables",
+    "figures": "refocus.cli.figures",
+    "summary": "refocus.cli.summary",
+    "evidence": "refocus.cli.evidence",
+    "study": "refocus.cli.study",
+    "assets": "refocus.cli.assets",
+    "doctor": "refocus.cli.doctor",
+    "plan": "refocus.cli.plan",
+    "config": "refocus.cli.config",
+    "gc": "refocus.cli.gc",
+}
+
+log = logging.getLogger("refocus")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    A command module has `HELP` (one line), `DESCRIPTION`, `add_arguments(parser)` and `run(args) -> int | None`.
+
+    Returns:
+        0 done, 1 the work failed, 2 bad arguments or configuration, 75 a resource is missing here.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    parser, modules = _parser(argv)
+    args = parser.parse_args(argv)
+    logging.basicConfig(
+        level=logging.DEBUG if args.debug else logging.INFO, format=f"{args.command}: %(message)s", stream=sys.stderr
+    )
+    _quieten()
+    try:
+        return modules[args.command].run(args) or 0
+    except RefocusError as error:
+        if args.debug:
+            raise
+        log.error("error: %s", error)
+        return error.exit_code
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        log.error("stopped")
+        return 130
+
+
+def _parser(argv: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, ModuleType]]:
+    """The parser with the called command's flags; all commands are loaded only to list them."""
+    asked = next((word for word in argv if not word.startswith("-")), None)
+    names = [asked] if asked in COMMANDS else list(COMMANDS)
+    modules = {name: importlib.import_module(COMMANDS[name]) for name in names}
+    parser = argparse.ArgumentParser(
+        prog="refocus", description="Frame selection for video-LMMs (ReFoCUS), stage by stage."
+    )
+    parser.add_argument("--version", action="version", version=f"refocus {__version__}")
+    stages = parser.add_subparsers(dest="command", required=True, metavar="STAGE")
+    for name, module in modules.items():
+        stage = stages.add_parser(
+            name,
+            help=module.HELP,
+            description=module.DESCRIPTION,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        stage.add_argument("--debug", action="store_true", help="show debug messages and the trace of an error")
+        module.add_arguments(stage)
+    return parser, modules
+
+
+def _quieten() -> None:
+    """Libraries speak up only when something is wrong, and draw no bars into logs."""
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    for name in ("PIL", "matplotlib", "httpx", "filelock", "urllib3", "transformers", "torch"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,105 @@
+"""`refocus reward`: margins of the 16 frame subsets of every question of one shard."""
+
+import argparse
+import logging
+from collections import Counter
+from pathlib import Path
+
+from refocus.cli.flags import add_settings, read_settings
+from refocus.config.lmm import LmmSettings
+from refocus.config.parsing import parse, parse_json
+from refocus.config.reward import RewardSettings
+from refocus.core.devices import claim
+from refocus.core.errors import UsageError
+
+HELP = "a shard of frames and its questions -> margins of the 16 frame subsets (Eq. 5)"
+DESCRIPTION = """
+Scores every question of a shard on eight windows of its clip and their complements with a video-LMM (paper A.1) and
+writes one row per question and subset: the frames shown, every option logit and the margin. Questions that cannot be
+scored are listed with their reason in OUT.skipped.parquet beside it. With --store, margins are kept per clip and only
+what is missing is computed.
+
+Example: refocus reward --model OpenGVLab/InternVL3-1B-hf --shard 000000.tar --qa nextqa.parquet --out reward.parquet
+"""
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's flags."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--shard", metavar="SHARD.tar", type=Path, help="frames; SHARD.index.parquet lies beside it")
+    source.add_argument("--index", metavar="INDEX.parquet", type=Path, help="frames, by their index")
+    parser.add_argument("--qa", metavar="QA.parquet", type=Path, required=True, help="questions, also of other shards")
+    parser.add_argument("--out", metavar="REWARD.parquet", type=Path, required=True, help="where the margins go")
+    parser.add_argument("--store", metavar="DIR", type=Path, help="keep margins per clip in DIR and resume from there")
+    parser.add_argument("--lmm", metavar="JSON", help="an `lmms` entry as JSON; --model is then only its name")
+    for name in ("family", "dtype", "attention"):
+        field = LmmSettings.model_fields[name]
+        parser.add_argument(f"--{name}", metavar=name.upper(), help=f"{field.description} (default: {field.default})")
+    add_settings(parser, RewardSettings)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Writes the margins of one shard."""
+    settings = read_settings(args, RewardSettings)
+    model = _model_settings(args, settings)
+    claim(settings.runtime.device)
+
+    import torch
+
+    from refocus.core.files import write_table
+    from refocus.frames.frame_store import FrameStore
+    from refocus.lmm import load_lmm
+    from refocus.qa.records import read_questions
+    from refocus.reward.margin_cache import MarginCache
+    from refocus.reward.margin_table import skipped_path, skipped_table
+    from refocus.reward.score_shard import score_shard
+
+    torch.set_num_threads(settings.runtime.threads)
+    index = args.index or args.shard.with_suffix(".index.parquet")
+    frames = FrameStore.open([index])
+    questions = read_questions(args.qa)
+    if args.shard is not None:
+        questions = _of_this_shard(questions, set(frames.clips()), index)
+    lmm = load_lmm(
+        model.path,
+        device=settings.runtime.device,
+        dtype=model.dtype,
+        attention=model.attention,
+        family=model.family,
+        batch_tokens=settings.runtime.batch_tokens,
+    )
+    identity = {**settings.identity(), "lmm": model.identity()}
+    result = score_shard(lmm, frames, questions, settings, MarginCache(args.store, identity))
+    write_table(skipped_path(args.out), skipped_table(result.skipped), "reward", identity)
+    write_table(args.out, result.margins, "reward", identity)
+    reasons = Counter(row.reason for row in result.skipped)
+    log.info("%d rows for %d questions -> %s", len(result.margins), len(questions), args.out)
+    if reasons:
+        listed = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        log.warning("%d questions skipped (%s), listed in %s", reasons.total(), listed, skipped_path(args.out))
+
+
+def _model_settings(args: argparse.Namespace, settings: RewardSettings) -> LmmSettings:
+    """The LMM: an entry given as JSON, else the folder or hub id given as --model, with single flags on top."""
+    if args.lmm:
+        values = parse_json(args.lmm, "--lmm")
+    elif args.model is not None:
+        values = {"path": settings.model}
+    else:
+        raise UsageError("which LMM? Give --model DIR_OR_ID, or --lmm JSON")
+    given = {name: getattr(args, name) for name in ("family", "dtype", "attention") if getattr(args, name) is not None}
+    return parse(LmmSettings, {**values, **given})
+
+
+def _of_this_shard(questions: list, clips: set[str], index: Path) -> list:
+    """By hand a data set's whole question file may come with one shard of it: the others' questions are left out."""
+    chosen = [question for question in questions if question.clip_id in clips]
+    if questions and not chosen:
+        raise UsageError(f"none of the {len(questions)} questions is about a clip of {index}")
+    if len(chosen) < len(questions):
+        log.warning(
+            "%d of %d questions are about clips outside %s", len(questions) - len(chosen), len(questions), index
+        )
+    return chosen

@@ -1,0 +1,141 @@
+"""`refocus select`: frames of one video for one question, or of a whole benchmark."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from refocus.cli.flags import add_settings, read_settings
+from refocus.config.select import SelectSettings
+from refocus.core.devices import claim
+from refocus.core.errors import UsageError
+
+HELP = "pick the frames of a video that answer a question, or of every question of a benchmark"
+DESCRIPTION = """\
+In:  a video file and a question; or, with --benchmark, a question table and the index files of its stored frames.
+Out: the picked frames on standard output (--json for machines, --contact-sheet for eyes); or, with --benchmark, one
+     table n{frames}.s{seed}.parquet per number of frames: qa_id, frame_indices, pick_order, timestamps_s, score, flags.
+Paper: section 3.2 and Algorithm 2. Frames come from min(4 fps, 512) candidates, sampled once at temperature 1.
+
+  refocus select lecture.mp4 "What is on the board?" --option "a map" --option "a formula" --frames 8
+  refocus select --benchmark qa/videomme.parquet --frames-index frames/videomme/*.parquet --selector uniform \\
+      --n 4 8 32 --out DIR
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of both modes."""
+    one = parser.add_argument_group("one video")
+    one.add_argument("video", nargs="?", type=Path, help="video file")
+    one.add_argument("question", nargs="?", help="what is asked about it")
+    one.add_argument("--option", action="append", default=[], metavar="TEXT", help="an answer option; repeat for each")
+    one.add_argument("--frames", type=int, default=32, help="how many frames to pick (default: 32)")
+    one.add_argument("--model", metavar="DIR_OR_ID", help="policy folder or hub id (default: the tiny embedded model)")
+    one.add_argument("--json", action="store_true", help="print JSON instead of text")
+    one.add_argument("--contact-sheet", type=Path, metavar="OUT.png", help="write the picked frames as one picture")
+    many = parser.add_argument_group("a benchmark")
+    many.add_argument("--benchmark", type=Path, metavar="QA.parquet", help="question table; turns benchmark mode on")
+    many.add_argument(
+        "--frames-index", type=Path, nargs="+", default=[], metavar="INDEX", help="index files of its frames"
+    )
+    many.add_argument("--selector", help="uniform, random, oracle, refocus/<run>, initial/<run>, swapped/<run>")
+    many.add_argument("--policy", metavar="DIR", help="policy folder, for refocus and initial")
+    many.add_argument("--truth", type=Path, metavar="PATH", help="when the evidence is visible, for oracle")
+    made = "selection folder or files of refocus/<run>, for swapped"
+    many.add_argument("--from", dest="made", type=Path, nargs="+", default=[], metavar="SELECTIONS", help=made)
+    many.add_argument("--n", type=int, nargs="+", default=[32], metavar="N", help="numbers of frames (default: 32)")
+    many.add_argument("--out", type=Path, metavar="DIR", help="folder for the selection tables")
+    add_settings(parser, SelectSettings)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Runs the mode the arguments ask for."""
+    settings = read_settings(args, SelectSettings)
+    if args.benchmark is not None:
+        _benchmark(args, settings)
+    else:
+        _one_video(args, settings)
+
+
+def _one_video(args: argparse.Namespace, settings: SelectSettings) -> None:
+    from refocus.select.contact_sheet import clock, write_sheet
+    from refocus.select.frame_selector import FrameSelector
+
+    if args.video is None or args.question is None:
+        raise UsageError("name a video and a question, or a question table with --benchmark")
+    claim(settings.runtime.device)
+    selector = FrameSelector.from_pretrained(args.model, settings)
+    selection = selector.select(args.video, args.question, args.option, args.frames)
+    candidates, _, _ = selector.candidates(args.video)
+    if args.contact_sheet:
+        notes = [args.question, *([f"Note: {selector.warning}"] if selector.warning else [])]
+        write_sheet(args.contact_sheet, candidates[list(selection.frame_indices)], selection.timestamps_s, notes)
+    if args.json:
+        answer = {"video": str(args.video), "question": args.question, "options": args.option, **asdict(selection)}
+        answer |= {"candidates": len(candidates), "model": args.model or "embedded", "warning": selector.warning}
+        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        return
+    order = {frame: number for number, frame in enumerate(selection.pick_order, start=1)}
+    lines = [f"{len(selection.frame_indices)} of {len(candidates)} candidate frames of {args.video}"]
+    lines += [f"NOTE: {selector.warning}."] if selector.warning else []
+    lines += ["", f"{'time':>10}  {'seconds':>9}  {'frame':>7}  {'pick':>4}"]
+    for frame, time, source in zip(
+        selection.frame_indices, selection.timestamps_s, selection.source_frames, strict=True
+    ):
+        lines.append(f"{clock(time):>10}  {time:>9.3f}  {source:>7}  {order[frame]:>4}")
+    if args.contact_sheet:
+        lines += ["", f"contact sheet: {args.contact_sheet}"]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _benchmark(args: argparse.Namespace, settings: SelectSettings) -> None:
+    from refocus.frames.frame_store import FrameStore
+    from refocus.qa.records import read_questions
+    from refocus.select.benchmark import select_benchmark, write_benchmark
+    from refocus.select.selector import SelectorName
+
+    if args.video is not None or args.question is not None:
+        raise UsageError("benchmark mode takes no video and no question")
+    for flag, value in (("--selector", args.selector), ("--frames-index", args.frames_index), ("--out", args.out)):
+        if not value:
+            raise UsageError(f"benchmark mode needs {flag}")
+    if min(args.n) < 1:
+        raise UsageError("--n takes positive numbers of frames")
+    name = SelectorName.parse(args.selector)
+    questions = read_questions(args.benchmark)
+    benchmark = questions[0].dataset if questions else args.benchmark.stem
+    budgets = sorted(set(args.n))
+    store = FrameStore.open(args.frames_index)
+    selector = _build(name, args, settings, store, benchmark)
+    chosen = select_benchmark(selector, questions, store, budgets)
+    write_benchmark(chosen, args.out, name, benchmark, settings.identity())
+
+
+def _build(name, args: argparse.Namespace, settings: SelectSettings, store, benchmark: str):
+    from refocus.select.baselines import OracleSelector, RandomSelector, UniformSelector, read_truth
+    from refocus.select.selections import frames_of, read_selections, selection_files
+    from refocus.select.swapped import SwappedSelector
+
+    if name.kind == "uniform":
+        return UniformSelector()
+    if name.kind == "random":
+        return RandomSelector(settings.seed)
+    if name.kind == "oracle":
+        if args.truth is None:
+            raise UsageError("oracle needs --truth, the table of when each question's evidence is visible")
+        return OracleSelector(read_truth(args.truth, benchmark))
+    if name.kind == "swapped":
+        if not args.made:
+            raise UsageError(f"{name} needs --from, the selections of refocus/{name.run}")
+        files = [file for path in args.made for file in (selection_files(path) if path.is_dir() else [path])]
+        return SwappedSelector({frames_of(file): read_selections(file) for file in files})
+    if args.policy is None:
+        raise UsageError(f"{name} needs --policy, the folder of the trained policy")
+    from refocus.select.policy_selector import PolicySelector, load_policy
+
+    claim(settings.runtime.device)
+
+    runtime = settings.runtime
+    policy = load_policy(args.policy, runtime.device, runtime.threads, runtime.kernels)
+    return PolicySelector(policy, lambda clip_id: store.images(clip_id, size=policy.frame_size), settings)

@@ -1,0 +1,64 @@
+"""`refocus tables`: the paper's tables 1 and 4, and the synthetic world's, from all answers."""
+
+import argparse
+from pathlib import Path
+
+from refocus.cli.flags import add_settings, read_settings
+from refocus.config.tables import TablesSettings
+from refocus.config.variants import from_json
+from refocus.core.errors import UsageError
+
+HELP = "make the tables from all answers"
+DESCRIPTION = """\
+In:  the question tables of the benchmarks and their answers (files, or folders that hold them at any depth).
+Out: table1 (groups of each benchmark), table4 (by number of frames) and, where the synthetic world is among the
+     benchmarks, world (at the budget) and world_frames (by number of frames and kind); each as .csv, .md and .tex.
+     Beside each figure: the gain over uniform sampling in the same harness, and the paper's number where it has one.
+Paper: tables 1 and 4.
+
+  refocus tables --benchmark qa/videomme.parquet qa/mlvu.parquet --answers answers --budget 32 --out tables
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags."""
+    parser.add_argument(
+        "--benchmark", type=Path, nargs="+", required=True, metavar="QA.parquet", help="question tables"
+    )
+    parser.add_argument(
+        "--answers", type=Path, nargs="+", required=True, metavar="PATH", help="files of answers, or folders"
+    )
+    parser.add_argument(
+        "--budget", type=int, metavar="N", help="number of frames of table 1 (default: the largest answered)"
+    )
+    parser.add_argument(
+        "--variants",
+        metavar="JSON",
+        help="which runs are seeds of one setting (the rules say it; default: all of them)",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the tables")
+    add_settings(parser, TablesSettings)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Writes every table there is something for."""
+    from refocus.report.results import Results
+    from refocus.report.table_files import write
+    from refocus.report.tables import table1, table4, world_table
+
+    settings = read_settings(args, TablesSettings)
+    board = Results.read(args.benchmark, args.answers, from_json(args.variants))
+    if not board.frames:
+        raise UsageError("there are no answers in " + ", ".join(map(str, args.answers)))
+    budget = args.budget or board.frames[-1]
+    if budget not in board.frames:
+        raise UsageError(f"--budget {budget}: nothing was answered with {budget} frames, only {board.frames}")
+    made = {
+        "table1": table1(board, budget, settings),
+        "table4": table4(board, settings),
+        "world": world_table(board, [budget], settings),
+        "world_frames": world_table(board, board.frames, settings, detail=True),
+    }
+    for name, table in made.items():
+        if table is not None:
+            write(table, args.out, name)

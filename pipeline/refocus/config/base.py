@@ -1,0 +1,33 @@
+"""What every section of the configuration has: frozen typed settings, strict keys, an identity without `runtime`."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from refocus.core.files import canonical, digest
+
+
+class Strict(BaseModel):
+    """Frozen settings that refuse unknown keys. Every field has a default and a one-line description."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Runtime(Strict):
+    """How a stage runs (device, workers, memory, logging): never part of what its result is."""
+
+
+class Section(Strict):
+    """One stage's settings. A field `runtime` holds a `Runtime` and enters neither `identity` nor fingerprints."""
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that decide the result, as plain JSON values."""
+        return self.model_dump(mode="json", exclude={"runtime"})
+
+    def canonical(self) -> str:
+        """The identity as sorted JSON: what a Snakemake rule passes and tracks as its one parameter."""
+        return canonical(self.identity())
+
+    def fingerprint(self) -> str:
+        """12 hex digits that change when, and only when, the identity changes."""
+        return digest(self.identity())

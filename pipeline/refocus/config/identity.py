@@ -1,0 +1,128 @@
+"""What makes two results the same: the fingerprints the store is keyed by."""
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from refocus.config.root import Root
+from refocus.core.errors import UsageError
+from refocus.core.files import digest
+
+HASHED_UP_TO = 64 * 1024 * 1024
+
+
+def weights(path: str) -> str:
+    """12 hex digits for a model: its files' contents for a folder (sizes only above 64 MiB), the name for a hub id."""
+    folder = Path(path)
+    if not folder.is_dir():
+        return digest({"hub": path})
+    return digest(
+        {file.name: _content(file, file.stat().st_mtime_ns) for file in sorted(folder.iterdir()) if file.is_file()}
+    )
+
+
+def model_files(path: str) -> list[str]:
+    """The files of a model folder that a rule takes as input, large models' weights in several; none for a hub id."""
+    folder = Path(path)
+    local = folder.is_dir() or path.startswith((".", "/", "assets/"))
+    index = "model.safetensors.index.json"  # of weights in several files
+    names = ("config.json", index if (folder / index).is_file() else "model.safetensors")
+    return [str(folder / name) for name in names] if local else []
+
+
+def decode_fingerprint(root: Root, name: str) -> str:
+    """Of the stored frames of one data set."""
+    return digest(_decode(root, name))
+
+
+def reward_fingerprint(root: Root, name: str) -> str:
+    """Of the stored margins of one data set."""
+    return digest(_reward(root, name))
+
+
+def train_fingerprint(root: Root, run: str) -> str:
+    """Of one run's checkpoints: every section they depend on."""
+    train, policy = root.run_train(run), root.run_policy(run)
+    return digest(
+        {
+            "data": {name: [_entry(root, name), _reward(root, name)] for name in root.use.datasets},
+            "ingest": root.ingest.identity(),
+            "screen": _screen(root),
+            "filter": root.filter.identity(),
+            "policy": [policy.identity(), weights(policy.start)],
+            "train": [train.identity(), _lmm(root, train.reward_model)],
+        }
+    )
+
+
+def frames_kept(root: Root, name: str) -> str:
+    """The folder of one data set's shards, below the store."""
+    return f"frames/{decode_fingerprint(root, name)}/{name}"
+
+
+def margins_kept(root: Root, name: str) -> str:
+    """The folder of one data set's margins, below the store."""
+    return f"reward/{reward_fingerprint(root, name)}/{name}"
+
+
+def checkpoints_kept(root: Root, run: str) -> str:
+    """The folder of one run's checkpoints, below the store."""
+    return f"train/{train_fingerprint(root, run)}"
+
+
+def all_kept(root: Root) -> set[str]:
+    """What a configuration refers to in the store: of all data sets, benchmarks and runs it defines, used or not.
+
+    Raises:
+        UsageError: a model's folder is missing, so that its fingerprint cannot be known.
+    """
+    paths = {root.reward.model} | {root.run_train(run).reward_model for run in root.runs}
+    models = [root.lmms[name].path for name in paths if name in root.lmms]
+    models += [root.run_policy(run).start for run in root.runs]
+    for model in models:
+        if model_files(model) and not Path(model).is_dir():
+            raise UsageError(
+                f"{model}: no such model folder, so what was computed with it cannot be told from the rest"
+            )
+    sources = [*root.datasets, *root.benchmarks]
+    kept = {f"shards/{name}.parquet" for name in sources} | {frames_kept(root, name) for name in sources}
+    if root.reward.model in root.lmms:
+        kept |= {margins_kept(root, name) for name in sources}
+    return kept | {checkpoints_kept(root, run) for run in root.runs}
+
+
+def _decode(root: Root, name: str) -> dict[str, Any]:
+    world = root.world.identity() if root.world and root.is_rendered(name) else None
+    return {"decode": root.decode.fingerprint(), "world": world}
+
+
+def _screen(root: Root) -> dict[str, Any]:
+    """What is taken out of the pairs: copies (the first data set in use keeps its own) and benchmarks' videos."""
+    taken: dict[str, Any] = {}
+    if root.screen.duplicates == "drop":
+        taken["duplicates"] = list(root.use.datasets)
+    if root.screen.leaks == "drop":
+        taken["leaks"] = {name: _entry(root, name) for name in root.use.benchmarks}
+    return taken
+
+
+def _entry(root: Root, name: str) -> dict[str, Any]:
+    """What a source's entry says of its questions: not how many shards they fill or how many of its videos may fail."""
+    return root.source(name).model_dump(mode="json", exclude={"max_failure_rate", "shards"})
+
+
+def _reward(root: Root, name: str) -> dict[str, Any]:
+    return {"frames": _decode(root, name), "reward": root.reward.identity(), "lmm": _lmm(root, root.reward.model)}
+
+
+def _lmm(root: Root, name: str) -> list[Any]:
+    return [root.lmms[name].identity(), weights(root.lmms[name].path)]
+
+
+@functools.cache
+def _content(file: Path, modified: int) -> str:
+    """SHA-256 of a file, or its size where reading it would take seconds; `modified` keeps the cache honest."""
+    if file.stat().st_size > HASHED_UP_TO:
+        return f"{file.stat().st_size} bytes"
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,26 @@
+"""Settings of `refocus ingest` (stage 1)."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from refocus.config.base import Section
+
+Format = Literal[
+    "activitynetqa",
+    "cinepile",
+    "llava_video",
+    "longvideobench",
+    "mlvu",
+    "nextqa",
+    "perceptiontest",
+    "videomme",
+    "videommmu",
+    "vista",
+]  # each is a module of refocus.qa.adapters
+
+
+class IngestSettings(Section):
+    """How clips are dealt to shards. A clip keeps the shard it was first given, whatever is set later."""
+
+    clips_per_shard: int = Field(64, ge=1, description="clips of one shard: the unit of a decode and a reward job")

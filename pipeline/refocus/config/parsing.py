@@ -1,0 +1,45 @@
+"""Plain values as typed settings, with errors that name the key."""
+
+import json
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from refocus.config.base import Section
+from refocus.core.errors import UsageError
+
+S = TypeVar("S", bound=Section)
+
+
+def parse(model: type[S], values: dict[str, Any]) -> S:
+    """Builds settings from plain values; the error of a wrong or unknown key names it."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise UsageError("; ".join(_explain(item) for item in error.errors())) from None
+
+
+def parse_json(text: str | None, flag: str) -> dict[str, Any]:
+    """The JSON object given to a flag; nothing is an empty one.
+
+    Raises:
+        UsageError: it is not JSON, or no object.
+    """
+    if not text:
+        return {}
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{flag} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{flag} must be a JSON object")
+    return value
+
+
+def _explain(item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"unknown key '{key}'"
+    if item["type"] == "value_error":  # raised by our own validators, which say where and what
+        return f"{key}: {item['ctx']['error']}" if key else str(item["ctx"]["error"])
+    return f"{key}: {item['msg']} (got {item['input']!r})"

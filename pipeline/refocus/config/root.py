@@ -1,0 +1,188 @@
+"""The whole configuration: one typed section per stage, the entries they work on, and which of those are used."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, model_validator
+
+from refocus.config.answer import AnswerSettings
+from refocus.config.assets import AssetsSettings
+from refocus.config.base import Section, Strict
+from refocus.config.decode import DecodeSettings
+from refocus.config.doctor import DoctorSettings
+from refocus.config.filter import FilterSettings
+from refocus.config.ingest import Format, IngestSettings
+from refocus.config.layers import merge
+from refocus.config.lmm import LmmSettings
+from refocus.config.parsing import parse
+from refocus.config.plan import PlanSettings
+from refocus.config.policy import PolicySettings
+from refocus.config.reward import RewardSettings
+from refocus.config.screen import ScreenSettings
+from refocus.config.select import SelectSettings
+from refocus.config.tables import FiguresSettings, TablesSettings
+from refocus.config.train import TrainSettings
+from refocus.config.world import WorldSettings
+from refocus.core.errors import UsageError
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+PLAIN_SELECTORS = ("uniform", "random", "oracle")
+RUN_SELECTORS = ("refocus", "initial", "swapped")
+RESULTS = "<results>/"
+
+
+class UseSettings(Strict):
+    """Which of the entries defined below take part; an overlay replaces a list as a whole."""
+
+    datasets: tuple[Slug, ...] = Field((), description="training data sets, from `datasets`")
+    benchmarks: tuple[Slug, ...] = Field((), description="held-out benchmarks, from `benchmarks`")
+    lmms: tuple[Slug, ...] = Field((), description="video-LMMs that answer the benchmarks, from `lmms`")
+    runs: tuple[Slug, ...] = Field((), description="training runs, from `runs`")
+    selectors: tuple[str, ...] = Field(
+        (),
+        description="what picks frames: uniform, random, oracle (needs a benchmark's truth), refocus/<run>, "
+        "initial/<run> (before any update), swapped/<run> (refocus/<run>'s picks for another question of the clip)",
+    )
+
+
+class DatasetSettings(Strict):
+    """One training data set on disk. Paths may begin with `<results>/`."""
+
+    format: Format = Field("nextqa", description="adapter that reads it")
+    annotations: tuple[str, ...] = Field((), description="annotation files, in the order the adapter wants them")
+    videos: str = Field("", description="folder the annotation's video paths are relative to")
+    shards: int = Field(
+        1, ge=1, le=999_999, description="number of shards; each takes at most ingest.clips_per_shard clips"
+    )
+    limit: int | None = Field(None, ge=1, description="read only the first so many rows; null: all")
+    max_failure_rate: float | None = Field(
+        None, ge=0, le=1, description="in place of decode.max_failure_rate, for sets known to have lost many videos"
+    )
+    options: dict[str, Any] = Field({}, description="settings of this adapter alone")
+
+
+class BenchmarkSettings(DatasetSettings):
+    """One benchmark on disk."""
+
+    truth: str | None = Field(None, description="parquet saying when each question's evidence is visible; for `oracle`")
+
+
+class RunSettings(Strict):
+    """One training run: what differs from `train` and `policy`."""
+
+    seed: int = Field(0, ge=0, description="seed of initialisation, data order and rollouts")
+    train: dict[str, Any] = Field({}, description="keys of `train` that differ in this run")
+    policy: dict[str, Any] = Field({}, description="keys of `policy` that differ in this run")
+
+
+class Root(Strict):
+    """config.yaml as typed settings; unknown keys, unknown names and impossible combinations are errors."""
+
+    results: str = Field("results", min_length=1, description="folder everything is written under")
+    use: UseSettings = Field(UseSettings(), description="which entries take part")
+    world: WorldSettings | None = Field(None, description="the synthetic world to render; null: real data only")
+    datasets: dict[Slug, DatasetSettings] = Field({}, description="training data sets by name")
+    benchmarks: dict[Slug, BenchmarkSettings] = Field({}, description="benchmarks by name")
+    lmms: dict[Slug, LmmSettings] = Field({}, description="video-LMMs by name")
+    ingest: IngestSettings = Field(IngestSettings(), description="annotation files to questions and clips")
+    screen: ScreenSettings = Field(
+        ScreenSettings(), description="copies among training sets, and training videos of benchmarks"
+    )
+    decode: DecodeSettings = Field(DecodeSettings(), description="videos to shards of frames")
+    reward: RewardSettings = Field(RewardSettings(), description="margins of the 16 subsets of every question (Eq. 5)")
+    filter: FilterSettings = Field(
+        FilterSettings(), description="keeps the questions whose margin depends on the frames"
+    )
+    policy: PolicySettings = Field(
+        PolicySettings(), description="the frame-selection policy and its initialisation (B.2)"
+    )
+    train: TrainSettings = Field(TrainSettings(), description="policy-gradient training (Eq. 1, 2 and 7)")
+    runs: dict[Slug, RunSettings] = Field({}, description="training runs by name")
+    select: SelectSettings = Field(SelectSettings(), description="how a trained policy is asked for frames")
+    answer: AnswerSettings = Field(AnswerSettings(), description="how picked frames become answers")
+    tables: TablesSettings = Field(TablesSettings(), description="how answers become tables")
+    assets: AssetsSettings = Field(AssetsSettings(), description="how `make assets` trains the world's tiny models")
+    figures: FiguresSettings = Field(FiguresSettings(), description="how results are drawn")
+    doctor: DoctorSettings = Field(DoctorSettings(), description="what `refocus doctor` accepts of each source")
+    plan: PlanSettings = Field(PlanSettings(), description="what `refocus plan` reckons with")
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Root":
+        """Every name that is used is defined, and every selector can be made."""
+        for kind in ("datasets", "benchmarks", "lmms", "runs"):
+            for name in getattr(self.use, kind):
+                _known(f"use.{kind}", name, getattr(self, kind), kind)
+        for name in set(self.datasets) & set(self.benchmarks):
+            raise ValueError(f"benchmarks.{name}: a data set has this name already")
+        for name in self.doctor.sources:
+            _known("doctor.sources", name, {**self.datasets, **self.benchmarks}, "datasets and benchmarks")
+        for name in self.plan.sources:
+            _known("plan.sources", name, {**self.datasets, **self.benchmarks}, "datasets and benchmarks")
+        for selector in self.use.selectors:
+            self._check_selector(selector)
+        if self.answer.budget not in self.answer.frames_list:
+            raise ValueError(f"answer.budget: {self.answer.budget} is not one of answer.frames_list")
+        if self.use.datasets:
+            _known("reward.model", self.reward.model, self.lmms, "lmms")
+        for name in self.runs:
+            _known(f"runs.{name}: train.reward_model", self.run_train(name).reward_model, self.lmms, "lmms")
+            self.run_policy(name)
+        return self
+
+    def _check_selector(self, selector: str) -> None:
+        kind, _, run = selector.partition("/")
+        if kind in RUN_SELECTORS and run:
+            _known("use.selectors", run, self.runs, "runs")
+        elif selector not in PLAIN_SELECTORS:
+            names = ", ".join(PLAIN_SELECTORS + tuple(f"{name}/<run>" for name in RUN_SELECTORS))
+            raise ValueError(f"use.selectors: unknown selector '{selector}' (there are {names})")
+        if selector == "oracle":
+            for name in self.use.benchmarks:
+                if not self.benchmarks[name].truth:
+                    raise ValueError(f"benchmarks.{name}.truth: the selector 'oracle' needs it")
+
+    def section(self, name: str) -> Section:
+        """The settings of the stage `name`."""
+        return getattr(self, name)
+
+    def source(self, name: str) -> DatasetSettings:
+        """The data set or benchmark called `name`; both pass through the same first stages."""
+        return self.datasets[name] if name in self.datasets else self.benchmarks[name]
+
+    def run_train(self, name: str) -> TrainSettings:
+        """`train` with the changes and the seed of run `name`."""
+        changes = {**self.runs[name].train, "seed": self.runs[name].seed}
+        return _changed(self.train, changes, f"runs.{name}.train")
+
+    def run_policy(self, name: str) -> PolicySettings:
+        """`policy` with the changes of run `name`."""
+        return _changed(self.policy, self.runs[name].policy, f"runs.{name}.policy")
+
+    def path(self, text: str) -> str:
+        """A path as the config writes it, with `<results>/` filled in."""
+        return f"{self.results}/{text.removeprefix(RESULTS)}" if text.startswith(RESULTS) else text
+
+    def is_rendered(self, name: str) -> bool:
+        """Whether a data set's videos come from the synthetic world of this configuration."""
+        return self.world is not None and self.source(name).videos.startswith(f"{RESULTS}world/")
+
+
+def slug(name: str) -> str:
+    """A selector's name as one part of a path: `refocus/demo` becomes `refocus--demo`."""
+    return name.replace("/", "--", 1)
+
+
+def unslug(text: str) -> str:
+    """The inverse of `slug`."""
+    return text.replace("--", "/", 1)
+
+
+def _known(key: str, name: str, defined: dict[str, Any], where: str) -> None:
+    if name not in defined:
+        raise ValueError(f"{key}: '{name}' is not defined under {where} ({', '.join(defined) or 'nothing is'})")
+
+
+def _changed(section: Any, changes: dict[str, Any], key: str) -> Any:
+    try:
+        return parse(type(section), merge(section.model_dump(mode="json"), changes))
+    except UsageError as error:
+        raise ValueError(f"{key}: {error}") from None

@@ -1,0 +1,1 @@
+"""Errors, files, progress, devices: what every room stands on."""

@@ -1,0 +1,110 @@
+"""Whether the models are there: folders with whole weight files, hub ids in the local cache."""
+
+import json
+import os
+import struct
+from collections import defaultdict
+from pathlib import Path
+
+from refocus.config.root import Root
+from refocus.doctor.findings import Finding
+
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+POLICY_TOKENIZER = "EleutherAI/gpt-neox-20b"  # of all public Mamba-2 models
+TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
+
+
+def examine_models(root: Root) -> list[Finding]:
+    """Findings for every model that the entries in use need."""
+    users: dict[str, list[str]] = defaultdict(list)
+    for name in root.use.lmms:
+        users[root.lmms[name].path].append(f"lmms.{name}")
+    if root.use.datasets:
+        users[root.lmms[root.reward.model].path].append("reward.model")
+    for run in root.use.runs:
+        users[root.lmms[root.run_train(run).reward_model].path].append(f"runs.{run}: train.reward_model")
+        policy = root.run_policy(run)
+        users[policy.start].append(f"runs.{run}: policy.start")
+        if policy.vision is not None:
+            users[policy.vision].append(f"runs.{run}: policy.vision")
+    return [found for path, keys in users.items() for found in _model(path, ", ".join(dict.fromkeys(keys)))]
+
+
+def _model(path: str, keys: str) -> list[Finding]:
+    folder = Path(path)
+    if folder.is_dir():
+        return _folder(folder, keys)
+    if path.startswith((".", "/", "~")) or path.count("/") != 1 or path.startswith("assets/"):
+        return [Finding("error", "model", f"{path} ({keys}): no such folder", "mend the path, or give a hub id")]
+    cached = _cached(path)
+    if cached is not None:
+        return _folder(cached, f"{keys}, in the Hugging Face cache")
+    text = f"{path} ({keys}): is neither a folder nor in the Hugging Face cache"
+    mend = f"run `hf download {path}` where there is a network"
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        return [Finding("error", "model", text + ", and HF_HUB_OFFLINE forbids to fetch it", mend)]
+    return [Finding("warning", "model", text + "; it is fetched when it is first needed", mend)]
+
+
+def _cached(hub_id: str) -> Path | None:
+    """The snapshot of a hub id in the local cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(hub_id, "config.json")
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def _folder(folder: Path, keys: str) -> list[Finding]:
+    """What is wrong with a model's folder."""
+    findings = []
+
+    def wrong(what: str, mend: str) -> None:
+        findings.append(Finding("error", "model", f"{folder} ({keys}): {what}", mend))
+
+    if not (folder / "config.json").is_file():
+        wrong("has no config.json", "is it the right folder?")
+    names = _weight_files(folder)
+    if names is None:
+        pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
+        wrong(
+            "has no weights as safetensors" + (", only pickled ones, which are not loaded" if pickled else ""),
+            "convert them with transformers' `save_pretrained`" if pickled else "download them",
+        )
+    for name in names or []:
+        if problem := _safetensors(folder / name):
+            wrong(f"{name} {problem}", "download it again")
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        if "policy.start" in keys:
+            text = f"{folder} ({keys}): has no tokenizer; that of {POLICY_TOKENIZER} is taken"
+            mend = f"where there is no network, `hf download {POLICY_TOKENIZER} tokenizer.json` before"
+            findings.append(Finding("warning", "model", text, mend))
+        elif "policy.vision" not in keys:
+            wrong("has no tokenizer", "download tokenizer.json beside the weights")
+    return findings
+
+
+def _weight_files(folder: Path) -> list[str] | None:
+    """Names of the weight files there should be; None if there are none."""
+    if (folder / INDEX).is_file():
+        try:
+            return sorted(set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values()))
+        except (OSError, ValueError, KeyError, AttributeError):
+            return [INDEX]
+    return [WEIGHTS] if (folder / WEIGHTS).exists() else None
+
+
+def _safetensors(path: Path) -> str:
+    """What is wrong with a weight file, by its header: its tensors must end where the file does."""
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            tensors = json.loads(file.read(length)) if length < size else {}
+        end = max(int(tensor["data_offsets"][1]) for key, tensor in tensors.items() if key != "__metadata__")
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    except (ValueError, KeyError, TypeError, struct.error):
+        return "is no safetensors file"
+    return "" if size == 8 + length + end else f"has {size:,} bytes and should have {8 + length + end:,}"

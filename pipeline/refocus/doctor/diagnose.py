@@ -1,0 +1,21 @@
+"""Goes from source to source, walking each data root once."""
+
+from functools import cache
+
+from refocus.config.root import Root
+from refocus.doctor.check_disk import examine_disk
+from refocus.doctor.check_models import examine_models
+from refocus.doctor.check_source import examine
+from refocus.doctor.data_root import walk
+from refocus.doctor.findings import Diagnosis
+
+
+def diagnose(root: Root, probe: int | None) -> Diagnosis:
+    """Examines what a configuration uses.
+
+    Args:
+        probe: how many videos of each source have their headers read; None: all.
+    """
+    tree_of = cache(walk)
+    reports = [examine(root, name, probe, tree_of) for name in [*root.use.datasets, *root.use.benchmarks]]
+    return Diagnosis(reports, examine_models(root), examine_disk(root, reports))

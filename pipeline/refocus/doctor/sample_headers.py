@@ -1,0 +1,48 @@
+"""Reading the headers of many videos at once, or of a fair sample of them."""
+
+import heapq
+import zlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from refocus.core.progress import bar
+from refocus.doctor.file_header import Header, read_header
+
+THREADS = 16  # they wait for the disk, not for a core
+CHUNK = 256  # files handed over at once
+SMALL = 64 * 1024  # bytes; hardly a video is smaller, an error page always
+
+
+def choose(sizes: Mapping[str, int], number: int | None) -> tuple[list[str], list[str]]:
+    """Which videos are read: all small ones, and of the others so many, always the same.
+
+    Args:
+        sizes: bytes by path.
+        number: how many of the others; None: all.
+    Returns:
+        the small ones, and the sample of the others.
+    """
+    small = [path for path, size in sizes.items() if size < SMALL]
+    large = [path for path, size in sizes.items() if size >= SMALL]
+    if number is None or number >= len(large):
+        return small, large
+    return small, heapq.nsmallest(number, large, key=lambda path: (_shuffled(path), path))
+
+
+def read_headers(root: Path, paths: Sequence[str]) -> dict[str, Header]:
+    """Headers by path."""
+    found: dict[str, Header] = {}
+    with (
+        ThreadPoolExecutor(THREADS) as pool,
+        bar(total=len(paths), desc=f"read headers in {root.name}", unit="file") as progress,
+    ):
+        for first in range(0, len(paths), CHUNK):
+            part = paths[first : first + CHUNK]
+            found.update(zip(part, pool.map(lambda path: read_header(root / path), part), strict=True))
+            progress.update(len(part))
+    return found
+
+
+def _shuffled(path: str) -> int:
+    return zlib.crc32(path.encode("utf-8", "surrogateescape"))

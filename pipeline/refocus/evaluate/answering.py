@@ -1,0 +1,125 @@
+"""Answers to a benchmark's questions from picked frames.
+
+Each video is read once for all numbers of frames and all its questions, each picked frame is encoded once, and
+questions that see the same frames share their prefix. An answer belongs to its frames: it is never looked up by
+question alone.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from refocus.core.errors import RefocusError
+from refocus.core.progress import bar
+from refocus.evaluate.answers import OPEN, UNREADABLE, Answer
+from refocus.lmm.prompts import LETTERS, Prompt
+from refocus.qa.records import Question
+from refocus.select.benchmark import by_clip
+from refocus.select.selections import Selection
+
+if TYPE_CHECKING:
+    from refocus.lmm import Lmm
+
+log = logging.getLogger(__name__)
+
+Pixels = Callable[[Question, Sequence[int], Sequence[float]], np.ndarray]
+Chosen = Mapping[int, Mapping[str, Selection]]
+
+
+def answer_benchmark(
+    lmm: "Lmm", questions: Sequence[Question], chosen: Chosen, pixels: Pixels
+) -> dict[int, dict[str, Answer]]:
+    """Answers every question with every number of frames.
+
+    Args:
+        chosen: selections by number of frames and qa_id.
+        pixels: images uint8 (f, h, w, 3) of some frames of a question's clip, given their indices and seconds.
+    Returns:
+        Answers by number of frames and qa_id, in the order of `questions`.
+    Raises:
+        RefocusError: a question has no selection.
+    """
+    made: dict[int, dict[str, Answer]] = {n: {} for n in chosen}
+    for asked in bar(by_clip(questions).values(), desc="answer", unit="clip"):
+        wanted = {
+            (n, question.qa_id): _selection(rows, question, n) for n, rows in chosen.items() for question in asked
+        }
+        for (n, qa_id), answer in answer_clip(lmm, asked, wanted, pixels).items():
+            made[n][qa_id] = answer
+    return {n: {question.qa_id: rows[question.qa_id] for question in questions} for n, rows in made.items()}
+
+
+def answer_clip(
+    lmm: "Lmm", asked: Sequence[Question], wanted: Mapping[tuple[int, str], Selection], pixels: Pixels
+) -> dict[tuple[int, str], Answer]:
+    """Answers the questions of one clip; `wanted` holds a selection per (number of frames, qa_id)."""
+    index = {question.qa_id: number for number, question in enumerate(asked)}
+    done: dict[tuple[int, str], Answer] = {}
+    rows: dict[tuple[tuple[int, ...], int], None] = {}
+    for key, selection in wanted.items():
+        flags = selection.flags + ((OPEN,) if len(asked[index[key[1]]].options) < 2 else ())
+        if flags or not selection.frame_indices:
+            done[key] = Answer(selection.frame_indices, flags=flags)
+        else:
+            rows[selection.frame_indices, index[key[1]]] = None
+    times = {
+        frame: time
+        for key, selection in wanted.items()
+        if key not in done
+        for frame, time in zip(selection.frame_indices, selection.timestamps_s, strict=True)
+    }
+    logits = _score(lmm, asked, list(rows), dict(sorted(times.items())), pixels)
+    for key, selection in wanted.items():
+        if key not in done:
+            question = asked[index[key[1]]]
+            done[key] = _answer(question, selection, logits.get((selection.frame_indices, index[key[1]])))
+    return done
+
+
+def _score(
+    lmm: "Lmm",
+    asked: Sequence[Question],
+    rows: list[tuple[tuple[int, ...], int]],
+    times: Mapping[int, float],
+    pixels: Pixels,
+) -> dict[tuple[tuple[int, ...], int], np.ndarray]:
+    """Option logits of each (frames, question); nothing if the frames cannot be read."""
+    from refocus.lmm import option_logits
+
+    if not rows:
+        return {}
+    try:
+        images = pixels(asked[0], list(times), list(times.values()))
+    except RefocusError as error:
+        log.warning("%s", error)
+        return {}
+    features = lmm.encode(images)
+    place = {frame: number for number, frame in enumerate(times)}
+    prompts = [Prompt(question.question, tuple(question.options)) for question in asked]
+    moved = [([place[frame] for frame in frames], question) for frames, question in rows]
+    raw = lmm.score(features, moved, prompts)
+    return {row: option_logits(scores).numpy() for row, scores in zip(rows, raw, strict=True)}
+
+
+def _answer(question: Question, selection: Selection, logits: np.ndarray | None) -> Answer:
+    if logits is None:
+        return Answer(selection.frame_indices, flags=(UNREADABLE,))
+    prediction = int(np.argmax(logits))
+    return Answer(
+        frame_indices=selection.frame_indices,
+        logits=tuple(float(value) for value in logits),
+        prediction=prediction,
+        correct=prediction == question.answer_index,
+        raw_reply=LETTERS[prediction],
+    )
+
+
+def _selection(rows: Mapping[str, Selection], question: Question, n: int) -> Selection:
+    try:
+        return rows[question.qa_id]
+    except KeyError:
+        raise RefocusError(
+            f"question {question.qa_id} has no selection of {n} frames; they were made for another question table"
+        ) from None

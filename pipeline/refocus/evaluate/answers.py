@@ -1,0 +1,92 @@
+"""The table of answers of one (benchmark, LMM, selector, number of frames) (DESIGN section 4, stage 7)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from refocus.core.errors import RefocusError
+from refocus.core.files import write_table
+
+OPEN = "open_question"  # no options to choose from
+UNREADABLE = "unreadable"  # the picked frames could not be decoded from the video
+
+SCHEMA = pa.schema(
+    [
+        ("qa_id", pa.string()),
+        ("frame_indices", pa.list_(pa.int16())),
+        ("logits", pa.list_(pa.float32())),
+        ("prediction", pa.int16()),
+        ("correct", pa.bool_()),
+        ("raw_reply", pa.string()),
+        ("flags", pa.list_(pa.string())),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question answered from one set of frames.
+
+    logits: one per option, empty if nothing was answered. prediction: the option with the highest logit, -1 if nothing
+    was answered. raw_reply: what a generating harness would have read, here the predicted letter.
+    """
+
+    frame_indices: tuple[int, ...]
+    logits: tuple[float, ...] = ()
+    prediction: int = -1
+    correct: bool = False
+    raw_reply: str = ""
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AnswerSet:
+    """All answers of one file and what made them; `lmm` is the entry's name, `lmm_path` its folder or hub id."""
+
+    benchmark: str
+    lmm: str
+    lmm_path: str
+    selector: str
+    frames: int
+    seed: int
+    answers: Mapping[str, Answer]
+
+
+def write_answers(path: Path, made: AnswerSet, settings: Mapping[str, Any]) -> None:
+    """Writes one row per question; what made them goes into the schema metadata beside the settings."""
+    rows = made.answers.values()
+    columns = {
+        "qa_id": list(made.answers),
+        "frame_indices": [row.frame_indices for row in rows],
+        "logits": [row.logits for row in rows],
+        "prediction": [row.prediction for row in rows],
+        "correct": [row.correct for row in rows],
+        "raw_reply": [row.raw_reply for row in rows],
+        "flags": [row.flags for row in rows],
+    }
+    keys = {name: getattr(made, name) for name in ("benchmark", "lmm", "lmm_path", "selector", "frames", "seed")}
+    write_table(path, pa.table(columns, schema=SCHEMA), "answer", {**settings, "made": keys})
+
+
+def read_answers(path: Path) -> AnswerSet:
+    """Reads a file of answers.
+
+    Raises:
+        RefocusError: the file is missing or is no table of answers.
+    """
+    try:
+        table = pq.read_table(path)
+        notes = json.loads(table.schema.metadata[b"refocus.settings"])["made"]
+        columns = [table.column(name).to_pylist() for name in SCHEMA.names]
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowInvalid) as error:
+        raise RefocusError(f"{path} is not a table of answers: {error}") from None
+    answers = {
+        qa: Answer(tuple(frames), tuple(logits), prediction, correct, reply, tuple(flags))
+        for qa, frames, logits, prediction, correct, reply, flags in zip(*columns, strict=True)
+    }
+    return AnswerSet(**notes, answers=answers)

@@ -1,0 +1,162 @@
+"""Accuracy with its uncertainty, and gains over a baseline on the same questions.
+
+c clips · k categories · r resamples
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+
+from refocus.evaluate.answers import OPEN, Answer
+from refocus.qa.records import Question
+from refocus.select.selections import ALONE
+
+Statistic = Literal["micro", "macro"]
+NOT_COUNTED = (OPEN, ALONE)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one question went. correct: 0 or 1; a fraction where several runs are averaged."""
+
+    qa_id: str
+    clip_id: str
+    category: str
+    flags: tuple[str, ...]
+    correct: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """A fraction with its interval and the number of questions behind it; low and high are None without one."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+def outcomes(questions: Iterable[Question], answers: Mapping[str, Answer]) -> list[Outcome]:
+    """The questions that count, with their results.
+
+    A question whose video could not be read counts as wrong; open questions and questions alone on their clip
+    (selector `swapped`) do not count.
+    """
+    counted = []
+    for question in questions:
+        answer = answers.get(question.qa_id)
+        if answer is not None and not set(answer.flags) & set(NOT_COUNTED):
+            flags = tuple(question.flags)
+            counted.append(Outcome(question.qa_id, question.clip_id, question.category, flags, float(answer.correct)))
+    return counted
+
+
+def mean_outcomes(runs: Sequence[Sequence[Outcome]]) -> list[Outcome]:
+    """Averages each question's result over several runs; questions missing in one of them are left out."""
+    results = [{outcome.qa_id: outcome.correct for outcome in run} for run in runs]
+    return [
+        replace(outcome, correct=sum(result[outcome.qa_id] for result in results) / len(results))
+        for outcome in runs[0]
+        if all(outcome.qa_id in result for result in results)
+    ]
+
+
+def wilson(correct: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a proportion."""
+    if n == 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    p, spread = correct / n, z * z / n
+    centre = (p + spread / 2) / (1 + spread)
+    half = z * math.sqrt(p * (1 - p) / n + spread / (4 * n)) / (1 + spread)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def accuracy(
+    counted: Sequence[Outcome],
+    statistic: Statistic = "micro",
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Score | None:
+    """Accuracy over questions (micro) or the unweighted mean of the categories' accuracies (macro, MLVU's M-avg).
+
+    Micro gets Wilson's interval; macro, and averages over runs, a bootstrap over clips.
+    """
+    if not counted:
+        return None
+    if statistic == "micro" and all(outcome.correct in (0.0, 1.0) for outcome in counted):
+        total = sum(outcome.correct for outcome in counted)
+        return Score(total / len(counted), *wilson(total, len(counted), level), len(counted))
+    sums = _sums([counted], statistic)
+    return Score(float(_value(sums)[0]), *_interval(sums, level, resamples, seed), len(counted))
+
+
+def gain(
+    ours: Sequence[Outcome],
+    baseline: Sequence[Outcome],
+    statistic: Statistic = "micro",
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Score | None:
+    """Difference of accuracies on the questions both answered, with a bootstrap over clips of the paired difference."""
+    ours, baseline = common(ours, baseline)
+    if not ours:
+        return None
+    sums = _sums([ours, baseline], statistic)
+    values = _value(sums)
+    low, high = _interval(sums, level, resamples, seed)
+    return Score(float(values[0] - values[1]), low, high, len(ours))
+
+
+def common(ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
+    """The results of both on the questions both have, in the same order."""
+    known = {outcome.qa_id: outcome for outcome in theirs}
+    shared = [outcome for outcome in ours if outcome.qa_id in known]
+    return shared, [known[outcome.qa_id] for outcome in shared]
+
+
+def share_closed(value: float | None, low: float | None, high: float | None) -> float | None:
+    """Share of the distance from `low` (uniform) to `high` (oracle) that a value covers; None where there is none."""
+    if value is None or low is None or high is None or high <= low:
+        return None
+    return (value - low) / (high - low)
+
+
+def _sums(runs: Sequence[Sequence[Outcome]], statistic: Statistic) -> np.ndarray:
+    """(1 + runs, c, k): number of questions, then correct ones of each run, per clip and category."""
+    clips = {clip: row for row, clip in enumerate(dict.fromkeys(outcome.clip_id for outcome in runs[0]))}
+    names = dict.fromkeys(outcome.category if statistic == "macro" else "" for outcome in runs[0])
+    categories = {name: column for column, name in enumerate(names)}
+    sums = np.zeros((1 + len(runs), len(clips), len(categories)))
+    for number, run in enumerate(runs, start=1):
+        for outcome in run:
+            cell = clips[outcome.clip_id], categories[outcome.category if statistic == "macro" else ""]
+            sums[number][cell] += outcome.correct
+            sums[0][cell] += number == 1
+    return sums
+
+
+def _value(sums: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Mean over categories of correct / questions for each run: (runs,), or (runs, r) with weights (r, c)."""
+    totals = sums.sum(1) if weights is None else np.einsum("rc,nck->nrk", weights, sums)  # (1 + runs, [r,] k)
+    with np.errstate(invalid="ignore"):
+        return np.nanmean(totals[1:] / np.where(totals[0] > 0, totals[0], np.nan), axis=-1)
+
+
+def _interval(sums: np.ndarray, level: float, resamples: int, seed: int) -> tuple[float | None, float | None]:
+    """Percentile bootstrap over clips of the first run's value, or of its lead over the second."""
+    clips = sums.shape[1]
+    if resamples == 0 or clips < 2:
+        return None, None
+    generator = np.random.default_rng(seed)
+    weights = generator.multinomial(clips, np.full(clips, 1 / clips), size=resamples).astype(float)
+    values = _value(sums, weights)
+    drawn = values[0] - values[1] if len(values) > 1 else values[0]
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -1,0 +1,121 @@
+"""The two forms in which a clip's frames are stored: a JPEG per frame, or one H.264 film (`decode.frames`).
+
+Both look alike from the index: a frame is decoded from the `size` bytes at its `offset`. With JPEGs these bytes are the
+frame; in a film they begin at a key frame, which frames of the same group share, and end where the frame ends.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import simplejpeg
+
+from refocus.config.decode import DecodeSettings
+from refocus.frames.h264 import H264Error, H264Reader, H264Writer
+from refocus.video.yuv import YuvFrame
+
+Range = tuple[int, int]  # offset and size, bytes
+JPEG_MAGIC = b"\xff\xd8"
+
+
+class DamagedFrames(Exception):
+    """Stored bytes that do not decode; the message says why."""
+
+
+class FrameEncoder(Protocol):
+    """Takes a clip's frames one by one."""
+
+    def add(self, image: np.ndarray | YuvFrame) -> None:
+        """The next frame, (H, W, 3) uint8 RGB or planes."""
+
+    def finish(self) -> tuple[list[bytes], dict[str, Any]]:
+        """The contents of the clip's members, and what its notes must say for `ranges` to find the frames."""
+
+
+def frame_encoder(settings: DecodeSettings) -> FrameEncoder:
+    """The recorder of the form that the settings ask for."""
+    return _H264Encoder(settings) if settings.frames == "video" else _JpegEncoder(settings)
+
+
+def member_names(notes: Mapping[str, Any]) -> list[str]:
+    """The members that hold a clip's frames, in their order."""
+    if notes["frames"] == "video":
+        return [f"{notes['clip_id']}.mp4"]
+    return [f"{notes['clip_id']}.{index:04d}.jpg" for index in range(notes["n_frames"])]
+
+
+def ranges(notes: Mapping[str, Any], places: Sequence[Range]) -> list[Range]:
+    """Where every frame is decoded from, given where the clip's members lie in the tar."""
+    if notes["frames"] == "video":
+        start = places[0][0]
+        return [(start + offset, size) for offset, size in zip(notes["offsets"], notes["sizes"], strict=True)]
+    return list(places)
+
+
+def spans(offsets: Sequence[int], sizes: Sequence[int], wanted: Sequence[int]) -> Iterator[tuple[Range, list[int]]]:
+    """The fewest ranges that hold the wanted frames (increasing), each with the frames it holds."""
+    start = 0
+    while start < len(wanted):
+        offset = offsets[wanted[start]]
+        stop = start + 1
+        while stop < len(wanted) and offsets[wanted[stop]] == offset:
+            stop += 1
+        yield (offset, sizes[wanted[stop - 1]]), list(wanted[start:stop])
+        start = stop
+
+
+def pictures(
+    data: bytes, offsets: Sequence[int], sizes: Sequence[int], frames: Sequence[int], least: int = 0
+) -> Iterator[np.ndarray]:
+    """The frames that one of the `spans` holds.
+
+    Args:
+        data: the bytes of the span.
+        offsets, sizes: of all frames of the clip.
+        frames: which frames, as `spans` gave them.
+        least: pixels; JPEGs are decoded at a reduced scale no smaller than this, 0 = as stored.
+    Yields:
+        (H, W, 3) uint8 RGB of each.
+    Raises:
+        Damaged: the bytes are not what was stored.
+    """
+    try:
+        if data.startswith(JPEG_MAGIC):
+            yield simplejpeg.decode_jpeg(data, "RGB", min_height=least, min_width=least)
+            return
+        first = offsets.index(offsets[frames[0]])
+        last = frames[-1] + 1
+        yield from H264Reader().frames(data, sizes[first:last], [frame - first for frame in frames])
+    except (H264Error, ValueError) as error:
+        raise DamagedFrames(str(error)) from None
+
+
+def jpeg(image: np.ndarray | YuvFrame, quality: int) -> bytes:
+    """A frame as a JPEG file, 4:2:0."""
+    if isinstance(image, YuvFrame):
+        return simplejpeg.encode_jpeg_yuv_planes(*image, quality=quality)
+    return simplejpeg.encode_jpeg(
+        np.ascontiguousarray(image), quality=quality, colorspace="RGB", colorsubsampling="420"
+    )
+
+
+class _JpegEncoder:
+    def __init__(self, settings: DecodeSettings) -> None:
+        self.quality = settings.quality
+        self.files: list[bytes] = []
+
+    def add(self, image: np.ndarray | YuvFrame) -> None:
+        self.files.append(jpeg(image, self.quality))
+
+    def finish(self) -> tuple[list[bytes], dict[str, Any]]:
+        return self.files, {"frames": "jpeg"}
+
+
+class _H264Encoder:
+    def __init__(self, settings: DecodeSettings) -> None:
+        self.writer = H264Writer(settings.fps, settings.crf, settings.gop)
+        self.add = self.writer.add
+
+    def finish(self) -> tuple[list[bytes], dict[str, Any]]:
+        film, offsets, sizes = self.writer.finish()
+        return [film], {"frames": "video", "offsets": offsets, "sizes": sizes}

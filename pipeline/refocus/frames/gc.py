@@ -1,0 +1,112 @@
+"""What lies in a store and which of it no configuration refers to.
+
+A unit is what one fingerprint made for one data set, one run's checkpoints, or one data set's dealing of clips to
+shards. Only units are ever removed: what is unknown, and what is a link, stays.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from refocus.core.errors import RefocusError
+from refocus.core.progress import bar
+
+DEPTH = {"frames": 2, "reward": 2, "train": 1, "shards": 1}  # folders of a unit below its kind
+
+
+@dataclass(frozen=True)
+class StoreEntry:
+    """One removable part of a store."""
+
+    path: Path
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class StoreSurvey:
+    """A store, sorted out. `strange` is what is no unit of ours: never removed."""
+
+    kept: list[StoreEntry]
+    garbage: list[StoreEntry]
+    strange: list[Path]
+
+
+def survey(store: Path, kept: Iterable[str]) -> StoreSurvey:
+    """Sorts out a store.
+
+    Args:
+        store: `<results>/store`; an absent one is empty.
+        kept: what configurations refer to, relative to the store.
+    """
+    wanted = {store / path for path in kept}
+    units, strange = [], []
+    for kind in _entries(store):
+        if kind.name in DEPTH and _is_plain(kind):
+            found = list(_below(Path(kind.path), DEPTH[kind.name]))
+            units += [Path(entry.path) for entry in found if _is_plain(entry)]
+            strange += [Path(entry.path) for entry in found if not _is_plain(entry)]
+        else:
+            strange.append(Path(kind.path))
+    measured = [_measured(path) for path in bar(units, desc="measure", unit="unit")]
+    return StoreSurvey(
+        [unit for unit in measured if unit.path in wanted],
+        [unit for unit in measured if unit.path not in wanted],
+        strange,
+    )
+
+
+def remove(store: Path, units: Iterable[StoreEntry]) -> None:
+    """Removes units of a store, and folders that this leaves empty.
+
+    Raises:
+        RefocusError: a unit does not lie inside the store, or cannot be removed; nothing outside is ever touched.
+    """
+    root = store.resolve()
+    for unit in units:
+        inside = unit.path.resolve()
+        if root not in inside.parents or inside == root or unit.path.is_symlink():
+            raise RefocusError(f"{unit.path} leads out of {store}: left alone")
+        try:
+            if unit.path.is_dir():
+                shutil.rmtree(unit.path)
+            else:
+                unit.path.unlink()
+        except OSError as error:
+            raise RefocusError(f"{unit.path}: cannot be removed ({error.strerror or error})") from None
+        for folder in unit.path.parents:
+            if folder == store or any(folder.iterdir()):
+                break
+            folder.rmdir()
+
+
+def _below(folder: Path, depth: int) -> Iterator[os.DirEntry[str]]:
+    for entry in _entries(folder):
+        if depth > 1 and _is_plain(entry) and entry.is_dir():
+            yield from _below(Path(entry.path), depth - 1)
+        else:
+            yield entry
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _is_plain(entry: os.DirEntry[str]) -> bool:
+    return not entry.is_symlink()
+
+
+def _measured(path: Path) -> StoreEntry:
+    if path.is_file():
+        return StoreEntry(path, 1, path.stat().st_size)
+    sizes = [
+        os.stat(os.path.join(folder, name), follow_symlinks=False).st_size
+        for folder, _, names in os.walk(path)
+        for name in names
+    ]
+    return StoreEntry(path, len(sizes), sum(sizes))

@@ -1,0 +1,104 @@
+"""The tar a run is writing, hidden beside its final name until it is whole.
+
+A run that is killed leaves its draft behind. The next one goes on writing it if it holds the first clips of the shard,
+and otherwise copies from it what it can use.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from refocus.core.errors import RefocusError
+from refocus.core.files import replaced
+from refocus.frames.decode_clip import StoredClip
+from refocus.frames.encoding import Range
+from refocus.frames.shard_reader import ShardReader
+from refocus.frames.tar_writer import TarWriter
+
+
+class PartialShard:
+    """Takes clips one by one. Nothing of them stays in memory."""
+
+    def __init__(self, tar: Path, begun: Path | None = None, position: int = 0) -> None:
+        """Starts a draft of `tar`, or continues the draft `begun` from `position`."""
+        self.tar = tar
+        self.path = begun or _free(tar)
+        with self._told():
+            self.handle = self.path.open("r+b" if begun else "xb")
+            self.handle.truncate(position)
+            self.handle.seek(position)
+        self.writer = TarWriter(self.handle, position)
+
+    def __enter__(self) -> "PartialShard":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self.handle.close()
+
+    def add(self, clip: StoredClip) -> list[Range]:
+        """Writes a clip and waits until the disk has it; returns where the members with its frames lie.
+
+        Otherwise a power cut could leave headers without their content, and the next run would take them for a clip.
+        """
+        with self._told():
+            places = [self.writer.add(name, content) for name, content in clip.members()]
+            self.handle.flush()
+            os.fdatasync(self.handle.fileno())
+        return [(place.offset, place.size) for place in places[1:]]
+
+    def complete(self) -> None:
+        """Ends the archive and waits until the disk has it."""
+        with self._told():
+            self.writer.close()
+            self.handle.flush()
+            os.fsync(self.handle.fileno())
+
+    def publish(self) -> None:
+        """Gives it the name of the shard."""
+        with self._told():
+            replaced(self.path, self.tar)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RefocusError(
+                f"{self.tar}: cannot be written ({error.strerror or error}); the clips written so far are kept in "
+                f"{self.path.name} beside it: make room and run again"
+            ) from None
+
+
+def partial_shards(tar: Path) -> list[ShardReader]:
+    """What killed runs left behind, the fullest first; drafts that hold nothing more are removed."""
+    left: list[ShardReader] = []
+    known: set[tuple[str, str]] = set()
+    for shelf in sorted(map(ShardReader, _paths(tar)), key=len, reverse=True):
+        clips = {(clip, str((shelf.notes(clip) or {}).get("decode"))) for clip in shelf.order()}
+        if clips <= known:
+            shelf.path.unlink(missing_ok=True)
+        else:
+            left.append(shelf)
+            known |= clips
+    return left
+
+
+def clear(tar: Path) -> None:
+    """Removes every draft of a tar."""
+    for path in _paths(tar):
+        path.unlink(missing_ok=True)
+
+
+def _paths(tar: Path) -> list[Path]:
+    prefix, suffix = f".{tar.name}.", ".part"
+    return sorted(path for path in tar.parent.iterdir() if path.name.startswith(prefix) and path.name.endswith(suffix))
+
+
+def _free(tar: Path) -> Path:
+    taken = {path.name for path in _paths(tar)}
+    number = 0
+    while (name := f".{tar.name}.{number}.part") in taken:
+        number += 1
+    return tar.with_name(name)

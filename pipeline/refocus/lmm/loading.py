@@ -1,0 +1,122 @@
+"""Finding a model's parts in a folder or on the hub: config, weights, tokenizer, image statistics."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from refocus.core.errors import RefocusError, ResourceMissing, UsageError
+
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation per colour
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def find_device(name: str) -> torch.device:
+    """`auto` is a GPU where there is one, else the CPU.
+
+    Raises:
+        ResourceMissing: a GPU is asked for and none is here.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ResourceMissing("device 'cuda' is asked for, but torch sees no GPU here")
+    return torch.device(name)
+
+
+def find_dtype(name: str) -> torch.dtype:
+    """The torch type of a name such as `bfloat16`.
+
+    Raises:
+        UsageError: not one of float32, bfloat16, float16.
+    """
+    if name not in DTYPES:
+        raise UsageError(f"unknown dtype '{name}': one of {', '.join(DTYPES)}")
+    return DTYPES[name]
+
+
+def find_attention(name: str, device: torch.device, dtype: torch.dtype) -> str:
+    """`auto` is flash_attention_2 where it is installed and can run (a GPU, 16-bit weights), else sdpa."""
+    if name != "auto":
+        return name
+    from transformers.utils import is_flash_attn_2_available
+
+    fits = device.type == "cuda" and dtype != torch.float32
+    return "flash_attention_2" if fits and is_flash_attn_2_available() else "sdpa"
+
+
+def load_config(path: str) -> Any:
+    """The model's configuration.
+
+    Raises:
+        UsageError: nothing loadable at `path`, neither a folder nor a hub model that can be reached.
+    """
+    from transformers import AutoConfig
+
+    folder = Path(path)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise UsageError(f"{path}: the folder has no config.json, so it is not a model")
+    local = path.count("/") != 1 or path.startswith((".", "/", "~")) or folder.parent.is_dir()
+    if local and not folder.is_dir():
+        raise UsageError(f"{path}: no such folder, and not a hub id (OWNER/NAME) either")
+    try:
+        return AutoConfig.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: no model found there ({_first_line(error)})") from None
+
+
+def load_weights(path: str, architecture: str, config: Any, dtype: torch.dtype, attention: str) -> Any:
+    """The model in evaluation mode, frozen, in the asked type whatever type its file has.
+
+    Raises:
+        RefocusError: the weights cannot be read.
+    """
+    import transformers
+
+    try:
+        model = getattr(transformers, architecture).from_pretrained(
+            path, config=config, dtype=dtype, attn_implementation=attention, use_safetensors=True
+        )
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        raise RefocusError(f"{path}: the weights cannot be loaded ({_first_line(error)})") from None
+    return model.eval().requires_grad_(False)
+
+
+def load_tokenizer(path: str) -> Any:
+    """The tokenizer that belongs to the model; a folder with `tokenizer.json` alone is enough.
+
+    Raises:
+        RefocusError: there is none.
+    """
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    folder = Path(path)
+    try:
+        if folder.is_dir():
+            kind = _read_json(folder / "tokenizer_config.json").get("tokenizer_class", "PreTrainedTokenizerFast")
+            if kind in ("PreTrainedTokenizerFast", "TokenizersBackend"):
+                return PreTrainedTokenizerFast.from_pretrained(path)
+        return AutoTokenizer.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise RefocusError(f"{path}: no usable tokenizer ({_first_line(error)})") from None
+
+
+def load_statistics(path: str, usual: Statistics) -> Statistics:
+    """Mean and standard deviation per colour from `preprocessor_config.json`; the family's usual where it is absent."""
+    file = Path(path) / "preprocessor_config.json"
+    if not Path(path).is_dir():
+        from transformers.utils import cached_file
+
+        found = cached_file(path, file.name, _raise_exceptions_for_missing_entries=False)
+        file = Path(found) if found else file
+    notes = _read_json(file)
+    return tuple(notes.get("image_mean", usual[0])), tuple(notes.get("image_std", usual[1]))
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

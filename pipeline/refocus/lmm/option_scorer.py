@@ -1,0 +1,197 @@
+"""A video LMM that scores answer options: frames are encoded once, shared beginnings of frame lists computed once.
+
+f frames · p tokens per frame · d width of the language model
+r rows (frames, question) · o options · v letter variants
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from refocus.core.errors import RefocusError
+from refocus.lmm import loading
+from refocus.lmm import token_budget as budget
+from refocus.lmm.families import Family, find_family
+from refocus.lmm.letters import letter_tokens
+from refocus.lmm.passes import PassCounts, Passes
+from refocus.lmm.prefix_tree import Path
+from refocus.lmm.prompts import Prompt
+
+Row = tuple[Sequence[int], int]
+
+
+class Lmm:
+    """A frozen video LMM. Build it with `load_lmm`.
+
+    Attributes:
+        frame_size: side in pixels of the images the vision tower takes.
+        tokens_per_frame: tokens one frame takes in the prompt.
+        device, dtype: where the weights are and in what type they compute.
+        work: counters of what was computed.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        family: Family,
+        mean: Sequence[float],
+        std: Sequence[float],
+        batch_tokens: int | None,
+    ) -> None:
+        weight = model.get_input_embeddings().weight
+        self.model, self.tokenizer, self.family = model, tokenizer, family
+        self.device, self.dtype = weight.device, weight.dtype
+        self.frame_size = family.frame_size(model.config)
+        self.tokens_per_frame = family.tokens_per_frame(model.config)
+        self._limit = batch_tokens
+        self.work = PassCounts()
+        self._mean, self._std = (torch.tensor(part, device=self.device).view(1, -1, 1, 1) for part in (mean, std))
+        self._letters = letter_tokens(tokenizer)
+        self._passes = Passes(model, family, self._tokens, self.work)
+        head = model.get_output_embeddings()
+        ids = torch.tensor(self._letters, device=self.device).flatten()
+        self._letter_weight = head.weight[ids].float()  # (letters·v, d)
+        self._letter_bias = head.bias[ids].float() if head.bias is not None else None
+
+    @property
+    def batch_tokens(self) -> int:
+        """Most tokens that are computed or held at once: as given, else what free memory allows at this moment.
+
+        Halved for good when memory runs out.
+        """
+        return self._limit or budget.automatic(self.model.config, self.dtype.itemsize, self.device)
+
+    @batch_tokens.setter
+    def batch_tokens(self, tokens: int | None) -> None:
+        self._limit = tokens
+
+    @property
+    def max_options(self) -> int:
+        """The most options a question may have: letters the tokenizer knows."""
+        return len(self._letters)
+
+    @torch.no_grad()
+    def encode(self, images: np.ndarray | Tensor, batch_tokens: int | None = None) -> Tensor:
+        """Vision tower and projector.
+
+        Args:
+            images: (f, h, w, 3) uint8 RGB of any size; squashed to `frame_size` where they differ. A tensor in pinned
+                memory is copied to the GPU while the GPU computes.
+        Returns:
+            (f, p, d) in the model's dtype and on its device.
+        Raises:
+            RefocusError: a single frame does not fit into memory.
+        """
+        if images.ndim != 4 or images.shape[-1] != 3 or images.dtype not in (np.uint8, torch.uint8):
+            raise ValueError(f"images must be (frames, height, width, 3) uint8, not {images.shape} {images.dtype}")
+        if not len(images):
+            return self._mean.new_empty((0, self.tokens_per_frame, self._letter_weight.shape[1]), dtype=self.dtype)
+        if tuple(images.shape[1:3]) != (self.frame_size, self.frame_size):
+            from refocus.video.resize import resize
+
+            images = resize(np.asarray(images), self.frame_size)
+        pixels = images if isinstance(images, Tensor) else torch.from_numpy(np.ascontiguousarray(images))
+        patches = self.family.patches_per_frame(self.model.config)
+
+        def run(tokens: int) -> Tensor:
+            return torch.cat([self._encode(part) for part in pixels.split(max(1, tokens // patches))])
+
+        features = budget.retrying(run, batch_tokens or self.batch_tokens, patches, self._lower)
+        self.work.frames += len(images)
+        return features
+
+    @torch.no_grad()
+    def score(
+        self, features: Tensor, rows: Sequence[Row], questions: Sequence[Prompt], batch_tokens: int | None = None
+    ) -> list[Tensor]:
+        """Raw logits of the option letters (the z of paper Eq. 5), one tensor per row.
+
+        What the frame lists of rows share from their beginning is computed once, and all questions on the same frames
+        share them. The result does not depend on how rows are packed.
+
+        Args:
+            features: (f, p, d) from `encode`; clips may be concatenated, rows then index into the whole.
+            rows: (frame indices in the order shown, index into `questions`).
+            questions: questions with at least two options each.
+            batch_tokens: tokens held at once; the model's own where None.
+        Returns:
+            r tensors (o, v) float32 on the CPU, in the order of `rows`.
+        Raises:
+            RefocusError: a question has fewer than two options or more than `max_options`, or a single row does not
+                fit into memory.
+        """
+        if not rows:
+            return []
+        texts = {question: self._suffix(questions[question]) for question in dict.fromkeys(q for _, q in rows)}
+        asked = [(tuple(int(index) for index in picked), question) for picked, question in rows]
+        suffixes: dict[Path, dict[int, list[int]]] = {}
+        for picked, question in asked:
+            suffixes.setdefault(picked, {})[question] = texts[question]
+        found = budget.retrying(
+            lambda tokens: list(self._passes.run(features, suffixes, tokens)),
+            batch_tokens or self.batch_tokens,
+            self._passes.least(suffixes),
+            self._lower,
+        )
+        hidden = torch.stack([state for _, _, state in found]).float()
+        logits = torch.nn.functional.linear(hidden, self._letter_weight, self._letter_bias)
+        logits = logits.unflatten(-1, (self.max_options, -1)).cpu()  # (unique rows, letters, v)
+        place = {(path, question): number for number, (path, question, _) in enumerate(found)}
+        return [logits[place[row], : len(questions[row[1]].options)] for row in asked]
+
+    def _encode(self, images: Tensor) -> Tensor:
+        pixels = images.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
+        pixels = ((pixels.float() / 255 - self._mean) / self._std).to(self.dtype)  # (f, 3, s, s)
+        return self.family.features(self.model, pixels)
+
+    def _lower(self, tokens: int) -> None:
+        self._limit = tokens
+
+    def _tokens(self, text: str) -> list[int]:
+        return self.tokenizer(text, add_special_tokens=False).input_ids
+
+    def _suffix(self, prompt: Prompt) -> list[int]:
+        if not 2 <= len(prompt.options) <= self.max_options:
+            raise RefocusError(
+                f"'{prompt.question}' has {len(prompt.options)} options; this model scores 2 to {self.max_options}"
+            )
+        return self._tokens(self.family.suffix(prompt))
+
+
+def option_logits(raw: Tensor) -> Tensor:
+    """(…, o, v) raw letter logits to (…, o): logsumexp over the ways to spell a letter."""
+    return raw.logsumexp(-1)
+
+
+def load_lmm(
+    path: str,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    attention: str = "auto",
+    family: str = "auto",
+    batch_tokens: int | None = None,
+) -> Lmm:
+    """Loads a frozen LMM from a folder or a hub id. Needs no torchvision and runs no code from the model's folder.
+
+    `batch_tokens` None is what the device's free memory allows; on a CPU at most 16384, as more gains nothing.
+
+    Raises:
+        UsageError: nothing loadable there, or an unknown family or dtype.
+        ResourceMissing: a GPU is asked for and none is here.
+        RefocusError: weights or tokenizer are unusable.
+    """
+    path = str(path)
+    place, kind = loading.find_device(device), loading.find_dtype(dtype)
+    config = loading.load_config(path)
+    chosen = find_family(family, config.model_type, path)
+    model = loading.load_weights(
+        path, chosen.architecture, config, kind, loading.find_attention(attention, place, kind)
+    )
+    model = model.to(place)
+    statistics = loading.load_statistics(path, chosen.statistics)
+    return Lmm(model, loading.load_tokenizer(path), chosen, *statistics, batch_tokens)

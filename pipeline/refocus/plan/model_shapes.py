@@ -1,0 +1,177 @@
+"""The sizes of models that decide what they cost: from a folder's config.json, else as published."""
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from refocus.config.policy import PolicySettings
+from refocus.core.errors import UsageError
+from refocus.policy.config import MAMBA2_SIZES, PolicyConfig
+from refocus.policy.hub import read_json
+from refocus.policy.public_checkpoints import is_public, read_public
+
+
+@dataclass(frozen=True)
+class Tower:
+    """A vision transformer. `tokens` counts a class token too, `patches` does not."""
+
+    layers: int
+    width: int
+    ffn: int
+    tokens: int
+    patches: int
+    patch: int  # pixels per side
+
+
+@dataclass(frozen=True)
+class LmmShape:
+    """A video-LMM: tower, a connector of two linear layers, and a decoder with grouped-query attention.
+
+    The connector takes `connector_tokens` vectors of `connector_in` numbers per frame.
+    """
+
+    tower: Tower
+    connector_tokens: int
+    connector_in: int
+    frame_tokens: int  # tokens of one frame in the prompt
+    frame_text: bool  # each frame has a label (`Frame1: <img>…</img>`) around it
+    layers: int
+    width: int
+    ffn: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocab: int
+
+
+def _internvl(layers: int, width: int, ffn: int, heads: int, kv_heads: int) -> LmmShape:
+    """InternVL3 with the InternViT-300M tower at 448 pixels: 1024 patches, shuffled into 256 tokens."""
+    tower = Tower(layers=24, width=1024, ffn=4096, tokens=1025, patches=1024, patch=14)
+    return LmmShape(tower, 256, 4096, 256, True, layers, width, ffn, heads, kv_heads, width // heads, 151_674)
+
+
+PUBLISHED = {
+    "OpenGVLab/InternVL3-1B-hf": _internvl(24, 896, 4864, 14, 2),
+    "OpenGVLab/InternVL3-2B-hf": _internvl(28, 1536, 8960, 12, 2),
+    "OpenGVLab/InternVL3-8B-hf": _internvl(28, 3584, 18944, 28, 4),
+}
+POLICIES = {
+    name: PolicyConfig(*MAMBA2_SIZES[size], pool_at="tower")
+    for name, size in (
+        ("interlive/video-ma2mba-0.3b", "370m"),
+        ("interlive/video-ma2mba-1.3b", "1.3b"),
+        ("interlive/ReFoCUS-1.3B", "1.3b"),
+        ("interlive/ReFoCUS-2.7B", "2.7b"),
+        *((f"state-spaces/mamba2-{size}", size) for size in MAMBA2_SIZES),
+        *((f"AntonV/mamba2-{size}-hf", size) for size in MAMBA2_SIZES),
+    )
+}
+
+
+def lmm_shape(path: str) -> tuple[LmmShape, str]:
+    """The shape of a model folder or hub id, and where it is known from.
+
+    Raises:
+        UsageError: neither a folder with a supported config.json nor one of `PUBLISHED`.
+    """
+    file = Path(path) / "config.json"
+    if file.is_file():
+        return read_lmm(_json(file), str(file)), str(file)
+    if path in PUBLISHED:
+        return PUBLISHED[path], "published shape"
+    raise UsageError(f"{path}: the shape of this LMM is not known; give a folder, or one of {', '.join(PUBLISHED)}")
+
+
+def policy_shape(policy: PolicySettings) -> tuple[PolicyConfig, str]:
+    """The shape of the policy a run starts from.
+
+    Raises:
+        UsageError: neither a policy folder nor one of `POLICIES`.
+    """
+    file = Path(policy.start) / "config.json"
+    if file.is_file():
+        values = read_json(file)
+        if is_public(values):
+            return read_public(values, policy.start, vision=policy.vision).config, str(file)
+        return PolicyConfig.from_dict(values), str(file)
+    if policy.start in POLICIES:
+        return POLICIES[policy.start], "published size: Mamba-2 with a SigLIP so400m tower"
+    raise UsageError(
+        f"{policy.start}: the shape of this policy is not known; give a folder, or one of {', '.join(POLICIES)}"
+    )
+
+
+def read_lmm(config: dict[str, Any], where: str) -> LmmShape:
+    """The shape in a transformers `config.json`.
+
+    Raises:
+        UsageError: an architecture whose cost is not known here, or a missing key.
+    """
+    try:
+        vision, text = config["vision_config"], config["text_config"]
+        patch, side = _side(vision["patch_size"]), _side(vision["image_size"]) // _side(vision["patch_size"])
+        patches = side**2
+        if config["model_type"] == "internvl":
+            tokens, labelled = int(config["image_seq_length"]), True
+            connector = (tokens, round(vision["hidden_size"] / config["downsample_ratio"] ** 2))
+            cls = 1
+        elif config["model_type"] == "llava_onevision":
+            tokens, labelled = math.ceil(side / 2) ** 2, False
+            connector = (patches, int(vision["hidden_size"]))
+            cls = 0
+        else:
+            raise UsageError(
+                f"{where}: the cost of a '{config['model_type']}' is not known (internvl, llava_onevision)"
+            )
+        tower = Tower(
+            int(vision["num_hidden_layers"]),
+            int(vision["hidden_size"]),
+            int(vision["intermediate_size"]),
+            patches + cls,
+            patches,
+            patch,
+        )
+        heads = int(text["num_attention_heads"])
+        return LmmShape(
+            tower,
+            *connector,
+            frame_tokens=tokens,
+            frame_text=labelled,
+            layers=int(text["num_hidden_layers"]),
+            width=int(text["hidden_size"]),
+            ffn=int(text["intermediate_size"]),
+            heads=heads,
+            kv_heads=int(text.get("num_key_value_heads") or heads),
+            head_dim=int(text.get("head_dim") or text["hidden_size"] // heads),
+            vocab=int(text["vocab_size"]),
+        )
+    except KeyError as error:
+        raise UsageError(f"{where}: no key {error}, so the cost of the model is not known") from None
+
+
+def policy_tower(config: PolicyConfig) -> Tower:
+    """The policy's vision tower up to its penultimate layer."""
+    values = dataclasses.asdict(config)["vision"]
+    patches = config.grid**2
+    return Tower(
+        values["num_hidden_layers"] - 1,
+        values["hidden_size"],
+        values["intermediate_size"],
+        patches,
+        patches,
+        values["patch_size"],
+    )
+
+
+def _side(size: Any) -> int:
+    return int(size[0] if isinstance(size, list | tuple) else size)
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{file}: not JSON ({error})") from None

@@ -1,0 +1,81 @@
+"""Using a policy: the frames of one clip for some questions, and how often each frame is chosen (Eq. 10)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from refocus.core.errors import UsageError
+from refocus.lmm.prompts import Prompt
+from refocus.policy.rollout import distributions, rollout
+
+if TYPE_CHECKING:
+    from refocus.policy.frame_policy import ClipState, FramePolicy, QuestionState
+
+MODES = ("sample", "greedy", "top_marginal")
+
+
+@torch.no_grad()
+def pick(
+    policy: "FramePolicy",
+    features: Tensor | np.ndarray,
+    prompts: Sequence[Prompt],
+    n_frames: int,
+    seeds: Sequence[int],
+    mode: str = "sample",
+    temperature: float = 1.0,
+    samples: int = 64,
+) -> list[list[int]]:
+    """min(n_frames, t) distinct frames per question, in the order they were picked; one prefix serves all questions.
+
+    Args:
+        features: (t, p, c) from `encode`, or uint8 images (t, h, w, 3).
+        seeds: one per question; equal seeds give equal picks.
+        mode: "sample" draws once, "greedy" takes the likeliest frame at each step, "top_marginal" the frames with the
+            highest probability of Eq. 10 over `samples` draws.
+    Raises:
+        UsageError: mode is none of these, or seeds and prompts differ in number.
+    """
+    if mode not in MODES:
+        raise UsageError(f"select.mode must be one of {', '.join(MODES)}, not {mode!r}")
+    if mode == "top_marginal":
+        share = marginals(policy, features, prompts, n_frames, seeds, samples, temperature)
+        return share.topk(min(n_frames, share.shape[1]), dim=1).indices.tolist()
+    clips, questions = _read(policy, features, prompts, seeds)
+    n_frames = min(n_frames, clips.mask.shape[1])
+    return rollout(policy, clips, questions, 1, n_frames, seeds, temperature, mode).picks[:, 0].tolist()
+
+
+@torch.no_grad()
+def marginals(
+    policy: "FramePolicy",
+    features: Tensor | np.ndarray,
+    prompts: Sequence[Prompt],
+    n_frames: int,
+    seeds: Sequence[int],
+    samples: int = 64,
+    temperature: float = 1.0,
+) -> Tensor:
+    """p_{v,q} of Eq. 10: the step categoricals averaged over steps, then over sampled candidates.
+
+    Returns:
+        (q, t), rows sum to one.
+    """
+    clips, questions = _read(policy, features, prompts, seeds)
+    n_frames = min(n_frames, clips.mask.shape[1])
+    picks = rollout(policy, clips, questions, samples, n_frames, seeds, temperature).picks
+    logp, real = distributions(policy, clips, questions, picks, temperature)
+    return (logp.exp() * real[..., None]).sum(2).div(real.sum(2, keepdim=True)).mean(1)
+
+
+def _read(
+    policy: "FramePolicy", features: Tensor | np.ndarray, prompts: Sequence[Prompt], seeds: Sequence[int]
+) -> "tuple[ClipState, QuestionState]":
+    if len(seeds) != len(prompts):
+        raise UsageError(f"{len(prompts)} questions need as many seeds, not {len(seeds)}")
+    if isinstance(features, np.ndarray):
+        features = policy.encode(features)
+    clips = policy.prefix([features])
+    return clips, policy.ask(clips, [0] * len(prompts), prompts)

@@ -1,0 +1,11 @@
+"""What a format can be told: one small section of typed options per adapter."""
+
+from pydantic import Field
+
+from refocus.config.base import Section
+
+
+class AdapterOptions(Section):
+    """The options every format has; an adapter with more of them has its own `Options`, derived from this."""
+
+    split: str | None = Field(None, min_length=1, description="replaces the split that the files imply")

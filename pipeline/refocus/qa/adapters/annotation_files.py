@@ -1,0 +1,188 @@
+"""Annotation files as rows: JSON lists, CSV and parquet. A whole file that cannot be read is an error of its own."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from refocus.core.errors import RefocusError
+from refocus.qa.raw_question import BadRow, RawQuestion
+from refocus.qa.records import Reject
+
+MAX_CELL = 1 << 24  # characters of one CSV cell
+
+
+def rows_of(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterable[Any]:
+    """Rows of a parquet file, as `parquet_stream` reads them, or the items of a JSON list, by the file's name."""
+    return parquet_stream(path, columns, optional) if path.suffix.lower() == ".parquet" else json_rows(path)
+
+
+def json_rows(path: Path) -> list[Any]:
+    """The items of a JSON list.
+
+    Raises:
+        RefocusError: the file is missing, no JSON, or no list; names file and line.
+    """
+    value = json_value(path)
+    if not isinstance(value, list):
+        raise RefocusError(f"{path}: expected a JSON list of rows, found {type(value).__name__}")
+    return value
+
+
+def json_value(path: Path, as_object: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """Whatever a JSON file holds; `as_object` makes an object of its entries, else it is a dict."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=as_object)
+    except FileNotFoundError:
+        raise RefocusError(f"{path}: no such annotation file") from None
+    except OSError as error:
+        raise RefocusError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise RefocusError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except json.JSONDecodeError as error:
+        raise RefocusError(f"{path}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets without end
+        raise RefocusError(f"{path}: not JSON that can be read: {error}") from None
+
+
+def json_entries(path: Path) -> list[tuple[str, Any]]:
+    """The entries of a JSON object in file order; a key that occurs twice comes twice.
+
+    Raises:
+        RefocusError: the file is missing, no JSON, or no object; names file and line.
+    """
+    value = json_value(path, _Entries)
+    if not isinstance(value, _Entries):
+        raise RefocusError(f"{path}: expected a JSON object, found {type(value).__name__}")
+    return entries(value)
+
+
+def entries(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The entries of an object that `json_entries` read, at any depth; a key that occurs twice comes twice."""
+    return getattr(value, "repeated", None) or list(value.items())
+
+
+class _Entries(dict[str, Any]):
+    """A JSON object that keeps the entries a dict would lose: `repeated` holds all of them if a key occurs twice."""
+
+    __slots__ = ("repeated",)
+
+    def __init__(self, entries: list[tuple[str, Any]]) -> None:
+        super().__init__(entries)
+        self.repeated = entries if len(entries) > len(self) else None
+
+
+def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str] | BadRow]:
+    """Rows of a CSV file with a header; a line with the wrong number of cells comes as `BadRow`.
+
+    Bytes that are not UTF-8 come as lone surrogates, so that they spoil their row and not the file.
+
+    Raises:
+        RefocusError: the file is missing or lacks one of `columns`.
+    """
+    csv.field_size_limit(MAX_CELL)
+    try:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
+            reader = csv.reader(handle)
+            header = next(reader, [])
+            missing = [name for name in columns if name not in header]
+            if missing:
+                raise RefocusError(f"{path}: the header has no column '{missing[0]}'")
+            while True:
+                try:
+                    cells = next(reader)
+                except StopIteration:
+                    return
+                except csv.Error as error:
+                    yield BadRow("bad_row", f"line {reader.line_num}: {error}")
+                    continue
+                if len(cells) == len(header):
+                    yield dict(zip(header, cells, strict=True))
+                elif cells:
+                    yield BadRow("bad_row", f"{len(cells)} cells where the header has {len(header)}")
+    except FileNotFoundError:
+        raise RefocusError(f"{path}: no such annotation file") from None
+
+
+def parquet_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of a parquet file.
+
+    Raises:
+        RefocusError: the file is missing, no parquet, or lacks one of `columns`.
+    """
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise RefocusError(f"{path}: no such annotation file") from None
+    except (OSError, pa.ArrowException) as error:
+        raise RefocusError(f"{path}: cannot be read as parquet ({error})") from None
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise RefocusError(f"{path}: no column '{missing[0]}'")
+    return table.to_pylist()
+
+
+def parquet_stream(
+    path: Path, columns: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[dict[str, Any] | BadRow]:
+    """Rows of a parquet file that may be too large to hold: batch by batch, and of these columns only.
+
+    Args:
+        columns: those the file must have.
+        optional: those that are read where the file has them.
+    Raises:
+        RefocusError: the file is missing, no parquet, damaged, or lacks one of `columns`.
+    """
+    try:
+        with pq.ParquetFile(path) as handle:
+            there = handle.schema_arrow.names
+            missing = [name for name in columns if name not in there]
+            if missing:
+                raise RefocusError(f"{path}: no column '{missing[0]}'")
+            for batch in handle.iter_batches(columns=[*columns, *(name for name in optional if name in there)]):
+                yield from _batch_rows(batch)
+    except FileNotFoundError:
+        raise RefocusError(f"{path}: no such annotation file") from None
+    except (OSError, pa.ArrowException) as error:
+        raise RefocusError(f"{path}: cannot be read as parquet ({error})") from None
+
+
+def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | BadRow]:
+    """The rows of a batch; text that is not UTF-8 spoils its row and not the file."""
+    try:
+        yield from batch.to_pylist()
+    except UnicodeDecodeError:
+        for number in range(batch.num_rows):
+            try:
+                yield from batch.slice(number, 1).to_pylist()
+            except UnicodeDecodeError as error:
+                yield BadRow("bad_text", f"not UTF-8 text ({error.reason})")
+
+
+def each(
+    path: Path, rows: Iterable[Any], parse: Callable[[str, int, Any], RawQuestion], first: int = 0
+) -> Iterator[RawQuestion | Reject]:
+    """Parses rows one by one with `parse(where, number, row)`; what it refuses becomes a reject that says where."""
+    for number, row in enumerate(rows, first):
+        where = f"{path.name} row {number}"
+        try:
+            if isinstance(row, BadRow):
+                raise row
+            yield parse(where, number, row)
+        except BadRow as bad:
+            yield Reject(_source_id(path, number, row), bad.reason, f"{where}: {bad.detail}")
+
+
+def _source_id(path: Path, number: int, row: Any) -> str:
+    """What a row calls itself, else its place."""
+    if isinstance(row, dict):
+        for name in ("question_id", "id"):
+            if isinstance(row.get(name), str | int):
+                return str(row[name])
+        if isinstance(row.get("video"), str) and isinstance(row.get("qid"), str):
+            return f"{row['video']}_{row['qid']}"
+    return f"{path.stem}_{number}"

@@ -1,0 +1,140 @@
+"""Stage 1: annotation files of one data set or benchmark become questions, rejects, clips and shard lists."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from refocus.config.ingest import IngestSettings
+from refocus.core.errors import RefocusError, UsageError
+from refocus.core.files import write_table
+from refocus.core.progress import bar
+from refocus.qa.adapters import adapter, checked_options
+from refocus.qa.raw_question import build
+from refocus.qa.records import DROPPED, REJECT_SCHEMA, Clip, Question, Reject, write_questions
+from refocus.qa.shard_lists import assign, clips_table, read_kept, write_kept, write_lists
+from refocus.qa.video_finder import VideoFinder
+
+logger = logging.getLogger(__name__)
+
+SHOWN = 5  # rows of a list that a log line names
+
+
+@dataclass(frozen=True)
+class SourceFiles:
+    """One data set or benchmark as the configuration names it."""
+
+    name: str
+    format: str
+    annotations: tuple[Path, ...]
+    videos: Path
+    limit: int | None = None  # input rows to read, None = all
+    options: Mapping[str, Any] | None = None  # what this format can be told, as its adapter names it
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What one data set came to."""
+
+    questions: list[Question]
+    rejects: list[Reject]
+    missing: list[str]  # videos no file was found for
+
+
+def read_source(source: SourceFiles) -> Ingested:
+    """Reads all annotation rows; every row ends in exactly one of questions and rejects.
+
+    Raises:
+        UsageError: an unknown format or option, an option's value that does not fit, or a data root that is not there.
+        RefocusError: an annotation file cannot be read at all.
+    """
+    options = _options(source)
+    if not source.videos.is_dir():
+        raise UsageError(f"{source.name}: the videos folder {source.videos} does not exist")
+    finder = VideoFinder(source.videos)
+    drafts = islice(adapter(source.format).read(source.annotations, options), source.limit)
+    questions: list[Question] = []
+    rejects: list[Reject] = []
+    for row in bar(build(source.name, drafts, finder), desc=f"ingest {source.name}", unit="row"):
+        (questions if isinstance(row, Question) else rejects).append(row)  # type: ignore[arg-type]
+    used = {question.video_path for question in questions}
+    return Ingested(questions, rejects, sorted(finder.missing & used))
+
+
+def ingest(
+    source: SourceFiles, out: Path, settings: IngestSettings, shards: int | None = None, store: Path | None = None
+) -> Ingested:
+    """Writes `{name}.parquet`, `.rejects.parquet`, `.clips.parquet` and the lists in `shards/{name}/` below `out`.
+
+    Args:
+        shards: how many shard lists are written, empty ones included; None = as many as the clips fill.
+        store: where the assignment of clips to shards is kept (`store/shards/{name}.parquet`); None = beside the
+            output, in the earlier `{name}.clips.parquet`.
+    Raises:
+        RefocusError: no row became a question, and none was dropped on purpose.
+    """
+    found = read_source(source)
+    report(source, found)
+    clips = {q.clip_id: Clip(q.clip_id, q.dataset, q.video_path, q.start_s, q.end_s) for q in found.questions}
+    clips_path = out / f"{source.name}.clips.parquet"
+    kept_path = store / "shards" / f"{source.name}.parquet" if store else clips_path
+    kept = read_kept(kept_path)
+    rows = assign(clips.values(), kept, settings.clips_per_shard, shards)
+    notes = {
+        **settings.identity(),
+        "format": source.format,
+        "limit": source.limit,
+        "options": _options(source),
+    }
+    if store:
+        write_kept(kept_path, kept, rows)
+    rejects = pa.Table.from_pylist([vars(reject) for reject in found.rejects], schema=REJECT_SCHEMA)
+    write_table(out / f"{source.name}.rejects.parquet", rejects, "ingest", notes)
+    count = shards if shards is not None else max((row.shard for row in rows), default=-1) + 1
+    write_lists(out / "shards" / source.name, rows, found.questions, count, notes)
+    write_table(clips_path, clips_table(rows), "ingest", notes)
+    write_questions(out / f"{source.name}.parquet", found.questions, "ingest", notes)
+    if not found.questions and not any(reject.reason == DROPPED for reject in found.rejects):
+        raise RefocusError(
+            f"{source.name}: none of {len(found.rejects)} rows is a usable question{_first(found.rejects)}"
+        )
+    return found
+
+
+def _options(source: SourceFiles) -> dict[str, Any]:
+    """The options an adapter reads with: those that are given or have a default."""
+    try:
+        options = checked_options(source.format, source.options or {})
+    except UsageError as error:
+        raise UsageError(f"{source.name}: {error}") from None
+    return options.model_dump(mode="json", exclude_none=True)
+
+
+def report(source: SourceFiles, found: Ingested) -> None:
+    """Logs the counts: questions, videos, rejects by reason, missing videos."""
+    videos = len({question.video_path for question in found.questions})
+    logger.info(
+        "%s: %d questions on %d videos, %d rejects", source.name, len(found.questions), videos, len(found.rejects)
+    )
+    for reason, count in sorted(Counter(reject.reason for reject in found.rejects).items()):
+        examples = [reject.detail for reject in found.rejects if reject.reason == reason][:SHOWN]
+        logger.warning("%s: %d rows rejected as %s, such as %s", source.name, count, reason, "; ".join(examples))
+    if found.missing:
+        shown = ", ".join(found.missing[:SHOWN]) + (" …" if len(found.missing) > SHOWN else "")
+        logger.warning(
+            "%s: %d of %d videos are missing below %s: %s",
+            source.name,
+            len(found.missing),
+            videos,
+            source.videos,
+            shown,
+        )
+
+
+def _first(rejects: Sequence[Reject]) -> str:
+    return f" (the first: {rejects[0].detail})" if rejects else ""

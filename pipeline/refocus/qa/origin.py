@@ -1,0 +1,70 @@
+"""Which film a clip shows, whatever data set it comes with: corpus, name inside the corpus, YouTube id.
+
+The same film lies at other paths in other data sets: `NExTVideo/1164/3238737531.mp4` of NExT-QA is
+`0_30_s_nextqa/NextQA/NExTVideo/1164/3238737531.mp4` in LLaVA-Video-178K, and is there a second time below
+`academic_source/NextQA`. One table says how each format's paths are read.
+"""
+
+import posixpath
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from refocus.qa.records import Question
+
+YOUTUBE_FLAG = "youtube:"  # how an adapter passes on an id that the path does not hold
+_ID = r"(?P<name>(?P<youtube>[\w-]{11}))"
+
+
+class Form(NamedTuple):
+    """How paths of one corpus look, extension aside: group `name`, and `youtube` where the path holds the id."""
+
+    corpus: str
+    pattern: str
+
+
+# Format → forms of its paths, the first that fits counts. Without one, the path itself is the name.
+# MLVU has none on purpose: its files are numbered, and `movie101_66` has eleven letters by chance.
+FORMS: dict[str, tuple[Form, ...]] = {
+    "activitynetqa": (Form("activitynet", rf"(?:^|/)v_{_ID}$"),),
+    "cinepile": (Form("youtube", rf"(?:^|/|watch\?v=){_ID}$"),),
+    "llava_video": (
+        Form("nextqa", r"(?:^|/)(?:NextQA|NExTVideo)/(?:[^/]+/)*(?P<name>\d+)$"),
+        Form("perceptiontest", r"(?:^|/)perception_test/(?:[^/]+/)*(?P<name>video_\d+)$"),
+        Form("activitynet", rf"(?:^|/)v_{_ID}$"),
+        Form("youtube", rf"(?:^|/)ytb_{_ID}$"),
+        Form("youcook2", r"(?:^|/)youcook2/(?P<name>[^/]+/(?P<youtube>[\w-]{11})/split_\d+)$"),
+        Form("llava_video", r"^(?:\d+_\d+_[sm]_\w+/)?(?P<name>.+)$"),
+    ),
+    "longvideobench": (Form("youtube", rf"(?:^|/){_ID}$"),),
+    "nextqa": (Form("nextqa", r"(?:^|/)(?P<name>\d+)$"),),
+    "perceptiontest": (Form("perceptiontest", r"(?:^|/)(?P<name>video_\d+)$"),),
+    "videomme": (Form("youtube", rf"(?:^|/){_ID}$"),),
+    "vista": (Form("vista", r"^(?P<name>(?:.*/)?(?P<youtube>[\w-]{11})_\d[^/]*)$"),),
+}
+_COMPILED = {
+    name: tuple((form.corpus, re.compile(form.pattern, re.ASCII)) for form in forms) for name, forms in FORMS.items()
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One film. Clips with equal `corpus` and `name` show the same file; `youtube` is "" where it is not known."""
+
+    corpus: str
+    name: str
+    youtube: str = ""
+
+
+def origin(format: str, question: Question) -> Origin:
+    """The film a question is about.
+
+    Args:
+        format: the adapter the question was read with, such as `llava_video`.
+    """
+    path = posixpath.splitext(question.video_path)[0]
+    given = next((flag.removeprefix(YOUTUBE_FLAG) for flag in question.flags if flag.startswith(YOUTUBE_FLAG)), "")
+    for corpus, pattern in _COMPILED.get(format, ()):
+        if hit := pattern.search(path):
+            return Origin(corpus, hit["name"], given or hit.groupdict().get("youtube") or "")
+    return Origin(format, path, given)

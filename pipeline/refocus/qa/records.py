@@ -1,0 +1,132 @@
+"""What passes between stages: clips, questions, rejected rows, and their parquet tables (DESIGN section 4, stage 1)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from refocus.core.errors import RefocusError
+from refocus.core.files import digest, write_table
+from refocus.qa.clips import Clip, ClipRow  # noqa: F401 (found here by everybody else)
+
+ID_LENGTH = 16
+OPEN = -1  # answer_index of a question without options
+DROPPED = "dropped"  # reason of a reject that an option asked for
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question about one clip. `options` carry no letters; `answer_index` is -1 for open questions."""
+
+    qa_id: str
+    dataset: str
+    split: str
+    clip_id: str
+    video_path: str
+    start_s: float | None
+    end_s: float | None
+    question: str
+    options: tuple[str, ...]
+    answer_index: int
+    answer_text: str
+    category: str
+    source_id: str
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reject:
+    """An input row that is not a usable question: a reason code, and a detail that names file, row and field."""
+
+    source_id: str
+    reason: str
+    detail: str
+
+
+QUESTION_SCHEMA = pa.schema(
+    [
+        ("qa_id", pa.string()),
+        ("dataset", pa.string()),
+        ("split", pa.string()),
+        ("clip_id", pa.string()),
+        ("video_path", pa.string()),
+        ("start_s", pa.float64()),
+        ("end_s", pa.float64()),
+        ("question", pa.string()),
+        ("options", pa.list_(pa.string())),
+        ("answer_index", pa.int16()),
+        ("answer_text", pa.string()),
+        ("category", pa.string()),
+        ("source_id", pa.string()),
+        ("flags", pa.list_(pa.string())),
+    ]
+)
+CLIP_SCHEMA = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("video_path", pa.string()),
+        ("start_s", pa.float64()),
+        ("end_s", pa.float64()),
+        ("shard", pa.int32()),
+    ]
+)
+REJECT_SCHEMA = pa.schema([("source_id", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
+
+
+def clip_id(dataset: str, video_path: str, start_s: float | None, end_s: float | None) -> str:
+    """16 hex digits of SHA-256 over (data set, path, bounds rounded to milliseconds)."""
+    return digest([dataset, video_path, _milliseconds(start_s), _milliseconds(end_s)], ID_LENGTH)
+
+
+def qa_id(clip: str, source_id: str, question: str, options: Iterable[str], occurrence: int) -> str:
+    """16 hex digits of SHA-256; `occurrence` counts identical rows from 0, so that a repeated row keeps its own id."""
+    return digest([clip, source_id, question, list(options), occurrence], ID_LENGTH)
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(float(seconds), 3)
+
+
+def questions_table(questions: Iterable[Question]) -> pa.Table:
+    """The questions as a table of `QUESTION_SCHEMA`."""
+    return pa.Table.from_pylist([asdict(question) for question in questions], schema=QUESTION_SCHEMA)
+
+
+def write_questions(
+    path: Path | str, questions: Iterable[Question], section: str, settings: Mapping[str, Any] | None = None
+) -> None:
+    """Writes questions as parquet, atomically, with the producing section in the schema metadata."""
+    write_table(path, questions_table(questions), section, settings)
+
+
+def read_questions(path: Path | str) -> list[Question]:
+    """Questions of a parquet file in file order; columns of later stages (such as `variance`) are ignored."""
+    rows = read_columns(path, [field.name for field in fields(Question)]).to_pylist()
+    return [Question(**{**row, "options": tuple(row["options"]), "flags": tuple(row["flags"])}) for row in rows]
+
+
+def read_clips(path: Path | str) -> list[ClipRow]:
+    """Clips of a list (of a data set or of a shard) in file order."""
+    return [ClipRow(**row) for row in read_columns(path, CLIP_SCHEMA.names).to_pylist()]
+
+
+def read_columns(path: Path | str, columns: list[str]) -> pa.Table:
+    """Columns of a parquet file.
+
+    Raises:
+        RefocusError: the file is missing, is not parquet or lacks a column.
+    """
+    try:
+        handle = pq.ParquetFile(path)
+    except FileNotFoundError:
+        raise RefocusError(f"{path}: no such file") from None
+    except (OSError, pa.ArrowException) as error:
+        raise RefocusError(f"{path}: cannot be read as parquet ({error})") from None
+    with handle:
+        missing = [name for name in columns if name not in handle.schema_arrow.names]
+        if missing:
+            raise RefocusError(f"{path}: no column '{missing[0]}' (it has {', '.join(handle.schema_arrow.names)})")
+        return handle.read(columns=columns)

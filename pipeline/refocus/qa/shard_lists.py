@@ -1,0 +1,102 @@
+"""Deals clips to shards so that growth never moves a clip: what is decoded stays decoded."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from refocus.core.errors import UsageError
+from refocus.core.files import write_table
+from refocus.qa.records import CLIP_SCHEMA, Clip, ClipRow, Question, questions_table, read_columns
+
+KEPT_SCHEMA = pa.schema([("clip_id", pa.string()), ("shard", pa.int32())])
+
+
+def assign(clips: Iterable[Clip], kept: Mapping[str, int], per_shard: int, shards: int | None) -> list[ClipRow]:
+    """The clips with their shards, ordered by shard and, inside one, known clips first in their old order.
+
+    Args:
+        clips: all clips of the data set in file order, each once.
+        kept: clip id → shard of an earlier run, in the order of assignment; clips that are gone keep their place.
+        per_shard: clips that fill a shard.
+        shards: how many shards there are; None = as many as it takes.
+    Raises:
+        UsageError: the clips need more shards than there are; says which number to set.
+    """
+    sizes = Counter(kept.values())
+    shard = max(sizes, default=0)
+    assigned = dict(kept)
+    present = {clip.clip_id: clip for clip in clips}
+    for clip in present:
+        if clip in assigned:
+            continue
+        if sizes[shard] >= per_shard:
+            shard += 1
+        assigned[clip] = shard
+        sizes[shard] += 1
+    needed = max((assigned[clip] for clip in present), default=-1) + 1
+    if shards is not None and needed > shards:
+        raise UsageError(
+            f"{len(present)} clips need {needed} shards of {per_shard}: set shards to {needed} (now {shards})"
+        )
+    order = sorted((number, place, clip) for place, (clip, number) in enumerate(assigned.items()) if clip in present)
+    return [
+        ClipRow(clip, present[clip].video_path, present[clip].start_s, present[clip].end_s, number)
+        for number, _, clip in order
+    ]
+
+
+def read_kept(path: Path) -> dict[str, int]:
+    """Clip id → shard of an earlier run, in the order of assignment; empty if there was none."""
+    if not path.is_file():
+        return {}
+    return {row["clip_id"]: row["shard"] for row in read_columns(path, KEPT_SCHEMA.names).to_pylist()}
+
+
+def write_kept(path: Path, kept: Mapping[str, int], rows: Iterable[ClipRow]) -> None:
+    """Keeps the assignment: the earlier one, and whatever is new behind it."""
+    merged = {**kept, **{row.clip_id: row.shard for row in rows if row.clip_id not in kept}}
+    table = pa.Table.from_pydict({"clip_id": list(merged), "shard": list(merged.values())}, schema=KEPT_SCHEMA)
+    write_unless_same(path, table, "ingest", {})
+
+
+def clips_table(rows: Iterable[ClipRow]) -> pa.Table:
+    """Clips as a table of `CLIP_SCHEMA`."""
+    return pa.Table.from_pylist([vars(row) for row in rows], schema=CLIP_SCHEMA)
+
+
+def write_lists(
+    folder: Path, rows: Iterable[ClipRow], questions: Iterable[Question], shards: int, settings: Mapping[str, Any]
+) -> int:
+    """Writes `{shard}.clips.parquet` and `{shard}.qa.parquet` of every shard, empty ones too; unchanged files stay.
+
+    Returns:
+        how many files were written.
+    """
+    clips: dict[int, list[ClipRow]] = {number: [] for number in range(shards)}
+    asked: dict[int, list[Question]] = {number: [] for number in range(shards)}
+    for row in rows:
+        clips[row.shard].append(row)
+    home = {row.clip_id: row.shard for group in clips.values() for row in group}
+    for question in questions:
+        asked[home[question.clip_id]].append(question)
+    written = 0
+    for number in range(shards):
+        name = f"{number:06d}"
+        written += write_unless_same(folder / f"{name}.clips.parquet", clips_table(clips[number]), "ingest", settings)
+        written += write_unless_same(folder / f"{name}.qa.parquet", questions_table(asked[number]), "ingest", settings)
+    return written
+
+
+def write_unless_same(path: Path, table: pa.Table, section: str, settings: Mapping[str, Any]) -> bool:
+    """Writes a table unless the file holds the same rows already; whether it was written."""
+    if path.is_file():
+        try:
+            if read_columns(path, table.column_names).equals(table):
+                return False
+        except Exception:  # an unreadable file is replaced
+            path.unlink()
+    write_table(path, table, section, settings)
+    return True

@@ -1,0 +1,48 @@
+"""The paper's numbers (tables 1 and 4), found only for rows that measure the same thing."""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True)
+class Published:
+    """One printed figure in percent, its printed gain over uniform if any, and where it stands."""
+
+    value: float
+    gain: float | None
+    source: str
+
+
+def published(table: int, lmm_path: str, benchmark: str, group: str, frames: int, selector: str) -> Published | None:
+    """What the paper prints for this row, or None.
+
+    Args:
+        table: 1 or 4.
+        lmm_path: folder or hub id of the LMM; its last part decides which model it is.
+        benchmark: format of the benchmark: videomme, mlvu, longvideobench.
+        group: short, medium, long, overall or m-avg.
+        frames: number of frames. Table 1 does not state one; it is compared at 32.
+        selector: a selector's name; `refocus/<run>` is the paper's ReFoCUS row, `uniform` its plain model.
+    """
+    checkpoint = lmm_path.rstrip("/").split("/")[-1].lower().removesuffix("-hf")
+    if table == 1 and frames != 32:
+        return None
+    key = (str(table), checkpoint, benchmark, group, "" if table == 1 else str(frames), selector.split("/")[0])
+    return _rows().get(key)
+
+
+@cache
+def _rows() -> dict[tuple[str, ...], Published]:
+    text = files("refocus.report").joinpath("published.csv").read_text(encoding="utf-8")
+    rows = {}
+    for row in csv.DictReader(text.splitlines()):
+        if row["checkpoint"]:
+            key = (
+                row["table"],
+                row["checkpoint"].lower(),
+                *(row[name] for name in ("benchmark", "group", "frames", "selector")),
+            )
+            rows[key] = Published(float(row["value"]), float(row["gain"]) if row["gain"] else None, row["source"])
+    return rows

@@ -1,0 +1,164 @@
+"""All results side by side: the questions and formats of the benchmarks, and every file of answers."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from refocus.config.variants import Variant
+from refocus.core.errors import RefocusError, UsageError
+from refocus.evaluate.answers import Answer, AnswerSet, read_answers
+from refocus.evaluate.scoring import Outcome, mean_outcomes, outcomes
+from refocus.qa.records import Question, read_questions
+from refocus.select.selector import OF_RUN, PLAIN
+
+FORMATS = ("videomme", "mlvu", "longvideobench", "videommmu")
+KINDS = ("uniform", "random", "initial", "refocus", "swapped", "oracle")
+
+
+@dataclass(frozen=True)
+class BenchmarkData:
+    """A benchmark's questions and the format they came in ('' if unknown)."""
+
+    name: str
+    format: str
+    questions: tuple[Question, ...]
+
+    @property
+    def is_world(self) -> bool:
+        """Whether this is the synthetic world: every category is `moment/<kind>` or `static/<kind>`."""
+        return bool(self.questions) and all(q.category.startswith(("moment/", "static/")) for q in self.questions)
+
+
+@dataclass(frozen=True)
+class AnswerFile:
+    """One row of results: a selector, or the mean over the runs of its kind (`refocus (mean of 3 runs)`)."""
+
+    name: str
+    selectors: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """uniform, random, initial, refocus, swapped or oracle."""
+        return self.selectors[0].split("/")[0]
+
+
+class Results:
+    """Looks results up by LMM, row, benchmark and number of frames."""
+
+    def __init__(
+        self, benchmarks: Sequence[BenchmarkData], made: Iterable[AnswerSet], variants: Sequence[Variant] = ()
+    ):
+        """Raises UsageError where answers belong to a benchmark that is not given, or come twice.
+
+        Without `variants` all runs count as seeds of one setting.
+        """
+        self.variants = tuple(variants)
+        self.benchmarks = {benchmark.name: benchmark for benchmark in benchmarks}
+        self._made: dict[tuple[str, str, str, int], AnswerSet] = {}
+        for answers in made:
+            key = (answers.lmm, answers.selector, answers.benchmark, answers.frames)
+            if answers.benchmark not in self.benchmarks:
+                raise UsageError(f"there are answers to {answers.benchmark}, but not its question table")
+            if key in self._made:
+                raise UsageError(
+                    f"there are two files of answers for {' '.join(map(str, key))}; give one seed at a time"
+                )
+            self._made[key] = answers
+
+    @classmethod
+    def read(cls, benchmarks: Iterable[Path], answers: Iterable[Path], variants: Sequence[Variant] = ()) -> "Results":
+        """Reads question tables, and files of answers or folders that hold them at any depth."""
+        found = [
+            file for path in answers for file in (sorted(path.rglob("n*.s*.parquet")) if path.is_dir() else [path])
+        ]
+        return cls([read_benchmark(path) for path in benchmarks], map(read_answers, found), variants)
+
+    @cached_property
+    def lmms(self) -> list[str]:
+        """Names of the answering LMMs."""
+        return sorted({key[0] for key in self._made})
+
+    @cached_property
+    def frames(self) -> list[int]:
+        """Numbers of frames anything was answered with."""
+        return sorted({key[3] for key in self._made})
+
+    @cached_property
+    def entries(self) -> list[AnswerFile]:
+        """The rows, in the order of KINDS; a setting with several seeds also gets their mean."""
+        names = sorted({key[1] for key in self._made})
+        rows = []
+        for kind in KINDS:
+            of_kind = [name for name in names if name.split("/")[0] == kind]
+            for label, seeds in self._settings(of_kind):
+                rows += [AnswerFile(name, (name,)) for name in seeds]
+                if len(seeds) > 1:
+                    rows.append(
+                        AnswerFile(f"{kind} {label} (mean of {len(seeds)} runs)".replace("  ", " "), tuple(seeds))
+                    )
+        others = [name for name in names if name.split("/")[0] not in (*PLAIN, *OF_RUN)]
+        return rows + [AnswerFile(name, (name,)) for name in others]
+
+    def _settings(self, selectors: list[str]) -> list[tuple[str, list[str]]]:
+        """Selectors of one kind by what their runs were trained with: label and the seeds' selectors."""
+        if not self.variants:
+            return [("", selectors)]
+        grouped = [(v.label, [s for s in selectors if s.partition("/")[2] in v.runs]) for v in self.variants]
+        known = {selector for _, seeds in grouped for selector in seeds}
+        return [("", [selector]) for selector in selectors if selector not in known] + grouped
+
+    def trained_at(self, entry: AnswerFile) -> str:
+        """Frames per subset that a row's policy was trained with (`8`, `2→4→8`); empty if unknown or without one."""
+        run = entry.selectors[0].partition("/")[2]
+        return next((variant.trained for variant in self.variants if run in variant.runs), "")
+
+    def lmm_path(self, lmm: str) -> str:
+        """Folder or hub id of an LMM."""
+        return next(made.lmm_path for key, made in self._made.items() if key[0] == lmm)
+
+    def outcomes(self, lmm: str, entry: AnswerFile, benchmark: str, frames: int) -> list[Outcome]:
+        """Results of a row on one benchmark; empty where any of its runs is missing."""
+        runs = []
+        for selector in entry.selectors:
+            made = self._made.get((lmm, selector, benchmark, frames))
+            if made is None:
+                return []
+            runs.append(outcomes(self.benchmarks[benchmark].questions, made.answers))
+        return runs[0] if len(runs) == 1 else mean_outcomes(runs)
+
+    def answer(self, lmm: str, selector: str, benchmark: str, frames: int, qa_id: str) -> Answer | None:
+        """One answer, or None where it was not made."""
+        made = self._made.get((lmm, selector, benchmark, frames))
+        return made.answers.get(qa_id) if made else None
+
+    def flag_counts(self) -> dict[str, int]:
+        """How many answers carry each flag, over all files."""
+        counts: dict[str, int] = {}
+        for made in self._made.values():
+            for answer in made.answers.values():
+                for flag in answer.flags:
+                    counts[flag] = counts.get(flag, 0) + 1
+        return counts
+
+
+UNIFORM = AnswerFile("uniform", ("uniform",))
+ORACLE = AnswerFile("oracle", ("oracle",))
+
+
+def read_benchmark(path: Path) -> BenchmarkData:
+    """A benchmark's question table; its format is what `ingest` noted, else what its name says.
+
+    Raises:
+        RefocusError: the table is empty.
+    """
+    questions = tuple(read_questions(path))
+    if not questions:
+        raise RefocusError(f"{path} has no questions")
+    notes = json.loads((pq.read_schema(path).metadata or {}).get(b"refocus.settings", b"{}"))
+    name = questions[0].dataset
+    guess = next((known for known in FORMATS if known in name.replace("-", "").replace("_", "")), "")
+    return BenchmarkData(name, notes.get("format", guess), questions)

@@ -1,0 +1,145 @@
+"""Tables as CSV for programs, Markdown for readers, LaTeX for papers. All figures are percent."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from refocus.core.files import write_text
+from refocus.evaluate.scoring import Score
+
+MISSING = "not run"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure: a score, its gain over uniform, the paper's number. Without a score, `why` says what is missing."""
+
+    score: Score | None = None
+    gain: Score | None = None
+    paper: float | None = None
+    paper_gain: float | None = None
+    interval: bool = False  # whether readers see the interval
+    why: str = MISSING
+
+    def text(self, plus_minus: str = "–") -> str:
+        """For readers: `66.0 [64.2–67.8] (+1.3)`, then `paper 66.0`."""
+        if self.score is None:
+            parts = [self.why]
+        else:
+            parts = [_percent(self.score.value)]
+            if self.interval and self.score.low is not None:
+                parts.append(f"[{_percent(self.score.low)}{plus_minus}{_percent(self.score.high)}]")
+            if self.gain is not None:
+                parts.append(f"({_signed(self.gain.value)})")
+        if self.paper is not None:
+            parts.append(
+                f"paper {self.paper:.1f}" + (f" ({self.paper_gain:+.1f})" if self.paper_gain is not None else "")
+            )
+        return " ".join(parts)
+
+    def values(self) -> dict[str, float | int | None]:
+        """For programs: every number under its name."""
+        score, gain = self.score, self.gain
+        return {
+            "": score and round(100 * score.value, 4),
+            "low": score and _rounded(score.low),
+            "high": score and _rounded(score.high),
+            "n": score.n if score else 0,
+            "gain": gain and round(100 * gain.value, 4),
+            "gain_low": gain and _rounded(gain.low),
+            "gain_high": gain and _rounded(gain.high),
+            "paper": self.paper,
+            "paper_gain": self.paper_gain,
+        }
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table. labels: names of the leading text columns. columns: key (for CSV) and title (for readers)."""
+
+    title: str
+    labels: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[tuple[str, ...], tuple[Cell, ...]], ...]
+    notes: tuple[str, ...] = field(default=())
+
+
+def write(table: Table, out: Path, name: str) -> list[Path]:
+    """Writes NAME.csv, NAME.md and NAME.tex into `out`."""
+    paths = []
+    for suffix, text in (("csv", to_csv(table)), ("md", to_markdown(table)), ("tex", to_latex(table))):
+        paths.append(Path(out) / f"{name}.{suffix}")
+        write_text(paths[-1], text)
+    return paths
+
+
+def to_csv(table: Table) -> str:
+    """One line per row; each column spreads over its value, interval, n, gain and paper's number."""
+    parts = list(Cell().values())
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*table.labels, *(f"{key}.{part}" if part else key for key, _ in table.columns for part in parts)])
+    for labels, cells in table.rows:
+        numbers = [cell.values()[part] for cell in cells for part in parts]
+        writer.writerow([*labels, *("" if number is None else number for number in numbers)])
+    return text.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """Title, aligned table, notes."""
+    head = [*table.labels, *(title for _, title in table.columns)]
+    body = [[*labels, *(cell.text() for cell in cells)] for labels, cells in table.rows]
+    widths = [max(len(row[column]) for row in [head, *body]) for column in range(len(head))]
+    left = len(table.labels)
+
+    def line(row: Sequence[str]) -> str:
+        padded = [
+            text.ljust(w) if i < left else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        return "| " + " | ".join(padded) + " |"
+
+    rule = "|" + "|".join("-" * (w + 2) if i < left else "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|"
+    lines = [f"**{table.title}**", "", line(head), rule, *map(line, body)]
+    return "\n".join(lines + ([""] if table.notes else []) + [f"- {note}" for note in table.notes])
+
+
+def to_latex(table: Table) -> str:
+    """A booktabs tabular in a table float."""
+    head = " & ".join(_escape(text) for text in [*table.labels, *(title for _, title in table.columns)])
+    body = [
+        " & ".join(_escape(text) for text in [*labels, *(cell.text("--") for cell in cells)])
+        for labels, cells in table.rows
+    ]
+    align = "l" * len(table.labels) + "r" * len(table.columns)
+    caption = _escape(" ".join([table.title + ".", *(note.rstrip(".") + "." for note in table.notes)]))
+    lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{align}}}", r"\toprule", head + r" \\", r"\midrule"]
+    lines += [row + r" \\" for row in body]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", rf"\caption{{{caption}}}", r"\end{table}"])
+
+
+def _escape(text: str) -> str:
+    for plain, safe in (
+        ("\\", r"\textbackslash{}"),
+        ("%", r"\%"),
+        ("_", r"\_"),
+        ("&", r"\&"),
+        ("#", r"\#"),
+        ("–", "--"),
+        ("→", r"$\to$"),
+    ):
+        text = text.replace(plain, safe)
+    return text
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _signed(value: float) -> str:
+    return f"{100 * value:+.1f}"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(100 * value, 4)

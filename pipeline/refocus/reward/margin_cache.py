@@ -1,0 +1,54 @@
+"""The store of the reward pass: one small file per clip, so that a killed job or a grown data set loses nothing.
+
+A unit holds the margins of some of a clip's questions and a mark of what they depend on: the frames and the settings.
+It is used only if that mark still fits; questions it lacks are computed and added.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from refocus.core.files import atomic, digest
+from refocus.reward.margin_table import MARGIN_SCHEMA
+
+MARK = b"refocus.mark"
+
+
+class MarginCache:
+    """The units of one shard in one folder; without a folder nothing is kept."""
+
+    def __init__(self, folder: Path | None, identity: Mapping[str, Any]) -> None:
+        self._folder = folder
+        self._identity = dict(identity)
+
+    def read(self, clip_id: str, timestamps: Sequence[float]) -> pa.Table:
+        """The clip's margins, computed under the same settings on frames at these seconds; empty if there are none.
+
+        A damaged file counts as none and is replaced by the next `write`.
+        """
+        nothing = MARGIN_SCHEMA.empty_table()
+        if self._folder is None or not self._path(clip_id).is_file():
+            return nothing
+        try:
+            table = pq.read_table(self._path(clip_id))
+        except (OSError, pa.ArrowException):
+            return nothing
+        mark = (table.schema.metadata or {}).get(MARK)
+        if mark != self._mark(timestamps) or not table.schema.equals(MARGIN_SCHEMA):
+            return nothing
+        return table.replace_schema_metadata(None)
+
+    def write(self, clip_id: str, timestamps: Sequence[float], table: pa.Table) -> None:
+        """Keeps all of the clip's margins."""
+        if self._folder is not None:
+            with atomic(self._path(clip_id)) as draft:
+                pq.write_table(table.replace_schema_metadata({MARK: self._mark(timestamps)}), draft)
+
+    def _mark(self, timestamps: Sequence[float]) -> bytes:
+        return digest([self._identity, [round(float(second), 3) for second in timestamps]], 16).encode()
+
+    def _path(self, clip_id: str) -> Path:
+        return Path(self._folder or "") / f"{clip_id}.parquet"

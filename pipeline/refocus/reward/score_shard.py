@@ -1,0 +1,195 @@
+"""The reward pass over one shard (paper A.1): 16 subsets of every question, each unique frame encoded once."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from torch import Tensor
+
+from refocus.config.reward import RewardSettings
+from refocus.core.progress import bar
+from refocus.lmm.option_scorer import Lmm, option_logits
+from refocus.lmm.prompts import Prompt
+from refocus.qa.records import Question
+from refocus.reward.margin import margin
+from refocus.reward.margin_cache import MarginCache
+from refocus.reward.margin_table import MARGIN_SCHEMA, Margin, Skipped, margins_table
+from refocus.reward.prefetch import Prefetcher
+from refocus.reward.windows import Subset, subsets
+
+log = logging.getLogger(__name__)
+
+
+class Frames(Protocol):
+    """What the pass needs of a `FrameStore`."""
+
+    def clips(self) -> list[str]: ...
+
+    def record(self, clip_id: str): ...
+
+    def images(self, clip_id: str, indices: Sequence[int] | None = None, size: int | None = None) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class ClipTask:
+    """What is left to compute for one clip."""
+
+    clip_id: str
+    timestamps: tuple[float, ...]  # seconds of the clip's kept frames
+    done: pa.Table
+    questions: tuple[Question, ...]
+    subsets: tuple[Subset, ...]
+
+    @property
+    def needed(self) -> list[int]:
+        """Every frame of some subset, once."""
+        return sorted({frame for subset in self.subsets for frame in subset.frames})
+
+
+@dataclass(frozen=True)
+class ShardMargins:
+    """A shard's margins, in the order of its questions, and the questions without usable ones."""
+
+    margins: pa.Table
+    skipped: list[Skipped]
+
+
+def score_shard(
+    lmm: Lmm, frames: Frames, questions: Sequence[Question], settings: RewardSettings, units: MarginCache
+) -> ShardMargins:
+    """Scores every question that can be scored; what `units` already holds is not computed again.
+
+    Raises:
+        RefocusError: frames cannot be read.
+    """
+    usable, skipped = _split(questions, frames, lmm.max_options)
+    known: dict[str, pa.Table] = {}
+    tasks = []
+    for clip_id, asked in _by_clip(usable).items():
+        record = frames.record(clip_id)
+        done = _regraded(units.read(clip_id, record.timestamps), asked)
+        finished = set(done["qa_id"].to_pylist())
+        missing = tuple(question for question in asked if question.qa_id not in finished)
+        known[clip_id] = done
+        if missing:
+            tasks.append(
+                ClipTask(clip_id, tuple(record.timestamps), done, missing, _subsets(record.n_frames, settings))
+            )
+    if len(tasks) < len(known):
+        log.info("%d of %d clips were scored before", len(known) - len(tasks), len(known))
+    feed = Prefetcher(frames, tasks, lmm.frame_size, settings.runtime.readers, pinned=lmm.device.type == "cuda")
+    with bar(total=len(tasks), desc="reward", unit="clip") as progress:
+        for task, images in zip(tasks, feed, strict=True):
+            table = pa.concat_tables([task.done, margins_table(score_clip(lmm, images, task))])
+            units.write(task.clip_id, task.timestamps, table)
+            known[task.clip_id] = table
+            progress.update()
+    if tasks:
+        log.info("the model waited for frames in %.1f %% of %.1f s", 100 * feed.share_waited, feed.total_s)
+        log.info("computed: %s", lmm.work)
+    table = pa.concat_tables([MARGIN_SCHEMA.empty_table(), *known.values()])
+    table = _in_order(table, [question.qa_id for question in usable])
+    return ShardMargins(table, skipped + _not_finite(table, usable))
+
+
+def score_clip(lmm: Lmm, images: Tensor | np.ndarray, task: ClipTask) -> list[Margin]:
+    """The margins of a clip's questions on all its subsets.
+
+    Args:
+        images: (f, s, s, 3) uint8, the frames `task.needed` in that order.
+    Returns:
+        One row per (question, subset), question by question.
+    """
+    place = {frame: position for position, frame in enumerate(task.needed)}
+    prompts = [Prompt(question.question, question.options) for question in task.questions]
+    pairs = [(number, subset) for number in range(len(prompts)) for subset in task.subsets]
+    rows = [(tuple(place[frame] for frame in subset.frames), number) for number, subset in pairs]
+    scores = lmm.score(lmm.encode(images), rows, prompts)
+    result = []
+    for (number, subset), raw in zip(pairs, scores, strict=True):
+        question, logits = task.questions[number], tuple(option_logits(raw).tolist())
+        result.append(
+            Margin(
+                question.qa_id,
+                subset.index,
+                subset.frames,
+                logits,
+                tuple(tuple(variants) for variants in raw.tolist()),
+                margin(logits, question.answer_index),
+            )
+        )
+    return result
+
+
+def _split(questions: Sequence[Question], frames: Frames, max_options: int) -> tuple[list[Question], list[Skipped]]:
+    """Questions that can be scored, and the others with their reason."""
+    present = set(frames.clips())
+    usable, skipped = [], []
+    for question in questions:
+        reason, detail = _obstacle(question, frames, present, max_options)
+        if reason:
+            skipped.append(Skipped(question.qa_id, question.clip_id, reason, detail))
+        else:
+            usable.append(question)
+    return usable, skipped
+
+
+def _obstacle(question: Question, frames: Frames, present: set[str], max_options: int) -> tuple[str, str]:
+    count = len(question.options)
+    if question.clip_id not in present:
+        return "clip_missing", f"{question.video_path} is not in the index"
+    record = frames.record(question.clip_id)
+    if record.status == "failed":
+        return "clip_failed", record.error or question.video_path
+    if not record.n_frames:
+        return "no_frames", question.video_path
+    if question.answer_index < 0:
+        return "open_question", "no options to choose from"
+    if not 2 <= count <= max_options:
+        return "options", f"{count} options; the model scores 2 to {max_options}"
+    if question.answer_index >= count:
+        return "bad_answer", f"answer {question.answer_index} of {count} options"
+    return "", ""
+
+
+def _by_clip(questions: Sequence[Question]) -> dict[str, list[Question]]:
+    groups: dict[str, list[Question]] = {}
+    for question in questions:
+        groups.setdefault(question.clip_id, []).append(question)
+    return groups
+
+
+def _subsets(n_frames: int, settings: RewardSettings) -> tuple[Subset, ...]:
+    return tuple(subsets(n_frames, settings.frames_per_subset, settings.windows, settings.sampling))
+
+
+def _regraded(table: pa.Table, questions: Sequence[Question]) -> pa.Table:
+    """Stored rows of these questions; margins anew, for an answer key may have been corrected since."""
+    answers = {question.qa_id: question.answer_index for question in questions}
+    table = table.filter(pc.is_in(table["qa_id"], pa.array(answers, pa.string())))
+    pairs = zip(table["logits"].to_pylist(), table["qa_id"].to_pylist(), strict=True)
+    fresh = pa.array([margin(logits, answers[qa_id]) for logits, qa_id in pairs], pa.float32())
+    return table.set_column(MARGIN_SCHEMA.get_field_index("margin"), MARGIN_SCHEMA.field("margin"), fresh)
+
+
+def _in_order(table: pa.Table, qa_ids: list[str]) -> pa.Table:
+    """Rows sorted by the questions' order, then by subset: the same bytes however often the job was killed."""
+    place = pc.index_in(table["qa_id"], pa.array(qa_ids, pa.string()))
+    order = np.lexsort((table["subset"].to_numpy(), place.to_numpy()))
+    return table.take(pa.array(order))
+
+
+def _not_finite(table: pa.Table, questions: Sequence[Question]) -> list[Skipped]:
+    bad = table.filter(pc.invert(pc.is_finite(table["margin"])))
+    counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(bad["qa_id"]).to_pylist()}
+    return [
+        Skipped(
+            question.qa_id, question.clip_id, "not_finite", f"{counts[question.qa_id]} subsets have no finite logits"
+        )
+        for question in questions
+        if question.qa_id in counts
+    ]

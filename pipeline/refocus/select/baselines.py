@@ -1,0 +1,129 @@
+"""Selectors that need no model: uniform, random, and the oracle of a world whose evidence is known."""
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from refocus.core.errors import RefocusError
+from refocus.qa.records import Question
+from refocus.reward.windows import uniform
+from refocus.select.selections import Picks
+from refocus.select.selector import ClipView, question_seed
+
+EvidenceSpan = tuple[float, float]
+
+
+class UniformSelector:
+    """The baseline: midpoints of n equal parts of the clip, the same for every question."""
+
+    def pick(
+        self, clip: ClipView, questions: Sequence[Question], budgets: Sequence[int]
+    ) -> Mapping[int, Sequence[Picks]]:
+        """See `Selector.pick`; picked in temporal order."""
+        return {n: [Picks(tuple(uniform(clip.n_frames, n)))] * len(questions) for n in budgets}
+
+
+class RandomSelector:
+    """Frames drawn without replacement, seeded per question; fewer frames are the first of more."""
+
+    def __init__(self, seed: int = 0):
+        self.seed = seed
+
+    def pick(
+        self, clip: ClipView, questions: Sequence[Question], budgets: Sequence[int]
+    ) -> Mapping[int, Sequence[Picks]]:
+        """See `Selector.pick`."""
+        most = min(max(budgets), clip.n_frames)
+        drawn = [
+            Picks(tuple(random.Random(question_seed(self.seed, question.qa_id)).sample(range(clip.n_frames), most)))
+            for question in questions
+        ]
+        return {n: [picks.first(n) for picks in drawn] for n in budgets}
+
+
+class OracleSelector:
+    """Sees when the evidence is visible: frames inside it first, evenly spread, the rest uniform over the others.
+
+    With several spans each gets a share, so that n picks reach n spans. A span too short to hold a kept frame counts as
+    the frame being shown at its middle.
+    """
+
+    def __init__(self, spans: Mapping[str, Sequence[EvidenceSpan]]):
+        """spans: seconds of the video file, by the question's source_id."""
+        self.spans = spans
+
+    def pick(
+        self, clip: ClipView, questions: Sequence[Question], budgets: Sequence[int]
+    ) -> Mapping[int, Sequence[Picks]]:
+        """See `Selector.pick`; scores are 1 inside the evidence and 0 outside.
+
+        Raises:
+            RefocusError: a question's evidence is not known.
+        """
+        return {n: [self._one(clip, question, n) for question in questions] for n in budgets}
+
+    def _one(self, clip: ClipView, question: Question, n: int) -> Picks:
+        if question.source_id not in self.spans:
+            raise RefocusError(
+                f"the oracle does not know when the evidence of question {question.source_id} is visible; "
+                "it serves only benchmarks that come with a truth table"
+            )
+        regions = [_frames_inside(clip.timestamps_s, span) for span in self.spans[question.source_id]]
+        inside = _spread(regions, n)
+        every = set().union(*regions)
+        outside = [frame for frame in range(clip.n_frames) if frame not in every]
+        rest = [outside[index] for index in uniform(len(outside), n - len(inside))] if len(inside) < n else []
+        return Picks((*inside, *rest), (1.0,) * len(inside) + (0.0,) * len(rest))
+
+
+def read_truth(path: Path, dataset: str) -> dict[str, list[EvidenceSpan]]:
+    """Evidence spans by source_id, in seconds of the video file, from a table (source_id, dataset, start_s, end_s).
+
+    A table of one data set serves a benchmark that was given another name.
+
+    Raises:
+        RefocusError: the file is missing, is no truth table, or is about several other data sets.
+    """
+    try:
+        rows = pq.read_table(path, columns=["source_id", "dataset", "start_s", "end_s"]).to_pylist()
+    except (OSError, KeyError, pa.ArrowInvalid) as error:
+        raise RefocusError(f"{path} is not a truth table: {error}") from None
+    names = {row["dataset"] for row in rows}
+    if dataset not in names and len(names) > 1:
+        raise RefocusError(f"{path} is about {', '.join(sorted(names))}, not about {dataset}")
+    spans: dict[str, list[EvidenceSpan]] = {}
+    for row in rows:
+        if row["dataset"] == dataset or dataset not in names:
+            spans.setdefault(row["source_id"], []).append((row["start_s"], row["end_s"]))
+    return spans
+
+
+def _frames_inside(timestamps_s: Sequence[float], span: EvidenceSpan) -> list[int]:
+    start, end = span
+    inside = [frame for frame, time in enumerate(timestamps_s) if start <= time < end]
+    if inside:
+        return inside
+    middle = (start + end) / 2
+    shown = [frame for frame, time in enumerate(timestamps_s) if time <= middle]
+    return [shown[-1] if shown else 0] if timestamps_s else []
+
+
+def _spread(regions: Sequence[Sequence[int]], n: int) -> list[int]:
+    """At most n distinct frames, shared out among the regions, evenly spread in each; one per region comes first."""
+    shares = [0] * len(regions)
+    left = n
+    while left and any(share < len(region) for share, region in zip(shares, regions, strict=True)):
+        for index, region in enumerate(regions):
+            if left and shares[index] < len(region):
+                shares[index] += 1
+                left -= 1
+    chosen = [
+        [region[i] for i in uniform(len(region), share)] if share else []
+        for region, share in zip(regions, shares, strict=True)
+    ]
+    rounds = max(shares, default=0)
+    queue = [frames[turn] for turn in range(rounds) for frames in chosen if turn < len(frames)]
+    return list(dict.fromkeys(queue))

@@ -1,0 +1,61 @@
+"""Benchmark mode of `select`: one selector over all questions of a benchmark, one table per number of frames."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from refocus.core.progress import bar
+from refocus.qa.records import Question
+from refocus.select.selections import NO_FRAMES, Picks, Selection, count_flags, file_name, write_selections
+from refocus.select.selector import ClipView, Selector, SelectorName
+
+if TYPE_CHECKING:
+    from refocus.frames import FrameStore
+
+log = logging.getLogger(__name__)
+
+
+def by_clip(questions: Iterable[Question]) -> dict[str, list[Question]]:
+    """Questions grouped by clip, both in their first order."""
+    groups: dict[str, list[Question]] = {}
+    for question in questions:
+        groups.setdefault(question.clip_id, []).append(question)
+    return groups
+
+
+def select_benchmark(
+    selector: Selector, questions: Sequence[Question], store: "FrameStore", budgets: Sequence[int]
+) -> dict[int, dict[str, Selection]]:
+    """The selections of every question for every number of frames, in the order of the questions.
+
+    A question whose clip has no decoded frames gets an empty selection with the flag `no_frames`.
+    """
+    chosen: dict[int, dict[str, Selection]] = {n: {} for n in budgets}
+    for clip_id, asked in bar(by_clip(questions).items(), desc="select", unit="clip"):
+        record = store.record(clip_id) if clip_id in store else None
+        if record is None or record.n_frames == 0:
+            for n in budgets:
+                chosen[n].update({question.qa_id: Selection.of(Picks((), (), (NO_FRAMES,)), ()) for question in asked})
+            continue
+        clip = ClipView(clip_id, tuple(record.timestamps))
+        for n, picked in selector.pick(clip, asked, budgets).items():
+            for question, picks in zip(asked, picked, strict=True):
+                chosen[n][question.qa_id] = Selection.of(picks, clip.timestamps_s)
+    return {n: {question.qa_id: rows[question.qa_id] for question in questions} for n, rows in chosen.items()}
+
+
+def write_benchmark(
+    chosen: Mapping[int, Mapping[str, Selection]],
+    out: Path,
+    name: SelectorName,
+    benchmark: str,
+    settings: Mapping[str, Any],
+) -> None:
+    """Writes `n{frames}.s{seed}.parquet` per number of frames and logs what could not be picked."""
+    for n, rows in chosen.items():
+        notes = {**settings, "selector": str(name), "benchmark": benchmark, "frames": n}
+        write_selections(Path(out) / file_name(n, settings["seed"]), rows, notes)
+    rows = next(iter(chosen.values()))
+    for flag, count in count_flags(rows.values()).items():
+        log.warning("%s on %s: %d of %d questions without frames (%s)", name, benchmark, count, len(rows), flag)

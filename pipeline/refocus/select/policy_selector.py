@@ -1,0 +1,100 @@
+"""Picks of a trained policy: one pass over a clip, one rollout per question (Algorithm 2, temperature 1, seeded)."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from refocus.config.select import SelectSettings
+from refocus.core.errors import ResourceMissing
+from refocus.lmm.prompts import Prompt
+from refocus.qa.records import Question
+from refocus.select.selections import Picks
+from refocus.select.selector import ClipView, question_seed
+
+if TYPE_CHECKING:
+    from refocus.policy.frame_policy import FramePolicy
+
+
+class PolicySelector:
+    """`refocus/<run>` and `initial/<run>`: asks a policy folder.
+
+    All numbers of frames come from one rollout of the largest: its first n picks.
+    """
+
+    def __init__(self, policy: "FramePolicy", images: Callable[[str], np.ndarray], settings: SelectSettings):
+        """images: the kept frames of a clip_id, uint8 (T, h, w, 3), at any size."""
+        self.policy = policy
+        self.images = images
+        self.settings = settings
+
+    def pick(
+        self, clip: ClipView, questions: Sequence[Question], budgets: Sequence[int]
+    ) -> Mapping[int, Sequence[Picks]]:
+        """See `Selector.pick`; scores are the log-probabilities of the picks."""
+        prompts = [Prompt(question.question, tuple(question.options)) for question in questions]
+        seeds = [question_seed(self.settings.seed, question.qa_id) for question in questions]
+        picked = ask_policy(self.policy, self.images(clip.clip_id), prompts, max(budgets), seeds, self.settings)
+        return {n: [picks.first(n) for picks in picked] for n in budgets}
+
+
+def ask_policy(
+    policy: "FramePolicy",
+    images: np.ndarray,
+    prompts: Sequence[Prompt],
+    n_frames: int,
+    seeds: Sequence[int],
+    settings: SelectSettings,
+) -> list[Picks]:
+    """Picks min(n_frames, T) frames for every prompt about one clip.
+
+    Args:
+        images: uint8 (T, h, w, 3).
+        seeds: one per prompt.
+    Returns:
+        Picks with the log-probability of each (in mode top_marginal: of its frame under Eq. 10).
+    """
+    import torch
+
+    from refocus.policy.rollout import rollout
+
+    with torch.no_grad():
+        features = policy.encode(images)
+        n_frames = min(n_frames, len(images))
+        if settings.mode == "top_marginal":
+            share = policy.marginals(
+                features, prompts, n_frames, seeds, settings.marginal_samples, settings.temperature
+            )
+            top = share.topk(n_frames, dim=1)
+            orders, scores = top.indices.tolist(), top.values.log().tolist()
+        else:
+            clips = policy.prefix([features])
+            asked = policy.ask(clips, [0] * len(prompts), prompts)
+            made = rollout(policy, clips, asked, 1, n_frames, seeds, settings.temperature, settings.mode)
+            orders, scores = made.picks[:, 0].tolist(), made.logp[:, 0].tolist()
+    return [Picks(tuple(order), tuple(score)) for order, score in zip(orders, scores, strict=True)]
+
+
+def load_policy(path: str | Path, device: str, threads: int, kernels: str = "auto") -> "FramePolicy":
+    """A policy folder (or hub id) on a device, ready to pick; kernels: its back end there.
+
+    Raises:
+        UsageError: there is no such folder and no such hub model, or it cannot be read.
+        ResourceMissing: device cuda where there is none, or kernels that do not load.
+    """
+    import torch
+
+    from refocus.policy.frame_policy import FramePolicy
+
+    torch.set_num_threads(threads)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ResourceMissing("no CUDA device is visible; use --device cpu or a machine with a GPU")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    policy = FramePolicy.from_pretrained(path).to(device).eval()
+    # a selection is a set, whatever the policy was trained with; the authors' scripts do so too
+    policy.config = dataclasses.replace(policy.config, replacement=False)
+    policy.backbone.use(kernels)
+    return policy

@@ -1,0 +1,155 @@
+"""What a selector returns and the table of picks (DESIGN section 4, stage 6)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from refocus.core.errors import RefocusError
+from refocus.core.files import write_table
+
+NO_FRAMES = "no_frames"  # the clip could not be decoded: nothing to pick from
+ALONE = "alone_on_clip"  # swapped picks need a second question on the clip
+
+SCHEMA = pa.schema(
+    [
+        ("qa_id", pa.string()),
+        ("frame_indices", pa.list_(pa.int16())),
+        ("pick_order", pa.list_(pa.int16())),
+        ("timestamps_s", pa.list_(pa.float64())),
+        ("score", pa.list_(pa.float32())),
+        ("flags", pa.list_(pa.string())),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Picks:
+    """Frames of one question in the order they were picked.
+
+    order: distinct indices into the clip's kept frames. score: one number per pick, higher is better, in the selector's
+    own unit (log-probability for a policy), or empty. flags: why a row is unusual.
+    """
+
+    order: tuple[int, ...]
+    score: tuple[float, ...] = ()
+    flags: tuple[str, ...] = ()
+
+    def first(self, n: int) -> "Picks":
+        """The first n picks."""
+        return Picks(self.order[:n], self.score[:n], self.flags)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Frames chosen for one question.
+
+    frame_indices: indices into the clip's kept frames, in temporal order. timestamps_s: when each is shown, in seconds
+    of the video file. pick_order: the same indices in the order they were picked. score: one number per entry of
+    frame_indices (empty where the selector has none). flags: empty, or why nothing could be picked.
+    source_frames: number of each frame in the video file (empty in benchmark tables).
+    """
+
+    frame_indices: tuple[int, ...]
+    timestamps_s: tuple[float, ...]
+    pick_order: tuple[int, ...]
+    score: tuple[float, ...] = ()
+    flags: tuple[str, ...] = ()
+    source_frames: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, picks: Picks, timestamps_s: Sequence[float], source_frames: Sequence[int] = ()) -> "Selection":
+        """Sorts picks in time and looks up when they are shown."""
+        score = dict(zip(picks.order, picks.score, strict=True)) if picks.score else {}
+        frames = tuple(sorted(picks.order))
+        return cls(
+            frame_indices=frames,
+            timestamps_s=tuple(float(timestamps_s[frame]) for frame in frames),
+            pick_order=tuple(picks.order),
+            score=tuple(score[frame] for frame in frames) if score else (),
+            flags=picks.flags,
+            source_frames=tuple(int(source_frames[frame]) for frame in frames) if len(source_frames) else (),
+        )
+
+    @property
+    def picks(self) -> Picks:
+        """Back to the order of picking."""
+        score = dict(zip(self.frame_indices, self.score, strict=True)) if self.score else {}
+        return Picks(self.pick_order, tuple(score[frame] for frame in self.pick_order) if score else (), self.flags)
+
+
+def write_selections(path: Path, rows: Mapping[str, Selection], settings: Mapping[str, Any]) -> None:
+    """Writes one row per question; the settings (selector, frames, seed …) go into the schema metadata."""
+    columns = {
+        "qa_id": list(rows),
+        "frame_indices": [row.frame_indices for row in rows.values()],
+        "pick_order": [row.pick_order for row in rows.values()],
+        "timestamps_s": [row.timestamps_s for row in rows.values()],
+        "score": [row.score for row in rows.values()],
+        "flags": [row.flags for row in rows.values()],
+    }
+    write_table(path, pa.table(columns, schema=SCHEMA), "select", settings)
+
+
+def read_selections(path: Path) -> dict[str, Selection]:
+    """The rows of a selection table by qa_id, in the table's order.
+
+    Raises:
+        RefocusError: the file is missing or lacks a column.
+    """
+    try:
+        table = pq.read_table(path)
+        columns = [table.column(name).to_pylist() for name in SCHEMA.names]
+    except (OSError, KeyError, pa.ArrowInvalid) as error:
+        raise RefocusError(f"{path} is not a selection table: {error}") from None
+    return {
+        qa: Selection(tuple(frames), tuple(times), tuple(order), tuple(score), tuple(flags))
+        for qa, frames, order, times, score, flags in zip(*columns, strict=True)
+    }
+
+
+def selection_files(folder: Path) -> list[Path]:
+    """The selection tables of one selector, by number of frames.
+
+    Raises:
+        RefocusError: there is none.
+    """
+    files = sorted(Path(folder).glob("n*.s*.parquet"), key=frames_of)
+    if not files:
+        raise RefocusError(f"{folder} holds no selections (n<frames>.s<seed>.parquet)")
+    return files
+
+
+def frames_of(path: Path) -> int:
+    """The number of frames in a file name `n{frames}.s{seed}.parquet`."""
+    return _numbers(path)[0]
+
+
+def seed_of(path: Path) -> int:
+    """The seed in a file name `n{frames}.s{seed}.parquet`."""
+    return _numbers(path)[1]
+
+
+def file_name(frames: int, seed: int) -> str:
+    """`n{frames}.s{seed}.parquet`."""
+    return f"n{frames}.s{seed}.parquet"
+
+
+def count_flags(rows: Iterable[Selection]) -> dict[str, int]:
+    """How many rows carry each flag."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        for flag in row.flags:
+            counts[flag] = counts.get(flag, 0) + 1
+    return counts
+
+
+def _numbers(path: Path) -> tuple[int, int]:
+    try:
+        frames, seed, _ = Path(path).name.split(".")
+        return int(frames.removeprefix("n")), int(seed.removeprefix("s"))
+    except ValueError:
+        raise RefocusError(f"{path}: expected a name like n32.s0.parquet") from None

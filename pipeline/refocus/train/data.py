@@ -1,0 +1,144 @@
+"""Which questions are trained on, which are held back, and in what order they come."""
+
+import dataclasses
+import hashlib
+import itertools
+import logging
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from refocus.config.train import TrainSettings
+from refocus.core.errors import RefocusError
+from refocus.core.files import digest
+from refocus.qa.records import Question
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSet:
+    """Questions that carry a signal, split by video; `frames` is the number of kept frames of each of their clips."""
+
+    train: tuple[Question, ...]
+    validation: tuple[Question, ...]
+    frames: dict[str, int]
+    dropped: dict[str, int]  # reason -> questions
+
+
+def build(questions: Sequence[Question], n_frames: Callable[[str], int], settings: TrainSettings) -> TrainingSet:
+    """Drops what cannot be trained on, counted by reason, and holds back the videos of the validation slice.
+
+    A clip with T <= T' frames leaves nothing to choose; open questions have no margin. Which videos are held back
+    depends on their names only, so all runs hold back the same.
+
+    Args:
+        n_frames: kept frames of a clip id, 0 where it has none.
+    Raises:
+        RefocusError: nothing is left to train on.
+    """
+    frames = {clip: n_frames(clip) for clip in dict.fromkeys(question.clip_id for question in questions)}
+    kept, dropped = [], Counter()
+    for question in questions:
+        if not 0 <= question.answer_index < len(question.options) or len(question.options) < 2:
+            dropped["no options to compare"] += 1
+        elif frames[question.clip_id] == 0:
+            dropped["no frames"] += 1
+        elif frames[question.clip_id] <= settings.frames:
+            dropped["no more frames than picks"] += 1
+        else:
+            kept.append(question)
+    for reason, count in dropped.items():
+        log.warning("%d questions left out: %s", count, reason)
+    held = held_back([(question.dataset, question.video_path) for question in kept], settings.validation_share)
+    train = tuple(question for question in kept if (question.dataset, question.video_path) not in held)
+    validation = tuple(question for question in kept if (question.dataset, question.video_path) in held)
+    if not train:
+        raise RefocusError(
+            f"none of the {len(questions)} questions can be trained on "
+            f"({', '.join(f'{count} {reason}' for reason, count in dropped.items()) or 'all were held back'})"
+        )
+    return TrainingSet(train, validation, frames, dict(dropped))
+
+
+def held_back(videos: Sequence[tuple[str, str]], share: float) -> set[tuple[str, str]]:
+    """A fixed pseudo-random `share` of the videos, at least one if there are two and a share is asked for."""
+    distinct = sorted(set(videos), key=lambda video: digest(list(video), 64))
+    wanted = round(share * len(distinct))
+    if share > 0 and len(distinct) > 1:
+        wanted = min(max(wanted, 1), len(distinct) - 1)
+    return set(distinct[:wanted])
+
+
+class Batches:
+    """The questions of every step: a function of the seed and the step alone, so a position is a step number.
+
+    With `clips_per_batch` c, every clip's questions are cut into pieces of at most batch / c and a batch is c pieces,
+    so that questions share their clip's prefix; else questions come one by one. Each epoch has every question once.
+    """
+
+    def __init__(self, questions: Sequence[Question], settings: TrainSettings):
+        self.questions = questions
+        self.seed, self.batch = settings.seed, settings.batch
+        self.clips = settings.clips_per_batch
+        self.by_clip: dict[str, list[int]] = {}
+        for index, question in enumerate(questions):
+            self.by_clip.setdefault(question.clip_id, []).append(index)
+        self.per_epoch = len(self._epoch(0))
+        self.steps = settings.max_steps or settings.epochs * self.per_epoch
+        self._cached: tuple[int, list[list[int]]] = (-1, [])
+
+    def __getitem__(self, step: int) -> list[Question]:
+        epoch, position = divmod(step, self.per_epoch)
+        if self._cached[0] != epoch:
+            self._cached = (epoch, self._epoch(epoch))
+        return [self.questions[index] for index in self._cached[1][position]]
+
+    def _epoch(self, epoch: int) -> list[list[int]]:
+        rng = np.random.default_rng([self.seed, epoch])
+        if self.clips is None:
+            order = rng.permutation(len(self.questions)).tolist()
+            return [order[start : start + self.batch] for start in range(0, len(order), self.batch)]
+        size = math.ceil(self.batch / self.clips)
+        pieces = []
+        for members in self.by_clip.values():
+            order = rng.permutation(members).tolist()
+            pieces += [order[start : start + size] for start in range(0, len(order), size)]
+        pieces = [pieces[index] for index in rng.permutation(len(pieces))]
+        starts = range(0, len(pieces), self.clips)
+        return [[index for piece in pieces[start : start + self.clips] for index in piece] for start in starts]
+
+
+def rollout_seed(run_seed: int, step: int, qa_id: str, attempt: int = 0) -> int:
+    """63-bit seed of one question's candidates at one step, the same however the batch is split.
+
+    Args:
+        attempt: which drawing it is; later ones follow groups of equal rewards.
+    """
+    text = f"{run_seed}/{step}/{qa_id}" + (f"/{attempt}" if attempt else "")
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
+
+
+def share_out(questions: Sequence[Question], frames: dict[str, int], ranks: int) -> list[list[Question]]:
+    """Splits a batch over ranks by clip, longest clips first onto the least loaded rank."""
+    by_clip: dict[str, list[Question]] = {}
+    for question in questions:
+        by_clip.setdefault(question.clip_id, []).append(question)
+    shares: list[list[Question]] = [[] for _ in range(ranks)]
+    loads = [0] * ranks
+    for clip in sorted(by_clip, key=lambda clip: (-frames[clip], clip)):
+        rank = loads.index(min(loads))
+        loads[rank] += frames[clip]
+        shares[rank] += by_clip[clip]
+    return shares
+
+
+def micro_batches(questions: Sequence[Question], frames: dict[str, int], clips: int) -> list[list[Question]]:
+    """Cuts a share into parts of at most `clips` clips of similar length, so that little is padding."""
+    order = sorted(dict.fromkeys(question.clip_id for question in questions), key=lambda clip: (frames[clip], clip))
+    parts = math.ceil(len(order) / clips)
+    cuts = [len(order) * part // parts for part in range(parts + 1)] if parts else []
+    groups = [set(order[start:end]) for start, end in itertools.pairwise(cuts)]
+    return [[question for question in questions if question.clip_id in group] for group in groups]

@@ -1,0 +1,128 @@
+"""One training run from files to files: what each process does."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from refocus.config.identity import weights
+from refocus.config.lmm import LmmSettings
+from refocus.config.policy import PolicySettings
+from refocus.config.train import TrainSettings
+from refocus.core.files import digest
+from refocus.qa.records import Question, read_questions
+from refocus.train.feature_cache import FeatureCache
+from refocus.train.loop import Trainer
+from refocus.train.parallel import Ranks
+from refocus.train.precision import autocast
+from refocus.train.reward_model import LmmRewardModel
+
+IMAGES_GB = 0.25
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingJob:
+    """Everything one run needs, as paths and settings."""
+
+    pairs: Path
+    frames: tuple[Path, ...]
+    start: str
+    lmm: LmmSettings
+    policy: PolicySettings
+    settings: TrainSettings
+    work: Path
+    out: Path
+
+
+def work(ranks: Ranks, job: TrainingJob) -> None:
+    """Builds policy, judge and data, trains, and draws the curves."""
+    from refocus.frames.frame_store import FrameStore
+    from refocus.lmm import load_lmm
+    from refocus.train.data import build
+
+    settings, runtime = job.settings, job.settings.runtime
+    torch.set_num_threads(runtime.threads)
+    store = FrameStore.open(job.frames)
+    questions = read_questions(job.pairs)
+    data = build(questions, lambda clip: store.record(clip).n_frames if clip in store else 0, settings)
+
+    policy = _policy(job, ranks)
+    lmm = load_lmm(
+        job.lmm.path,
+        device=ranks.device.type,
+        dtype=job.lmm.dtype,
+        attention=job.lmm.attention,
+        family=job.lmm.family,
+        batch_tokens=runtime.batch_tokens,
+    )
+    images = _images(store, shared=policy.frame_size == lmm.frame_size)
+    half = runtime.feature_cache_gb / 2
+
+    def encode(clip: str) -> Tensor:
+        with autocast(policy.device, settings.precision):
+            return policy.encode(images(clip, policy.frame_size))
+
+    features = FeatureCache(encode, half)
+    judge = LmmRewardModel(lmm, FeatureCache(lambda clip: lmm.encode(images(clip, lmm.frame_size)), half))
+    same = identity(job, data.train + data.validation)
+    trainer = Trainer(
+        policy,
+        data,
+        features,
+        judge,
+        settings,
+        reinit_layers=job.policy.reinit_layers,
+        work=job.work / same["questions"],  # grown data begins anew instead of refusing the old checkpoints
+        out=job.out,
+        identity=same,
+        ranks=ranks,
+    )
+    if ranks.first:
+        policy.save_pretrained(job.out / "initial", getattr(torch, settings.storage))
+    trainer.run()
+    if ranks.first:
+        from refocus.train.curves import draw
+        from refocus.train.run_log import METRICS, read
+
+        draw(read(job.out / METRICS), job.out)
+
+
+def identity(job: TrainingJob, questions: tuple[Question, ...]) -> dict[str, Any]:
+    """What a checkpoint must share with the run that continues it."""
+    return {
+        "train": job.settings.identity(),
+        "policy": {**job.policy.identity(), "start": weights(job.start)},
+        "reward_model": {**job.lmm.identity(), "path": weights(job.lmm.path)},
+        "questions": digest(sorted(question.qa_id for question in questions)),
+    }
+
+
+def _policy(job: TrainingJob, ranks: Ranks) -> Any:
+    """The supervised base with B.2's initialisation, or the policy that training goes on with."""
+    from refocus.policy.frame_policy import FramePolicy
+
+    policy = FramePolicy.from_pretrained(job.start, job.policy)
+    if job.policy.initialise:
+        policy.initialise_selection(job.policy, job.settings.seed)
+    policy.to(ranks.device).backbone.use(job.settings.runtime.kernels)
+    return policy
+
+
+def _images(store: Any, shared: bool) -> Any:
+    """clip, size -> uint8 frames; decoded once for both towers where they take the same size."""
+    if not shared:
+        return lambda clip, size: store.images(clip, size=size)
+    cache: dict[int, FeatureCache] = {}
+
+    def images(clip: str, size: int) -> Any:
+        if size not in cache:
+            cache[size] = FeatureCache(lambda clip: _tensor(store, clip, size), IMAGES_GB)
+        return cache[size](clip).numpy()
+
+    return images
+
+
+def _tensor(store: Any, clip: str, size: int) -> Tensor:
+    return torch.from_numpy(store.images(clip, size=size))

@@ -1,0 +1,113 @@
+"""What a run writes while it learns: metrics.jsonl, a log of every group for replay, TensorBoard events, W&B."""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from refocus.core.files import atomic
+from refocus.train.wandb_mirror import WandbMirror
+
+METRICS, GROUPS, EVENTS = "metrics.jsonl", "groups.jsonl", "tensorboard"
+
+
+class RunLog:
+    """The logs of one run. They live in the work folder and are copied to the output folder.
+
+    Opened at a step, everything from that step on is cut off, so that a resumed run's logs have no repeats.
+    """
+
+    def __init__(self, work: Path, out: Path, step: int, tensorboard: bool, mirror: WandbMirror | None = None):
+        self.work, self.out = work, out
+        self._files = {}
+        for name in (METRICS, GROUPS):
+            work.mkdir(parents=True, exist_ok=True)
+            kept = [line for line in read(work / name) if line["step"] < step]
+            with atomic(work / name) as draft:
+                draft.write_text("".join(_line(line) for line in kept), encoding="utf-8")
+            self._files[name] = (work / name).open("a", encoding="utf-8")
+        self._events = None
+        if tensorboard:
+            self._open_events()
+        self._mirror = mirror
+        if mirror is not None:
+            for line in read(work / METRICS):
+                mirror.add(line)
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds one line to metrics.jsonl and to the events."""
+        self._write(METRICS, {"step": step, **values})
+        if self._events is not None:
+            self._add_events({"step": step, **values})
+        if self._mirror is not None:
+            self._mirror.add({"step": step, **values})
+
+    def groups(self, step: int, groups: list[dict[str, Any]]) -> None:
+        """Adds one line per group to groups.jsonl."""
+        for group in groups:
+            self._write(GROUPS, {"step": step, **group})
+
+    def publish(self) -> None:
+        """Brings the output folder's copies up to date."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        for name, handle in self._files.items():
+            handle.flush()
+            if self.out != self.work:
+                with atomic(self.out / name) as draft:
+                    shutil.copyfile(self.work / name, draft)
+        if self._events is not None:
+            self._events.flush()
+
+    def sync(self) -> None:
+        """Brings the logs to the disk; called before a checkpoint, which must not be ahead of them."""
+        for handle in self._files.values():
+            handle.flush()
+            os.fsync(handle.fileno())
+
+    def close(self) -> None:
+        """Publishes and closes."""
+        self.publish()
+        for handle in self._files.values():
+            handle.close()
+        if self._events is not None:
+            self._events.close()
+        if self._mirror is not None:
+            self._mirror.close()
+
+    def _write(self, name: str, values: Mapping[str, Any]) -> None:
+        self._files[name].write(_line(values))
+        self._files[name].flush()
+
+    def _open_events(self) -> None:
+        """Starts the events anew from metrics.jsonl, so that they too have no repeats."""
+        with contextlib.suppress(ImportError):
+            from torch.utils.tensorboard import SummaryWriter
+
+            shutil.rmtree(self.out / EVENTS, ignore_errors=True)
+            self._events = SummaryWriter(self.out / EVENTS)
+            for line in read(self.work / METRICS):
+                self._add_events(line)
+
+    def _add_events(self, line: Mapping[str, float]) -> None:
+        for name, value in line.items():
+            if name != "step":
+                self._events.add_scalar(name, value, line["step"])
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of a log; an unfinished last line is left out."""
+    lines = []
+    if path.is_file():
+        for text in path.read_text(encoding="utf-8").splitlines():
+            try:
+                lines.append(json.loads(text))
+            except json.JSONDecodeError:
+                break
+    return lines
+
+
+def _line(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, separators=(",", ":")) + "\n"

@@ -1,0 +1,184 @@
+"""Frames of a file by the "played at" rule: at time t a viewer sees the last frame whose presentation time is ≤ t."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from refocus.video import decord_backend as by_decord
+from refocus.video.decode_report import DecodeReport
+from refocus.video.frame_plan import bounds, grid
+from refocus.video.probe import VideoError, last_moment, opened, rate_of
+from refocus.video.resize import Fit, resize
+from refocus.video.rgb import RgbConverter
+from refocus.video.selective_decode import selective_decode
+from refocus.video.track import Heartbeat
+from refocus.video.yuv import YuvFrame, YuvScaler
+
+__all__ = [
+    "ClipPlan",
+    "DecodeReport",
+    "DecodedFrames",
+    "ShownFrame",
+    "decode_frames",
+    "frames_at",
+    "frames_shown",
+    "plan_clip",
+]
+
+Backend = Literal["pyav", "decord"]
+
+
+@dataclass(frozen=True)
+class ShownFrame:
+    """A source frame and the wanted times (indices into the request) at which it is on screen."""
+
+    image: np.ndarray | YuvFrame  # upright; (H, W, 3) uint8 RGB unless planes were asked for
+    timestamp_s: float
+    source_frame: int  # 0-based, in presentation order
+    wanted: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DecodedFrames:
+    """Frames of one clip. `status` is ok, partial (fewer than asked for, `error` says why) or failed (none)."""
+
+    images: np.ndarray  # (n, H, W, 3) uint8 RGB
+    timestamps_s: list[float]
+    source_frames: list[int]
+    status: str
+    error: str | None
+
+
+@dataclass(frozen=True)
+class ClipPlan:
+    """The times to take from one file, and what its header says."""
+
+    times_s: list[float]
+    fps: float
+    duration_s: float
+
+
+def decode_frames(
+    path: Path | str,
+    times_s: Sequence[float],
+    size: int | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
+) -> DecodedFrames:
+    """The frames shown at some times, each source frame once.
+
+    Args:
+        path: the video file.
+        times_s: increasing seconds from the file's first frame.
+        size: frames come size x size (squash, bicubic); None = as stored.
+        start_s, end_s: times outside [start_s, end_s) are left out.
+    Returns:
+        the frames; a file that cannot be read gives status failed and no frames.
+    """
+    low, high = start_s or 0.0, np.inf if end_s is None else end_s
+    times = [time for time in times_s if low <= time < high]
+    health, shown = DecodeReport(), []
+    try:
+        for frame in frames_shown(path, times, size, health):
+            if shown and frame.image.shape != shown[0].image.shape:
+                health.notes.append(f"the picture changes its size at {frame.timestamp_s:.2f} s")
+                break
+            shown.append(frame)
+        error = health.problem()
+    except (VideoError, MemoryError) as failure:
+        error = str(failure) or "out of memory"
+    if times and not shown:
+        return DecodedFrames(np.zeros((0, size or 0, size or 0, 3), np.uint8), [], [], "failed", error or "no frames")
+    images = np.stack([frame.image for frame in shown]) if shown else np.zeros((0, size or 0, size or 0, 3), np.uint8)
+    stamps, sources = [frame.timestamp_s for frame in shown], [frame.source_frame for frame in shown]
+    return DecodedFrames(images, stamps, sources, "partial" if error else "ok", error)
+
+
+def frames_at(path: Path | str, timestamps_s: Sequence[float], size: int) -> np.ndarray:
+    """One image per timestamp, in the order given, taken from the file at its own resolution.
+
+    Args:
+        path: the video file.
+        timestamps_s: seconds from the file's first frame, in any order, repeats allowed.
+        size: images come size x size (squash, antialiased bicubic).
+    Returns:
+        (n, size, size, 3) uint8 RGB.
+    Raises:
+        VideoError: the file is unreadable or ends before one of the times.
+    """
+    order = sorted(range(len(timestamps_s)), key=lambda index: timestamps_s[index])
+    images = np.zeros((len(order), size, size, 3), np.uint8)
+    health = DecodeReport()
+    got = 0
+    for frame in frames_shown(path, [timestamps_s[index] for index in order], None, health):
+        small = resize(frame.image[None], size)[0]
+        for place in frame.wanted:
+            images[order[place]] = small
+            got += 1
+    if got < len(order):
+        raise VideoError(f"{path}: {len(order) - got} of {len(order)} frames are missing ({health.problem()})")
+    return images
+
+
+def plan_clip(path: Path | str, fps: float, max_frames: int, start_s: float | None, end_s: float | None) -> ClipPlan:
+    """The grid of a clip, from the file's header or, where that is silent or says too little, from its packets.
+
+    Raises:
+        VideoError: the file is unreadable, or the clip lies outside it.
+    """
+    with opened(path) as (container, stream):
+        duration, rate = last_moment(container, stream, end_s), rate_of(stream)
+    try:
+        start, end = bounds(duration, start_s, end_s)
+    except ValueError as error:
+        raise VideoError(f"{path}: {error}") from None
+    return ClipPlan(grid(end - start, fps, max_frames, start), rate, duration)
+
+
+def frames_shown(
+    path: Path | str,
+    times_s: Sequence[float],
+    size: int | None,
+    health: DecodeReport,
+    beat: Heartbeat | None = None,
+    fit: Fit = "squash",
+    backend: Backend = "pyav",
+    planes: bool = False,
+) -> Iterator[ShownFrame]:
+    """Every frame that is on screen at one or more of the wanted times, in order. Nothing else is decoded for it.
+
+    A time before the first frame gets the first frame; times after the last frame of a file that ends early get none,
+    and `health` says so.
+
+    Args:
+        path: the video file.
+        times_s: increasing seconds from the first frame.
+        size: frames are scaled to size x size while they are converted; None = as stored.
+        health: filled in while walking.
+        beat: called with every packet, to show that the work goes on.
+        fit: how a frame becomes square.
+        backend: decord only in a worker process (`refocus.video.workers`).
+        planes: frames come as `YuvFrame`, in which they are stored, where there is a short way to them; else as RGB.
+    Raises:
+        VideoError: the file is unreadable, or not one frame decodes.
+    """
+    if not times_s:
+        return
+    health.expected_s = times_s[-1]
+    if backend == "decord":
+        for image, wanted in by_decord.frames(path, times_s, health, beat):
+            fitted = image if size is None else resize(image[None], size, fit)[0]
+            yield ShownFrame(fitted, round(wanted.time_s, 6), wanted.source_frame, wanted.times)
+        return
+    with opened(path) as (container, stream):
+        picture = RgbConverter(size, fit, stream.sample_aspect_ratio)
+        short = YuvScaler(size) if planes and size and size % 2 == 0 and fit == "squash" else None
+        for frame, wanted in selective_decode(path, container, stream, times_s, health, beat):
+            try:
+                image = short(frame) if short and short.takes(frame) else picture(frame)
+            except VideoError as error:
+                raise VideoError(f"{path}: {error}") from None
+            yield ShownFrame(image, round(wanted.time_s, 6), wanted.source_frame, wanted.times)

@@ -1,0 +1,93 @@
+"""Videos inside uncompressed tar shards, as VISTA-400K ships them: addressed and read where they lie, never unpacked.
+
+A member's address is a relative path like any other, `<tar>/<offset>+<size>/<name>`: the bytes of the tar that are the
+video. With the place in the address, whoever decodes the clip reads one header instead of those of a 20 GB archive.
+"""
+
+import logging
+import os
+import posixpath
+import re
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+SUFFIX = ".tar"
+_ADDRESS = re.compile(r"(?P<tar>.+\.tar)/(?P<offset>\d{1,18})\+(?P<size>\d{1,18})/(?P<name>[^/]+)", re.DOTALL | re.I)
+
+
+@dataclass(frozen=True)
+class ByteSpan:
+    """The bytes that are a video: a whole file, or one member of a tar."""
+
+    file: Path
+    offset: int
+    size: int  # bytes
+    whole: bool
+
+    @property
+    def url(self) -> str:
+        """What FFmpeg, and everything built on it, opens to read exactly these bytes."""
+        if self.whole:
+            return f"file:{self.file}"
+        return f"subfile,,start,{self.offset},end,{self.offset + self.size},,:file:{self.file}"
+
+
+def members(tar: Path) -> dict[str, str]:
+    """File name → address (relative to the tar's folder) of every complete file in a tar; the first of a name wins.
+
+    An archive that is cut off or damaged gives what lies before the damage; a log line says so.
+    """
+    found: dict[str, str] = {}
+    total = tar.stat().st_size
+    complete = True
+    try:
+        with tarfile.open(tar, "r:") as archive:
+            for member in archive:
+                if not member.isfile() or member.sparse:
+                    continue
+                if member.offset_data + member.size > total:
+                    complete = False
+                    break
+                name = posixpath.basename(member.name)
+                found.setdefault(name, f"{tar.name}/{member.offset_data}+{member.size}/{name}")
+            complete = complete and _ended(tar, archive.offset)
+    except (tarfile.TarError, OSError, ValueError) as error:
+        logger.warning("%s: cannot be read to its end (%s); %d files were found in it", tar, error, len(found))
+        return found
+    if not complete:
+        logger.warning("%s: is cut off or damaged; %d complete files were found in it", tar, len(found))
+    return found
+
+
+def _ended(tar: Path, offset: int) -> bool:
+    """Whether an archive ends here as it should, with zeros; `tarfile` takes anything for an end."""
+    with tar.open("rb") as handle:
+        handle.seek(offset)
+        return handle.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
+
+
+def locate(path: Path) -> ByteSpan:
+    """Where the bytes of a video are: `path` is a file, or the address of a member below the tar's folder.
+
+    Raises:
+        FileNotFoundError: there is no such file, or the tar does not have this member at this place.
+    """
+    if os.path.isfile(path):  # unlike Path.is_file, False also for names that are too long
+        return ByteSpan(path, 0, path.stat().st_size, True)
+    address = _ADDRESS.fullmatch(path.as_posix())
+    if address is None or not os.path.isfile(tar := Path(address["tar"])):
+        raise FileNotFoundError(f"{path}: no such file")
+    offset, size = int(address["offset"]), int(address["size"])
+    with tar.open("rb") as handle:
+        handle.seek(max(0, offset - tarfile.BLOCKSIZE))
+        header = handle.read(tarfile.BLOCKSIZE)
+    try:
+        member = tarfile.TarInfo.frombuf(header, tarfile.ENCODING, "surrogateescape")
+    except tarfile.HeaderError:
+        member = None
+    if member is None or member.size != size or offset + size > tar.stat().st_size:
+        raise FileNotFoundError(f"{path}: the tar has no such member at this place; ingest the data set again")
+    return ByteSpan(tar, offset, size, False)

@@ -1,0 +1,110 @@
+"""The tiny models as shipped files: training them, their manifest, and promoting them into the project."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from refocus.config.assets import AssetsSettings
+from refocus.config.world import WorldSettings
+from refocus.core.errors import RefocusError
+from refocus.core.files import write_json
+
+MODELS = ("lmm", "policy")  # trained by `make assets`
+SELECTOR = "selector"  # what the demo's training makes of `policy`; what `refocus select` takes by default
+MANIFEST = "manifest.json"
+MOST_BYTES = 8 * 2**20  # all tiny models together
+
+
+def train_reference(settings: AssetsSettings, out: Path) -> None:
+    """Trains the reference LMM and writes its model folder."""
+    from refocus.world.reference_lmm import ReferenceTrainer
+
+    teacher = ReferenceTrainer(settings.seed)
+    teacher.align_tower(settings.align_steps, lr=settings.align_lr)
+    teacher.teach(settings.lmm_steps, lr=settings.lmm_lr, joint=False)
+    if settings.lmm_joint_steps:
+        teacher.teach(settings.lmm_joint_steps, lr=settings.lmm_lr / 2, joint=True)
+    teacher.save(out)
+
+
+def train_base(settings: AssetsSettings, out: Path) -> None:
+    """Trains the supervised base policy and writes its model folder."""
+    from refocus.world.base_policy import BaseTrainer
+
+    teacher = BaseTrainer(settings.seed)
+    teacher.align_tower(settings.base_align_steps, lr=settings.align_lr)
+    teacher.teach(settings.base_steps, lr=settings.base_lr)
+    teacher.save(out)
+
+
+def write_manifest(folder: Path, settings: AssetsSettings, worlds: list[WorldSettings]) -> dict[str, Any]:
+    """Examines the models below `folder` on held-out videos of each world and writes `manifest.json` beside them."""
+    from refocus.world.build_world import fingerprint
+    from refocus.world.evaluation import examine
+
+    exams = [
+        {
+            "world": world.identity(),
+            "world_fingerprint": fingerprint(world),
+            "scores": examine(folder / "lmm", folder / "policy", world),
+        }
+        for world in worlds
+    ]
+    manifest = {"files": checksums(folder), "training": settings.identity(), "exams": exams}
+    write_json(folder / MANIFEST, manifest)
+    return manifest
+
+
+def checksums(folder: Path) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of every file of the models, by path below `folder`."""
+    files = sorted(path for model in (*MODELS, SELECTOR) for path in (folder / model).rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in files
+    }
+
+
+def promote(source: Path, target: Path) -> None:
+    """Replaces the models shipped in `target` by examined ones; a selector trained on the old ones goes.
+
+    Raises:
+        RefocusError: the manifest does not describe the files, or they are too large to ship.
+    """
+    path = source / MANIFEST
+    if not path.is_file():
+        raise RefocusError(f"{path} is missing; run `refocus assets exam` first")
+    files = json.loads(path.read_text())["files"]
+    if files != checksums(source):
+        raise RefocusError(f"{path} describes other files than those beside it; run `refocus assets exam` again")
+    _check_size(source, files)
+    for model in (*MODELS, SELECTOR):
+        shutil.rmtree(target / model, ignore_errors=True)
+    for model in MODELS:
+        shutil.copytree(source / model, target / model)
+    shutil.copy2(path, target / MANIFEST)
+
+
+def promote_selector(policy: Path, target: Path) -> None:
+    """Ships a policy trained in the world as `selector`, beside the models it was trained with.
+
+    Raises:
+        RefocusError: there is no policy, or the models together are too large to ship.
+    """
+    if not (policy / "config.json").is_file():
+        raise RefocusError(f"{policy} holds no trained policy; run `make demo` first")
+    shutil.rmtree(target / SELECTOR, ignore_errors=True)
+    shutil.copytree(policy, target / SELECTOR)
+    manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
+    manifest["files"] = checksums(target)
+    _check_size(target, manifest["files"])
+    write_json(target / MANIFEST, manifest)
+
+
+def _check_size(folder: Path, files: dict[str, dict[str, Any]]) -> None:
+    if (total := sum(entry["bytes"] for entry in files.values())) > MOST_BYTES:
+        raise RefocusError(f"the models in {folder} take {total} bytes; at most {MOST_BYTES} are shipped")

@@ -1,0 +1,116 @@
+"""answer, tables and summary by hand: from picks and a video to the printed page, with a tiny random LMM."""
+
+import av
+import numpy as np
+import pytest
+from refocus.cli.main import main
+from refocus.evaluate.answers import UNREADABLE, read_answers
+from refocus.qa.records import Question, write_questions
+from refocus.select.selections import Selection, file_name, write_selections
+
+from tests.support.tiny_lmm import build_lmm
+
+N = 3
+
+
+def question(number: int, video: str) -> Question:
+    kind = ("moment/color", "static/corner")[number % 2]
+    options = ("red", "green", "blue")
+    return Question(
+        f"q{number}",
+        "bench",
+        "test",
+        video,
+        video,
+        None,
+        None,
+        "What colour?",
+        options,
+        0,
+        "red",
+        kind,
+        f"{number}",
+        (),
+    )
+
+
+QUESTIONS = [question(0, "a.mp4"), question(1, "a.mp4"), question(2, "gone.mp4")]
+
+
+def picks(*frames: int) -> Selection:
+    return Selection(frames, tuple(frame / 10 for frame in frames), frames)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A benchmark of two videos, one of them missing, with the picks of two selectors for two and three frames."""
+    root = tmp_path_factory.mktemp("bench")
+    write_questions(root / "bench.parquet", QUESTIONS, "ingest", {"format": "videomme"})
+    (root / "videos").mkdir()
+    rng = np.random.default_rng(0)
+    with av.open(str(root / "videos" / "a.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(20):
+            image = np.full((48, 64, 3), rng.integers(0, 255, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    for selector, frames in (("uniform", (4, 10, 16)), ("refocus/demo", (0, 1, 2))):
+        for n in (2, N):
+            rows = {q.qa_id: picks(*frames[:n]) for q in QUESTIONS}
+            out = root / "selections" / selector.replace("/", "--") / file_name(n, 0)
+            write_selections(out, rows, {"selector": selector, "seed": 0, "frames": n})
+    build_lmm(root / "lmm")
+    return root
+
+
+@pytest.fixture(scope="module")
+def answered(folder):
+    for selector in ("uniform", "refocus--demo"):
+        flags = ["--benchmark", folder / "bench.parquet", "--selections", folder / "selections" / selector]
+        flags += ["--videos", folder / "videos", "--lmm", folder / "lmm", "--lmm-settings", '{"dtype": "float32"}']
+        flags += ["--device", "cpu", "--out", folder / "answers" / selector]
+        assert main(["answer", *map(str, flags)]) == 0
+    return folder
+
+
+def test_every_question_has_a_row_and_a_missing_video_is_flagged(answered):
+    made = read_answers(answered / "answers" / "uniform" / file_name(N, 0))
+    assert (made.benchmark, made.lmm, made.selector, made.frames) == ("bench", "lmm", "uniform", N)
+    assert [answer.flags for answer in made.answers.values()] == [(), (), (UNREADABLE,)]
+    for answer in list(made.answers.values())[:2]:
+        assert len(answer.logits) == 3 and answer.prediction == int(np.argmax(answer.logits))
+        assert answer.raw_reply == "ABC"[answer.prediction] and answer.correct == (answer.prediction == 0)
+
+
+def test_other_frames_and_other_numbers_of_frames_give_other_logits(answered):
+    logits = {
+        (selector, n): read_answers(answered / "answers" / selector / file_name(n, 0)).answers["q0"].logits
+        for selector in ("uniform", "refocus--demo")
+        for n in (2, N)
+    }
+    assert len(set(logits.values())) == 4
+
+
+def test_the_tables_are_made_and_the_summary_prints_them(answered, capsys):
+    tables, figures = answered / "tables", answered / "figures"
+    flags = ["--benchmark", answered / "bench.parquet", "--answers", answered / "answers", "--out", tables]
+    assert main(["tables", *map(str, flags), "--budget", str(N)]) == 0
+    names = {
+        f"{name}.{kind}" for name in ("table1", "table4", "world", "world_frames") for kind in ("csv", "md", "tex")
+    }
+    assert {path.name for path in tables.iterdir()} == names
+    assert main(["summary", "--tables", str(tables), "--figures", str(figures)]) == 0
+    text = capsys.readouterr().out
+    assert "Synthetic world" in text and "Table 1" in text and "figures: none yet" in text
+    assert "4 answers whose picked frames could not be read" in text
+
+
+def test_wrong_requests_end_with_status_2(answered, tmp_path):
+    bench, answers = str(answered / "bench.parquet"), str(answered / "answers")
+    picked = str(answered / "selections" / "uniform")
+    assert main(["tables", "--benchmark", bench, "--answers", answers, "--out", str(tmp_path), "--budget", "7"]) == 2
+    assert main(["answer", "--benchmark", bench, "--selections", picked, "--out", str(tmp_path)]) == 2
+    flags = ["--lmm", str(answered / "lmm"), "--videos", str(tmp_path), "--out", str(tmp_path), "--n", "5"]
+    assert main(["answer", "--benchmark", bench, "--selections", picked, *flags]) == 2
+    assert main(["summary", "--tables", str(tmp_path)]) == 2

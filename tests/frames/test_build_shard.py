@@ -1,0 +1,320 @@
+"""A shard is complete, reproducible, and never decodes twice what it has."""
+
+import io
+import os
+import shutil
+import tracemalloc
+
+import av
+import numpy as np
+import pytest
+from refocus.config.decode import DecodeRuntime, DecodeSettings
+from refocus.core.errors import RefocusError
+from refocus.frames import build_shard as shard_module
+from refocus.frames.build_shard import build_shard
+from refocus.frames.decode_clip import StoredClip
+from refocus.frames.frame_store import FrameStore
+from refocus.frames.index import read_index
+from refocus.frames.tar_writer import TarWriter, members
+from refocus.qa.records import ClipRow, clip_id
+from refocus.video.decode import decode_frames
+
+from tests.support.videos import constant, level, variable, write_film
+
+SETTINGS = DecodeSettings(size=32, runtime=DecodeRuntime(workers=1, timeout_s=30))
+FORMS = {form: SETTINGS.model_copy(update={"frames": form, "crf": 10, "gop": 4}) for form in ("jpeg", "video")}
+
+
+def row(name, start=None, end=None):
+    return ClipRow(clip_id("set", name, start, end), name, start, end, 0)
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("videos")
+    write_film(folder / "a.mp4", constant(3.0))
+    write_film(folder / "b.mkv", variable(4.0, 3))
+    write_film(folder / "deep" / "c.mp4", constant(2.0, 3.0))
+    (folder / "broken.mp4").write_bytes(b"no video")
+    cut = write_film(folder / "cut.mkv", constant(6.0), size=(128, 128), pictures=noise(180))
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 3])
+    return folder
+
+
+def noise(count):
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 255, (128, 128, 3), dtype=np.uint8) for _ in range(count)]
+
+
+GOOD = [row("a.mp4"), row("b.mkv"), row("deep/c.mp4"), row("a.mp4", 1.0, 2.0)]
+BAD = [row("broken.mp4"), row("gone.mp4"), row("cut.mkv")]
+
+
+@pytest.fixture(scope="module", params=list(FORMS))
+def built(request, films, tmp_path_factory):
+    out = tmp_path_factory.mktemp(request.param)
+    report = build_shard([*GOOD, *BAD], films, out / "s.tar", out / "s.index.parquet", FORMS[request.param])
+    return out, report, FORMS[request.param]
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The clips that go through a decoder, counted where jobs are handed out."""
+    seen = []
+    run = shard_module.run_jobs
+
+    def counting(work, jobs, *args):
+        seen.extend(job.row.video_path for job in jobs)
+        return run(work, jobs, *args)
+
+    monkeypatch.setattr(shard_module, "run_jobs", counting)
+    return seen
+
+
+def test_every_clip_has_a_row_with_its_reason(built):
+    """ok, partial and failed clips are all listed, in the order of the clips."""
+    out, report, _ = built
+    rows = read_index(out / "s.index.parquet")
+    assert [entry.clip_id for entry in rows] == [clip.clip_id for clip in [*GOOD, *BAD]]
+    assert [entry.status for entry in rows] == ["ok"] * 4 + ["failed", "failed", "partial"]
+    assert rows[4].error.startswith("broken.mp4: not a readable video")
+    assert rows[5].error == "gone.mp4: no such file"
+    assert "ends at" in rows[6].error
+    assert 0 < rows[6].n_frames < 24
+    assert (len(report.failed), len(report.partial), report.decoded) == (2, 1, 6)
+
+
+def test_frames_are_those_of_the_grid(built, films):
+    """Times, source frames and pixels of the store equal those of the decoder; clips are half-open."""
+    out, _, _ = built
+    store = FrameStore.open([out / "s.index.parquet"])
+    assert store.record(GOOD[0].clip_id).source_frames == [0, 7, 15, 22, 30, 37, 45, 52, 60, 67, 75, 82]
+    assert store.record(GOOD[3].clip_id).source_frames == [30, 37, 45, 52]
+    assert store.record(GOOD[2].clip_id).timestamps == pytest.approx([0, 1 / 3, 2 / 3, 1, 4 / 3], abs=1e-4)
+    for clip in GOOD:
+        record = store.record(clip.clip_id)
+        images = store.images(clip.clip_id)
+        assert images.shape == (record.n_frames, 32, 32, 3)
+        expected = decode_frames(films / clip.video_path, record.timestamps, 32).images
+        assert np.abs(images.astype(int) - expected).max() <= 3
+
+
+def test_random_access_equals_sequential(built):
+    """Any frames in any order, with repeats, at any size."""
+    out, _, _ = built
+    store = FrameStore.open([out / "s.index.parquet"])
+    clip = GOOD[0].clip_id
+    whole = store.images(clip)
+    order = [5, 0, 11, 5]
+    np.testing.assert_array_equal(store.images(clip, order), whole[order])
+    small = store.images(clip, order, size=12)
+    assert small.shape == (4, 12, 12, 3)
+    np.testing.assert_allclose(small.mean(axis=(1, 2, 3)), [level([37, 0, 82, 37][k]) for k in range(4)], atol=3)
+    assert store.images(BAD[0].clip_id, size=12).shape == (0, 12, 12, 3)
+    with pytest.raises(RefocusError, match="no frame 12"):
+        store.images(clip, [12])
+    with pytest.raises(RefocusError, match="none of the index files"):
+        store.record("nobody")
+
+
+def test_webdataset_reads_the_shard(built):
+    """A clip's notes and frames form one sample under the clip's id."""
+    webdataset = pytest.importorskip("webdataset")
+    out, _, settings = built
+    samples = list(webdataset.WebDataset(str(out / "s.tar"), shardshuffle=False).decode("rgb8"))
+    assert [sample["__key__"] for sample in samples] == [clip.clip_id for clip in [*GOOD, BAD[2]]]
+    first = samples[0]
+    assert first["json"]["timestamps"][:2] == pytest.approx([0.0, 7 / 30], abs=1e-4)
+    assert {"clip_id", "fps", "duration", "size"} <= set(first["json"])
+    store = FrameStore.open([out / "s.index.parquet"])
+    if settings.frames == "jpeg":
+        assert sum(key.endswith(".jpg") for key in first) == 12
+        theirs = np.stack([first[f"{k:04d}.jpg"] for k in range(12)])
+    else:
+        with av.open(io.BytesIO(first["mp4"])) as container:
+            theirs = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+    np.testing.assert_allclose(store.images(GOOD[0].clip_id), theirs.astype(int), atol=2)
+
+
+@pytest.mark.parametrize("settings", FORMS.values(), ids=list(FORMS))
+def test_tar_overhead_is_at_most_a_kibibyte_per_frame(settings, tmp_path):
+    """Everything in the tar that is no frame: headers, padding, notes and the end, for a clip of six seconds."""
+    write_film(tmp_path / "a.mp4", constant(6.0))
+    report = build_shard([GOOD[0]], tmp_path, tmp_path / "s.tar", tmp_path / "s.index.parquet", settings)
+    frames = sum(member.size for member in members(tmp_path / "s.tar") if not member.name.endswith(".json"))
+    assert report.frames == 24
+    assert (tmp_path / "s.tar").stat().st_size - frames <= 1024 * report.frames
+
+
+def test_only_what_the_wanted_frames_need_is_read(built, monkeypatch):
+    """Four frames cost four JPEGs, or the beginnings of their groups."""
+    out, _, settings = built
+    entry = read_index(out / "s.index.parquet")[0]
+    asked = []
+    pread = os.pread
+    monkeypatch.setattr(
+        os, "pread", lambda handle, size, offset: asked.append((offset, size)) or pread(handle, size, offset)
+    )
+    FrameStore.open([out / "s.index.parquet"]).images(entry.clip_id, [9, 1, 5, 4, 5])
+    needed = [1, 4, 5, 9] if settings.frames == "jpeg" else [1, 5, 9]
+    assert asked == [(entry.offsets[index], entry.sizes[index]) for index in needed]
+
+
+def test_clips_are_streamed_through_the_writer(tmp_path, monkeypatch):
+    """A shard of many clips takes the memory of a few."""
+    megabyte, clips = 1 << 20, [row(f"{number}.mp4") for number in range(40)]
+    for clip in clips:
+        (tmp_path / clip.video_path).write_bytes(b"x")
+
+    def stand_in(work, jobs, *_):
+        for place, job in enumerate(jobs):
+            notes = {"clip_id": job.row.clip_id, "frames": "jpeg", "n_frames": 1, "timestamps": [0.0]}
+            notes |= {"source_frames": [0], "status": "ok", "error": None}
+            yield place, StoredClip(notes, [bytes(megabyte)])
+
+    monkeypatch.setattr(shard_module, "run_jobs", stand_in)
+    tracemalloc.start()
+    build_shard(clips, tmp_path, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (tmp_path / "s.tar").stat().st_size > 40 * megabyte
+    assert peak < 5 * megabyte
+
+
+def test_made_again_it_is_the_same_bytes(built, films, tmp_path):
+    """Another folder, another number of workers: the same tar."""
+    out, _, settings = built
+    settings = settings.model_copy(update={"runtime": DecodeRuntime(workers=2)})
+    build_shard([*GOOD, *BAD], films, tmp_path / "t.tar", tmp_path / "t.index.parquet", settings)
+    assert (tmp_path / "t.tar").read_bytes() == (out / "s.tar").read_bytes()
+
+
+def test_a_second_run_decodes_nothing(built, films, tmp_path, decoded):
+    """The tar stays untouched and only what failed is tried again."""
+    out, _, settings = built
+    tar = shutil.copy(out / "s.tar", tmp_path / "s.tar")
+    report = build_shard(GOOD, films, tar, tmp_path / "s.index.parquet", settings)
+    assert decoded == []
+    assert (report.decoded, report.copied) == (0, 4)
+    before = tar.stat().st_ino
+    report = build_shard([*GOOD, BAD[1]], films, tar, tmp_path / "s.index.parquet", settings)
+    assert (decoded, tar.stat().st_ino, len(report.failed)) == ([], before, 1)
+
+
+def test_growth_decodes_only_what_is_new(films, tmp_path, decoded):
+    """A grown shard is the one made whole from the start."""
+    tar, index = tmp_path / "s.tar", tmp_path / "sub" / "s.index.parquet"
+    build_shard(GOOD[:2], films, tar, index, SETTINGS)
+    decoded.clear()
+    report = build_shard(GOOD[:3], films, tar, index, SETTINGS)
+    assert decoded == ["deep/c.mp4"]
+    assert (report.decoded, report.copied) == (1, 2)
+    build_shard(GOOD[:3], films, tmp_path / "whole.tar", tmp_path / "whole.index.parquet", SETTINGS)
+    assert tar.read_bytes() == (tmp_path / "whole.tar").read_bytes()
+    assert read_index(index)[0].tar == "../s.tar"
+    assert len(FrameStore.open([index]).images(GOOD[2].clip_id)) == 5
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.7, 0.99])
+def test_a_killed_run_keeps_its_finished_clips(built, films, tmp_path, decoded, kept):
+    """From a draft cut anywhere, the complete clips are taken over and the result is the same bytes."""
+    build_shard(GOOD, films, tmp_path / "whole.tar", tmp_path / "whole.index.parquet", SETTINGS)
+    whole = (tmp_path / "whole.tar").read_bytes()
+    decoded.clear()
+    cut = int(len(whole) * kept)
+    (tmp_path / ".s.tar.0.part").write_bytes(whole[:cut])
+    ends = {member.name.split(".")[0]: member.offset + member.size for member in members(tmp_path / "whole.tar")}
+    build_shard(GOOD, films, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
+    assert (tmp_path / "s.tar").read_bytes() == whole
+    assert len(GOOD) - len(decoded) == sum(end <= cut for end in ends.values())
+    assert not list(tmp_path.glob(".s.tar*"))
+
+
+def test_other_settings_or_another_file_decode_again(films, tmp_path, decoded):
+    """What was stored under other settings, or from a file that has changed since, is not reused."""
+    videos = tmp_path / "videos"
+    shutil.copytree(films, videos)
+    tar, index = tmp_path / "s.tar", tmp_path / "s.index.parquet"
+    build_shard(GOOD[:2], videos, tar, index, SETTINGS)
+    decoded.clear()
+    build_shard(GOOD[:2], videos, tar, index, SETTINGS.model_copy(update={"max_failure_rate": 0.5}))
+    assert decoded == []
+    write_film(videos / "a.mp4", constant(2.0))
+    build_shard(GOOD[:2], videos, tar, index, SETTINGS)
+    assert decoded == ["a.mp4"]
+    decoded.clear()
+    build_shard(GOOD[:2], videos, tar, index, SETTINGS.model_copy(update={"fps": 2.0}))
+    assert decoded == ["a.mp4", "b.mkv"]
+    (videos / "a.mp4").unlink()
+    decoded.clear()
+    report = build_shard(GOOD[:2], videos, tar, index, SETTINGS.model_copy(update={"fps": 2.0}))
+    assert (decoded, report.copied) == ([], 2)
+
+
+def test_too_many_failures_fail_the_job_and_keep_the_work(films, tmp_path, decoded):
+    """The message lists the clips; nothing looks finished; the next run decodes nothing twice."""
+    strict = SETTINGS.model_copy(update={"tolerated_failures": 1})
+    tar, index = tmp_path / "s.tar", tmp_path / "s.index.parquet"
+    with pytest.raises(RefocusError, match=r"2 of 4 clips failed(.|\n)*broken\.mp4(.|\n)*gone\.mp4") as error:
+        build_shard([*GOOD[:2], *BAD[:2]], films, tar, index, strict)
+    assert str(films) not in str(error.value)
+    assert not tar.exists()
+    assert not index.exists()
+    decoded.clear()
+    build_shard([*GOOD[:2], *BAD[:2]], films, tar, index, SETTINGS)
+    assert decoded == ["broken.mp4"]
+
+
+def test_an_empty_shard_is_a_shard(tmp_path):
+    """Shards beyond the data are empty and readable."""
+    report = build_shard([], tmp_path, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
+    assert (report.clips, report.frames) == (0, 0)
+    assert FrameStore.open([tmp_path / "s.index.parquet"]).clips() == []
+    assert (tmp_path / "s.tar").read_bytes() == bytes(1024)
+
+
+def test_paths_of_a_clip_list_cannot_leave_the_root(films, tmp_path):
+    """A clip list is input too."""
+    report = build_shard([row("../outside.mp4"), GOOD[0]], films, tmp_path / "s.tar", tmp_path / "i.parquet", SETTINGS)
+    assert "leaves the data root" in report.failed[0]
+
+
+def test_a_shard_cut_behind_its_index_is_told(built, tmp_path):
+    """Reading from a truncated or damaged tar names the files and the mend; it never gives other pixels."""
+    out, _, _ = built
+    for name in ("s.tar", "s.index.parquet"):
+        shutil.copy(out / name, tmp_path / name)
+    data = (tmp_path / "s.tar").read_bytes()
+    (tmp_path / "s.tar").write_bytes(data[: len(data) // 2])
+    store = FrameStore.open([tmp_path / "s.index.parquet"])
+    with pytest.raises(RefocusError, match=r"s\.tar: cut off .* remove .*s\.index\.parquet and run decode again"):
+        store.images(BAD[2].clip_id)
+    (tmp_path / "s.tar").write_bytes(bytes(len(data)))
+    with pytest.raises(RefocusError, match=r"s\.tar: frames .* damaged .* remove the file and .*s\.index\.parquet"):
+        store.images(BAD[2].clip_id)
+    (tmp_path / "s.tar").unlink()
+    with pytest.raises(RefocusError, match="missing"):
+        store.images(GOOD[0].clip_id)
+
+
+def test_a_damaged_shard_is_mended(built, films, tmp_path, decoded):
+    """A tar cut off behind our back costs its lost clips only."""
+    build_shard(GOOD, films, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
+    whole = (tmp_path / "s.tar").read_bytes()
+    decoded.clear()
+    (tmp_path / "s.tar").write_bytes(whole[: len(whole) * 2 // 3])
+    build_shard(GOOD, films, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
+    assert 0 < len(decoded) < 4
+    assert (tmp_path / "s.tar").read_bytes() == whole
+
+
+def test_large_member_offsets_are_kept(tmp_path):
+    """Offsets are 64-bit all the way into the index."""
+    import pyarrow as pa
+    from refocus.frames.index import INDEX_SCHEMA
+
+    assert INDEX_SCHEMA.field("offsets").type == pa.list_(pa.int64())
+    with (tmp_path / "a.tar").open("wb") as handle:
+        writer = TarWriter(handle)
+        writer.position = 1 << 40
+        assert writer.add("a.json", b"{}").offset == (1 << 40) + 512

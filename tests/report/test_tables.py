@@ -1,0 +1,198 @@
+"""Tables show the gain over the same harness, say what is missing, and show the paper's numbers only on their rows."""
+
+import csv
+import io
+
+import pytest
+from refocus.config.tables import TablesSettings
+from refocus.config.variants import Variant
+from refocus.core.errors import UsageError
+from refocus.evaluate.answers import Answer, AnswerSet
+from refocus.qa.records import Question
+from refocus.report.published import published
+from refocus.report.results import BenchmarkData, Results
+from refocus.report.table_files import MISSING, to_csv, to_latex, to_markdown
+from refocus.report.tables import table1, table4, world_table
+from refocus.select.selections import NO_FRAMES
+
+SETTINGS = TablesSettings(resamples=50)
+KINDS = ("moment/color", "moment/place", "static/corner")
+
+
+def questions(dataset: str, categories, durations=("short", "long")) -> tuple[Question, ...]:
+    """Twelve questions, three per clip; categories and durations take turns."""
+    where = (None, None, "?", ("x", "y"), 0, "x")
+    kinds = [(categories[n % len(categories)], f"duration:{durations[n % len(durations)]}") for n in range(12)]
+    return tuple(
+        Question(f"{dataset}{n}", dataset, "test", f"c{n // 3}", "v.mp4", *where, category, f"{n}", (flag,))
+        for n, (category, flag) in enumerate(kinds)
+    )
+
+
+def answers(
+    benchmark: BenchmarkData, selector: str, right, frames: int = 4, lmm: str = "tiny", path: str = "assets/lmm"
+) -> AnswerSet:
+    rows = {
+        q.qa_id: Answer((0,), (0.0, 0.0), 0 if right(q) else 1, right(q), "A" if right(q) else "B")
+        for q in benchmark.questions
+    }
+    return AnswerSet(benchmark.name, lmm, path, selector, frames, 0, rows)
+
+
+def static(question: Question) -> bool:
+    return question.category.startswith("static/")
+
+
+MME = BenchmarkData("videomme", "videomme", questions("videomme", KINDS))
+MLVU = BenchmarkData("mlvu", "mlvu", questions("mlvu", KINDS))
+RUNS = ("refocus/a", "refocus/b", "refocus/c")
+VARIANTS = [
+    Variant(label="T' = 2", trained="2", runs=("a", "b")),
+    Variant(label="T' = 4", trained="4", runs=("c",)),
+]
+
+
+def rows_of(table) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(to_csv(table))))
+
+
+def test_table1_shows_groups_gains_and_gaps():
+    """uniform answers only static questions (4 of 12), oracle all; MLVU was never run with the oracle."""
+    board = Results(
+        [MME, MLVU],
+        [answers(MME, "uniform", static), answers(MME, "oracle", lambda q: True), answers(MLVU, "uniform", static)],
+    )
+    table = table1(board, 4, SETTINGS)
+    uniform, oracle = rows_of(table)
+    assert (uniform["selector"], oracle["selector"]) == ("uniform", "oracle")
+    assert float(uniform["videomme.overall"]) == pytest.approx(33.3333)
+    assert uniform["videomme.overall.gain"] == ""
+    assert float(oracle["videomme.overall.gain"]) == pytest.approx(66.6667)
+    assert float(oracle["videomme.short"]) == 100 and oracle["videomme.short.n"] == "6"
+    assert "videomme.medium" not in uniform
+    assert oracle["mlvu.m-avg"] == "" and oracle["mlvu.m-avg.n"] == "0"
+    text = to_markdown(table)
+    assert "100.0 (+66.7)" in text and text.count(MISSING) == 2
+    assert "synthetic world" in text
+
+
+def test_m_avg_is_the_mean_of_the_task_types():
+    board = Results([MLVU], [answers(MLVU, "uniform", lambda q: q.category == "moment/color" or q.qa_id == "mlvu2")])
+    (row,) = rows_of(table1(board, 4, SETTINGS))
+    assert float(row["mlvu.m-avg"]) == pytest.approx(100 * (1 + 0 + 1 / 4) / 3, abs=1e-3)
+    assert float(row["mlvu.overall"]) == pytest.approx(100 * 5 / 12, abs=1e-3)
+
+
+def test_gain_is_over_uniform_with_the_same_lmm_and_number_of_frames():
+    never, always = (lambda q: False), (lambda q: True)
+    board = Results(
+        [MME],
+        [
+            answers(MME, "uniform", never, 4),
+            answers(MME, "uniform", always, 8),
+            answers(MME, "refocus/a", always, 4),
+            answers(MME, "refocus/a", always, 8),
+            answers(MME, "refocus/a", always, 8, lmm="other"),
+        ],
+    )
+    rows = {(row["selector"], row["frames"]): row for row in rows_of(table4(board, SETTINGS))}
+    assert float(rows["refocus/a", "4 frm"]["tiny.gain"]) == 100
+    assert float(rows["refocus/a", "8 frm"]["tiny.gain"]) == 0
+    assert rows["refocus/a", "8 frm"]["other.gain"] == ""
+    assert rows["uniform", "8 frm"]["other"] == ""
+
+
+def test_the_paper_is_quoted_only_for_its_own_models_benchmarks_and_frames():
+    eight, mme = "OpenGVLab/InternVL3-8B-hf", ("videomme", "overall")
+    assert published(1, eight, *mme, 32, "refocus/paper").value == 66.0
+    assert published(1, eight, *mme, 32, "uniform").value == 64.7
+    assert published(1, "/models/InternVL3-8B-hf/", "mlvu", "m-avg", 32, "uniform").value == 67.8
+    assert published(4, eight, *mme, 4, "refocus/paper") == published(4, "InternVL3-8B", *mme, 4, "refocus/x")
+    assert (
+        published(4, eight, *mme, 4, "refocus/paper").value,
+        published(4, eight, *mme, 4, "refocus/paper").gain,
+    ) == (56.9, 1.0)
+    for other in (
+        published(1, eight, *mme, 16, "uniform"),
+        published(1, eight, *mme, 32, "random"),
+        published(1, eight, "mlvu", "overall", 32, "uniform"),
+        published(1, "assets/lmm", *mme, 32, "uniform"),
+        published(1, "OpenGVLab/InternVL3-2B-hf", *mme, 32, "uniform"),
+        published(4, eight, *mme, 4, "uniform"),
+        published(1, "", *mme, 32, "as published"),
+    ):
+        assert other is None
+
+
+def test_published_numbers_stand_beside_ours_and_can_be_left_out():
+    made = [answers(MME, "uniform", static, 32, "internvl3-8b", "OpenGVLab/InternVL3-8B-hf")]
+    (row,) = rows_of(table1(Results([MME], made), 32, SETTINGS))
+    assert (row["videomme.short.paper"], row["videomme.overall.paper"]) == ("75.9", "64.7")
+    assert "33.3 paper 64.7" in to_markdown(table1(Results([MME], made), 32, SETTINGS))
+    assert "paper" not in to_markdown(table1(Results([MME], made), 32, TablesSettings(published=False, resamples=0)))
+
+
+def test_the_world_table_reads_off_the_claim():
+    """Of 8 moment questions uniform gets 0, refocus 4, oracle 8: gain 50 points, half of the distance closed."""
+    half = answers(MME, "refocus/demo", lambda q: static(q) or q.category == "moment/color")
+    board = Results([MME], [answers(MME, "uniform", static), half, answers(MME, "oracle", lambda q: True)])
+    rows = {row["selector"]: row for row in rows_of(world_table(board, [4], SETTINGS, detail=True))}
+    assert (rows["refocus/demo"]["moment"], rows["refocus/demo"]["moment.n"]) == ("50.0", "8")
+    assert float(rows["refocus/demo"]["moment.gain"]) == 50
+    assert float(rows["refocus/demo"]["closed"]) == 50
+    assert float(rows["oracle"]["closed"]) == 100
+    assert float(rows["refocus/demo"]["static"]) == 100 and float(rows["refocus/demo"]["static.gain"]) == 0
+    assert float(rows["refocus/demo"]["moment/place"]) == 0
+
+
+def test_world_results_pool_all_its_benchmarks_or_say_that_one_is_missing():
+    made = [answers(MME, "uniform", static), answers(MLVU, "uniform", static), answers(MME, "oracle", lambda q: True)]
+    rows = {row["selector"]: row for row in rows_of(world_table(Results([MME, MLVU], made), [4], SETTINGS))}
+    assert rows["uniform"]["moment.n"] == "16" and rows["oracle"]["moment"] == ""
+
+
+def test_real_benchmarks_have_no_world_table():
+    real = BenchmarkData("videomme", "videomme", questions("videomme", ("Counting Problem",)))
+    assert world_table(Results([real], [answers(real, "uniform", static)]), [4], SETTINGS) is None
+
+
+def test_several_runs_also_get_their_mean():
+    made = [answers(MME, f"refocus/s{n}", lambda q, n=n: int(q.source_id) % 3 == n) for n in range(3)]
+    rows = {row["selector"]: row for row in rows_of(table1(Results([MME], made), 4, SETTINGS))}
+    assert list(rows) == ["refocus/s0", "refocus/s1", "refocus/s2", "refocus (mean of 3 runs)"]
+    assert float(rows["refocus (mean of 3 runs)"]["videomme.overall"]) == pytest.approx(100 / 3, abs=1e-3)
+
+
+def test_every_unusual_answer_is_counted_in_the_notes():
+    made = answers(MME, "uniform", static)
+    made.answers["videomme0"] = Answer((), flags=(NO_FRAMES,))
+    text = to_markdown(table1(Results([MME], [made]), 4, SETTINGS))
+    assert "- 1 answers without any decoded frame count as wrong" in text
+
+
+def test_answers_without_their_questions_and_two_files_for_one_cell_are_refused():
+    with pytest.raises(UsageError, match="mlvu"):
+        Results([MME], [answers(MLVU, "uniform", static)])
+    with pytest.raises(UsageError, match="two files"):
+        Results([MME], [answers(MME, "uniform", static)] * 2)
+
+
+def test_latex_escapes_what_latex_would_trip_over():
+    text = to_latex(table1(Results([MME], [answers(MME, "refocus/my_run", static)]), 4, SETTINGS))
+    assert r"my\_run" in text and r"in \%" in text and text.count("&") % (text.count(r"\\") or 1) == 0
+
+
+def test_runs_are_averaged_over_their_seeds_only_and_table4_says_what_they_were_trained_at():
+    """Two seeds at T' = 2 and one run at T' = 4: a mean of the two, none of all three."""
+    made = [answers(MLVU, name, static, frames) for name in ("uniform", *RUNS) for frames in (2, 4)]
+    board = Results([MLVU], made, VARIANTS)
+    names = [entry.name for entry in board.entries]
+    assert names == ["uniform", "refocus/a", "refocus/b", "refocus T' = 2 (mean of 2 runs)", "refocus/c"]
+    rows = {(row["selector"], row["frames"]): row["trained at"] for row in rows_of(table4(board, SETTINGS))}
+    assert rows[names[3], "4 frm"] == "2" and rows["refocus/c", "4 frm"] == "4" and rows["uniform", "2 frm"] == ""
+
+
+def test_a_run_outside_every_setting_is_averaged_with_nothing():
+    board = Results([MLVU], [answers(MLVU, f"refocus/{name}", static) for name in ("old", "a", "b")], VARIANTS)
+    assert board.entries[0].name == "refocus/old"
+    assert board.entries[-1].selectors == ("refocus/a", "refocus/b")
