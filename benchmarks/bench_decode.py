@@ -25,7 +25,7 @@ from refocus.video.probe import opened
 from refocus.video.track import read_packets
 from refocus.video.workers import LostJob, run_jobs
 
-from benchmarks.clips import RECIPES, long_film, rendered
+from benchmarks.clips import RECIPES, long_video, rendered
 from benchmarks.decode_ways import SETTINGS, WAYS, Cost, measure, versions
 from tests.support.oracle import closure, packets_of
 
@@ -78,7 +78,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--real", type=Path, default=Path(real) / "videos" if real else None, help="real videos")
     parser.add_argument("--peers", help="a Python that has torchcodec, OpenCV and simplejpeg")
     parser.add_argument("--ffmpeg", help="an ffmpeg program")
-    parser.add_argument("--long", action="store_true", help="also a film of three hours (3 GB on disk)")
+    parser.add_argument("--long", action="store_true", help="also a video of three hours (3 GB on disk)")
     parser.add_argument("--out", type=Path, help="a Markdown file whose part on decoding is replaced")
     return parser
 
@@ -193,7 +193,7 @@ def two_workers(clips: dict[str, Path], rounds: int) -> list[str]:
 
 def long(folder: Path) -> list[str]:
     """Three hours in the memory of a worker."""
-    path = long_film(rendered("H.264 720p, GOP 30", folder), folder, 3 * 3600)
+    path = long_video(rendered("H.264 720p, GOP 30", folder), folder, 3 * 3600)
     ((_, cost),) = run_jobs(measure, [("ours", path)], 1, TIMEOUT_S)
     if isinstance(cost, LostJob):
         return [f"Three hours of 720p: {cost.reason}"]

@@ -1,6 +1,6 @@
 """`make bench-feed`: are frames read fast enough for a GPU that runs the reward pass?
 
-Videos are decoded into a shard by `refocus decode`, as JPEGs and as films. Its readers then fetch the frames of the 16
+Videos are decoded into a shard by `refocus decode`, as JPEGs and as videos. Its readers then fetch the frames of the 16
 subsets at the size that InternVL3 takes: alone, for frames per core second; ahead of a device that only sleeps for as
 long as the FLOP of `refocus plan` take it, for the share of time in which such a device waits; and ahead of a tiny
 model that computes on this machine's CPU.
@@ -194,7 +194,7 @@ def report(measured: Sequence[str], settings: PlanSettings, origin: str) -> str:
 def main() -> int:
     """Measures, prints, writes docs/benchmarks.md if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--videos", type=Path, help="folder of videos (default: one rendered film)")
+    parser.add_argument("--videos", type=Path, help="folder of videos (default: one rendered video)")
     parser.add_argument("--repeats", type=int, default=6, help="how often each clip is read (default: %(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="replace the results in this file")
     args = parser.parse_args()

@@ -63,8 +63,8 @@ def rendered(name: str, folder: Path) -> Path:
     return path
 
 
-def long_film(source: Path, folder: Path, seconds: int) -> Path:
-    """A film of many hours: the packets of a short one, over and over."""
+def long_video(source: Path, folder: Path, seconds: int) -> Path:
+    """A video of many hours: the packets of a short one, over and over."""
     path = folder / f"long_{seconds}.mp4"
     if path.is_file():
         return path
@@ -74,7 +74,7 @@ def long_film(source: Path, folder: Path, seconds: int) -> Path:
         copied = writing.add_stream_from_template(stream)
         packets = [(p.pts, p.dts, p.duration, p.is_keyframe, bytes(p)) for p in reading.demux(stream) if p.size]
         length = round(len(packets) / RATE / stream.time_base)
-        for lap in bar(range(seconds * RATE // len(packets)), desc="long film", unit="lap"):
+        for lap in bar(range(seconds * RATE // len(packets)), desc="long video", unit="lap"):
             for pts, dts, duration, key, data in packets:
                 packet = av.Packet(data)
                 packet.pts, packet.dts, packet.duration = pts + lap * length, dts + lap * length, duration

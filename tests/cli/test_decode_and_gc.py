@@ -7,14 +7,14 @@ from refocus.cli.main import main
 from refocus.frames.frame_store import FrameStore
 from refocus.qa.records import read_clips, read_questions
 
-from tests.support.videos import constant, write_film
+from tests.support.videos import constant, write_video
 
 
 @pytest.fixture
 def project(tmp_path):
     videos = tmp_path / "videos"
-    write_film(videos / "video" / "1_plotQA" / "a.mp4", constant(2.0))
-    write_film(videos / "b.mkv", constant(1.0))
+    write_video(videos / "video" / "1_plotQA" / "a.mp4", constant(2.0))
+    write_video(videos / "b.mkv", constant(1.0))
     good = {"question": "what?", "candidates": ["red", "blue"], "answer": "blue", "question_type": "plotQA"}
     rows = [{**good, "video": "a.mp4"}, {**good, "video": "b.mp4"}, {**good, "video": "gone.mp4"}, {"video": "a.mp4"}]
     (tmp_path / "1_plotQA.json").write_text(json.dumps(rows))

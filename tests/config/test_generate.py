@@ -12,7 +12,7 @@ from refocus.config.overlay import check
 
 
 def test_generated_files_are_up_to_date(repository):
-    """Mend with `python -m refocus config --write`."""
+    """Fix with `python -m refocus config --write`."""
     for path, text in rendered(repository / "config.yaml").items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name} has drifted"
 

@@ -286,7 +286,7 @@ def test_a_policy_may_come_without_a_tokenizer(home):
 def test_a_hub_id_that_is_not_cached_is_said(home, monkeypatch, offline, level):
     monkeypatch.setenv("HF_HUB_OFFLINE", offline)
     (found,) = visit(lmms={"tiny": {"path": "nobody/nothing-at-all"}})[1].models
-    assert found.level == level and "hf download nobody/nothing-at-all" in found.mend
+    assert found.level == level and "hf download nobody/nothing-at-all" in found.fix
 
 
 def test_the_command_says_it_all_and_ends_with_its_status(home, capsys):

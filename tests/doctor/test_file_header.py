@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from refocus.doctor.file_header import LOST, read_header
 
-from tests.support.videos import write_film
+from tests.support.videos import write_video
 
 TIMES = [n / 10 for n in range(30)]
 
@@ -15,8 +15,8 @@ TIMES = [n / 10 for n in range(30)]
 CODECS = {".webm": "libvpx-vp9", ".avi": "mpeg4", ".mpg": "mpeg2video"}
 
 
-def film_as(path, count=30, **options):
-    """A film in the container of the path's extension."""
+def video_as(path, count=30, **options):
+    """A video in the container of the path's extension."""
     codec = CODECS.get(path.suffix, "libx264")
     with av.open(str(path), "w", options=options) as container:
         stream = container.add_stream(codec, rate=25)
@@ -31,12 +31,12 @@ def film_as(path, count=30, **options):
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".avi", ".ts", ".flv", ".mpg"])
 def test_whole_files_pass(tmp_path, suffix):
-    assert read_header(film_as(tmp_path / f"film{suffix}")).problem == ""
+    assert read_header(video_as(tmp_path / f"video{suffix}")).problem == ""
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.9, 0.999])
 def test_an_mp4_cut_anywhere_before_its_index_is_lost(tmp_path, share):
-    data = write_film(tmp_path / "film.mp4", TIMES).read_bytes()
+    data = write_video(tmp_path / "video.mp4", TIMES).read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[: max(40, int(len(data) * share))])
     assert read_header(tmp_path / "cut.mp4").problem == "no_moov"
 
@@ -44,16 +44,16 @@ def test_an_mp4_cut_anywhere_before_its_index_is_lost(tmp_path, share):
 @pytest.mark.parametrize("share", [0.7, 0.99])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".avi"])
 def test_a_file_cut_after_its_index_is_cut_off(tmp_path, suffix, share):
-    film = film_as(tmp_path / f"film{suffix}", 200, **({"movflags": "faststart"} if suffix == ".mp4" else {}))
-    data = film.read_bytes()
-    film.write_bytes(data[: int(len(data) * share)])
-    assert read_header(film).problem == "cut_off"
+    video_file = video_as(tmp_path / f"video{suffix}", 200, **({"movflags": "faststart"} if suffix == ".mp4" else {}))
+    data = video_file.read_bytes()
+    video_file.write_bytes(data[: int(len(data) * share)])
+    assert read_header(video_file).problem == "cut_off"
 
 
 def test_the_duration_is_the_containers(tmp_path):
-    film = write_film(tmp_path / "film.mp4", TIMES)
-    with av.open(str(film)) as container:
-        assert read_header(film).duration_s == pytest.approx(container.duration / 1e6, abs=0.01)
+    video_file = write_video(tmp_path / "video.mp4", TIMES)
+    with av.open(str(video_file)) as container:
+        assert read_header(video_file).duration_s == pytest.approx(container.duration / 1e6, abs=0.01)
 
 
 def test_a_large_box_has_its_length_in_64_bits(tmp_path):
@@ -66,7 +66,7 @@ def test_a_large_box_has_its_length_in_64_bits(tmp_path):
 
 def test_no_file_makes_it_raise(tmp_path):
     """Every start of a real file, with every byte of its head broken once, gives an answer."""
-    data = bytearray(write_film(tmp_path / "film.mp4", TIMES[:3]).read_bytes())
+    data = bytearray(write_video(tmp_path / "video.mp4", TIMES[:3]).read_bytes())
     for place in range(64):
         broken = bytearray(data)
         broken[place] ^= 0xFF

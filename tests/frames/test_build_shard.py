@@ -19,7 +19,7 @@ from refocus.frames.tar_writer import TarWriter, members
 from refocus.qa.records import ClipRow, clip_id
 from refocus.video.decode import decode_frames
 
-from tests.support.videos import constant, level, variable, write_film
+from tests.support.videos import constant, level, variable, write_video
 
 SETTINGS = DecodeSettings(size=32, runtime=DecodeRuntime(workers=1, timeout_s=30))
 FORMS = {form: SETTINGS.model_copy(update={"frames": form, "crf": 10, "gop": 4}) for form in ("jpeg", "video")}
@@ -30,13 +30,13 @@ def row(name, start=None, end=None):
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory):
+def video_files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("videos")
-    write_film(folder / "a.mp4", constant(3.0))
-    write_film(folder / "b.mkv", variable(4.0, 3))
-    write_film(folder / "deep" / "c.mp4", constant(2.0, 3.0))
+    write_video(folder / "a.mp4", constant(3.0))
+    write_video(folder / "b.mkv", variable(4.0, 3))
+    write_video(folder / "deep" / "c.mp4", constant(2.0, 3.0))
     (folder / "broken.mp4").write_bytes(b"no video")
-    cut = write_film(folder / "cut.mkv", constant(6.0), size=(128, 128), pictures=noise(180))
+    cut = write_video(folder / "cut.mkv", constant(6.0), size=(128, 128), pictures=noise(180))
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 3])
     return folder
 
@@ -51,9 +51,9 @@ BAD = [row("broken.mp4"), row("gone.mp4"), row("cut.mkv")]
 
 
 @pytest.fixture(scope="module", params=list(FORMS))
-def built(request, films, tmp_path_factory):
+def built(request, video_files, tmp_path_factory):
     out = tmp_path_factory.mktemp(request.param)
-    report = build_shard([*GOOD, *BAD], films, out / "s.tar", out / "s.index.parquet", FORMS[request.param])
+    report = build_shard([*GOOD, *BAD], video_files, out / "s.tar", out / "s.index.parquet", FORMS[request.param])
     return out, report, FORMS[request.param]
 
 
@@ -84,7 +84,7 @@ def test_every_clip_has_a_row_with_its_reason(built):
     assert (len(report.failed), len(report.partial), report.decoded) == (2, 1, 6)
 
 
-def test_frames_are_those_of_the_grid(built, films):
+def test_frames_are_those_of_the_grid(built, video_files):
     """Times, source frames and pixels of the store equal those of the decoder; clips are half-open."""
     out, _, _ = built
     store = FrameStore.open([out / "s.index.parquet"])
@@ -95,7 +95,7 @@ def test_frames_are_those_of_the_grid(built, films):
         record = store.record(clip.clip_id)
         images = store.images(clip.clip_id)
         assert images.shape == (record.n_frames, 32, 32, 3)
-        expected = decode_frames(films / clip.video_path, record.timestamps, 32).images
+        expected = decode_frames(video_files / clip.video_path, record.timestamps, 32).images
         assert np.abs(images.astype(int) - expected).max() <= 3
 
 
@@ -139,7 +139,7 @@ def test_webdataset_reads_the_shard(built):
 @pytest.mark.parametrize("settings", FORMS.values(), ids=list(FORMS))
 def test_tar_overhead_is_at_most_a_kibibyte_per_frame(settings, tmp_path):
     """Everything in the tar that is no frame: headers, padding, notes and the end, for a clip of six seconds."""
-    write_film(tmp_path / "a.mp4", constant(6.0))
+    write_video(tmp_path / "a.mp4", constant(6.0))
     report = build_shard([GOOD[0]], tmp_path, tmp_path / "s.tar", tmp_path / "s.index.parquet", settings)
     frames = sum(member.size for member in members(tmp_path / "s.tar") if not member.name.endswith(".json"))
     assert report.frames == 24
@@ -181,65 +181,65 @@ def test_clips_are_streamed_through_the_writer(tmp_path, monkeypatch):
     assert peak < 5 * megabyte
 
 
-def test_made_again_it_is_the_same_bytes(built, films, tmp_path):
+def test_made_again_it_is_the_same_bytes(built, video_files, tmp_path):
     """Another folder, another number of workers: the same tar."""
     out, _, settings = built
     settings = settings.model_copy(update={"runtime": DecodeRuntime(workers=2)})
-    build_shard([*GOOD, *BAD], films, tmp_path / "t.tar", tmp_path / "t.index.parquet", settings)
+    build_shard([*GOOD, *BAD], video_files, tmp_path / "t.tar", tmp_path / "t.index.parquet", settings)
     assert (tmp_path / "t.tar").read_bytes() == (out / "s.tar").read_bytes()
 
 
-def test_a_second_run_decodes_nothing(built, films, tmp_path, decoded):
+def test_a_second_run_decodes_nothing(built, video_files, tmp_path, decoded):
     """The tar stays untouched and only what failed is tried again."""
     out, _, settings = built
     tar = shutil.copy(out / "s.tar", tmp_path / "s.tar")
-    report = build_shard(GOOD, films, tar, tmp_path / "s.index.parquet", settings)
+    report = build_shard(GOOD, video_files, tar, tmp_path / "s.index.parquet", settings)
     assert decoded == []
     assert (report.decoded, report.copied) == (0, 4)
     before = tar.stat().st_ino
-    report = build_shard([*GOOD, BAD[1]], films, tar, tmp_path / "s.index.parquet", settings)
+    report = build_shard([*GOOD, BAD[1]], video_files, tar, tmp_path / "s.index.parquet", settings)
     assert (decoded, tar.stat().st_ino, len(report.failed)) == ([], before, 1)
 
 
-def test_growth_decodes_only_what_is_new(films, tmp_path, decoded):
+def test_growth_decodes_only_what_is_new(video_files, tmp_path, decoded):
     """A grown shard is the one made whole from the start."""
     tar, index = tmp_path / "s.tar", tmp_path / "sub" / "s.index.parquet"
-    build_shard(GOOD[:2], films, tar, index, SETTINGS)
+    build_shard(GOOD[:2], video_files, tar, index, SETTINGS)
     decoded.clear()
-    report = build_shard(GOOD[:3], films, tar, index, SETTINGS)
+    report = build_shard(GOOD[:3], video_files, tar, index, SETTINGS)
     assert decoded == ["deep/c.mp4"]
     assert (report.decoded, report.copied) == (1, 2)
-    build_shard(GOOD[:3], films, tmp_path / "whole.tar", tmp_path / "whole.index.parquet", SETTINGS)
+    build_shard(GOOD[:3], video_files, tmp_path / "whole.tar", tmp_path / "whole.index.parquet", SETTINGS)
     assert tar.read_bytes() == (tmp_path / "whole.tar").read_bytes()
     assert read_index(index)[0].tar == "../s.tar"
     assert len(FrameStore.open([index]).images(GOOD[2].clip_id)) == 5
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.7, 0.99])
-def test_a_killed_run_keeps_its_finished_clips(built, films, tmp_path, decoded, kept):
+def test_a_killed_run_keeps_its_finished_clips(built, video_files, tmp_path, decoded, kept):
     """From a draft cut anywhere, the complete clips are taken over and the result is the same bytes."""
-    build_shard(GOOD, films, tmp_path / "whole.tar", tmp_path / "whole.index.parquet", SETTINGS)
+    build_shard(GOOD, video_files, tmp_path / "whole.tar", tmp_path / "whole.index.parquet", SETTINGS)
     whole = (tmp_path / "whole.tar").read_bytes()
     decoded.clear()
     cut = int(len(whole) * kept)
     (tmp_path / ".s.tar.0.part").write_bytes(whole[:cut])
     ends = {member.name.split(".")[0]: member.offset + member.size for member in members(tmp_path / "whole.tar")}
-    build_shard(GOOD, films, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
+    build_shard(GOOD, video_files, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
     assert (tmp_path / "s.tar").read_bytes() == whole
     assert len(GOOD) - len(decoded) == sum(end <= cut for end in ends.values())
     assert not list(tmp_path.glob(".s.tar*"))
 
 
-def test_other_settings_or_another_file_decode_again(films, tmp_path, decoded):
+def test_other_settings_or_another_file_decode_again(video_files, tmp_path, decoded):
     """What was stored under other settings, or from a file that has changed since, is not reused."""
     videos = tmp_path / "videos"
-    shutil.copytree(films, videos)
+    shutil.copytree(video_files, videos)
     tar, index = tmp_path / "s.tar", tmp_path / "s.index.parquet"
     build_shard(GOOD[:2], videos, tar, index, SETTINGS)
     decoded.clear()
     build_shard(GOOD[:2], videos, tar, index, SETTINGS.model_copy(update={"max_failure_rate": 0.5}))
     assert decoded == []
-    write_film(videos / "a.mp4", constant(2.0))
+    write_video(videos / "a.mp4", constant(2.0))
     build_shard(GOOD[:2], videos, tar, index, SETTINGS)
     assert decoded == ["a.mp4"]
     decoded.clear()
@@ -251,17 +251,17 @@ def test_other_settings_or_another_file_decode_again(films, tmp_path, decoded):
     assert (decoded, report.copied) == ([], 2)
 
 
-def test_too_many_failures_fail_the_job_and_keep_the_work(films, tmp_path, decoded):
+def test_too_many_failures_fail_the_job_and_keep_the_work(video_files, tmp_path, decoded):
     """The message lists the clips; nothing looks finished; the next run decodes nothing twice."""
     strict = SETTINGS.model_copy(update={"tolerated_failures": 1})
     tar, index = tmp_path / "s.tar", tmp_path / "s.index.parquet"
     with pytest.raises(RefocusError, match=r"2 of 4 clips failed(.|\n)*broken\.mp4(.|\n)*gone\.mp4") as error:
-        build_shard([*GOOD[:2], *BAD[:2]], films, tar, index, strict)
-    assert str(films) not in str(error.value)
+        build_shard([*GOOD[:2], *BAD[:2]], video_files, tar, index, strict)
+    assert str(video_files) not in str(error.value)
     assert not tar.exists()
     assert not index.exists()
     decoded.clear()
-    build_shard([*GOOD[:2], *BAD[:2]], films, tar, index, SETTINGS)
+    build_shard([*GOOD[:2], *BAD[:2]], video_files, tar, index, SETTINGS)
     assert decoded == ["broken.mp4"]
 
 
@@ -273,14 +273,16 @@ def test_an_empty_shard_is_a_shard(tmp_path):
     assert (tmp_path / "s.tar").read_bytes() == bytes(1024)
 
 
-def test_paths_of_a_clip_list_cannot_leave_the_root(films, tmp_path):
+def test_paths_of_a_clip_list_cannot_leave_the_root(video_files, tmp_path):
     """A clip list is input too."""
-    report = build_shard([row("../outside.mp4"), GOOD[0]], films, tmp_path / "s.tar", tmp_path / "i.parquet", SETTINGS)
+    report = build_shard(
+        [row("../outside.mp4"), GOOD[0]], video_files, tmp_path / "s.tar", tmp_path / "i.parquet", SETTINGS
+    )
     assert "leaves the data root" in report.failed[0]
 
 
 def test_a_shard_cut_behind_its_index_is_told(built, tmp_path):
-    """Reading from a truncated or damaged tar names the files and the mend; it never gives other pixels."""
+    """Reading from a truncated or damaged tar names the files and the fix; it never gives other pixels."""
     out, _, _ = built
     for name in ("s.tar", "s.index.parquet"):
         shutil.copy(out / name, tmp_path / name)
@@ -297,13 +299,13 @@ def test_a_shard_cut_behind_its_index_is_told(built, tmp_path):
         store.images(GOOD[0].clip_id)
 
 
-def test_a_damaged_shard_is_mended(built, films, tmp_path, decoded):
+def test_a_damaged_shard_is_mended(built, video_files, tmp_path, decoded):
     """A tar cut off behind our back costs its lost clips only."""
-    build_shard(GOOD, films, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
+    build_shard(GOOD, video_files, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
     whole = (tmp_path / "s.tar").read_bytes()
     decoded.clear()
     (tmp_path / "s.tar").write_bytes(whole[: len(whole) * 2 // 3])
-    build_shard(GOOD, films, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
+    build_shard(GOOD, video_files, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
     assert 0 < len(decoded) < 4
     assert (tmp_path / "s.tar").read_bytes() == whole
 

@@ -1,4 +1,4 @@
-"""The films that `frames: video` stores."""
+"""The videos that `frames: video` stores."""
 
 import io
 import subprocess
@@ -20,7 +20,7 @@ def scene(index):
     return image
 
 
-def film(count, fps=4.0, crf=8, gop=GOP):
+def video_file(count, fps=4.0, crf=8, gop=GOP):
     writer = H264Writer(fps, crf, gop)
     for index in range(count):
         writer.add(scene(index))
@@ -28,7 +28,7 @@ def film(count, fps=4.0, crf=8, gop=GOP):
 
 
 def read(data, offsets, sizes, frame):
-    """One frame through its own range, and nothing else of the film."""
+    """One frame through its own range, and nothing else of the video."""
     group = [k for k in range(len(offsets)) if offsets[k] == offsets[frame]]
     part = data[offsets[frame] : offsets[frame] + sizes[frame]]
     return next(H264Reader().frames(part, [sizes[k] for k in group], [group.index(frame)]))
@@ -36,8 +36,8 @@ def read(data, offsets, sizes, frame):
 
 @pytest.mark.parametrize("count", [1, 4, 5, 6, 23])
 def test_every_frame_is_decoded_from_its_own_range(count):
-    """The range alone gives the frame that a player of the whole film shows at that place."""
-    data, offsets, sizes = film(count)
+    """The range alone gives the frame that a player of the whole video shows at that place."""
+    data, offsets, sizes = video_file(count)
     assert len(offsets) == len(sizes) == count
     assert len(set(offsets)) == -(-count // GOP)
     with av.open(io.BytesIO(data)) as container:
@@ -73,23 +73,23 @@ def test_colours_are_those_of_the_frame():
 
 def test_the_same_frames_give_the_same_bytes():
     """In another process as well, and whatever the memory held before."""
-    code = "import sys; from tests.frames.test_h264 import film; sys.stdout.buffer.write(film(12)[0])"
-    films = {subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout}
+    code = "import sys; from tests.frames.test_h264 import video_file; sys.stdout.buffer.write(video_file(12)[0])"
+    video_files = {subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout}
     random, used = np.random.default_rng(0), []
     for _ in range(200):
         used = [*used[-20:], np.full(random.integers(1, 300_000), random.integers(0, 255), np.uint8)]
-        films.add(film(12)[0])
-    assert len(films) == 1
+        video_files.add(video_file(12)[0])
+    assert len(video_files) == 1
 
 
 def test_fractional_rates_are_kept():
-    with av.open(io.BytesIO(film(12, fps=2.5)[0])) as container:
+    with av.open(io.BytesIO(video_file(12, fps=2.5)[0])) as container:
         assert float(container.streams.video[0].average_rate) == 2.5
 
 
 def test_damaged_bytes_are_told_and_never_decoded_to_less():
     """A range with a hole, a shift or a missing end raises."""
-    data, offsets, sizes = film(GOP)
+    data, offsets, sizes = video_file(GOP)
     part = bytearray(data[offsets[-1] : offsets[-1] + sizes[-1]])
     for damaged in (bytes(len(part)), bytes(part[3:]) + b"abc", bytes(part[: sizes[1]]) + bytes(len(part) - sizes[1])):
         with pytest.raises(H264Error):

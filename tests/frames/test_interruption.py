@@ -21,7 +21,7 @@ from refocus.frames.tar_writer import TarWriter, members
 from refocus.qa.records import CLIP_SCHEMA, ClipRow, clip_id
 from refocus.qa.shard_lists import clips_table
 
-from tests.support.videos import constant, write_film
+from tests.support.videos import constant, write_video
 
 KILLS = 50
 CLIPS = [ClipRow(clip_id("set", f"{name}.mp4", None, None), f"{name}.mp4", None, None, 0) for name in "abcdef"]
@@ -36,20 +36,20 @@ def settings(request):
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory):
+def video_files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("videos")
     for row in CLIPS:
-        write_film(folder / row.video_path, constant(1.5))
+        write_video(folder / row.video_path, constant(1.5))
     return folder
 
 
 @pytest.fixture(scope="module")
-def finished(settings, films, tmp_path_factory):
+def finished(settings, video_files, tmp_path_factory):
     """The folders that uninterrupted runs leave, by what their clips are."""
     folders = {}
     for name, clips in {**BEFORE, "nothing": CLIPS}.items():
         folders[name] = tmp_path_factory.mktemp("finished")
-        assert ends_well(folders[name], clips, films, settings)
+        assert ends_well(folders[name], clips, video_files, settings)
     return folders
 
 
@@ -65,7 +65,7 @@ def in_process(log):
     return run
 
 
-def start(folder, clips, films, settings, dies_after=None, counts=None):
+def start(folder, clips, video_files, settings, dies_after=None, counts=None):
     """A child that builds the shard and kills itself after so many lines of our code; gives its process id."""
     child = os.fork()
     if child:
@@ -84,7 +84,7 @@ def start(folder, clips, films, settings, dies_after=None, counts=None):
             return trace
 
         sys.settrace(trace if dies_after or counts else None)
-        build_shard(clips, films, folder / "s.tar", folder / "s.index.parquet", settings)
+        build_shard(clips, video_files, folder / "s.tar", folder / "s.index.parquet", settings)
         sys.settrace(None)
         if counts:
             counts.write_text(str(lines))
@@ -117,7 +117,7 @@ def complete_clips(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("previous", list(BEFORE))
 def test_killed_at_any_line_it_leaves_the_previous_state_or_nothing_finished(
-    settings, films, finished, tmp_path, previous
+    settings, video_files, finished, tmp_path, previous
 ):
     """50 times: what is left is whole, readable or hidden; the next run gives the bytes of an uninterrupted one and
     decodes exactly the clips that no file holds."""
@@ -129,13 +129,13 @@ def test_killed_at_any_line_it_leaves_the_previous_state_or_nothing_finished(
         shutil.copytree(finished[previous], folder) if old else folder.mkdir()
         return folder
 
-    assert ends_well(again(tmp_path / "counted"), CLIPS, films, settings, counts=total)
+    assert ends_well(again(tmp_path / "counted"), CLIPS, video_files, settings, counts=total)
     lines = int(total.read_text())
     draw = random.Random(previous)
     moments = [draw.randint(lines - 80, lines) if k % 3 == 0 else draw.randint(1, lines) for k in range(KILLS // 3 + 1)]
     for number, moment in enumerate(moments):
         folder = again(tmp_path / str(number))
-        assert not ends_well(folder, CLIPS, films, settings, dies_after=moment)
+        assert not ends_well(folder, CLIPS, video_files, settings, dies_after=moment)
         left = visible(folder)
         index = left.get("s.index.parquet")
         assert left.get("s.tar") in (old.get("s.tar"), done["s.tar"])
@@ -146,7 +146,7 @@ def test_killed_at_any_line_it_leaves_the_previous_state_or_nothing_finished(
             assert all(len(store.images(clip)) == 6 for clip in store.clips())
         held = complete_clips(folder)
         (folder / ".decoded").unlink(missing_ok=True)
-        assert ends_well(folder, CLIPS, films, settings)
+        assert ends_well(folder, CLIPS, video_files, settings)
         assert visible(folder) == done
         log = folder / ".decoded"
         decoded = log.read_text().split() if log.exists() else []
@@ -154,12 +154,12 @@ def test_killed_at_any_line_it_leaves_the_previous_state_or_nothing_finished(
         assert not list(folder.glob(".s.tar*"))
 
 
-def test_killed_again_and_again_no_clip_is_decoded_twice_but_those_in_hand(settings, films, finished, tmp_path):
+def test_killed_again_and_again_no_clip_is_decoded_twice_but_those_in_hand(settings, video_files, finished, tmp_path):
     """Every kill costs at most the clip that was being decoded, and there is never more than one draft."""
     log = tmp_path / ".decoded"
     kills = 0
     for moment in range(400, 100_000, 150):
-        if ends_well(tmp_path, CLIPS, films, settings, dies_after=moment):
+        if ends_well(tmp_path, CLIPS, video_files, settings, dies_after=moment):
             break
         kills += 1
         assert len(list(tmp_path.glob(".s.tar*"))) <= 1
@@ -169,14 +169,14 @@ def test_killed_again_and_again_no_clip_is_decoded_twice_but_those_in_hand(setti
 
 
 @pytest.mark.slow
-def test_the_command_and_its_workers_killed_at_random_times(settings, films, finished, tmp_path):
+def test_the_command_and_its_workers_killed_at_random_times(settings, video_files, finished, tmp_path):
     """The real thing, with worker processes and a clock; no worker outlives its parent."""
     import pyarrow.parquet as pq
 
     assert clips_table(CLIPS).schema.equals(CLIP_SCHEMA)
     pq.write_table(clips_table(CLIPS), tmp_path / "clips.parquet")
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "refocus", "decode", str(tmp_path / "clips.parquet"), "--videos", str(films)]
+    command = [sys.executable, "-m", "refocus", "decode", str(tmp_path / "clips.parquet"), "--videos", str(video_files)]
     command += ["--out", str(out / "s.tar"), "--settings", settings.canonical(), "--workers", "2"]
     root = Path(__file__).resolve().parents[2]
 
@@ -197,9 +197,9 @@ def test_the_command_and_its_workers_killed_at_random_times(settings, films, fin
         assert run().wait() == 0
         assert visible(out) == visible(finished["nothing"])
     deadline = time.monotonic() + 10
-    while str(films).encode() in b"".join(commands()) and time.monotonic() < deadline:
+    while str(video_files).encode() in b"".join(commands()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert str(films).encode() not in b"".join(commands())
+    assert str(video_files).encode() not in b"".join(commands())
 
 
 def commands():
@@ -221,25 +221,25 @@ class FullDisk(TarWriter):
         return super().add(name, content)
 
 
-def test_a_full_disk_is_told_and_costs_the_clip_in_hand(settings, films, finished, tmp_path, monkeypatch):
+def test_a_full_disk_is_told_and_costs_the_clip_in_hand(settings, video_files, finished, tmp_path, monkeypatch):
     """One line says what to do; the next run goes on in the same draft, so that it needs no second copy of it."""
     tar, index = tmp_path / "s.tar", tmp_path / "s.index.parquet"
     monkeypatch.setattr(shard_module, "run_jobs", in_process(tmp_path / ".decoded"))
     with monkeypatch.context() as full:
         full.setattr("refocus.frames.partial_shard.TarWriter", FullDisk)
         with pytest.raises(RefocusError, match=r"s\.tar: cannot be written \(No space left.*make room and run again"):
-            build_shard(CLIPS, films, tar, index, settings)
+            build_shard(CLIPS, video_files, tar, index, settings)
     assert visible(tmp_path) == {}
     (draft,) = tmp_path.glob(".s.tar*")
     inode = draft.stat().st_ino
     (tmp_path / ".decoded").unlink()
-    build_shard(CLIPS, films, tar, index, settings)
+    build_shard(CLIPS, video_files, tar, index, settings)
     assert tar.stat().st_ino == inode
     assert visible(tmp_path) == visible(finished["nothing"])
     assert (tmp_path / ".decoded").read_text().split() == [row.clip_id for row in CLIPS[3:]]
 
 
-def test_a_full_disk_under_the_index_leaves_the_shard_and_no_index(settings, films, tmp_path, monkeypatch):
+def test_a_full_disk_under_the_index_leaves_the_shard_and_no_index(settings, video_files, tmp_path, monkeypatch):
     """The next run writes the index in no time."""
     tar, index = tmp_path / "s.tar", tmp_path / "s.index.parquet"
     monkeypatch.setattr(shard_module, "run_jobs", in_process(tmp_path / ".decoded"))
@@ -250,13 +250,13 @@ def test_a_full_disk_under_the_index_leaves_the_shard_and_no_index(settings, fil
 
         full.setattr("pyarrow.parquet.write_table", no_room)
         with pytest.raises(RefocusError, match=r"s\.index\.parquet: cannot be written \(No space left.*run again"):
-            build_shard(CLIPS, films, tar, index, settings)
+            build_shard(CLIPS, video_files, tar, index, settings)
     assert list(visible(tmp_path)) == ["s.tar"]
-    assert build_shard(CLIPS, films, tar, index, settings).decoded == 0
+    assert build_shard(CLIPS, video_files, tar, index, settings).decoded == 0
     assert index.is_file()
 
 
-def test_drafts_of_a_changed_list_lose_nothing(settings, films, finished, tmp_path, monkeypatch):
+def test_drafts_of_a_changed_list_lose_nothing(settings, video_files, finished, tmp_path, monkeypatch):
     """A draft that is not the beginning of the new list is copied from, also when that run is killed as well."""
     monkeypatch.setattr(shard_module, "run_jobs", in_process(tmp_path / ".decoded"))
     whole = (finished["another order"] / "s.tar").read_bytes()
@@ -265,6 +265,6 @@ def test_drafts_of_a_changed_list_lose_nothing(settings, films, finished, tmp_pa
     (tmp_path / ".s.tar.1.part").write_bytes(whole[: len(whole) // 2])
     held = complete_clips(tmp_path)
     assert 3 <= len(held) < 6
-    build_shard(CLIPS, films, tmp_path / "s.tar", tmp_path / "s.index.parquet", settings)
+    build_shard(CLIPS, video_files, tmp_path / "s.tar", tmp_path / "s.index.parquet", settings)
     assert visible(tmp_path) == visible(finished["nothing"])
     assert set((tmp_path / ".decoded").read_text().split()) == {row.clip_id for row in CLIPS} - held

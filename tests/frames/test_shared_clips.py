@@ -9,7 +9,7 @@ from refocus.frames.build_shard import build_shard
 from refocus.frames.decode_clip import decode_clip
 from refocus.qa.records import ClipRow, clip_id
 
-from tests.support.videos import constant, write_film
+from tests.support.videos import constant, write_video
 
 
 def row(dataset, name, start=None, end=None):
@@ -35,15 +35,15 @@ def decoded(monkeypatch):
 
 
 @pytest.fixture
-def films(tmp_path):
+def video_files(tmp_path):
     """Two data sets: the first one's `a` and `cut` are also the second's, under other names."""
     one, two = tmp_path / "one", tmp_path / "two"
-    write_film(one / "a.mp4", constant(2.0))
-    write_film(one / "b.mp4", constant(1.0))
-    write_film(one / "cut.mkv", constant(9.0), options={"crf": "0"})
+    write_video(one / "a.mp4", constant(2.0))
+    write_video(one / "b.mp4", constant(1.0))
+    write_video(one / "cut.mkv", constant(9.0), options={"crf": "0"})
     whole = (one / "cut.mkv").read_bytes()
     (one / "cut.mkv").write_bytes(whole[: len(whole) // 2])
-    write_film(two / "deep" / "other.mp4", constant(1.5))
+    write_video(two / "deep" / "other.mp4", constant(1.5))
     shutil.copy(one / "a.mp4", two / "deep" / "same.mp4")
     shutil.copy(one / "cut.mkv", two / "cut.mkv")
     return one, two
@@ -54,9 +54,9 @@ def build(folder, store, dataset, clips, settings, shared=True):
     return build_shard(clips, folder, tar, store / f"{dataset}.parquet", settings, store if shared else None), tar
 
 
-def test_the_same_bytes_and_bounds_are_copied_and_give_the_bytes_of_decoding(films, settings, decoded, tmp_path):
+def test_the_same_bytes_and_bounds_are_copied_and_give_the_bytes_of_decoding(video_files, settings, decoded, tmp_path):
     """Another name, another folder; other bounds, other content and clips that are not whole are decoded."""
-    one, two = films
+    one, two = video_files
     build(one, tmp_path / "store", "one", [row("one", "a.mp4"), row("one", "b.mp4"), row("one", "cut.mkv")], settings)
     decoded.clear()
     clips = [row("two", "cut.mkv"), row("two", "deep/same.mp4"), row("two", "deep/other.mp4")]
@@ -69,9 +69,9 @@ def test_the_same_bytes_and_bounds_are_copied_and_give_the_bytes_of_decoding(fil
     assert not list(alone.parent.glob("*.json"))
 
 
-def test_a_file_of_the_same_size_with_other_bytes_is_decoded(films, settings, decoded, tmp_path):
+def test_a_file_of_the_same_size_with_other_bytes_is_decoded(video_files, settings, decoded, tmp_path):
     """Content decides, not size."""
-    one, two = films
+    one, two = video_files
     build(one, tmp_path / "store", "one", [row("one", "a.mp4")], settings)
     decoded.clear()
     data = bytearray((two / "deep" / "same.mp4").read_bytes())
@@ -81,9 +81,9 @@ def test_a_file_of_the_same_size_with_other_bytes_is_decoded(films, settings, de
     assert len(decoded) == 1
 
 
-def test_other_settings_a_lost_or_changed_lender_lend_nothing(films, settings, decoded, tmp_path):
+def test_other_settings_a_lost_or_changed_lender_lend_nothing(video_files, settings, decoded, tmp_path):
     """What is not there, or not as it was noted, is decoded; a broken catalogue stops nothing."""
-    one, two = films
+    one, two = video_files
     store = tmp_path / "store"
     _, lender = build(one, store, "one", [row("one", "a.mp4")], settings.model_copy(update={"fps": 2.0}))
     wanted = row("two", "deep/same.mp4")

@@ -24,7 +24,7 @@ from refocus.qa.records import ClipRow, Question, write_questions
 from refocus.qa.shard_lists import clips_table
 from refocus.video.frame_plan import grid
 
-from tests.support.videos import write_film
+from tests.support.videos import write_video
 
 VALUES = {
     "use": {"datasets": ["toy"], "benchmarks": ["exam"], "lmms": ["lmm"], "runs": ["r"], "selectors": ["uniform"]},
@@ -86,7 +86,7 @@ def test_a_clips_frames_come_from_its_best_witness(tmp_path):
         ClipRow("index", "index.mp4", 0.0, 10.0, 0),
         ClipRow("failed", "failed.mp4", 0.0, 10.0, 0),
         ClipRow("bounds", "bounds.mp4", 2.0, 7.0, 1),
-        ClipRow("header", "film.mp4", None, None, 1),
+        ClipRow("header", "video.mp4", None, None, 1),
     ]
     ingest(tmp_path, clips, [question(n, clip.clip_id) for n, clip in enumerate(clips)])
     times = [index * 0.5 for index in range(9)]
@@ -100,7 +100,7 @@ def test_a_clips_frames_come_from_its_best_witness(tmp_path):
     found = source(root)
     assert found.witnesses == {"index": 2, "bounds": 1, "assumed": 1}
     assert {group.n_frames: group.questions for group in found.groups} == {9: 1, 20: 1, 12: 1}
-    write_film(tmp_path / "videos/film.mp4", [n / 30 for n in range(60)])
+    write_video(tmp_path / "videos/video.mp4", [n / 30 for n in range(60)])
     found = source(root)
     assert found.witnesses == {"index": 2, "bounds": 1, "headers": 1}
     assert {group.n_frames for group in found.groups} == {9, 20, 8}
@@ -216,7 +216,9 @@ def test_the_papers_configuration_is_planned_without_torch(repository, tmp_path)
     )
     overlay = ["--base", repository / "config.yaml", "--configfile", repository / "config/paper.yaml", "--json"]
     command = [sys.executable, "-c", code, "plan", *map(str, overlay)]
-    done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(repository / "pipeline")}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(repository / "pipeline")}, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert not found["not_counted"]

@@ -75,7 +75,7 @@ def test_videos_are_found_under_each_naming_scheme(tmp_path, place):
 
 
 @pytest.mark.parametrize("movie", ["../..", "/etc", "", None, "nul\0", "Amélie"])
-def test_no_name_of_a_film_leaves_the_root_or_costs_the_row(tmp_path, movie):
+def test_no_name_of_a_video_leaves_the_root_or_costs_the_row(tmp_path, movie):
     path = write(tmp_path / "train.parquet", row(movie_name=movie))
     found = read(path, root=tmp_path)
     assert found.questions[0].video_path == f"{VIDEO}.mp4"

@@ -15,14 +15,14 @@ from refocus.qa.records import write_questions
 from tests.support.asked import asked
 
 NEXTQA = "NExTVideo/1164/3238737531.mp4"
-SAME_FILM = {
+SAME_VIDEO = {
     "nextqa": ["NExTVideo/1164/3238737531.mp4", "NExTVideo/3238737531.mp4", "3238737531.MP4"],
     "llava_video": [
         "0_30_s_nextqa/NextQA/NExTVideo/1164/3238737531.mp4",
         "30_60_s_academic_v0_1/academic_source/NextQA/1164/3238737531.mp4",
     ],
 }
-OTHER_FILM = {
+OTHER_VIDEO = {
     "perceptiontest": ["videos/video_10001.mp4"],
     "llava_video": [
         "0_30_s_perceptiontest/perception_test/videos/video_10002.mp4",
@@ -43,15 +43,15 @@ def copies(*pools):
     return {row["qa_id"]: row["of"] for row in rows}, found.summary()
 
 
-@pytest.mark.parametrize(("format", "path"), [(name, path) for name, paths in SAME_FILM.items() for path in paths])
-def test_a_film_is_known_by_each_of_its_paths(format, path):
+@pytest.mark.parametrize(("format", "path"), [(name, path) for name, paths in SAME_VIDEO.items() for path in paths])
+def test_a_video_is_known_by_each_of_its_paths(format, path):
     first, second = asked("a", NEXTQA), asked("b", path)
     assert copies(("nextqa", [first]), (format, [second]))[0] == {second.qa_id: first.qa_id}
 
 
-def test_equal_names_in_other_corpora_are_other_films():
-    films = [(format, path) for format, paths in OTHER_FILM.items() for path in paths]
-    pools = [(format, [asked(f"set{n}", path)]) for n, (format, path) in enumerate(films)]
+def test_equal_names_in_other_corpora_are_other_videos():
+    videos = [(format, path) for format, paths in OTHER_VIDEO.items() for path in paths]
+    pools = [(format, [asked(f"set{n}", path)]) for n, (format, path) in enumerate(videos)]
     assert copies(("nextqa", [asked("a", NEXTQA)]), *pools)[0] == {}
 
 
@@ -80,21 +80,21 @@ def test_signs_and_decimals_of_options_are_not_punctuation():
 
 
 def test_the_data_set_named_first_keeps_its_copy():
-    ours, theirs = asked("nextqa", NEXTQA), asked("llava_video", SAME_FILM["llava_video"][0])
+    ours, theirs = asked("nextqa", NEXTQA), asked("llava_video", SAME_VIDEO["llava_video"][0])
     pools = [("nextqa", [ours]), ("llava_video", [theirs])]
     assert copies(*pools)[0] == {theirs.qa_id: ours.qa_id}
     assert copies(*reversed(pools))[0] == {ours.qa_id: theirs.qa_id}
 
 
 def test_copies_inside_one_data_set_are_found_and_counted_apart():
-    twice = [asked("llava_video", path) for path in SAME_FILM["llava_video"]]
+    twice = [asked("llava_video", path) for path in SAME_VIDEO["llava_video"]]
     found, summary = copies(("nextqa", [asked("nextqa", "NExTVideo/1.mp4")]), ("llava_video", twice))
     assert found == {twice[1].qa_id: twice[0].qa_id}
     assert summary["pairs"] == {"nextqa": {}, "llava_video": {"llava_video": 1}}
 
 
 def test_what_stays_has_every_question_once_and_counts_add_up():
-    """Against a plain model: of each (film, question) exactly the first in order stays."""
+    """Against a plain model: of each (video, question) exactly the first in order stays."""
     draw = random.Random(0)
     pools = []
     for dataset, folder in (("nextqa", "NExTVideo"), ("llava_video", "0_30_s_nextqa/NextQA/NExTVideo/7")):
@@ -113,7 +113,7 @@ def test_what_stays_has_every_question_once_and_counts_add_up():
 
 
 def test_the_command_writes_a_table_and_counts(tmp_path, capsys):
-    ours, theirs = asked("nextqa", NEXTQA), asked("llava", SAME_FILM["llava_video"][0], question="What is red?")
+    ours, theirs = asked("nextqa", NEXTQA), asked("llava", SAME_VIDEO["llava_video"][0], question="What is red?")
     for question, format in ((ours, "nextqa"), (theirs, "llava_video")):
         write_questions(tmp_path / f"{question.dataset}.parquet", [question], "ingest", {"format": format})
     parser = argparse.ArgumentParser()

@@ -22,7 +22,7 @@ PATHS = [
     ("activitynetqa", f"all_test/v_{ID}.webm"),
     ("cinepile", f"{ID}.mp4"),
     ("cinepile", f"{ID}/{ID}.mp4"),
-    ("cinepile", f"The film. Part 2_watch?v={ID}.mp4"),
+    ("cinepile", f"The video. Part 2_watch?v={ID}.mp4"),
     ("vista", f"temporal_niah_mcq/{ID}_19_17to138.mp4"),
     ("vista", f"temporal_niah_mcq/temporal_niah_mcq_3.tar/1536+99/{ID}_19_17to138.mp4"),
     ("videomme", f"data/{ID}.MP4"),
@@ -54,7 +54,7 @@ def test_an_adapter_may_pass_the_id_on_itself():
     assert origin("videommmu", question).youtube == ID
 
 
-def test_every_form_names_its_film():
+def test_every_form_names_its_video():
     assert all("(?P<name>" in form.pattern for forms in FORMS.values() for form in forms)
 
 

@@ -9,7 +9,7 @@ from refocus.reward.score_shard import ClipTask
 from refocus.reward.windows import subsets
 
 from benchmarks import bench_feed
-from tests.support.videos import write_film
+from tests.support.videos import write_video
 
 
 def test_what_a_gpu_takes_follows_its_rate_and_the_models_size():
@@ -46,9 +46,9 @@ def test_a_shard_made_by_refocus_decode_fills_every_column(tmp_path, monkeypatch
     monkeypatch.setattr(bench_feed, "FORMS", ("jpeg",))
     monkeypatch.setattr(bench_feed, "READERS", (1,))
     (tmp_path / "videos").mkdir()
-    write_film(tmp_path / "videos/film.mp4", [n / 30 for n in range(60)])
-    [line] = bench_feed.measure(tmp_path / "work", tmp_path / "videos", ["film.mp4"], 1)
+    write_video(tmp_path / "videos/video.mp4", [n / 30 for n in range(60)])
+    [line] = bench_feed.measure(tmp_path / "work", tmp_path / "videos", ["video.mp4"], 1)
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[:3] == ["jpeg", "8", "8"] and len(cells) == 5 + 3 + 3 + 1
-    page = bench_feed.report([line], PlanSettings(), "a film")
+    page = bench_feed.report([line], PlanSettings(), "a video")
     assert len({row.count("|") for row in page.splitlines() if row.startswith(("| stored", "| jpeg"))}) == 1

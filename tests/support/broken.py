@@ -11,10 +11,10 @@ from pathlib import Path
 import av
 import numpy as np
 
-from tests.support.videos import constant, moving, write_film
+from tests.support.videos import constant, moving, write_video
 
 SECONDS = 6.0
-WHOLE = 24  # frames of a sound film at 4 fps
+WHOLE = 24  # frames of a sound video at 4 fps
 
 
 @dataclass(frozen=True)
@@ -26,29 +26,29 @@ class Case:
     frames: tuple[int, int]
 
 
-def film(path: Path, **how) -> Path:
+def video_file(path: Path, **how) -> Path:
     """Six seconds in which everything moves, H.264 with B-frames, a key frame every second."""
     count = round(SECONDS * 30)
     options = {"crf": "20", "g": "30", "bf": "2"} if how.get("codec", "libx264") == "libx264" else {}
-    return write_film(path, constant(SECONDS), (64, 96), moving(count, (64, 96)), **{"options": options, **how})
+    return write_video(path, constant(SECONDS), (64, 96), moving(count, (64, 96)), **{"options": options, **how})
 
 
 def faststart(path: Path) -> Path:
-    return film(path, muxing={"movflags": "+faststart"})
+    return video_file(path, muxing={"movflags": "+faststart"})
 
 
 def fragmented(path: Path) -> Path:
     """An mp4 in fragments, as players are sent it."""
-    return film(path, muxing={"movflags": "frag_keyframe+empty_moov"})
+    return video_file(path, muxing={"movflags": "frag_keyframe+empty_moov"})
 
 
 def mpeg4(path: Path) -> Path:
-    return film(path, codec="mpeg4", options={"g": "30"})
+    return video_file(path, codec="mpeg4", options={"g": "30"})
 
 
 def live(path: Path) -> Path:
     """Matroska without duration and index, as a stream that was recorded."""
-    return film(path, muxing={"live": "1"})
+    return video_file(path, muxing={"live": "1"})
 
 
 def cut(make: Callable[[Path], Path], extension: str, share: float) -> Callable[[Path], Path]:
@@ -65,7 +65,7 @@ def cut(make: Callable[[Path], Path], extension: str, share: float) -> Callable[
 
 def behead(folder: Path) -> Path:
     """A transport stream that was tuned into in the middle of a GOP."""
-    path = film(folder / "beheaded.ts")
+    path = video_file(folder / "beheaded.ts")
     data = path.read_bytes()
     path.write_bytes(data[len(data) // 3 // 188 * 188 :])
     return path
@@ -101,7 +101,7 @@ def zeroed(make: Callable[[Path], Path], extension: str) -> Callable[[Path], Pat
 
 def holed(folder: Path) -> Path:
     """A third in the middle is missing."""
-    path = film(folder / "holed.mkv")
+    path = video_file(folder / "holed.mkv")
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 3] + data[len(data) * 2 // 3 :])
     return path
@@ -159,7 +159,7 @@ def lying(factor: float) -> Callable[[Path], Path]:
     """An mp4 whose headers give another duration than its samples have."""
 
     def made(folder: Path) -> Path:
-        path = film(folder / "lying.mp4")
+        path = video_file(folder / "lying.mp4")
         data = bytearray(path.read_bytes())
         for mark, distance in ((b"mvhd", 20), (b"tkhd", 24), (b"mdhd", 20)):
             at = data.index(mark) + distance
@@ -175,7 +175,7 @@ def lying_matroska(seconds: float) -> Callable[[Path], Path]:
     """A Matroska file whose headers give another duration."""
 
     def made(folder: Path) -> Path:
-        path = film(folder / "lying.mkv")
+        path = video_file(folder / "lying.mkv")
         data = bytearray(path.read_bytes())
         at = data.index(b"\x44\x89\x88") + 3
         struct.pack_into(">d", data, at, seconds * 1000)
@@ -193,10 +193,10 @@ def remuxed(
     source: str = "a.mp4",
     fmt: str | None = None,
 ) -> Callable[[Path], Path]:
-    """The packets of a sound film with other times: retime(pts, dts), both in 1/30 s."""
+    """The packets of a sound video with other times: retime(pts, dts), both in 1/30 s."""
 
     def made(folder: Path) -> Path:
-        base, path = film(folder / "base.mp4"), folder / name
+        base, path = video_file(folder / "base.mp4"), folder / name
         with av.open(str(base)) as reading, av.open(str(path), "w") as writing:
             stream = reading.streams.video[0]
             copied = writing.add_stream_from_template(stream)
@@ -216,14 +216,14 @@ def remuxed(
 def changing_size(folder: Path) -> Path:
     """Two sizes in one stream."""
     path = folder / "sizes.ts"
-    small = film(folder / "small.ts")
-    large = write_film(folder / "large.ts", constant(3.0), (96, 128), moving(90, (96, 128)), offset_s=SECONDS)
+    small = video_file(folder / "small.ts")
+    large = write_video(folder / "large.ts", constant(3.0), (96, 128), moving(90, (96, 128)), offset_s=SECONDS)
     path.write_bytes(small.read_bytes() + large.read_bytes())
     return path
 
 
 def interlaced(folder: Path) -> Path:
-    return film(folder / "interlaced.mp4", options={"x264-params": "interlaced=1:tff=1:bframes=2"})
+    return video_file(folder / "interlaced.mp4", options={"x264-params": "interlaced=1:tff=1:bframes=2"})
 
 
 def hundred_thousand(folder: Path) -> Path:
@@ -246,7 +246,7 @@ def flat(name: str, size: tuple[int, int], codec: str, pix_fmt: str) -> Callable
 
     def made(folder: Path) -> Path:
         picture = np.zeros((*size, 3), np.uint8)
-        return write_film(folder / name, [0.0, 1 / 30], size, [picture] * 2, codec=codec, pix_fmt=pix_fmt)
+        return write_video(folder / name, [0.0, 1 / 30], size, [picture] * 2, codec=codec, pix_fmt=pix_fmt)
 
     return made
 
@@ -267,13 +267,13 @@ def bomb(folder: Path) -> Path:
 
 def elementary(folder: Path) -> Path:
     """H.264 without a container: no times at all."""
-    return film(folder / "raw.h264")
+    return video_file(folder / "raw.h264")
 
 
 def headless(folder: Path) -> Path:
     """HEVC whose parameter sets were never sent."""
     how = "log-level=none:pools=none:frame-threads=1:repeat-headers=0"
-    path = film(folder / "headless.mp4", codec="libx265", options={"x265-params": how})
+    path = video_file(folder / "headless.mp4", codec="libx265", options={"x265-params": how})
     data = bytearray(path.read_bytes())
     at = data.index(b"hvcC") + 4 + 22
     data[at] = 0
@@ -282,13 +282,13 @@ def headless(folder: Path) -> Path:
 
 
 def appended(folder: Path) -> Path:
-    path = film(folder / "appended.mp4")
+    path = video_file(folder / "appended.mp4")
     path.write_bytes(path.read_bytes() + random.Random(0).randbytes(5000))
     return path
 
 
 def foreign_codec(folder: Path) -> Path:
-    path = film(folder / "foreign.mp4")
+    path = video_file(folder / "foreign.mp4")
     path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
     return path
 
@@ -299,26 +299,26 @@ CUTS = (0.1, 0.3, 0.5, 0.7, 0.95)
 ALL, NONE, SOME = (WHOLE, WHOLE), (0, 0), (0, WHOLE)
 
 CASES = {
-    **{f"mp4 cut at {share}": Case(cut(film, "mp4", share), FAILED, NONE) for share in CUTS},
+    **{f"mp4 cut at {share}": Case(cut(video_file, "mp4", share), FAILED, NONE) for share in CUTS},
     **{f"faststart mp4 cut at {share}": Case(cut(faststart, "mp4", share), HURT, SOME) for share in CUTS},
-    **{f"mkv cut at {share}": Case(cut(film, "mkv", share), HURT, SOME) for share in CUTS},
+    **{f"mkv cut at {share}": Case(cut(video_file, "mkv", share), HURT, SOME) for share in CUTS},
     **{f"live mkv cut at {share}": Case(cut(live, "mkv", share), HURT, SOME) for share in CUTS},
     **{f"fragmented mp4 cut at {share}": Case(cut(fragmented, "mp4", share), HURT, SOME) for share in CUTS},
     "fragmented mp4": Case(lambda folder: fragmented(folder / "a.mp4"), OK, ALL),
     "live mkv": Case(lambda folder: live(folder / "a.mkv"), OK, ALL),
     "faststart mp4": Case(lambda folder: faststart(folder / "a.mp4"), OK, ALL),
-    "ts": Case(lambda folder: film(folder / "a.ts"), OK, ALL),
+    "ts": Case(lambda folder: video_file(folder / "a.ts"), OK, ALL),
     "avi": Case(lambda folder: mpeg4(folder / "a.avi"), OK, ALL),
-    "flv": Case(lambda folder: film(folder / "a.flv"), OK, (24, 25)),
-    **{f"ts cut at {share}": Case(cut(film, "ts", share), HURT, SOME) for share in CUTS},
+    "flv": Case(lambda folder: video_file(folder / "a.flv"), OK, (24, 25)),
+    **{f"ts cut at {share}": Case(cut(video_file, "ts", share), HURT, SOME) for share in CUTS},
     **{f"avi cut at {share}": Case(cut(mpeg4, "avi", share), HURT, SOME) for share in CUTS},
-    **{f"flv cut at {share}": Case(cut(film, "flv", share), HURT, SOME) for share in CUTS},
-    **{f"mp4 flipped {seed}": Case(flipped(film, "mp4", seed), PARTIAL, SOME) for seed in range(3)},
-    **{f"mkv flipped {seed}": Case(flipped(film, "mkv", seed), PARTIAL, SOME) for seed in range(3)},
-    **{f"ts flipped {seed}": Case(flipped(film, "ts", seed), PARTIAL, SOME) for seed in range(3)},
-    "mp4 zeroed": Case(zeroed(film, "mp4"), PARTIAL, SOME),
-    "mkv zeroed": Case(zeroed(film, "mkv"), PARTIAL, SOME),
-    "ts zeroed": Case(zeroed(film, "ts"), PARTIAL, SOME),
+    **{f"flv cut at {share}": Case(cut(video_file, "flv", share), HURT, SOME) for share in CUTS},
+    **{f"mp4 flipped {seed}": Case(flipped(video_file, "mp4", seed), PARTIAL, SOME) for seed in range(3)},
+    **{f"mkv flipped {seed}": Case(flipped(video_file, "mkv", seed), PARTIAL, SOME) for seed in range(3)},
+    **{f"ts flipped {seed}": Case(flipped(video_file, "ts", seed), PARTIAL, SOME) for seed in range(3)},
+    "mp4 zeroed": Case(zeroed(video_file, "mp4"), PARTIAL, SOME),
+    "mkv zeroed": Case(zeroed(video_file, "mkv"), PARTIAL, SOME),
+    "ts zeroed": Case(zeroed(video_file, "ts"), PARTIAL, SOME),
     "mkv with a hole": Case(holed, PARTIAL, SOME),
     "empty": Case(content("a.mp4", b""), FAILED, NONE),
     "html": Case(content("a.mp4", b"<!DOCTYPE html><html><body>404</body></html>" * 40), FAILED, NONE),
@@ -330,8 +330,8 @@ CASES = {
     "sound only": Case(sound_only, FAILED, NONE),
     "unknown codec": Case(foreign_codec, FAILED, NONE),
     "no parameter sets": Case(headless, FAILED, NONE),
-    "one frame": Case(lambda folder: write_film(folder / "one.mp4", [0.0]), OK, (1, 1)),
-    "one frame mkv": Case(lambda folder: write_film(folder / "one.mkv", [0.0]), OK, (1, 1)),
+    "one frame": Case(lambda folder: write_video(folder / "one.mp4", [0.0]), OK, (1, 1)),
+    "one frame mkv": Case(lambda folder: write_video(folder / "one.mkv", [0.0]), OK, (1, 1)),
     "10^5 frames": Case(hundred_thousand, OK, (512, 512)),
     "8K": Case(flat("8k.mp4", (4320, 7680), "mjpeg", "yuvj420p"), OK, (1, 1)),
     "16 x 2": Case(flat("thin.mkv", (2, 16), "ffv1", "yuv420p"), OK, (1, 1)),
@@ -340,10 +340,10 @@ CASES = {
     "mp4 that says a third of its length": Case(lying(1 / 3), OK, ALL),
     "mkv that says ten times its length": Case(lying_matroska(60), PARTIAL, (24, 26)),
     "mkv that says a third of its length": Case(lying_matroska(2), OK, ALL),
-    "starts before 0": Case(lambda folder: film(folder / "negative.mkv", offset_s=-2.0), OK, ALL),
-    "starts at 5 s": Case(lambda folder: film(folder / "late.mkv", offset_s=5.0), OK, ALL),
+    "starts before 0": Case(lambda folder: video_file(folder / "negative.mkv", offset_s=-2.0), OK, ALL),
+    "starts at 5 s": Case(lambda folder: video_file(folder / "late.mkv", offset_s=5.0), OK, ALL),
     "ts whose clock wraps": Case(
-        lambda folder: film(folder / "wrap.ts", muxing={"output_ts_offset": str(2**33 / 90000 - 3)}), OK, ALL
+        lambda folder: video_file(folder / "wrap.ts", muxing={"output_ts_offset": str(2**33 / 90000 - 3)}), OK, ALL
     ),
     "ts tuned into": Case(behead, ("ok", "partial"), (12, 20)),
     "ts that changes its size": Case(changing_size, ("ok", "partial"), (WHOLE, 36)),
@@ -354,8 +354,8 @@ CASES = {
     "no times": Case(elementary, OK, (24, 30)),
     "interlaced": Case(interlaced, OK, ALL),
     "mpeg4 with B-frames in avi": Case(
-        lambda folder: film(folder / "b.avi", codec="mpeg4", options={"bf": "2", "g": "30"}), OK, ALL
+        lambda folder: video_file(folder / "b.avi", codec="mpeg4", options={"bf": "2", "g": "30"}), OK, ALL
     ),
     "bytes behind the end": Case(appended, OK, ALL),
-    "mp4 called avi": Case(lambda folder: film(folder / "a.mp4").rename(folder / "a.avi"), OK, ALL),
+    "mp4 called avi": Case(lambda folder: video_file(folder / "a.mp4").rename(folder / "a.avi"), OK, ALL),
 }

@@ -1,6 +1,7 @@
 """Small data in the published layouts of all ten sets, at the very paths that config/paper.yaml names, and tiny models.
 
-Every set has usable questions, an odd row that must be rejected, and a question whose video is not there. The films are
+Every set has usable questions, an odd row that must be rejected, and a question whose video is not there. The
+videos are
 the same few in all sets, 12 seconds long: 48 frames at 4 per second, more than the 32 that are picked.
 """
 
@@ -19,15 +20,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from refocus.config.root import Root
 
-from tests.support.videos import constant, write_film
+from tests.support.videos import constant, write_video
 
 SECONDS, FPS, SIZE = 12.0, 8.0, (72, 96)
-FILMS = 4
+VIDEOS = 4
 WORDS = ("red", "green", "blue", "yellow", "circle", "square")
 MOMENTS = ("before the circle", "after the square", "first", "last", "when the square disappears")
 LETTERS = "ABCDEFGHIJ"
-COPIED = "1164/3238737531"  # a film of NExT-QA that LLaVA-Video-178K has too, with a question about it
-LEAKED = "lqy3ECfSkSQ"  # a film of ActivityNet that Video-MME has too
+COPIED = "1164/3238737531"  # a video of NExT-QA that LLaVA-Video-178K has too, with a question about it
+LEAKED = "lqy3ECfSkSQ"  # a video of ActivityNet that Video-MME has too
 BY_LETTER = "Please respond with only the letter of the correct answer."
 IN_FULL = "Please provide your answer by stating the letter followed by the full option."
 
@@ -70,16 +71,16 @@ class Part:
     """One data set below its folder, and what is to come of its rows."""
 
     root: Path
-    films: Iterator[Path]
+    video_files: Iterator[Path]
     rows: int = 0  # input rows, as its adapter counts them
     odd: dict[str, str] = field(default_factory=dict)  # source id of a reject → reason
     gone: int = 0  # questions whose video is not there
 
-    def film(self, *paths: str) -> None:
-        """Puts a film at each path."""
+    def video_file(self, *paths: str) -> None:
+        """Puts a video at each path."""
         for place in (self.root / path for path in paths):
             place.parent.mkdir(parents=True, exist_ok=True)
-            os.link(next(self.films), place)
+            os.link(next(self.video_files), place)
 
     def ask(self, count: int) -> Asked:
         """A question that this part has not asked before, with so many options."""
@@ -87,23 +88,23 @@ class Part:
         return Asked(self.rows - 1, count)
 
 
-def write_films(folder: Path) -> list[Path]:
-    """H.264 films in which every second looks different."""
-    films = []
-    for seed in range(FILMS):
+def write_videos(folder: Path) -> list[Path]:
+    """H.264 videos in which every second looks different."""
+    video_files = []
+    for seed in range(VIDEOS):
         rng = np.random.default_rng(seed)
         scenes = np.kron(rng.integers(0, 256, (int(SECONDS), 3, 4, 3), np.uint8), np.ones((1, 24, 24, 1), np.uint8))
         times = constant(SECONDS, FPS)
-        films.append(write_film(folder / f"{seed}.mp4", times, SIZE, [scenes[int(time)] for time in times]))
-    return films
+        video_files.append(write_video(folder / f"{seed}.mp4", times, SIZE, [scenes[int(time)] for time in times]))
+    return video_files
 
 
 def write_sources(root: Root, home: Path) -> dict[str, Part]:
     """Writes what a configuration uses below a working directory; name → its part."""
-    films = itertools.cycle(write_films(home / "films"))
+    video_files = itertools.cycle(write_videos(home / "videos"))
     parts = {}
     for name in [*root.use.datasets, *root.use.benchmarks]:
-        parts[name] = Part(home / root.source(name).videos, films)
+        parts[name] = Part(home / root.source(name).videos, video_files)
         WRITERS[name](parts[name], [home / path for path in root.source(name).annotations])
     return parts
 
@@ -137,7 +138,7 @@ def nextqa(part: Part, paths: list[Path]) -> None:
         rows.append({**head, "answer": q.right, "qid": qid, "type": "TN", **options})
     rows.append({**rows[0], "answer": "seven", "qid": 9})
     part.rows, part.odd, part.gone = len(rows), {f"{copied}_9": "unparsable_answer"}, 1
-    part.film(f"NExTVideo/{COPIED}.mp4", "NExTVideo/2440175990.mp4")  # as released, and as on Hugging Face
+    part.video_file(f"NExTVideo/{COPIED}.mp4", "NExTVideo/2440175990.mp4")  # as released, and as on Hugging Face
     save(paths[0], rows)
     save(paths[1], {copied: COPIED, "2440175990": "0001/2440175990", "9999999999": "0002/9999999999"})
 
@@ -153,7 +154,7 @@ def llava_video(part: Part, paths: list[Path]) -> None:
         full = f"{second.letter}. {second.answer}"
         turns += talk("\n".join([f"{second.text}?", *second.listed("{}. {}"), IN_FULL]), full)
         rows = [{"id": path.stem, "conversations": turns, "data_source": bucket, "video": video}]
-        part.film(f"{bucket}/{video}")
+        part.video_file(f"{bucket}/{video}")
         if not number:
             wrong = {"from": "gpt", "value": f"{LETTERS[(second.right + 1) % 4]}. {second.answer}"}
             rows.append({**rows[0], "id": "odd", "conversations": [turns[2], wrong]})
@@ -173,7 +174,7 @@ def activitynetqa(part: Part, paths: list[Path]) -> None:
     asked.append({"video_name": "00000000000", "question": "is it blue?", "question_id": "v_00000000000_1"})
     answered.append({"answer": "yes", "type": 3, "question_id": "v_00000000000_1"})
     part.rows, part.odd, part.gone = len(asked), {"v_K_OuJFz4rLc_99": "no_answer"}, 1
-    part.film(f"v_{LEAKED}.mp4", "v1-3/train_val/v_K_OuJFz4rLc.mp4")
+    part.video_file(f"v_{LEAKED}.mp4", "v1-3/train_val/v_K_OuJFz4rLc.mp4")
     save(paths[0], asked)
     save(paths[1], answered)
 
@@ -189,7 +190,7 @@ def perceptiontest(part: Part, paths: list[Path]) -> None:
         videos[video] = {"metadata": facts, "mc_question": items, "object_tracking": []}
     videos["video_77"]["mc_question"].append({**items[0], "id": 3, "answer_id": 3})
     part.rows, part.odd, part.gone = part.rows + 1, {"video_77_3": "answer_out_of_range"}, 1
-    part.film("video_1234.mp4", "video_77.mp4")
+    part.video_file("video_1234.mp4", "video_77.mp4")
     save(paths[0], videos)
     save(paths[1], {"video_1234": 80, "video_77": -1})  # the first must not be seen from second 10 on
 
@@ -199,7 +200,7 @@ def cinepile(part: Part, paths: list[Path]) -> None:
     places = ("{id}.mp4", "{id}/{id}.mp4", "The Square_watch?v={id}.mp4")  # lmms-eval's, molmo2's, the notebook's
     for number, (path, place) in enumerate(zip(paths, places, strict=True)):
         video, rows = f"Ci_ne-{number:05d}", []
-        part.film(place.format(id=video))
+        part.video_file(place.format(id=video))
         for clip in [video, video, *(dead if not number else ())]:
             q = part.ask(5)
             row = {"movie_name": "The Square", "year": 1999, "genre": ["Drama"], "yt_clip_title": "A clip"}
@@ -216,11 +217,11 @@ def cinepile(part: Part, paths: list[Path]) -> None:
 
 def vista(part: Part, paths: list[Path]) -> None:
     for number, path in enumerate(paths):
-        subset, films, rows = path.stem, [f"CPLa78IpO9{number}_{cut}_17to138.mp4" for cut in range(2)], []
-        for film in (films[0], films[0], films[1]):
+        subset, video_files, rows = path.stem, [f"CPLa78IpO9{number}_{cut}_17to138.mp4" for cut in range(2)], []
+        for video_file in (video_files[0], video_files[0], video_files[1]):
             q = part.ask(4)
             said = talk("\n".join([f"{q.text}?", *q.listed("({}) {}")]), f"({q.letter}) {q.answer}")
-            rows.append({"image": film, "conversations": said})
+            rows.append({"image": video_file, "conversations": said})
         if not number:
             rows.append({**rows[0], "conversations": talk("Describe the video.", "A circle.")})
             rows.append({**rows[0], "image": "CPLa78IpO99_0_17to138.mp4"})
@@ -229,8 +230,8 @@ def vista(part: Part, paths: list[Path]) -> None:
         tar = part.root / subset / f"{subset}_0.tar"
         tar.parent.mkdir()
         with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as archive:
-            for film in films:
-                archive.add(next(part.films), arcname=film)
+            for video_file in video_files:
+                archive.add(next(part.video_files), arcname=video_file)
 
 
 def videomme(part: Part, paths: list[Path]) -> None:
@@ -243,7 +244,7 @@ def videomme(part: Part, paths: list[Path]) -> None:
             row |= {"question_id": f"{number + 1:03d}-{k + 1}", "task_type": "Counting Problem"}
             rows.append({**row, "question": f"{q.text}?", "options": q.listed("{}. {}"), "answer": q.letter})
     rows[2]["answer"], part.odd, part.gone = "E", {"001-3": "answer_out_of_range"}, 3
-    part.film("data/-Ab3456789_.mp4", f"data/{LEAKED}.mp4")
+    part.video_file("data/-Ab3456789_.mp4", f"data/{LEAKED}.mp4")
     save(paths[0], rows)
 
 
@@ -260,7 +261,7 @@ def longvideobench(part: Part, paths: list[Path]) -> None:
             row |= {"video_path": file, "subtitle_path": f"{video}_en.json", "duration_group": group}
             rows.append({**row, "starting_timestamp_for_subtitles": 0, "duration": SECONDS})
         if group != 3600:
-            part.film(f"videos/{file}")
+            part.video_file(f"videos/{file}")
     rows.append({**rows[0], "id": "86CxyhFV9MI_9", "correct_choice": 5})
     part.rows, part.odd, part.gone = len(rows), {"86CxyhFV9MI_9": "answer_out_of_range"}, 1
     save(paths[0], rows)
@@ -274,7 +275,7 @@ def mlvu(part: Part, paths: list[Path]) -> None:
             row = {"video": f"{task}_{number}.mp4", "duration": SECONDS, "question": f"{q.text}?"}
             kind = "findNeedle" if task == "needle" else task
             rows.append({**row, "candidates": q.options, "answer": q.answer, "question_type": kind})
-        part.film(*(f"video/{path.stem}/{row['video']}" for row in rows[: 1 if task == "ego" else 2]))
+        part.video_file(*(f"video/{path.stem}/{row['video']}" for row in rows[: 1 if task == "ego" else 2]))
         if task in ("needle", "topic_reasoning"):  # both as published
             change = {"answer": "catching the drone"} if task == "needle" else {"question": ""}
             rows.append({**rows[0], **change})
@@ -297,7 +298,7 @@ def videommmu(part: Part, paths: list[Path]) -> None:
             rows.append({**rows[0], "id": "test_Art_8", "answer": "Z"})
         save(path, rows)
     part.rows, part.odd, part.gone = part.rows + 2, {"Adaptation/test_Art_8": "answer_out_of_range"}, 3
-    part.film("Art/validation_Art_Theory_2.mp4", "Business/test_Finance_9.mp4", "Art/new_Art_7.mp4")
+    part.video_file("Art/validation_Art_Theory_2.mp4", "Business/test_Finance_9.mp4", "Art/new_Art_7.mp4")
 
 
 WRITERS: dict[str, Callable[[Part, list[Path]], None]] = {

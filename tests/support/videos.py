@@ -18,7 +18,7 @@ def level(index: int) -> int:
     return 20 + (index * STEP) % 210
 
 
-def write_film(
+def write_video(
     path: Path,
     times_s: Sequence[float],
     size: tuple[int, int] = (64, 96),

@@ -11,7 +11,7 @@ from refocus.train.wandb_mirror import WandbMirror, library
 
 from tests.support.tiny_training import SETTINGS, build_trainer
 
-OFFLINE = TrainRuntime(wandb="offline", wandb_project="films")
+OFFLINE = TrainRuntime(wandb="offline", wandb_project="videos")
 
 
 class StandIn(types.ModuleType):
@@ -43,12 +43,12 @@ def wandb(monkeypatch):
 
 
 def test_it_gets_every_line_and_an_end(wandb, tmp_path):
-    runtime = SETTINGS.runtime.model_copy(update={"wandb": "offline", "wandb_project": "films", "validate_every": 1})
+    runtime = SETTINGS.runtime.model_copy(update={"wandb": "offline", "wandb_project": "videos", "validate_every": 1})
     build_trainer(tmp_path, SETTINGS.model_copy(update={"max_steps": 2, "runtime": runtime})).run()
     (run,) = wandb.runs
     assert run.lines == read(tmp_path / "out" / "metrics.jsonl") and len(run.lines) == 5
     assert run.finished and run.metrics == [("*", "step")]
-    assert (run.words["project"], run.words["mode"], run.words["name"]) == ("films", "offline", "out")
+    assert (run.words["project"], run.words["mode"], run.words["name"]) == ("videos", "offline", "out")
     assert run.words["config"]["candidates"] == SETTINGS.candidates
 
 

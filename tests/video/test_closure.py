@@ -18,11 +18,11 @@ from refocus.video.probe import opened
 from refocus.video.selective_decode import selective_decode
 
 from tests.support.oracle import Packets, closure, packets_of
-from tests.support.videos import constant, moving, played_at, variable, write_film
+from tests.support.videos import constant, moving, played_at, variable, write_video
 
 X264, X265 = "libx264", "libx265"
 QUIET = "log-level=none:pools=none:frame-threads=1:"
-FILMS = {
+VIDEOS = {
     "h264 closed.mp4": (X264, {"x264-params": "keyint=24:bframes=3:b-pyramid=normal:scenecut=0"}),
     "h264 open.mp4": (X264, {"x264-params": "open-gop=1:keyint=20:bframes=5:b-pyramid=normal:ref=5:scenecut=0"}),
     "h264 open.ts": (X264, {"x264-params": "open-gop=1:keyint=20:bframes=3:b-pyramid=strict:ref=4:direct=temporal"}),
@@ -50,7 +50,7 @@ GRIDS = {"4 fps": grid(3.0, 4.0), "1 fps": grid(3.0, 1.0), "30 fps": grid(3.0, 3
 
 
 @dataclass
-class Film:
+class Video:
     """A file, what a plain sequential decode makes of it, and what may be needed of it."""
 
     path: Path
@@ -59,79 +59,79 @@ class Film:
     frames: dict[int, np.ndarray] = field(default_factory=dict)  # by presentation time, as decoded
 
 
-def decoded(path: Path) -> Film:
+def decoded(path: Path) -> Video:
     """By libavcodec alone: every frame, clean starts by its own mark, unused frames by its own parser or their type."""
     packets = packets_of(path)
     packets.keys = set()
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
-        film = Film(path, stream.codec_context.name, packets)
+        video_file = Video(path, stream.codec_context.name, packets)
         for frame in container.decode(stream):
-            film.frames[frame.pts] = frame.to_ndarray()
+            video_file.frames[frame.pts] = frame.to_ndarray()
             if frame.key_frame:
                 packets.keys.add(frame.pts)
-            if film.codec.startswith("mpeg") and frame.pict_type == 3:
+            if video_file.codec.startswith("mpeg") and frame.pict_type == 3:
                 packets.unused.add(frame.pts)
     if "refresh" in path.name or "forward" in path.name:
         packets.keys = {packets.order[0]}  # the others only begin to be renewed, or are not shown where they are stored
-    if film.codec in ("mjpeg", "prores"):
+    if video_file.codec in ("mjpeg", "prores"):
         packets.keys = packets.unused = set(packets.order)
-    return film
+    return video_file
 
 
-@pytest.fixture(params=FILMS, scope="module")
-def film(request, tmp_path_factory):
-    codec, options = FILMS[request.param]
-    path = tmp_path_factory.mktemp("films") / request.param
+@pytest.fixture(params=VIDEOS, scope="module")
+def video_file(request, tmp_path_factory):
+    codec, options = VIDEOS[request.param]
+    path = tmp_path_factory.mktemp("videos") / request.param
     pixels = PIXELS.get(codec, "yuv420p")
-    write_film(path, constant(3.0), (80, 96), moving(90), codec=codec, options=options, pix_fmt=pixels)
+    write_video(path, constant(3.0), (80, 96), moving(90), codec=codec, options=options, pix_fmt=pixels)
     return decoded(path)
 
 
-def seen(film: Film, times: list[float]) -> tuple[list[tuple[int, np.ndarray, object]], DecodeReport]:
+def seen(video_file: Video, times: list[float]) -> tuple[list[tuple[int, np.ndarray, object]], DecodeReport]:
     health = DecodeReport()
-    with opened(film.path) as (container, stream):
+    with opened(video_file.path) as (container, stream):
         found = [
             (frame.pts, frame.to_ndarray(), wanted)
-            for frame, wanted in selective_decode(film.path, container, stream, times, health, None)
+            for frame, wanted in selective_decode(video_file.path, container, stream, times, health, None)
         ]
     return found, health
 
 
-def times_of(film: Film) -> list[float]:
-    with opened(film.path) as (_, stream):
-        return [float((pts - stream.start_time) * stream.time_base) for pts in sorted(film.frames)]
+def times_of(video_file: Video) -> list[float]:
+    with opened(video_file.path) as (_, stream):
+        return [float((pts - stream.start_time) * stream.time_base) for pts in sorted(video_file.frames)]
 
 
 @pytest.mark.parametrize("when", GRIDS)
-def test_frames_are_those_of_a_sequential_decode_and_nothing_else_is_decoded(film, when):
+def test_frames_are_those_of_a_sequential_decode_and_nothing_else_is_decoded(video_file, when):
     """Bit-identical frames by the played-at rule; as many packets decoded as the dependency closure has."""
-    found, health = seen(film, GRIDS[when])
-    starts = times_of(film)
+    found, health = seen(video_file, GRIDS[when])
+    starts = times_of(video_file)
     expected = list(dict.fromkeys(played_at(starts, time) for time in GRIDS[when]))
     assert [wanted.source_frame for _, _, wanted in found] == expected
-    order = sorted(film.frames)
+    order = sorted(video_file.frames)
     assert [pts for pts, _, _ in found] == [order[index] for index in expected]
-    assert all(np.array_equal(picture, film.frames[pts]) for pts, picture, _ in found)
+    assert all(np.array_equal(picture, video_file.frames[pts]) for pts, picture, _ in found)
     assert (health.problem(), health.in_order) == (None, None)
-    assert health.decoded == len(closure(film.packets, {order[index] for index in expected}, film.codec))
+    assert health.decoded == len(closure(video_file.packets, {order[index] for index in expected}, video_file.codec))
 
 
-def test_each_frame_can_be_had_alone(film):
+def test_each_frame_can_be_had_alone(video_file):
     """Every entry, at any distance, from memory or from a second reading of the file."""
-    starts, order = times_of(film), sorted(film.frames)
+    starts, order = times_of(video_file), sorted(video_file.frames)
     for number in random.Random(0).sample(range(len(order)), 12):
-        found, _ = seen(film, [starts[number]])
-        assert np.array_equal(found[0][1], film.frames[order[number]])
+        found, _ = seen(video_file, [starts[number]])
+        assert np.array_equal(found[0][1], video_file.frames[order[number]])
 
 
 @pytest.mark.parametrize("limit", ["KEPT_BYTES", "KEPT_PACKETS"])
-def test_a_file_too_large_to_keep_is_read_twice(film, limit, monkeypatch):
+def test_a_file_too_large_to_keep_is_read_twice(video_file, limit, monkeypatch):
     """The same frames for the same work."""
-    kept, health = seen(film, GRIDS["4 fps"])
+    kept, health = seen(video_file, GRIDS["4 fps"])
     monkeypatch.setattr(tracks, limit, 10)
-    again, twice = seen(film, GRIDS["4 fps"])
+    again, twice = seen(video_file, GRIDS["4 fps"])
     assert [(pts, wanted) for pts, _, wanted in again] == [(pts, wanted) for pts, _, wanted in kept]
     assert all(np.array_equal(one[1], other[1]) for one, other in zip(again, kept, strict=True))
     assert twice.decoded == health.decoded
@@ -140,13 +140,13 @@ def test_a_file_too_large_to_keep_is_read_twice(film, limit, monkeypatch):
 def test_temporal_layers(tmp_path):
     """A picture no other of its own layer uses may still be used by a higher layer."""
     options = {"x265-params": QUIET + "keyint=48:bframes=7:b-adapt=0:temporal-layers=3"}
-    path = write_film(tmp_path / "a.mp4", constant(3.0), (80, 96), moving(90), codec=X265, options=options)
-    film = decoded(path)
-    starts, order = times_of(film), sorted(film.frames)
+    path = write_video(tmp_path / "a.mp4", constant(3.0), (80, 96), moving(90), codec=X265, options=options)
+    video_file = decoded(path)
+    starts, order = times_of(video_file), sorted(video_file.frames)
     total = 0
     for number in range(0, 90, 3):
-        found, health = seen(film, [starts[number]])
-        assert np.array_equal(found[0][1], film.frames[order[number]])
+        found, health = seen(video_file, [starts[number]])
+        assert np.array_equal(found[0][1], video_file.frames[order[number]])
         assert health.in_order is None
         total += health.decoded
     assert total < 30 * 15  # of at most 48 in a GOP, a quarter is in the lowest layer
@@ -156,11 +156,11 @@ def test_variable_rate(tmp_path):
     """Times between frames of irregular length."""
     times = variable(12.0, 3)
     options = {"x264-params": "open-gop=1:keyint=20:bframes=5:b-pyramid=normal:scenecut=0"}
-    path = write_film(tmp_path / "a.mkv", times, (80, 96), moving(len(times)), options=options)
-    film = decoded(path)
-    found, health = seen(film, grid(12.0))
+    path = write_video(tmp_path / "a.mkv", times, (80, 96), moving(len(times)), options=options)
+    video_file = decoded(path)
+    found, health = seen(video_file, grid(12.0))
     assert [w.source_frame for _, _, w in found] == list(dict.fromkeys(played_at(times, time) for time in grid(12.0)))
-    assert all(np.array_equal(picture, film.frames[pts]) for pts, picture, _ in found)
+    assert all(np.array_equal(picture, video_file.frames[pts]) for pts, picture, _ in found)
     assert health.in_order is None
 
 

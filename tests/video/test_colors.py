@@ -10,7 +10,7 @@ from av.video.reformatter import VideoReformatter
 from refocus.video.decode import decode_frames, plan_clip
 from refocus.video.rgb import RgbConverter
 
-from tests.support.videos import constant, flag_rotation, level, moving, played_at, write_film
+from tests.support.videos import constant, flag_rotation, level, moving, played_at, write_video
 
 COLORS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (200, 120, 40), (128, 128, 128)]
 MATRICES = {"bt709": "ITU709", "smpte170m": "ITU601", "bt2020nc": "BT2020", None: "ITU601"}
@@ -147,7 +147,7 @@ def test_neighbouring_pixels_keep_their_own_color(tmp_path):
     """Chroma is spread over all pixels: scaled up, a change of colour happens where it is, not two pixels at a time."""
     picture = np.zeros((64, 64, 3), np.uint8)
     picture[:, :32], picture[:, 32:] = (200, 60, 60), (60, 60, 200)
-    path = write_film(tmp_path / "a.mp4", [0.0, 0.1], (64, 64), [picture] * 2, options={"crf": "1"})
+    path = write_video(tmp_path / "a.mp4", [0.0, 0.1], (64, 64), [picture] * 2, options={"crf": "1"})
     row = decode_frames(path, [0.0], 256).images[0][128, :, 0].astype(int)
     steps = np.diff(row[100:156])
     assert (steps[::2] == 0).sum() < 20 or (steps[1::2] == 0).sum() < 20
@@ -157,7 +157,7 @@ def test_neighbouring_pixels_keep_their_own_color(tmp_path):
 def test_an_edit_list_hides_what_it_cuts(tmp_path):
     """An mp4 that starts in the middle of a GOP: hidden frames are decoded, not shown, and time starts behind them."""
     pictures = [np.full((64, 96, 3), level(index), np.uint8) for index in range(90)]
-    whole = write_film(tmp_path / "a.mp4", constant(3.0), pictures=pictures, options={"g": "48", "bf": "2"})
+    whole = write_video(tmp_path / "a.mp4", constant(3.0), pictures=pictures, options={"g": "48", "bf": "2"})
     cut = tmp_path / "b.mp4"
     with av.open(str(whole)) as source, av.open(str(cut), "w") as target:
         stream = source.streams.video[0]
@@ -179,7 +179,7 @@ def test_an_edit_list_hides_what_it_cuts(tmp_path):
 def test_transport_streams(tmp_path):
     """MPEG-TS starts at 1.4 s and counts modulo 26.5 hours; times are from its first frame."""
     for name, options in {"plain": {}, "wrapping": {"output_ts_offset": str(2**33 / 90000 - 2.5)}}.items():
-        path = write_film(tmp_path / f"{name}.ts", constant(4.0), muxing=options)
+        path = write_video(tmp_path / f"{name}.ts", constant(4.0), muxing=options)
         plan = plan_clip(path, 4.0, 512, None, None)
         got = decode_frames(path, plan.times_s)
         assert got.status == "ok", (name, got.error)
@@ -191,8 +191,8 @@ def test_transport_streams(tmp_path):
 def test_rotation_and_fit(tmp_path):
     """A turned picture fills the square as an upright one does."""
     pictures = moving(2, (64, 96))
-    upright = write_film(tmp_path / "a.mp4", [0.0, 0.1], pictures=pictures)
+    upright = write_video(tmp_path / "a.mp4", [0.0, 0.1], pictures=pictures)
     expected = np.rot90(decode_frames(upright, [0.0], 48).images[0], -1)
-    turned = write_film(tmp_path / "b.mp4", [0.0, 0.1], pictures=pictures)
+    turned = write_video(tmp_path / "b.mp4", [0.0, 0.1], pictures=pictures)
     flag_rotation(turned)
     np.testing.assert_array_equal(decode_frames(turned, [0.0], 48).images[0], expected)

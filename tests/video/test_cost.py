@@ -7,7 +7,7 @@ import pytest
 from refocus.video.decode import DecodeReport, frames_shown, plan_clip
 from refocus.video.workers import run_jobs
 
-from tests.support.videos import constant, moving, write_film
+from tests.support.videos import constant, moving, write_video
 
 
 def peak(path, beat):
@@ -24,7 +24,7 @@ def test_memory(tmp_path, seconds):
     pictures = [np.kron(picture, np.ones((6, 6, 1), np.uint8)) for picture in moving(8, (80, 106))]
     times = constant(seconds)
     pictures = [pictures[index % 8] for index in range(len(times))]
-    path = write_film(tmp_path / "a.nut", times, (480, 636), pictures, codec="rawvideo", pix_fmt="bgr24")
+    path = write_video(tmp_path / "a.nut", times, (480, 636), pictures, codec="rawvideo", pix_fmt="bgr24")
     size = path.stat().st_size / 2**20
     assert abs(size - 26.2 * seconds) < 5
     ((_, (most, count)),) = run_jobs(peak, [path], 1, 60)

@@ -8,9 +8,9 @@ from refocus.video.decode import DecodeReport, decode_frames, frames_at, frames_
 from refocus.video.frame_plan import grid
 from refocus.video.probe import VideoError, probe
 
-from tests.support.videos import constant, level, played_at, variable, write_film
+from tests.support.videos import constant, level, played_at, variable, write_video
 
-FILMS = {
+VIDEOS = {
     "cfr30": (constant(4.0), "mp4", 0.0),
     "cfr29.97": (constant(4.0, 30000 / 1001), "mp4", 0.0),
     "cfr8": (constant(5.0, 8.0), "mp4", 0.0),
@@ -21,16 +21,16 @@ FILMS = {
 }
 
 
-@pytest.fixture(params=FILMS, scope="module")
-def film(request, tmp_path_factory):
-    times, extension, offset = FILMS[request.param]
-    path = tmp_path_factory.mktemp("films") / f"{request.param}.{extension}"
-    return write_film(path, times, offset_s=offset), times
+@pytest.fixture(params=VIDEOS, scope="module")
+def video_file(request, tmp_path_factory):
+    times, extension, offset = VIDEOS[request.param]
+    path = tmp_path_factory.mktemp("videos") / f"{request.param}.{extension}"
+    return write_video(path, times, offset_s=offset), times
 
 
-def test_the_frame_played_at_each_time(film):
+def test_the_frame_played_at_each_time(video_file):
     """Source frames, times and pixels equal those of a brute-force player; a source frame comes once."""
-    path, times = film
+    path, times = video_file
     plan = plan_clip(path, 4.0, 512, None, None)
     got = decode_frames(path, plan.times_s)
     expected = [played_at(times, time) for time in plan.times_s]
@@ -40,9 +40,9 @@ def test_the_frame_played_at_each_time(film):
     np.testing.assert_allclose(got.images.mean(axis=(1, 2, 3)), [level(index) for index in got.source_frames], atol=2)
 
 
-def test_native_frames_are_the_stored_frames(film):
+def test_native_frames_are_the_stored_frames(video_file):
     """The timestamps of kept frames find the same frames again, in any order, with repeats."""
-    path, _ = film
+    path, _ = video_file
     kept = decode_frames(path, plan_clip(path, 4.0, 512, None, None).times_s)
     order = np.random.default_rng(0).integers(0, len(kept.timestamps_s), 9)
     images = frames_at(path, [kept.timestamps_s[index] for index in order], 32)
@@ -53,7 +53,7 @@ def test_native_frames_are_the_stored_frames(film):
 def test_clips_are_half_open(tmp_path):
     """[1, 2) s takes the frames on screen at 1, 1.25, 1.5 and 1.75 s."""
     times = constant(3.0)
-    path = write_film(tmp_path / "a.mp4", times)
+    path = write_video(tmp_path / "a.mp4", times)
     plan = plan_clip(path, 4.0, 512, 1.0, 2.0)
     assert plan.times_s == [1.0, 1.25, 1.5, 1.75]
     assert decode_frames(path, plan.times_s).source_frames == [played_at(times, time) for time in plan.times_s]
@@ -69,8 +69,8 @@ def corners():
 @pytest.mark.parametrize("size", [None, 48])
 def test_rotation_is_applied(tmp_path, size):
     """A display matrix turns the picture and what `probe` says of its size."""
-    upright = write_film(tmp_path / "up.mp4", [0.0, 0.1], pictures=[corners()] * 2)
-    turned = write_film(tmp_path / "turned.mp4", [0.0, 0.1], pictures=[corners()] * 2, rotation=90)
+    upright = write_video(tmp_path / "up.mp4", [0.0, 0.1], pictures=[corners()] * 2)
+    turned = write_video(tmp_path / "turned.mp4", [0.0, 0.1], pictures=[corners()] * 2, rotation=90)
     assert (probe(turned).width, probe(turned).height) == (64, 96)
     seen = decode_frames(turned, [0.0], size).images[0].astype(int)
     expected = np.rot90(decode_frames(upright, [0.0], size).images[0], -1).astype(int)
@@ -110,7 +110,7 @@ def test_a_file_cut_off_is_partial(tmp_path):
     """The frames before the cut come out, with a reason."""
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(120)]
-    path = write_film(tmp_path / "a.mkv", constant(4.0), pictures=noise)
+    path = write_video(tmp_path / "a.mkv", constant(4.0), pictures=noise)
     whole = decode_frames(path, grid(4.0))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     cut = decode_frames(path, plan_clip(path, 4.0, 512, None, None).times_s)
@@ -135,7 +135,7 @@ def test_no_video_is_failed_with_a_reason(tmp_path, content):
 
 def test_an_mp4_without_its_index_is_failed(tmp_path):
     """Cut before the index at the end, nothing can be read."""
-    path = write_film(tmp_path / "a.mp4", constant(2.0))
+    path = write_video(tmp_path / "a.mp4", constant(2.0))
     path.write_bytes(path.read_bytes()[:-600])
     assert decode_frames(path, [0.0]).status == "failed"
 
@@ -144,7 +144,7 @@ def test_damage_in_the_middle_does_not_lose_the_end(tmp_path):
     """Overwritten bytes cost some frames and are reported; frames behind them still come."""
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(120)]
-    path = write_film(tmp_path / "a.mp4", constant(4.0), pictures=noise)
+    path = write_video(tmp_path / "a.mp4", constant(4.0), pictures=noise)
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
     data[middle : middle + 3000] = rng.integers(0, 255, 3000, dtype=np.uint8).tobytes()
@@ -156,7 +156,7 @@ def test_damage_in_the_middle_does_not_lose_the_end(tmp_path):
 
 def test_a_clip_is_read_no_further_than_it_needs(tmp_path):
     """One second from the start of a long file costs that second."""
-    path = write_film(tmp_path / "a.mp4", constant(20.0))
+    path = write_video(tmp_path / "a.mp4", constant(20.0))
     health = DecodeReport()
     assert len(list(frames_shown(path, grid(1.0, start_s=1.0), 32, health))) == 4
     assert health.packets < 30 * 4
@@ -166,8 +166,8 @@ def test_a_clip_is_read_no_further_than_it_needs(tmp_path):
 
 def test_a_picture_that_changes_its_size_ends_the_native_frames(tmp_path):
     """Frames of one shape come out, and why there are no more."""
-    small = write_film(tmp_path / "a.ts", constant(2.0))
-    large = write_film(tmp_path / "b.ts", constant(2.0), (96, 128), offset_s=2.0)
+    small = write_video(tmp_path / "a.ts", constant(2.0))
+    large = write_video(tmp_path / "b.ts", constant(2.0), (96, 128), offset_s=2.0)
     path = tmp_path / "c.ts"
     path.write_bytes(small.read_bytes() + large.read_bytes())
     got = decode_frames(path, grid(4.0))

@@ -12,7 +12,7 @@ from refocus.video.probe import opened
 from refocus.video.selective_decode import selective_decode
 from refocus.video.track import read_packets
 
-from tests.support.videos import constant, level, moving, played_at, write_film
+from tests.support.videos import constant, level, moving, played_at, write_video
 
 QUIET = {"x265-params": "log-level=none:pools=none:frame-threads=1:keyint=24:bframes=4"}
 X264 = {"x264-params": "open-gop=1:keyint=20:bframes=3:b-pyramid=normal"}
@@ -27,7 +27,7 @@ def roles(path):
 def test_length_prefixed_and_annex_b_read_alike(tmp_path, codec, options):
     """The same stream in mp4, Matroska and MPEG-TS has the same roles."""
     found = [
-        roles(write_film(tmp_path / f"a.{kind}", constant(2.0), (80, 96), moving(60), codec=codec, options=options))
+        roles(write_video(tmp_path / f"a.{kind}", constant(2.0), (80, 96), moving(60), codec=codec, options=options))
         for kind in ("mp4", "mkv", "ts")
     ]
     assert found[0] == found[1] == found[2]
@@ -37,7 +37,7 @@ def test_length_prefixed_and_annex_b_read_alike(tmp_path, codec, options):
 
 def annex_b(tmp_path):
     """(extradata, packets) of an H.264 transport stream: every key frame brings its parameter sets."""
-    path = write_film(tmp_path / "a.ts", constant(3.0), (80, 96), moving(90), options={"g": "30", "bf": "0"})
+    path = write_video(tmp_path / "a.ts", constant(3.0), (80, 96), moving(90), options={"g": "30", "bf": "0"})
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         return stream.codec_context.extradata, [bytes(packet) for packet in container.demux(stream) if packet.size]
@@ -110,7 +110,7 @@ def test_interlaced_video_is_decoded_in_order(tmp_path):
     """Two fields may come in two packets; the frames are right all the same."""
     options = {"x264-params": "interlaced=1:tff=1:bframes=2"}
     times = constant(3.0)
-    path = write_film(tmp_path / "a.mp4", times, (96, 96), options=options)
+    path = write_video(tmp_path / "a.mp4", times, (96, 96), options=options)
     frames, health = in_order(path, grid(3.0))
     assert health.in_order
     expected = [played_at(times, time) for time in grid(3.0)]
@@ -121,7 +121,7 @@ def test_interlaced_video_is_decoded_in_order(tmp_path):
 
 def test_frames_that_disagree_with_their_packets_are_not_trusted(tmp_path):
     """Packets whose times were shuffled inside a GOP: the file is walked in order from there on, and ends."""
-    base = write_film(tmp_path / "a.mp4", constant(3.0), options={"g": "30", "bf": "0"})
+    base = write_video(tmp_path / "a.mp4", constant(3.0), options={"g": "30", "bf": "0"})
     path = tmp_path / "b.mkv"
     with av.open(str(base)) as reading, av.open(str(path), "w") as writing:
         stream = reading.streams.video[0]
@@ -143,7 +143,7 @@ def test_frames_that_disagree_with_their_packets_are_not_trusted(tmp_path):
 
 def test_two_packets_of_one_time_are_not_trusted(tmp_path):
     """Nobody can say which of them is meant."""
-    path = write_film(tmp_path / "a.mkv", constant(2.0), options={"g": "30", "bf": "0"})
+    path = write_video(tmp_path / "a.mkv", constant(2.0), options={"g": "30", "bf": "0"})
     with opened(path) as (container, stream):
         track = read_packets(container, stream, 1e9, None)
     assert shown_at(track, [0.0, 1.0], 0.5) is not None

@@ -15,7 +15,7 @@ from refocus.qa.video_finder import VideoFinder
 from refocus.video.tars import locate, members
 from refocus.video.truncation import is_truncated
 
-from tests.support.videos import constant, write_film
+from tests.support.videos import constant, write_video
 
 
 def pack(path, files, format=tarfile.PAX_FORMAT):
@@ -96,15 +96,17 @@ def test_an_address_that_does_not_fit_its_tar_is_refused(tmp_path, address):
 @pytest.mark.parametrize("backend", ["pyav", "decord"])
 def test_a_tarred_clip_decodes_like_the_file_it_was(tmp_path, backend):
     """From the published layout of VISTA to the frames: the same timestamps, and a missing clip fails alone."""
-    root, films = tmp_path / "VISTA-400K", [f"x_{index}_0to9.mp4" for index in range(3)]
-    made = {name: write_film(tmp_path / "films" / name, constant(1.5, fps=20)).read_bytes() for name in films[:2]}
+    root, video_files = tmp_path / "VISTA-400K", [f"x_{index}_0to9.mp4" for index in range(3)]
+    made = {
+        name: write_video(tmp_path / "videos" / name, constant(1.5, fps=20)).read_bytes() for name in video_files[:2]
+    }
     pack(root / "temporal_niah_mcq" / "temporal_niah_mcq_0.tar", made)
     talk = [
         {"from": "human", "value": "What is said?\n(A) red\n(B) blue\nPlease answer with the letter."},
         {"from": "gpt", "value": "(B) blue"},
     ]
     annotations = root / "temporal_niah_mcq.json"
-    annotations.write_text(json.dumps([{"image": name, "conversations": talk} for name in films]))
+    annotations.write_text(json.dumps([{"image": name, "conversations": talk} for name in video_files]))
     source = SourceFiles("vista", "vista", (annotations,), root)
     assert ingest(source, tmp_path / "qa", IngestSettings()).missing == ["temporal_niah_mcq/x_2_0to9.mp4"]
     clips = read_clips(tmp_path / "qa" / "vista.clips.parquet")
@@ -120,8 +122,8 @@ def test_a_tarred_clip_decodes_like_the_file_it_was(tmp_path, backend):
 @pytest.mark.parametrize(("length", "missing"), [(24, None), (999, "within a fragment")])
 def test_a_missing_end_is_looked_for_inside_the_member(tmp_path, length, missing):
     """The structure is read from the member's first byte, and ends at its last, not at the tar's."""
-    film = b"\0\0\0\x10ftypisom\0\0\0\0" + length.to_bytes(4, "big") + b"moof" + bytes(16)
+    video_file = b"\0\0\0\x10ftypisom\0\0\0\0" + length.to_bytes(4, "big") + b"moof" + bytes(16)
     tar = tmp_path / "a.tar"
-    pack(tar, {"first.mp4": bytes(700), "film.mp4": film})
-    found = is_truncated(tmp_path / members(tar)["film.mp4"], "mov,mp4,m4a,3gp,3g2,mj2")
+    pack(tar, {"first.mp4": bytes(700), "video.mp4": video_file})
+    found = is_truncated(tmp_path / members(tar)["video.mp4"], "mov,mp4,m4a,3gp,3g2,mj2")
     assert found is None if missing is None else missing in found

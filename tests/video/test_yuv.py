@@ -9,7 +9,7 @@ from refocus.video.decode import DecodeReport, frames_shown
 from refocus.video.rgb import RgbConverter
 from refocus.video.yuv import YuvFrame, YuvScaler, siting
 
-from tests.support.videos import flag_rotation, moving, write_film
+from tests.support.videos import flag_rotation, moving, write_video
 from tests.video.test_colors import LAYOUTS, MATRICES, assert_bars, write_bars
 
 
@@ -61,7 +61,7 @@ def test_chroma_comes_from_where_it_lies(tmp_path, place):
     across = np.linspace(40, 215, 96)
     picture = np.stack([np.tile(across, (64, 1)), np.full((64, 96), 128), np.tile(across[::-1], (64, 1))], -1)
     options = {"crf": "1", "x264-params": f"chromaloc={number}"}
-    path = write_film(tmp_path / "a.mp4", [0.0, 0.1], (64, 96), [picture.astype(np.uint8)] * 2, options=options)
+    path = write_video(tmp_path / "a.mp4", [0.0, 0.1], (64, 96), [picture.astype(np.uint8)] * 2, options=options)
     frame = first(path)
     assert siting(frame) == place
     short = simplejpeg.decode_jpeg(jpeg(YuvScaler(192)(frame), 100), "RGB").astype(int)
@@ -74,7 +74,9 @@ def test_chroma_comes_from_where_it_lies(tmp_path, place):
 def test_stored_frames_are_as_near_to_the_source_as_over_rgb(tmp_path, matrix):
     """PSNR to the frame as 8-bit RGB, after JPEG: not lower by more than 0.1 dB."""
     pictures = moving(2, (180, 320))
-    path = write_film(tmp_path / "a.mp4", [0.0, 0.1], (180, 320), pictures, options={"crf": "10", "colorspace": matrix})
+    path = write_video(
+        tmp_path / "a.mp4", [0.0, 0.1], (180, 320), pictures, options={"crf": "10", "colorspace": matrix}
+    )
     frame = first(path)
     exact = RgbConverter(384)(frame).astype(float)
     errors = {
@@ -85,10 +87,10 @@ def test_stored_frames_are_as_near_to_the_source_as_over_rgb(tmp_path, matrix):
 
 
 def test_rotation(tmp_path):
-    """A turned film gives the turned planes."""
+    """A turned video gives the turned planes."""
     pictures = moving(2, (64, 96))
-    upright = write_film(tmp_path / "a.mp4", [0.0, 0.1], pictures=pictures)
-    turned = write_film(tmp_path / "b.mp4", [0.0, 0.1], pictures=pictures)
+    upright = write_video(tmp_path / "a.mp4", [0.0, 0.1], pictures=pictures)
+    turned = write_video(tmp_path / "b.mp4", [0.0, 0.1], pictures=pictures)
     flag_rotation(turned)
     for plain, rotated in zip(stored(upright, 48)[0], stored(turned, 48)[0], strict=True):
         np.testing.assert_array_equal(rotated, np.rot90(plain, -1))
@@ -96,7 +98,7 @@ def test_rotation(tmp_path):
 
 def test_reserved_tags_are_no_obstacle(tmp_path):
     """Encoders leave reserved transfer functions and primaries behind; they change nothing."""
-    frame = first(write_film(tmp_path / "a.mp4", [0.0, 0.1], (64, 96), moving(2, (64, 96))))
+    frame = first(write_video(tmp_path / "a.mp4", [0.0, 0.1], (64, 96), moving(2, (64, 96))))
     plain = YuvScaler(48)(frame)
     frame.color_trc, frame.color_primaries = 3, 3
     for one, other in zip(plain, YuvScaler(48)(frame), strict=True):

@@ -38,7 +38,7 @@ from tests.workflow.test_rerun_matrix import TRAINING, planned
 CPU = {"runtime": {"device": "cpu", "threads": 1}}  # a machine without a GPU, and its cores for two jobs at once
 TRAINED_ON = {"nextqa", "llava_video", "activitynetqa", "perceptiontest", "cinepile", "vista"}
 ASKED = {"videomme", "longvideobench", "mlvu", "videommmu"}
-FRAMES, CUT = 48, 40  # kept frames of a film: 12 seconds at 4 per second, and of the one cut after 10
+FRAMES, CUT = 48, 40  # kept frames of a video: 12 seconds at 4 per second, and of the one cut after 10
 
 
 def overlay(root: Root) -> dict:

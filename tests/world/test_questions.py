@@ -88,8 +88,11 @@ def test_a_world_built_again_keeps_its_videos_and_another_seed_is_another_world(
     assert fingerprint(SMALL) != fingerprint(SMALL.model_copy(update={"seed": 1}))
 
 
-def test_every_part_has_a_variable_rate_and_a_rotated_film():
+def test_every_part_has_a_variable_rate_and_a_rotated_video():
     for part in (*TRAINING, *BENCHMARKS):
-        films = [video.film for video in plan(WorldSettings(), part)]
-        assert any(film.variable for film in films) and any(film.rotation for film in films)
-        assert len({(film.height, film.width) for film in films}) > 2 and len({film.fps for film in films}) > 2
+        encodings = [video.encoding for video in plan(WorldSettings(), part)]
+        assert any(encoding.variable for encoding in encodings) and any(encoding.rotation for encoding in encodings)
+        assert (
+            len({(encoding.height, encoding.width) for encoding in encodings}) > 2
+            and len({encoding.fps for encoding in encodings}) > 2
+        )

@@ -1,4 +1,4 @@
-"""Scenes, drawings and films: what a world video shows, and that every file shows the same."""
+"""Scenes, drawings and videos: what a world video shows, and that every file shows the same."""
 
 import hashlib
 
@@ -50,19 +50,19 @@ def test_a_small_drawing_is_a_large_one_made_small(scene):
 
 
 @pytest.mark.parametrize(
-    "film", [Encoding(), Encoding(variable=True), Encoding(rotation=90), Encoding(144, 256, 10.0, rotation=90)]
+    "encoding", [Encoding(), Encoding(variable=True), Encoding(rotation=90), Encoding(144, 256, 10.0, rotation=90)]
 )
-def test_whatever_the_file_the_decoder_shows_the_scene_upright(tmp_path, scene, film):
-    path = tmp_path / "film.mp4"
-    write_video(path, scene, film)
-    shown_at = frame_times(scene.duration_s, film)
+def test_whatever_the_file_the_decoder_shows_the_scene_upright(tmp_path, scene, encoding):
+    path = tmp_path / "video.mp4"
+    write_video(path, scene, encoding)
+    shown_at = frame_times(scene.duration_s, encoding)
     wanted = [float(shown_at[np.searchsorted(shown_at, t, "right") - 1]) for t in (0.5, 4.1, 9.9)]
     seen = frames_at(path, wanted, 64).astype(float)
     drawn = draw([(scene, time_s) for time_s in wanted], 64, 64).astype(float)
     assert np.abs(seen - drawn).mean() < 8
 
 
-def test_films_are_what_they_claim(tmp_path, scene):
+def test_videos_are_what_they_claim(tmp_path, scene):
     write_video(tmp_path / "variable.mp4", scene, Encoding(variable=True))
     write_video(tmp_path / "turned.mp4", scene, Encoding(144, 256, rotation=90))
     with av.open(str(tmp_path / "variable.mp4")) as container:
@@ -73,18 +73,18 @@ def test_films_are_what_they_claim(tmp_path, scene):
         assert (frame.width, frame.height, abs(frame.rotation)) == (144, 256, 90)
 
 
-def test_films_made_again_among_others_have_the_same_bytes(tmp_path):
-    """Several forms in turn, so that memory one film leaves behind would show in the next (x264's mbtree read it)."""
-    films = [
+def test_videos_made_again_among_others_have_the_same_bytes(tmp_path):
+    """Several forms in turn, so that memory one video leaves behind would show in the next (x264's mbtree read it)."""
+    encodings = [
         Encoding(),
         Encoding(144, 256, 10.0),
         Encoding(256, 144, 15.0, variable=True),
         Encoding(fps=8.0, rotation=90),
     ]
-    scenes = [sample_scene(np.random.default_rng(seed), 8.0) for seed in range(len(films))]
-    digests = [set() for _ in films]
+    scenes = [sample_scene(np.random.default_rng(seed), 8.0) for seed in range(len(encodings))]
+    digests = [set() for _ in encodings]
     for _ in range(4):
-        for seen, scene, film in zip(digests, scenes, films, strict=True):
-            write_video(tmp_path / "film.mp4", scene, film)
-            seen.add(hashlib.sha256((tmp_path / "film.mp4").read_bytes()).hexdigest())
-    assert [len(seen) for seen in digests] == [1] * len(films)
+        for seen, scene, encoding in zip(digests, scenes, encodings, strict=True):
+            write_video(tmp_path / "video.mp4", scene, encoding)
+            seen.add(hashlib.sha256((tmp_path / "video.mp4").read_bytes()).hexdigest())
+    assert [len(seen) for seen in digests] == [1] * len(encodings)

@@ -8,7 +8,7 @@ from typing import Any
 
 HELP = "copies among training sets, and training videos that a benchmark has too"
 DESCRIPTION = """
-WHAT duplicates  questions about the same film with the same text and options, in one data set or in two; the copy in
+WHAT duplicates  questions about the same video with the same text and options, in one data set or in two; the copy in
                  the file named first stays. Writes duplicates.parquet (qa_id, of, …) and duplicates.json (data set x
                  data set).
 WHAT leaks       questions about videos that one of --benchmarks has too, by YouTube id. Writes leaks.parquet and

@@ -30,7 +30,7 @@ class DecodeSettings(Section):
     max_frames: int = Field(512, ge=1, description="frames of a clip, at most: longer clips are sampled more thinly")
     size: int = Field(384, ge=16, le=4096, description="stored frames are size x size pixels")
     frames: Literal["jpeg", "video"] = Field(
-        "jpeg", description="jpeg: one file per frame, cheapest to read; video: one H.264 film per clip, far smaller"
+        "jpeg", description="jpeg: one file per frame, cheapest to read; video: one H.264 video per clip, far smaller"
     )
     quality: int = Field(90, ge=1, le=100, description="JPEG quality (4:2:0); frames: jpeg")
     crf: int = Field(26, ge=0, le=51, description="H.264 rate factor, lower is better and larger; frames: video")

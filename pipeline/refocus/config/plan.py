@@ -34,7 +34,7 @@ class PlanSettings(Section):
     jpeg_kb: float = Field(
         25.0, gt=0, description="kB of a stored frame; 25: 384 x 384 at quality 90, the larger of two real videos"
     )
-    film_kb: float = Field(
+    video_kb: float = Field(
         11.3, gt=0, description="kB of a frame with decode.frames: video; 11.3: rate factor 26, 4 frames per second"
     )
     row_bytes: float = Field(

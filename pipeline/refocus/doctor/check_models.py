@@ -35,15 +35,15 @@ def _model(path: str, keys: str) -> list[Finding]:
     if folder.is_dir():
         return _folder(folder, keys)
     if path.startswith((".", "/", "~")) or path.count("/") != 1 or path.startswith("assets/"):
-        return [Finding("error", "model", f"{path} ({keys}): no such folder", "mend the path, or give a hub id")]
+        return [Finding("error", "model", f"{path} ({keys}): no such folder", "fix the path, or give a hub id")]
     cached = _cached(path)
     if cached is not None:
         return _folder(cached, f"{keys}, in the Hugging Face cache")
     text = f"{path} ({keys}): is neither a folder nor in the Hugging Face cache"
-    mend = f"run `hf download {path}` where there is a network"
+    fix = f"run `hf download {path}` where there is a network"
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        return [Finding("error", "model", text + ", and HF_HUB_OFFLINE forbids to fetch it", mend)]
-    return [Finding("warning", "model", text + "; it is fetched when it is first needed", mend)]
+        return [Finding("error", "model", text + ", and HF_HUB_OFFLINE forbids to fetch it", fix)]
+    return [Finding("warning", "model", text + "; it is fetched when it is first needed", fix)]
 
 
 def _cached(hub_id: str) -> Path | None:
@@ -58,8 +58,8 @@ def _folder(folder: Path, keys: str) -> list[Finding]:
     """What is wrong with a model's folder."""
     findings = []
 
-    def wrong(what: str, mend: str) -> None:
-        findings.append(Finding("error", "model", f"{folder} ({keys}): {what}", mend))
+    def wrong(what: str, fix: str) -> None:
+        findings.append(Finding("error", "model", f"{folder} ({keys}): {what}", fix))
 
     if not (folder / "config.json").is_file():
         wrong("has no config.json", "is it the right folder?")
@@ -76,8 +76,8 @@ def _folder(folder: Path, keys: str) -> list[Finding]:
     if not any((folder / name).is_file() for name in TOKENIZERS):
         if "policy.start" in keys:
             text = f"{folder} ({keys}): has no tokenizer; that of {POLICY_TOKENIZER} is taken"
-            mend = f"where there is no network, `hf download {POLICY_TOKENIZER} tokenizer.json` before"
-            findings.append(Finding("warning", "model", text, mend))
+            fix = f"where there is no network, `hf download {POLICY_TOKENIZER} tokenizer.json` before"
+            findings.append(Finding("warning", "model", text, fix))
         elif "policy.vision" not in keys:
             wrong("has no tokenizer", "download tokenizer.json beside the weights")
     return findings

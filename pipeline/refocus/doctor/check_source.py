@@ -75,22 +75,20 @@ def _annotations(paths: list[Path]) -> list[Finding]:
         if problem := _illness(path):
             ill[problem].append(str(path))
     return [
-        Finding(
-            "error", "annotations", f"{len(names)} of {len(paths)} annotation files {what}: {examples(names)}", mend
-        )
-        for (what, mend), names in ill.items()
+        Finding("error", "annotations", f"{len(names)} of {len(paths)} annotation files {what}: {examples(names)}", fix)
+        for (what, fix), names in ill.items()
     ]
 
 
 def _illness(path: Path) -> tuple[str, str] | None:
-    """What is wrong with a file before an adapter reads it, and the mend."""
+    """What is wrong with a file before an adapter reads it, and the fix."""
     if not path.is_file():
-        return "are missing", "download them, or mend the path"
+        return "are missing", "download them, or fix the path"
     try:
         with open(path, "rb") as file:
             start = file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
     except OSError as error:
-        return f"cannot be read ({error.strerror})", "mend their permissions"
+        return f"cannot be read ({error.strerror})", "fix their permissions"
     if not start:
         return "are empty", "download them again"
     if start.startswith(b"version https://git-lfs"):
@@ -103,7 +101,7 @@ def _illness(path: Path) -> tuple[str, str] | None:
 def _folder(videos: Path) -> list[Finding]:
     if videos.is_dir():
         return []
-    return [Finding("error", "folder", f"the videos folder {videos} does not exist", "mend the path under `videos`")]
+    return [Finding("error", "folder", f"the videos folder {videos} does not exist", "fix the path under `videos`")]
 
 
 def _rows(report: Report, found: Ingested) -> None:
@@ -153,7 +151,7 @@ def _videos(report: Report, root: Root, found: Ingested, tree: Tree, probe: int 
         if paths:
             text = f"{len(paths):,} videos {what}: {examples(paths)}"
             cost = sum(asked[path] for path in paths)
-            report.findings.append(Finding("error", kind, text, _mend(kind, unpacking.packed), len(paths), cost))
+            report.findings.append(Finding("error", kind, text, _fix(kind, unpacking.packed), len(paths), cost))
     for kind, what in SUSPECT.items():
         paths = sorted(path for path, header in headers.items() if header.problem == kind)
         if paths:
@@ -183,25 +181,25 @@ def _sizes(tree: Tree, paths: list[str]) -> dict[str, int]:
     return sizes
 
 
-def _mend(kind: str, packed: Mapping[str, list[str]]) -> str:
+def _fix(kind: str, packed: Mapping[str, list[str]]) -> str:
     if kind == "missing":
-        return "unpack the archives named below" if packed else "download or unpack them, or mend the path"
+        return "unpack the archives named below" if packed else "download or unpack them, or fix the path"
     return "unpack the archive again" if kind == "short" else "download them again"
 
 
 def _litter(report: Report, tree: Tree, broken: list[str], closed: list[str]) -> None:
     """What lies around in the data root."""
-    for level, kind, paths, what, mend in (
+    for level, kind, paths, what, fix in (
         ("warning", "archive_broken", broken, "archives that cannot be read to their end", "download them again"),
         ("note", "archive_closed", closed, "compressed or split archives, not looked into", "unpack what is missing"),
         ("warning", "partial", tree.partial, "downloads that did not end", "let the download go on"),
-        ("warning", "dangling", tree.dangling, "links to nothing", "mend or remove them"),
-        ("warning", "closed", tree.closed, "folders that may not be read", "mend their permissions"),
+        ("warning", "dangling", tree.dangling, "links to nothing", "fix or remove them"),
+        ("warning", "closed", tree.closed, "folders that may not be read", "fix their permissions"),
         ("note", "litter", tree.litter, "files a Mac left (__MACOSX, ._name, .DS_Store)", "they may be removed"),
     ):
         if paths:
             text = f"{len(paths):,} {what}: {examples(sorted(paths))}"
-            report.findings.append(Finding(level, kind, text, mend, len(paths)))  # type: ignore[arg-type]
+            report.findings.append(Finding(level, kind, text, fix, len(paths)))  # type: ignore[arg-type]
 
 
 def _frames_bytes(root: Root, clips: int, headers: Mapping[str, Header]) -> int | None:

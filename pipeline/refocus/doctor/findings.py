@@ -14,7 +14,7 @@ class Finding:
     level: Literal["error", "warning", "note"]
     kind: str  # such as `missing`; stable, for scripts
     text: str  # what and where
-    mend: str = ""
+    fix: str = ""
     files: int = 0
     questions: int = 0  # that it costs
 
@@ -111,8 +111,8 @@ def _lines(findings: Iterable[Finding]) -> Iterator[str]:
     for found in findings:
         cost = f" [{found.questions:,} questions]" if found.questions else ""
         yield f"  {found.level:<8} {found.text}{cost}"
-        if found.mend:
-            yield f"  {'':<8} → {found.mend}"
+        if found.fix:
+            yield f"  {'':<8} → {found.fix}"
 
 
 def examples(names: Sequence[str]) -> str:

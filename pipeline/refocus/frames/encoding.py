@@ -1,7 +1,7 @@
-"""The two forms in which a clip's frames are stored: a JPEG per frame, or one H.264 film (`decode.frames`).
+"""The two forms in which a clip's frames are stored: a JPEG per frame, or one H.264 video (`decode.frames`).
 
 Both look alike from the index: a frame is decoded from the `size` bytes at its `offset`. With JPEGs these bytes are the
-frame; in a film they begin at a key frame, which frames of the same group share, and end where the frame ends.
+frame; in a video they begin at a key frame, which frames of the same group share, and end where the frame ends.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -117,5 +117,5 @@ class _H264Encoder:
         self.add = self.writer.add
 
     def finish(self) -> tuple[list[bytes], dict[str, Any]]:
-        film, offsets, sizes = self.writer.finish()
-        return [film], {"frames": "video", "offsets": offsets, "sizes": sizes}
+        video_file, offsets, sizes = self.writer.finish()
+        return [video_file], {"frames": "video", "offsets": offsets, "sizes": sizes}

@@ -1,4 +1,4 @@
-"""A clip's frames as a small H.264 film: written frame by frame, read from byte ranges.
+"""A clip's frames as a small H.264 video: written frame by frame, read from byte ranges.
 
 Groups of pictures are closed, of one length and without B-frames, and every one begins with its own parameter sets.
 So the bytes from a group's start to a frame's end decode to that frame and those before it in the group, in order:
@@ -20,8 +20,8 @@ START_CODE = b"\0\0\0\1"
 EXACT = (  # greys come back as they were, on every machine
     Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
 )
-PLAIN = "bframes=0:scenecut=0:mbtree=0:rc-lookahead=0"  # mbtree reads memory nobody set: 1 film in 100 differed
-CENTRED = "chromaloc=1"  # where the chroma lies; a decoder takes a film that does not say for left
+PLAIN = "bframes=0:scenecut=0:mbtree=0:rc-lookahead=0"  # mbtree reads memory nobody set: 1 video in 100 differed
+CENTRED = "chromaloc=1"  # where the chroma lies; a decoder takes a video that does not say for left
 PRESET = "veryfast"  # a third of medium's time; 0.7 dB for 5 % fewer bytes at the same crf
 
 
@@ -69,14 +69,14 @@ class H264Writer:
         """The MP4, and each frame's byte range in it: where its group starts, and how many bytes to the frame's end."""
         self._container.mux(self._stream.encode(None))
         self._container.close()
-        film = self._bytes.getvalue()
+        video_file = self._bytes.getvalue()
         offsets, sizes = [], []
-        with av.open(io.BytesIO(film)) as container:
+        with av.open(io.BytesIO(video_file)) as container:
             for packet in container.demux(video=0):
                 if packet.size:
                     offsets.append(packet.pos if packet.is_keyframe else offsets[-1])
                     sizes.append(packet.pos + packet.size - offsets[-1])
-        return film, offsets, sizes
+        return video_file, offsets, sizes
 
     def _open(self, height: int, width: int) -> None:
         self._container = av.open(self._bytes, "w", format="mp4", options={"fflags": "+bitexact"})
@@ -99,13 +99,13 @@ class H264Reader:
         """Frames of one group.
 
         Args:
-            data: the film from the group's start to the end of its last wanted frame.
+            data: the video from the group's start to the end of its last wanted frame.
             ends: how many bytes it takes to each frame of the group, increasing; those beyond `data` are ignored.
             wanted: positions in the group, increasing.
         Yields:
             (H, W, 3) uint8 RGB of each.
         Raises:
-            FilmError: the bytes are damaged.
+            H264Error: the bytes are damaged.
         """
         decoder = av.CodecContext.create("h264", "r")
         decoder.thread_type, decoder.thread_count = "NONE", 1
@@ -137,7 +137,7 @@ def annex_b(unit: bytes) -> bytes:
     """An access unit of an MP4 as a decoder without the MP4's header takes it: start codes instead of sizes.
 
     Raises:
-        FilmError: the sizes do not add up.
+        H264Error: the sizes do not add up.
     """
     parts, position = [], 0
     while position < len(unit):

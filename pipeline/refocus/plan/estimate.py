@@ -151,6 +151,7 @@ def _notes(
         notes.append("training with checkpointing `auto` is counted as if nothing were kept: one more forward pass")
     notes.append(
         f"decode: {settings.decode_speed:g} s of video per core second; frames of {settings.jpeg_kb:g} kB "
-        f"({settings.film_kb:g} kB as films), reward rows of {settings.row_bytes:g} bytes, where nothing is decoded yet"
+        f"({settings.video_kb:g} kB as videos), reward rows of {settings.row_bytes:g} bytes, where nothing is"
+        " decoded yet"
     )
     return notes

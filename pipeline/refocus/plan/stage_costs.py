@@ -62,8 +62,8 @@ class StageCost:
 
 
 def decode_costs(root: Root, sources: Sequence[SourceEstimate], settings: PlanSettings) -> list[StageCost]:
-    """One line per source; frames weigh `jpeg_kb` or `film_kb`, scaled by their area, unless their tars are there."""
-    kilobytes = settings.film_kb if root.decode.frames == "video" else settings.jpeg_kb
+    """One line per source; frames weigh `jpeg_kb` or `video_kb`, scaled by their area, unless their tars are there."""
+    kilobytes = settings.video_kb if root.decode.frames == "video" else settings.jpeg_kb
     each = 1e3 * kilobytes * (root.decode.size / 384) ** 2
     return [
         StageCost(

@@ -46,13 +46,13 @@ def fetch(hub_id: str, files: Sequence[str]) -> Path:
     try:
         return Path(snapshot_download(hub_id, allow_patterns=list(files)))
     except GatedRepoError:
-        mend = f"accept its terms at https://huggingface.co/{hub_id} and log in with `hf auth login`"
-        raise UsageError(f"{hub_id} is gated on the hub: {mend}") from None
+        fix = f"accept its terms at https://huggingface.co/{hub_id} and log in with `hf auth login`"
+        raise UsageError(f"{hub_id} is gated on the hub: {fix}") from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        mend = f"where there is no network, `hf download {hub_id}` before, or give a folder"
+        fix = f"where there is no network, `hf download {hub_id}` before, or give a folder"
         raise UsageError(
-            f"{hub_id} is neither a folder nor a hub model that can be fetched ({reason}); {mend}"
+            f"{hub_id} is neither a folder nor a hub model that can be fetched ({reason}); {fix}"
         ) from None
 
 

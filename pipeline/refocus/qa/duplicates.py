@@ -1,4 +1,4 @@
-"""Questions that stand in more than one place of the training pool: the same film, question and options.
+"""Questions that stand in more than one place of the training pool: the same video, question and options.
 
 LLaVA-Video-178K contains NExT-QA and Perception Test, and some NExT-QA clips twice. The copy that is met first is kept.
 """
@@ -47,7 +47,7 @@ class Duplicates:
         """Rows of `SCHEMA` for those that were met before, in this call or an earlier one.
 
         Args:
-            format: the adapter that read them; says how their paths name a film.
+            format: the adapter that read them; says how their paths name a video.
         """
         for question in questions:
             self.questions[question.dataset] += 1
@@ -73,14 +73,14 @@ class Duplicates:
 
 
 def identity(format: str, question: Question) -> bytes:
-    """16 bytes that two questions share when they ask the same with the same options about the same part of a film.
+    """16 bytes that two questions share when they ask the same with the same options about the same part of a video.
 
     Where a clip ends does not count: Perception Test cuts off endings that LLaVA-Video leaves on.
     """
-    film = origin(format, question)
+    video = origin(format, question)
     start_ms = round(1000 * (question.start_s or 0))
     options = sorted(plain(option) for option in question.options)
-    value = [film.corpus, film.name, start_ms, plain(question.question), options]
+    value = [video.corpus, video.name, start_ms, plain(question.question), options]
     return hashlib.blake2b(canonical(value).encode(), digest_size=16).digest()
 
 

@@ -1,6 +1,6 @@
 """Training videos that are benchmark videos too, by their YouTube ids.
 
-Nothing is said about films whose id no path tells (NExT-QA, Perception Test, MLVU); the summary counts them.
+Nothing is said about videos whose id no path tells (NExT-QA, Perception Test, MLVU); the summary counts them.
 """
 
 from collections import Counter, defaultdict
@@ -29,7 +29,7 @@ SCHEMA = pa.schema(
 
 @dataclass
 class _Clip:
-    """A training clip of a benchmark's film."""
+    """A training clip of a benchmark's video."""
 
     video_path: str
     youtube_id: str

@@ -1,6 +1,6 @@
-"""Which film a clip shows, whatever data set it comes with: corpus, name inside the corpus, YouTube id.
+"""Which video a clip shows, whatever data set it comes with: corpus, name inside the corpus, YouTube id.
 
-The same film lies at other paths in other data sets: `NExTVideo/1164/3238737531.mp4` of NExT-QA is
+The same video lies at other paths in other data sets: `NExTVideo/1164/3238737531.mp4` of NExT-QA is
 `0_30_s_nextqa/NextQA/NExTVideo/1164/3238737531.mp4` in LLaVA-Video-178K, and is there a second time below
 `academic_source/NextQA`. One table says how each format's paths are read.
 """
@@ -49,7 +49,7 @@ _COMPILED = {
 
 @dataclass(frozen=True)
 class Origin:
-    """One film. Clips with equal `corpus` and `name` show the same file; `youtube` is "" where it is not known."""
+    """One video. Clips with equal `corpus` and `name` show the same file; `youtube` is "" where it is not known."""
 
     corpus: str
     name: str
@@ -57,7 +57,7 @@ class Origin:
 
 
 def origin(format: str, question: Question) -> Origin:
-    """The film a question is about.
+    """The video a question is about.
 
     Args:
         format: the adapter the question was read with, such as `llava_video`.

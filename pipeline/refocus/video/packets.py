@@ -34,7 +34,7 @@ class Role:
     shown: bool = True
 
 
-role = cache(Role)  # a film has a handful of different roles and many packets
+role = cache(Role)  # a video has a handful of different roles and many packets
 Reader = Callable[[Packet], Role | None]  # None: not one whole picture
 
 

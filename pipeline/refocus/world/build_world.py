@@ -54,15 +54,17 @@ def _render(jobs: dict[Path, Video], workers: int) -> None:
     progress = bar(total=len(jobs), desc="render videos", unit="video")
     progress.update(len(jobs) - len(missing))
     with ProcessPoolExecutor(workers) as pool:
-        futures = [pool.submit(_film, path, video.scene, video.film, _mark(video)) for path, video in missing.items()]
+        futures = [
+            pool.submit(_encode, path, video.scene, video.encoding, _mark(video)) for path, video in missing.items()
+        ]
         for future in as_completed(futures):
             future.result()
             progress.update()
     progress.close()
 
 
-def _film(path: Path, scene: Scene, film: Encoding, mark: str) -> None:
-    write_video(path, scene, film)
+def _encode(path: Path, scene: Scene, encoding: Encoding, mark: str) -> None:
+    write_video(path, scene, encoding)
     path.with_suffix(".plan").write_text(mark)
 
 
@@ -72,4 +74,4 @@ def _finished(path: Path, video: Video) -> bool:
 
 
 def _mark(video: Video) -> str:
-    return digest([dataclasses.asdict(video.scene), dataclasses.asdict(video.film)])
+    return digest([dataclasses.asdict(video.scene), dataclasses.asdict(video.encoding)])

@@ -39,7 +39,7 @@ def examine(lmm_folder: Path, policy_folder: Path, settings: WorldSettings) -> d
     with tempfile.TemporaryDirectory() as folder:
         for part, video in bar(videos, desc="examine", unit="video"):
             path = Path(folder) / f"{part}-{video.number}.mp4"
-            write_video(path, video.scene, video.film)
+            write_video(path, video.scene, video.encoding)
             times = grid(video.scene.duration_s, FPS, MOST)
             frames = frames_at(path, times, SIDE)
             _question_lmm(lmm, video, times, frames, marks)

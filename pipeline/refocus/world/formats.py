@@ -38,9 +38,9 @@ def nextqa(root: Path, videos: Sequence[Video]) -> SourceIds:
     for video in videos:
         name = str(4_000_000_000 + video.number)
         places[name] = f"{1000 + video.number % 7}/{name}"
-        count = int(video.scene.duration_s * video.film.fps)
+        count = int(video.scene.duration_s * video.encoding.fps)
         for qid, q in enumerate(video.questions):
-            shape = (count, video.film.width, video.film.height)
+            shape = (count, video.encoding.width, video.encoding.height)
             rows.writerow([name, *shape, q.text, q.answer_index, qid, q.kind, *q.options])
         ids.append([f"{name}_{qid}" for qid in range(len(video.questions))])
     write_text(root / "train.csv", text.getvalue())

@@ -26,38 +26,38 @@ class Encoding:
     rotation: int = 0  # degrees the player turns the stored picture clockwise: 0 or 90
 
 
-def write_video(path: Path, scene: Scene, film: Encoding) -> None:
+def write_video(path: Path, scene: Scene, encoding: Encoding) -> None:
     """Renders a scene into an mp4 file, atomically and byte-identically for equal arguments."""
-    times = frame_times(scene.duration_s, film)
-    height, width = (film.width, film.height) if film.rotation else (film.height, film.width)
+    times = frame_times(scene.duration_s, encoding)
+    height, width = (encoding.width, encoding.height) if encoding.rotation else (encoding.height, encoding.width)
     with atomic(path) as draft:
         with av.open(str(draft), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-            stream = container.add_stream("libx264", rate=Fraction(film.fps).limit_denominator(1001))
+            stream = container.add_stream("libx264", rate=Fraction(encoding.fps).limit_denominator(1001))
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             stream.codec_context.time_base = TIME_BASE
             stream.codec_context.thread_count = 1  # the bytes must not depend on the machine
             # x264 reads unset memory in mbtree: now and then the same pictures would become other bytes
             stream.options = {"preset": "veryfast", "crf": "23", "g": "48", "x264-params": "mbtree=0"}
             for time_s in times:
-                picture = draw([(scene, float(time_s))], film.height, film.width)[0]
-                if film.rotation:
+                picture = draw([(scene, float(time_s))], encoding.height, encoding.width)[0]
+                if encoding.rotation:
                     picture = np.ascontiguousarray(np.rot90(picture))
                 frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
                 frame.pts = round(float(time_s) / TIME_BASE)
                 frame.time_base = TIME_BASE
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
-        if film.rotation:
+        if encoding.rotation:
             _flag_rotation(draft)
 
 
-def frame_times(duration_s: float, film: Encoding) -> np.ndarray:
+def frame_times(duration_s: float, encoding: Encoding) -> np.ndarray:
     """Presentation times of the stored frames, seconds, starting at 0."""
-    count = max(2, int(duration_s * film.fps))
-    times = np.arange(count) / film.fps
-    if film.variable:  # every third frame is dropped and its neighbor comes late
+    count = max(2, int(duration_s * encoding.fps))
+    times = np.arange(count) / encoding.fps
+    if encoding.variable:  # every third frame is dropped and its neighbor comes late
         times = np.delete(times, slice(2, None, 3))
-        times[1::2] += 0.3 / film.fps
+        times[1::2] += 0.3 / encoding.fps
     return times
 
 

@@ -1,4 +1,4 @@
-"""Which videos a world has: their scenes, how they are filmed, and what is asked about them."""
+"""Which videos a world has: their scenes, how they are encoded, and what is asked about them."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Video:
     number: int
     group: str
     scene: Scene
-    film: Encoding
+    encoding: Encoding
     questions: tuple[WorldQuestion, ...]
 
 
@@ -47,7 +47,9 @@ def _video(settings: WorldSettings, part: str, number: int, training: bool) -> V
     scene = sample_scene(rng, round(float(rng.uniform(*GROUPS[group])), 2))
     height, width = SIZES[int(rng.integers(len(SIZES)))]
     # the second and third video of every part are the odd ones, so that each part meets them
-    film = Encoding(height, width, float(rng.choice(RATES)), variable=number == 1, rotation=90 if number == 2 else 0)
+    encoding = Encoding(
+        height, width, float(rng.choice(RATES)), variable=number == 1, rotation=90 if number == 2 else 0
+    )
     moments, statics = (settings.moments, settings.statics) if training else (BENCHMARK_MOMENTS, BENCHMARK_STATICS)
     questions = ask_many(rng, scene, moments, statics, options=5 if part == "nextqa" else 4)
-    return Video(number, group, scene, film, tuple(questions))
+    return Video(number, group, scene, encoding, tuple(questions))

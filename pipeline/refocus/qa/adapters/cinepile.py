@@ -66,21 +66,21 @@ def one_config(paths: Sequence[Path], told: str | None) -> str | None:
     Raises:
         UsageError: they belong to two.
     """
-    mend = "CinePile's v1 and v2 ask nearly the same questions: give the files of one"
+    fix = "CinePile's v1 and v2 ask nearly the same questions: give the files of one"
     named = {path: found for path in paths if (found := _config(path))}
     if told:
         named[Path(f"the option config: {told}")] = told
     if len(set(named.values())) > 1:
         first = {config: path for path, config in named.items()}
-        raise UsageError(f"{first['v1']} is of config v1 and {first['v2']} of v2; {mend}")
+        raise UsageError(f"{first['v1']} is of config v1 and {first['v2']} of v2; {fix}")
     pieces = [(found[1], found[2], found[3]) for path in paths if (found := _PIECE.match(path.stem))]
     totals = {(split, total) for split, _, total in pieces}
     for split, count in Counter(split for split, _ in totals).items():
         if count > 1:
-            raise UsageError(f"the {split} files are of sets of {_list(t for s, t in totals if s == split)}; {mend}")
+            raise UsageError(f"the {split} files are of sets of {_list(t for s, t in totals if s == split)}; {fix}")
     for piece, count in Counter(pieces).items():
         if count > 1:
-            raise UsageError(f"{'-'.join(piece[:2])}-of-{piece[2]}.parquet is there {count} times; {mend}")
+            raise UsageError(f"{'-'.join(piece[:2])}-of-{piece[2]}.parquet is there {count} times; {fix}")
     return next(iter(named.values()), None)
 
 
@@ -139,7 +139,7 @@ def _places(video: str, movie: Any) -> tuple[str, ...]:
         try:
             checked(notebook)
             names.append(notebook)
-        except ValueError:  # a film called "../" is looked for by its id alone
+        except ValueError:  # a video called "../" is looked for by its id alone
             pass
     return tuple(f"{folder}{name}" for folder in ("", "videos/") for name in names)
 
