@@ -21,7 +21,8 @@ import torch
 from refocus.lmm.prompts import Prompt
 from refocus.policy.checkpointing import Cells, Checkpointing
 from refocus.policy.config import PolicyConfig
-from refocus.policy.frame_policy import ClipState, FramePolicy
+from refocus.policy.frame_policy import FramePolicy
+from refocus.policy.network import ClipState
 from refocus.policy.policy_prompt import before_frames
 from refocus.policy.rollout import rollout, score
 from refocus.policy.stack import Stack

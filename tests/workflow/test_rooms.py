@@ -1,5 +1,6 @@
-"""The order of the rooms: each imports only those before it, and no light room ever loads torch."""
+"""The order of the rooms: each imports only those before it, none in a circle, and no light one ever loads torch."""
 
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,24 @@ def test_a_room_imports_only_rooms_before_it(module):
     place = ROOMS.index(room(module)) if room(module) else -1
     later = [name for name in imports(module) if room(name) and ROOMS.index(room(name)) > place]
     assert not later, f"{module} imports {later}"
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_no_room_imports_in_a_circle(name):
+    """Imports inside functions and for type checkers count: whoever reads one of the files has to read the other.
+
+    A package's `__init__` is left out, because Python itself loads it before any of its modules.
+    """
+    inside = [module for module in modules() if room(module) == name and not is_package(module)]
+    order = graphlib.TopologicalSorter({module: set(imports(module)) & set(inside) for module in inside})
+    try:
+        order.prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def is_package(module: str) -> bool:
+    return PACKAGE.parent.joinpath(*module.split(".")).is_dir()
 
 
 def test_light_modules_never_load_torch():

@@ -1,17 +1,15 @@
 """Initialisation of the selection policy from a supervised base (B.2)."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import nn
 
-if TYPE_CHECKING:
-    from refocus.config.policy import PolicySettings
-    from refocus.policy.frame_policy import FramePolicy
+from refocus.config.policy import PolicySettings
+from refocus.core.errors import UsageError
+from refocus.policy.network import PolicyNetwork
 
 
 @torch.no_grad()
-def initialise_selection(policy: "FramePolicy", settings: "PolicySettings", seed: int) -> None:
+def initialise_selection(policy: PolicyNetwork, settings: PolicySettings, seed: int) -> None:
     """Re-initialises the last layers, the final norm's weight, the heads, `<start_of_frame>` and the logit scale.
 
     The last `reinit_layers` blocks start from Mamba-2's reference initialisation with gamma = `reinit_norm` in the
@@ -20,7 +18,9 @@ def initialise_selection(policy: "FramePolicy", settings: "PolicySettings", seed
     """
     config, stack, heads = policy.config, policy.backbone, policy.heads
     if settings.reinit_layers > config.layers:
-        raise _too_many(settings.reinit_layers, config.layers)
+        raise UsageError(
+            f"policy.reinit_layers: {settings.reinit_layers} layers to re-initialise, the model has {config.layers}"
+        )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         for block in list(stack.layers)[config.layers - settings.reinit_layers :]:
@@ -39,14 +39,8 @@ def initialise_selection(policy: "FramePolicy", settings: "PolicySettings", seed
         heads.set_scale(settings.logit_scale)
 
 
-def reinitialised(policy: "FramePolicy", reinit_layers: int) -> set[str]:
+def reinitialised(policy: PolicyNetwork, reinit_layers: int) -> set[str]:
     """Names of the parameters that learn at the new parts' rate; `<start_of_frame>` is a row of the embedding."""
     first = policy.config.layers - reinit_layers
     layers = tuple(f"backbone.layers.{i}." for i in range(first, policy.config.layers))
     return {name for name, _ in policy.named_parameters() if name.startswith(("heads.", "backbone.norm_f.", *layers))}
-
-
-def _too_many(asked: int, layers: int) -> Exception:
-    from refocus.core.errors import UsageError
-
-    return UsageError(f"policy.reinit_layers: {asked} layers to re-initialise, the model has {layers}")

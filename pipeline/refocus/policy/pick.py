@@ -1,7 +1,6 @@
 """Using a policy: the frames of one clip for some questions, and how often each frame is chosen (Eq. 10)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -9,17 +8,15 @@ from torch import Tensor
 
 from refocus.core.errors import UsageError
 from refocus.lmm.prompts import Prompt
+from refocus.policy.network import ClipState, PolicyNetwork, QuestionState
 from refocus.policy.rollout import distributions, rollout
-
-if TYPE_CHECKING:
-    from refocus.policy.frame_policy import ClipState, FramePolicy, QuestionState
 
 MODES = ("sample", "greedy", "top_marginal")
 
 
 @torch.no_grad()
 def pick(
-    policy: "FramePolicy",
+    policy: PolicyNetwork,
     features: Tensor | np.ndarray,
     prompts: Sequence[Prompt],
     n_frames: int,
@@ -50,7 +47,7 @@ def pick(
 
 @torch.no_grad()
 def marginals(
-    policy: "FramePolicy",
+    policy: PolicyNetwork,
     features: Tensor | np.ndarray,
     prompts: Sequence[Prompt],
     n_frames: int,
@@ -71,8 +68,8 @@ def marginals(
 
 
 def _read(
-    policy: "FramePolicy", features: Tensor | np.ndarray, prompts: Sequence[Prompt], seeds: Sequence[int]
-) -> "tuple[ClipState, QuestionState]":
+    policy: PolicyNetwork, features: Tensor | np.ndarray, prompts: Sequence[Prompt], seeds: Sequence[int]
+) -> tuple[ClipState, QuestionState]:
     if len(seeds) != len(prompts):
         raise UsageError(f"{len(prompts)} questions need as many seeds, not {len(seeds)}")
     if isinstance(features, np.ndarray):

@@ -5,24 +5,25 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from refocus.config.policy import PolicySettings
 from refocus.core.errors import UsageError
 from refocus.core.files import atomic, write_json
 from refocus.policy.config import PolicyConfig
+from refocus.policy.heads import SelectionHeads
 from refocus.policy.hub import CONFIG, TOKENIZER_FILES, find_folder, read_json
+from refocus.policy.network import PolicyNetwork
 from refocus.policy.public_checkpoints import Public, is_public, our_name, our_tower_name, read_public
+from refocus.policy.vision import Connector
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-    from refocus.config.policy import PolicySettings
-    from refocus.policy.frame_policy import FramePolicy
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,10 @@ START = "<|startofframe|>"
 EMBEDDING = "backbone.embedding.weight"
 SHOWN = 8  # names in an error
 
+P = TypeVar("P", bound=PolicyNetwork)
 
-def save(policy: "FramePolicy", folder: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -> None:
+
+def save(policy: PolicyNetwork, folder: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -> None:
     """Writes the folder; every file is complete or absent, config.json last.
 
     Args:
@@ -52,10 +55,11 @@ def save(policy: "FramePolicy", folder: str | os.PathLike[str], dtype: torch.dty
     write_json(folder / CONFIG, policy.config.to_dict())
 
 
-def load(path: str | os.PathLike[str], settings: "PolicySettings | None" = None) -> "FramePolicy":
+def load(kind: type[P], path: str | os.PathLike[str], settings: PolicySettings | None = None) -> P:
     """Reads a folder or hub model into a float32 model on the CPU, whatever type its tensors are stored as.
 
     Args:
+        kind: the class of the model.
         path: our own layout or one of `refocus.policy.public_checkpoints`.
         settings: `vision`, `variant` and `prompt` of it are applied; without its `initialise` there must be heads.
     Raises:
@@ -77,7 +81,7 @@ def load(path: str | os.PathLike[str], settings: "PolicySettings | None" = None)
         config = dataclasses.replace(config, prompt=settings.prompt)
     if public is not None and not public.has_heads and settings is not None and not settings.initialise:
         raise UsageError(f"{path} has no selection heads to go on with: set `policy.initialise`")
-    policy = _empty(config, tokenizer)
+    policy = _empty(kind, config, tokenizer)
     _fill(policy, Shards(folder, str(path)), public)
     return policy
 
@@ -139,17 +143,15 @@ class Shards:
             raise UsageError(f"{folder / name} cannot be read: {error}") from None
 
 
-def _empty(config: PolicyConfig, tokenizer: "PreTrainedTokenizerBase | None") -> "FramePolicy":
+def _empty(kind: type[P], config: PolicyConfig, tokenizer: "PreTrainedTokenizerBase | None") -> P:
     """A model without memory for its weights: each is only ever held once in float32."""
-    from refocus.policy.frame_policy import FramePolicy
-
     with torch.device("meta"):
-        policy = FramePolicy(config, tokenizer)
+        policy = kind(config, tokenizer)
     policy.vision.place_positions()
     return policy
 
 
-def _fill(policy: "FramePolicy", shards: Shards, public: Public | None) -> None:
+def _fill(policy: PolicyNetwork, shards: Shards, public: Public | None) -> None:
     """Gives a model from `_empty` its weights: the checkpoint's, the tower's own, and new ones where there are none."""
     wanted = {name: tuple(tensor.shape) for name, tensor in policy.state_dict().items()}
     if public is None:
@@ -171,7 +173,7 @@ def _fill(policy: "FramePolicy", shards: Shards, public: Public | None) -> None:
 
 
 def _take(
-    policy: "FramePolicy", shards: Shards, rename: Callable[[str], str | None], wanted: Mapping[str, tuple[int, ...]]
+    policy: PolicyNetwork, shards: Shards, rename: Callable[[str], str | None], wanted: Mapping[str, tuple[int, ...]]
 ) -> None:
     """Moves the wanted tensors into the model.
 
@@ -201,11 +203,8 @@ def _take(
     policy.load_state_dict(tensors, strict=False, assign=True)
 
 
-def _renew(policy: "FramePolicy", parts: Iterable[str]) -> None:
+def _renew(policy: PolicyNetwork, parts: Iterable[str]) -> None:
     """New connector or heads, the same for everyone."""
-    from refocus.policy.heads import SelectionHeads
-    from refocus.policy.vision import Connector
-
     with torch.random.fork_rng():
         torch.manual_seed(0)
         if "connector." in parts:

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from refocus.policy.frame_policy import ClipState, FramePolicy, QuestionState
 from refocus.policy.heads import entropy, log_policy
+from refocus.policy.network import ClipState, PolicyNetwork, QuestionState
 
 NO_FRAME = -1
 
@@ -35,7 +35,7 @@ class Scored:
 
 @torch.no_grad()
 def rollout(
-    policy: FramePolicy,
+    policy: PolicyNetwork,
     clips: ClipState,
     questions: QuestionState,
     n_candidates: int,
@@ -78,7 +78,7 @@ def rollout(
 
 
 def score(
-    policy: FramePolicy, clips: ClipState, questions: QuestionState, picks: Tensor, temperature: float = 1.0
+    policy: PolicyNetwork, clips: ClipState, questions: QuestionState, picks: Tensor, temperature: float = 1.0
 ) -> Scored:
     """Log-probabilities and entropies of given subsets, teacher-forced in one pass, differentiable.
 
@@ -94,7 +94,7 @@ def score(
 
 
 def distributions(
-    policy: FramePolicy, clips: ClipState, questions: QuestionState, picks: Tensor, temperature: float = 1.0
+    policy: PolicyNetwork, clips: ClipState, questions: QuestionState, picks: Tensor, temperature: float = 1.0
 ) -> tuple[Tensor, Tensor]:
     """The categorical of every step: log-probabilities (q, n, k, t), and which steps are real (q, n, k)."""
     q, n, k = picks.shape

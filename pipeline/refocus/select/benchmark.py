@@ -11,7 +11,7 @@ from refocus.select.selections import NO_FRAMES, Picks, Selection, count_flags, 
 from refocus.select.selector import ClipView, Selector, SelectorName
 
 if TYPE_CHECKING:
-    from refocus.frames import FrameStore
+    from refocus.frames.frame_store import FrameStore
 
 log = logging.getLogger(__name__)
 

@@ -10,18 +10,16 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from refocus.config.train import TrainSettings
 from refocus.core.errors import UsageError
+from refocus.policy.network import PolicyNetwork
 from refocus.train.optim import Optimiser
 from refocus.train.parallel import Ranks
-
-if TYPE_CHECKING:
-    from refocus.policy.frame_policy import FramePolicy
 
 MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's names
 
@@ -51,7 +49,7 @@ class DeepSpeedOptimiser(Optimiser):
     Its checkpoints hold the moments of each parameter, as those of the other strategies do.
     """
 
-    def __init__(self, policy: "FramePolicy", settings: TrainSettings, reinit_layers: int, ranks: Ranks):
+    def __init__(self, policy: PolicyNetwork, settings: TrainSettings, reinit_layers: int, ranks: Ranks):
         super().__init__(policy, settings, reinit_layers, ranks)
         # DeepSpeed cannot take scalars: vectors of length 1 step in their place
         self.vectors = {name: nn.Parameter(p.detach().view(1).clone()) for name, p in self.named.items() if not p.dim()}

@@ -20,11 +20,11 @@ from refocus.policy.frame_policy import FramePolicy
 from refocus.train.checkpoint import Best, Checkpoints
 from refocus.train.data import TrainingSet
 from refocus.train.metrics import peak_memory_gb, summarise
-from refocus.train.optim import build_optimiser
 from refocus.train.parallel import Ranks
 from refocus.train.reward_model import RewardModel
 from refocus.train.run_log import RunLog
 from refocus.train.step import Stepper, StepResult
+from refocus.train.strategy import build_optimiser
 from refocus.train.validate import Validation
 from refocus.train.wandb_mirror import open_mirror
 

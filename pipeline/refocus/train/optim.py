@@ -2,17 +2,15 @@
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from refocus.config.train import TrainSettings
 from refocus.policy.initialise import reinitialised
+from refocus.policy.network import PolicyNetwork
 from refocus.train.parallel import Ranks
-
-if TYPE_CHECKING:
-    from refocus.policy.frame_policy import FramePolicy
 
 RATES = ("pretrained", "new")
 
@@ -25,15 +23,6 @@ def lr_factor(step: int, steps: int, settings: TrainSettings) -> float:
     return 1.0 if settings.decay == "constant" else (steps - step) / (steps - warm)
 
 
-def build_optimiser(policy: "FramePolicy", settings: TrainSettings, reinit_layers: int, ranks: Ranks) -> "Optimiser":
-    """The optimiser of `runtime.strategy`; alone, every process has all moments and the strategies are one."""
-    if ranks.world > 1 and settings.runtime.strategy == "deepspeed":
-        from refocus.train.deepspeed_zero import DeepSpeedOptimiser
-
-        return DeepSpeedOptimiser(policy, settings, reinit_layers, ranks)
-    return Optimiser(policy, settings, reinit_layers, ranks)
-
-
 class Optimiser:
     """Steps the trainable parameters of a policy.
 
@@ -42,7 +31,7 @@ class Optimiser:
     the moments of its share of the parameters (ZeRO-1), which changes no value.
     """
 
-    def __init__(self, policy: "FramePolicy", settings: TrainSettings, reinit_layers: int, ranks: Ranks | None = None):
+    def __init__(self, policy: PolicyNetwork, settings: TrainSettings, reinit_layers: int, ranks: Ranks | None = None):
         self.settings, self.ranks = settings, ranks or Ranks()
         self.embedding = policy.backbone.embedding.weight
         self.row_index = policy.config.start_of_frame

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from refocus.config.train import TrainSettings
 from refocus.lmm.prompts import Prompt
-from refocus.policy.frame_policy import ClipState, FramePolicy, QuestionState
+from refocus.policy.frame_policy import FramePolicy
+from refocus.policy.network import ClipState, QuestionState
 from refocus.policy.rollout import Rollout, rollout, score
 from refocus.qa.records import Question
 from refocus.train.data import Batches, TrainingSet, micro_batches, rollout_seed, share_out
