@@ -1,24 +1,27 @@
 """Figures are drawn from whatever there is, say when it is synthetic, and do not change between equal runs."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from refocus.cli.main import main
+from refocus.config.tables import FiguresSettings
 from refocus.core.errors import RefocusError
 from refocus.evaluate.answers import Answer, AnswerSet
 from refocus.qa.records import Question
 from refocus.report import style
 from refocus.report.accuracy_figure import draw_accuracy
-from refocus.report.example_strips import Example, draw_examples
-from refocus.report.examples import choose
+from refocus.report.example_strips import MOST_PICTURES, Example, Picked, draw_examples
+from refocus.report.examples import BOTH, WIN, Material, choose, drawn_by_lot, first_win, proportion
 from refocus.report.results import BenchmarkData, Results
 from refocus.report.series import read_metrics, smooth
 from refocus.report.subsets_figure import _runs, draw_subsets
 from refocus.report.training_figure import draw_curves
 from refocus.report.variance_figure import draw_variance, read_variances
+from refocus.select.selections import Selection
 
 
 def texts(figure) -> str:
@@ -94,31 +97,82 @@ def test_bars_show_every_selector_and_what_was_not_run():
     assert "uniform" in text and "not run" in text and "moment-dependent" in text and "synthetic world" in text
 
 
-def test_strips_show_picks_answers_and_evidence():
-    thumbnails = np.zeros((3, 8, 8, 3), np.uint8)
-    picks = {"uniform": ([1.0], False), "refocus/demo": ([2.0], True)}
-    example = Example(question(0), thumbnails, [0.0, 1.0, 2.0, 3.0], picks, [0.1, 0.2, 0.6, 0.1], [(1.5, 2.5)])
-    text = texts(draw_examples([example], "synthetic world"))
-    assert "uniform ✗" in text and "refocus/demo ✓" in text and "A. a ✓" in text and "Eq. 10" in text
+def picked(color: int, times_s, shares=(), correct=None) -> Picked:
+    return Picked(np.full((len(times_s), 8, 8, 3), color, np.uint8), times_s, shares, correct)
+
+
+def example(**picks: Picked) -> Example:
+    names = {name.replace("_", "/"): pick for name, pick in picks.items()}
+    overview = np.zeros((3, 8, 8, 3), np.uint8)
+    return Example(question(0), overview, [0.0, 1.0, 2.0, 3.0], names, [0.1, 0.2, 0.6, 0.1], [(1.5, 2.5)])
+
+
+def test_strips_show_the_frames_that_were_picked_their_times_and_the_answers():
+    uniform, ours = picked(50, [1.0], (0.3, 0.7), False), picked(200, [2.0, 3.0], (0.9, 0.1), True)
+    figure = draw_examples([example(uniform=uniform, refocus_demo=ours, oracle=picked(9, [2.0]))], "a note")
+    text = texts(figure)
+    for part in ("a note", "evidence", "uniform ✗", "refocus/demo ✓", "1.0 s", "3.0 s", "90 % ✓", "70 % ✗", "A. a"):
+        assert part in text
+    shown = [int(image.get_array().max()) for axes in figure.axes for image in axes.images]
+    assert shown.count(50) == 1 and shown.count(200) == 2 and 9 not in shown  # the oracle has a lane, no pictures
+
+
+@pytest.mark.parametrize("count", [0, 1, 32])
+def test_strips_hold_any_number_of_picks(count):
+    axes = draw_examples([example(uniform=picked(50, [0.1 * n for n in range(count)]))]).axes
+    assert sum(len(a.images) for a in axes) == 3 + min(count, MOST_PICTURES)
+
+
+def test_no_examples_are_a_figure_that_says_so():
+    assert "none" in texts(draw_examples([], "none"))
+
+
+def test_examples_are_drawn_by_lot_one_per_clip_in_the_proportion_of_the_results():
+    questions = [question(n, clip=f"c{n // 2}") for n in range(80)]
+    results = {q.qa_id: WIN if n % 4 == 0 else BOTH for n, q in enumerate(questions)}
+    chosen = choose(questions, results, 8, seed=0)
+    assert chosen == choose(questions[::-1], results, 8, seed=0) != choose(questions, results, 8, seed=1)
+    assert len({q.clip_id for q in chosen}) == 8
+    assert [results[q.qa_id] for q in chosen] == [BOTH] * 6 + [WIN] * 2
+    assert len(choose(questions, results, 500, seed=0)) == 40
+
+
+@pytest.mark.parametrize("places", range(9))
+def test_places_are_shared_out_in_proportion_and_none_is_lost(places):
+    counts = {"a": 5, "b": 2, "c": 1}
+    shares = proportion(counts, places)
+    assert sum(shares.values()) == places
+    assert all(abs(shares[name] - places * counts[name] / 8) < 1 for name in counts)
 
 
 class Store:
+    """Stored clips of four frames; that of question 0 is missing."""
+
     def __contains__(self, clip_id):
         return clip_id != "c0"
 
     def record(self, clip_id):
-        return type("Record", (), {"n_frames": 0 if clip_id == "c1" else 9})
+        return SimpleNamespace(n_frames=4, timestamps=[0.0, 1.0, 2.0, 3.0])
+
+    def images(self, clip_id, indices, size):
+        return np.zeros((len(indices), 8, 8, 3), np.uint8)
 
 
-def test_examples_are_chosen_by_seed_with_one_per_clip_and_kinds_in_turn():
-    """Clips that are missing (c0) or failed (c1) are never drawn."""
-    kinds = ("moment/color", "moment/place", "static/corner")
-    questions = [question(n, kinds[n % 3], f"c{n // 3}") for n in range(24)]
-    chosen = choose(questions, Store(), 4, seed=0)
-    assert chosen == choose(questions[::-1], Store(), 4, seed=0)
-    assert len({q.clip_id for q in chosen}) == 4 and not {"c0", "c1"} & {q.clip_id for q in chosen}
-    assert {q.category for q in chosen} == set(kinds)
-    assert len(choose(questions, Store(), 100, seed=0)) == 6
+def test_the_one_question_is_the_first_in_file_order_that_only_the_policy_answers():
+    questions = tuple(question(n) for n in range(5))
+    right = {"uniform": (False, True, False, False, False), "refocus/demo": (True, True, False, True, True)}
+    answers = {
+        name: {q.qa_id: Answer((0,), (1.0, 0.0), 0, hit, "A") for q, hit in zip(questions, hits, strict=True)}
+        for name, hits in right.items()
+    }
+    bench = BenchmarkData("videomme", "videomme", questions)
+    board = Results([bench], [AnswerSet("videomme", "tiny", "x", name, 2, 0, rows) for name, rows in answers.items()])
+    picks = {name: {q.qa_id: Selection((1,), (1.0,), (1,)) for q in questions} for name in right}
+    material = Material(board, picks, Store(), {}, {}, 2, FiguresSettings())
+    (shown,), note = first_win(material)
+    assert shown.question.qa_id == "q3" and list(shown.picks) == ["uniform", "refocus/demo"] and note == ""
+    _, above = drawn_by_lot(material)
+    assert "Of 4 questions, 2 are answered right only from the policy's frames, 1 from both" in above
 
 
 def test_equal_figures_give_equal_files(tmp_path):

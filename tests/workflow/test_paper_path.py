@@ -279,7 +279,7 @@ def test_tables_and_figures_stand_beside_the_papers_numbers(run):
     uniform = run.table("answers/videomme/internvl3-8b/uniform/n32.s0.parquet")
     assert table.loc["uniform", "videomme.overall"] == pytest.approx(100 * uniform["correct"].mean(), abs=1e-3)
     assert "paper" in run.text("tables/table1.md") and "32 frm" in run.text("tables/table4.md")
-    for name in ("fig2_variance", "fig7_subsets", "training", "accuracy", "fig9_examples"):
+    for name in ("fig2_variance", "fig7_subsets", "training", "accuracy", "fig9_examples", "one_question"):
         assert (run.home / run.root.results / f"figures/{name}.png").stat().st_size > 1000
 
 

@@ -1,7 +1,7 @@
 """Stage 8b, figures: drawn from what the stages before have written, all in one job.
 
 Reads:  the filter's tables, the runs' metrics, the answers, the picks with their frames.
-Writes: <results>/figures/{fig2_variance,fig6_temporal_entropy,fig7_subsets,training,accuracy,fig9_examples}.{png,svg}, Fig. 6 also as .csv.
+Writes: <results>/figures/{fig2_variance,fig6_temporal_entropy,fig7_subsets,training,accuracy,fig9_examples,one_question}.{png,svg}, Fig. 6 also as .csv.
 Paper:  Figures 2, 6, 7 and 9.
 """
 
@@ -12,6 +12,7 @@ DRAWN = {
     "training": TRAINED,
     "accuracy": ANSWERED,
     "fig9_examples": SELECTED,
+    "one_question": SELECTED,
 }
 FIGURES = [
     f"<results>/figures/{name}.{suffix}"

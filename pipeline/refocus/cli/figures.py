@@ -15,8 +15,8 @@ HELP = "draw the figures of whatever there is"
 DESCRIPTION = """\
 In:  any of: the filter's folder, training runs, answers with their question tables, selections with the stored frames.
 Out: fig7_subsets (always), fig2_variance (--filtered), training and fig6_temporal_entropy (--train; also as .csv),
-     accuracy (--answers), fig9_examples (--selections); each in every format of the settings. Figures of the synthetic
-     world say so.
+     accuracy (--answers), fig9_examples and one_question (--selections); each in every format of the settings. Figures
+     of the synthetic world say so.
 Paper: figures 2, 6, 7 and 9.
 
   refocus figures --filtered filtered/internvl3-8b --train demo=train/demo --benchmark qa/videomme.parquet \\
@@ -89,6 +89,9 @@ def run(args: argparse.Namespace) -> None:
     if bool(args.answers) > bool(args.benchmark) or bool(args.selections) > bool(args.benchmark and args.frames_index):
         raise UsageError("--answers needs --benchmark; --selections needs --benchmark and --frames-index")
     board = _board(args)
+    from refocus.report.example_strips import draw_examples
+    from refocus.report.examples import drawn_by_lot, first_win
+
     figures = {"fig7_subsets": lambda: _subsets(args)}
     if args.filtered:
         figures["fig2_variance"] = lambda: _variance(args, settings)
@@ -98,7 +101,8 @@ def run(args: argparse.Namespace) -> None:
     if args.answers:
         figures["accuracy"] = lambda: _accuracy(args, settings, board)
     if args.selections:
-        figures["fig9_examples"] = lambda: _examples(args, settings, board)
+        figures["fig9_examples"] = lambda: draw_examples(*drawn_by_lot(_examples(args, settings, board)))
+        figures["one_question"] = lambda: draw_examples(*first_win(_examples(args, settings, board)))
     from refocus.core.progress import bar
     from refocus.report.style import save
 
@@ -165,27 +169,29 @@ def _accuracy(args: argparse.Namespace, settings: FiguresSettings, board):
 
 def _examples(args: argparse.Namespace, settings: FiguresSettings, board):
     from refocus.frames.frame_store import FrameStore
-    from refocus.report.example_strips import draw_examples
-    from refocus.report.examples import choose, gather
-    from refocus.report.results import KINDS
+    from refocus.report.examples import Material
+
+    runs = _runs(args)
+    return Material(
+        board=board,
+        selections=_selections(args.selections, args.budget),
+        store=FrameStore.open(args.frames_index),
+        truth=_truth(args.truth, board.benchmarks),
+        policies={f"refocus/{run}": folder / "policy" for run, folder in runs.items()},
+        frames=args.budget,
+        settings=settings,
+    )
+
+
+def _truth(paths: list[Path], benchmarks) -> dict:
     from refocus.select.baselines import read_truth
 
-    selections = _selections(args.selections, args.budget)
-    order = sorted(selections, key=lambda name: KINDS.index(name.split("/")[0]))
-    questions = [question for benchmark in board.benchmarks.values() for question in benchmark.questions]
-    truth = {
+    return {
         (name, source): spans
-        for path in args.truth
-        for name in board.benchmarks
+        for path in paths
+        for name in benchmarks
         for source, spans in read_truth(path, name).items()
     }
-    runs = _runs(args)
-    ours = next((name.split("/")[1] for name in order if name.startswith("refocus/")), None)
-    policy = runs[ours] / "policy" if ours in runs else None
-    store = FrameStore.open(args.frames_index)
-    chosen = choose(questions, store, settings.examples, settings.seed)
-    picks = {name: selections[name] for name in order}
-    return draw_examples(gather(chosen, store, picks, board, truth, policy, args.budget, settings), _note(board))
 
 
 def _selections(paths: list[Path], frames: int) -> dict:

@@ -1,101 +1,170 @@
-"""Gathers what an example strip shows: frames, picks, answers, evidence, and the policy's preference."""
+"""Which questions are drawn, and what a drawing shows: frames, picks, answers, evidence, preference."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from scipy.special import softmax
 
 from refocus.config.tables import FiguresSettings
 from refocus.core.files import digest
+from refocus.evaluate.answers import Answer
 from refocus.frames.frame_store import FrameStore
 from refocus.lmm.prompts import Prompt
 from refocus.qa.records import Question
-from refocus.report.example_strips import Example
-from refocus.report.results import Results
+from refocus.report.example_strips import Example, Picked
+from refocus.report.results import KINDS, Results
 from refocus.reward.windows import uniform
 from refocus.select.baselines import EvidenceSpan
 from refocus.select.selections import Selection
 from refocus.select.selector import question_seed
 
-
-def choose(questions: Sequence[Question], store: FrameStore, count: int, seed: int) -> list[Question]:
-    """Which questions are drawn: seeded, one clip each, categories in turn, never by whether the answer was right."""
-    usable = [q for q in questions if q.clip_id in store and store.record(q.clip_id).n_frames > 1]
-    order = sorted(usable, key=lambda question: digest([seed, question.qa_id]))
-    waiting: dict[str, list[Question]] = {}
-    for question in order:
-        waiting.setdefault(question.category, []).append(question)
-    queues = [waiting[name] for name in sorted(waiting)]
-    chosen: list[Question] = []
-    while len(chosen) < count and any(queues):
-        for queue in queues:
-            clips = {question.clip_id for question in chosen}
-            fresh = next((question for question in queue if question.clip_id not in clips), None)
-            if fresh is not None and len(chosen) < count:
-                chosen.append(fresh)
-            queue[:] = [question for question in queue if question is not fresh] if fresh is not None else []
-    return chosen
+WIN, BOTH, NEITHER, LOSS = "only ours", "both", "neither", "only uniform"
+LEGEND = "Triangles: picks; orange: when the evidence is visible"
 
 
-def gather(
-    questions: Sequence[Question],
-    store: FrameStore,
-    selections: Mapping[str, Mapping[str, Selection]],
-    board: Results | None,
-    truth: Mapping[tuple[str, str], Sequence[EvidenceSpan]],
-    policy: Path | None,
-    frames: int,
-    settings: FiguresSettings,
-) -> list[Example]:
-    """Everything about each question that a strip shows.
+@dataclass(frozen=True)
+class Material:
+    """What examples are made from.
 
-    Args:
-        selections: picks by selector and qa_id.
-        truth: evidence spans by (data set, source_id); questions not in it show none.
-        policy: folder of the policy whose preference is drawn; None: no curve.
+    selections: picks of `frames` frames by selector and qa_id. truth: evidence by (data set, source_id), where
+    it is known. policies: folders of the trained policies by selector, for their preferences.
     """
-    marginals = _marginals(questions, store, policy, frames, settings) if policy and settings.marginal_samples else {}
-    examples = []
-    for question in questions:
-        record = store.record(question.clip_id)
-        picks = {
-            name: (rows[question.qa_id].timestamps_s, _correct(board, name, question, frames))
-            for name, rows in selections.items()
-            if question.qa_id in rows
-        }
-        shown = uniform(record.n_frames, settings.strip_frames)
-        examples.append(
-            Example(
-                question=question,
-                thumbnails=store.images(question.clip_id, indices=shown, size=160),
-                times_s=record.timestamps,
-                picks=picks,
-                marginal=marginals.get(question.qa_id),
-                spans_s=tuple(truth.get((question.dataset, question.source_id), ())),
-            )
-        )
-    return examples
+
+    board: Results
+    selections: Mapping[str, Mapping[str, Selection]]
+    store: FrameStore
+    truth: Mapping[tuple[str, str], Sequence[EvidenceSpan]]
+    policies: Mapping[str, Path]
+    frames: int
+    settings: FiguresSettings
+
+    @property
+    def ours(self) -> str | None:
+        """The trained policy's selector, or None where none was asked."""
+        return next((name for name in self.selections if name.startswith("refocus/")), None)
+
+    @property
+    def questions(self) -> list[Question]:
+        """Those of all benchmarks that have frames, in the order of their files."""
+        every = (question for benchmark in self.board.benchmarks.values() for question in benchmark.questions)
+        return [q for q in every if q.clip_id in self.store and self.store.record(q.clip_id).n_frames > 1]
+
+    def answer(self, selector: str, question: Question) -> Answer | None:
+        """What the first LMM answered from a selector's picks; None where it was not asked."""
+        lmms = self.board.lmms[:1]
+        answers = (self.board.answer(lmm, selector, question.dataset, self.frames, question.qa_id) for lmm in lmms)
+        return next((answer for answer in answers if answer and not answer.flags), None)
+
+    def result(self, question: Question) -> str:
+        """WIN, BOTH, NEITHER or LOSS; empty where uniform frames and the policy's were not both answered from."""
+        given = [self.answer(name, question) for name in ("uniform", self.ours or "")]
+        if None in given:
+            return ""
+        return {(0, 1): WIN, (1, 1): BOTH, (0, 0): NEITHER, (1, 0): LOSS}[tuple(answer.correct for answer in given)]
 
 
-def _correct(board: Results | None, selector: str, question: Question, frames: int) -> bool | None:
-    """Whether the first LMM answered rightly from these picks; None where it was not asked."""
-    answer = (
-        board.answer(board.lmms[0], selector, question.dataset, frames, question.qa_id)
-        if board and board.lmms
-        else None
+def drawn_by_lot(material: Material) -> tuple[list[Example], str]:
+    """The examples of Figure 9 and the line above them: how all questions came out, and examples in that proportion."""
+    questions = material.questions
+    results = {question.qa_id: material.result(question) for question in questions}
+    settings = material.settings
+    chosen = choose(questions, results, settings.examples, settings.seed)
+    order = sorted(material.selections, key=lambda name: KINDS.index(name.split("/")[0]))
+    note = f"{tally(results)}.\nDrawn by lot, in this proportion. " if any(results.values()) else "Drawn by lot. "
+    shade = "; blue shade: how likely the policy picks a frame (Eq. 10)" if material.ours in material.policies else ""
+    return _gather(material, chosen, order), f"{note}{LEGEND}{shade}."
+
+
+def first_win(material: Material) -> tuple[list[Example], str]:
+    """The first question, in the order of the benchmarks' files, that uniform frames miss and ours answer; or none."""
+    win = next((question for question in material.questions if material.result(question) == WIN), None)
+    chosen = [win] if win else []
+    note = "" if win else "No question is answered right only from the policy's frames."
+    return _gather(material, chosen, ["uniform", *filter(None, [material.ours])]), note
+
+
+def choose(questions: Sequence[Question], results: Mapping[str, str], count: int, seed: int) -> list[Question]:
+    """Which questions are drawn: by a seeded lot, one per clip, in proportion to how they came out."""
+    order = sorted(questions, key=lambda question: digest([seed, question.qa_id]))
+    chosen: dict[str, Question] = {}  # by clip
+    for result, places in proportion(Counter(results[question.qa_id] for question in questions), count).items():
+        fresh: dict[str, Question] = {}
+        for question in order:
+            if results[question.qa_id] == result and question.clip_id not in chosen:
+                fresh.setdefault(question.clip_id, question)
+        chosen |= dict(list(fresh.items())[:places])
+    return list(chosen.values())
+
+
+def proportion(counts: Mapping[str, int], places: int) -> dict[str, int]:
+    """Shares out places in proportion to the counts (largest remainders), the most frequent first."""
+    total = sum(counts.values())
+    names = sorted(counts, key=lambda name: (-counts[name], name))
+    exact = {name: places * counts[name] / total for name in names}
+    shares = {name: int(exact[name]) for name in names}
+    for name in sorted(names, key=lambda name: shares[name] - exact[name])[: places - sum(shares.values())]:
+        shares[name] += 1
+    return shares
+
+
+def tally(results: Mapping[str, str]) -> str:
+    """How many questions came out how, as a sentence."""
+    counts = Counter(results.values())
+    return (
+        f"Of {len(results)} questions, {counts[WIN]} are answered right only from the policy's frames, {counts[BOTH]} "
+        f"from both, {counts[LOSS]} only from uniform ones, {counts[NEITHER]} from neither"
     )
-    return None if answer is None or answer.flags else answer.correct
 
 
-def _marginals(
-    questions: Sequence[Question], store: FrameStore, folder: Path, frames: int, settings: FiguresSettings
-) -> dict[str, list[float]]:
+def _gather(material: Material, questions: Sequence[Question], selectors: Sequence[str]) -> list[Example]:
+    store, chances = material.store, _marginals(material, questions)
+    return [
+        Example(
+            question=question,
+            overview=store.images(question.clip_id, _spread(material, question), size=128),
+            times_s=store.record(question.clip_id).timestamps,
+            picks={
+                name: _picked(material, name, question)
+                for name in selectors
+                if question.qa_id in material.selections.get(name, ())
+            },
+            marginal=chances.get(question.qa_id),
+            spans_s=tuple(material.truth.get((question.dataset, question.source_id), ())),
+        )
+        for question in questions
+    ]
+
+
+def _spread(material: Material, question: Question) -> list[int]:
+    return uniform(material.store.record(question.clip_id).n_frames, material.settings.strip_frames)
+
+
+def _picked(material: Material, selector: str, question: Question) -> Picked:
+    selection = material.selections[selector][question.qa_id]
+    answer = material.answer(selector, question)
+    return Picked(
+        images=material.store.images(question.clip_id, selection.frame_indices, size=192),
+        times_s=selection.timestamps_s,
+        shares=tuple(softmax(answer.logits)) if answer else (),
+        correct=answer.correct if answer else None,
+    )
+
+
+def _marginals(material: Material, questions: Sequence[Question]) -> dict[str, list[float]]:
+    """How likely the policy picks each frame, by qa_id; empty without a policy or with `marginal_samples: 0`."""
+    settings, folder = material.settings, material.policies.get(material.ours or "")
+    if folder is None or not settings.marginal_samples:
+        return {}
     from refocus.select.policy_selector import load_policy
 
     policy = load_policy(folder, "auto", 1)
     found = {}
     for question in questions:
-        images = store.images(question.clip_id, size=policy.frame_size)
+        images = material.store.images(question.clip_id, size=policy.frame_size)
         prompt = Prompt(question.question, tuple(question.options))
         seeds = [question_seed(settings.seed, question.qa_id)]
-        share = policy.marginals(images, [prompt], frames, seeds, settings.marginal_samples)
-        found[question.qa_id] = share[0].tolist()
+        chances = policy.marginals(images, [prompt], material.frames, seeds, settings.marginal_samples)
+        found[question.qa_id] = chances[0].tolist()
     return found
