@@ -290,7 +290,8 @@ def _logits(lmm: Lmm, load: Load, batch_tokens: int | None) -> Tensor:
 
 
 def _margins(logits: Tensor) -> Tensor:
-    return margins(logits, torch.zeros(logits.shape[:-1], dtype=torch.long))
+    rows = logits.flatten(0, -2)
+    return torch.from_numpy(margins(rows, [0] * len(rows))).view(logits.shape[:-1])
 
 
 def _variance(logits: Tensor) -> Tensor:

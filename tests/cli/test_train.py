@@ -20,7 +20,7 @@ from refocus.frames.index import IndexRow, write_index
 from refocus.lmm import Prompt, load_lmm
 from refocus.policy.frame_policy import FramePolicy
 from refocus.qa.records import write_questions
-from refocus.reward.margin import margin
+from refocus.reward.margin import margins
 from refocus.train.reward_model import LmmRewardModel
 from refocus.train.run_log import read
 from torch.distributed.run import parse_args
@@ -135,7 +135,7 @@ def test_the_judge_is_the_margin_of_each_subset_alone(inputs):
         for column, frames in enumerate(subsets[row]):
             prompt = Prompt(question.question, question.options)
             logits = lmm.score(features[question.clip_id], [(frames, 0)], [prompt])[0].logsumexp(-1)
-            expected = margin(logits, question.answer_index)
+            expected = margins([logits], [question.answer_index])[0]
             assert verdict.reward[row, column].item() == pytest.approx(expected, abs=1e-4)
             assert bool(verdict.correct[row, column]) == (int(logits.argmax()) == question.answer_index)
 

@@ -10,7 +10,7 @@ import torch
 from refocus.config.reward import RewardSettings
 from refocus.lmm import Prompt
 from refocus.qa.records import Question
-from refocus.reward.margin import margin
+from refocus.reward.margin import margins
 from refocus.reward.margin_cache import MarginCache
 from refocus.reward.score_shard import score_shard
 from refocus.reward.windows import subsets
@@ -97,7 +97,7 @@ def test_margins_and_logits_are_those_of_the_scorer(lmm, frames, questions):
         [raw] = lmm.score(lmm.encode(images), [(everything, 0)], [Prompt(asked.question, asked.options)])
         np.testing.assert_allclose(row["logits_raw"], raw, atol=1e-4)
         np.testing.assert_allclose(row["logits"], raw.logsumexp(-1), atol=1e-4)
-        assert row["margin"] == pytest.approx(margin(row["logits"], asked.answer_index), abs=1e-6)
+        assert row["margin"] == pytest.approx(margins([row["logits"]], [asked.answer_index])[0], abs=1e-6)
 
 
 def test_each_used_frame_is_encoded_once_whatever_the_number_of_questions(lmm, frames, questions):

@@ -5,7 +5,8 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from refocus.reward.windows import N_WINDOWS, regions, sample, subsets, uniform
+from refocus.frames.sampling import sample, uniform
+from refocus.reward.windows import N_WINDOWS, regions, subsets
 
 lengths = st.integers(0, 600)
 readings = st.sampled_from(["wrapped", "literal"])

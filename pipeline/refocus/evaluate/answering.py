@@ -14,9 +14,8 @@ import numpy as np
 from refocus.core.errors import RefocusError
 from refocus.core.progress import bar
 from refocus.evaluate.answers import OPEN, UNREADABLE, Answer
-from refocus.lmm.prompts import LETTERS, Prompt
-from refocus.qa.records import Question
-from refocus.select.benchmark import by_clip
+from refocus.lmm.prompts import LETTERS
+from refocus.qa.records import Question, by_clip
 from refocus.select.selections import Selection
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def _score(
     pixels: Pixels,
 ) -> dict[tuple[tuple[int, ...], int], np.ndarray]:
     """Option logits of each (frames, question); nothing if the frames cannot be read."""
-    from refocus.lmm import option_logits
+    from refocus.lmm.score_subsets import ClipFeatures, option_logits, score_subsets
 
     if not rows:
         return {}
@@ -95,12 +94,9 @@ def _score(
     except RefocusError as error:
         log.warning("%s", error)
         return {}
-    features = lmm.encode(images)
-    place = {frame: number for number, frame in enumerate(times)}
-    prompts = [Prompt(question.question, tuple(question.options)) for question in asked]
-    moved = [([place[frame] for frame in frames], question) for frames, question in rows]
-    raw = lmm.score(features, moved, prompts)
-    return {row: option_logits(scores).numpy() for row, scores in zip(rows, raw, strict=True)}
+    clips = {asked[0].clip_id: ClipFeatures(list(times), lmm.encode(images))}
+    raw = score_subsets(lmm, clips, asked, rows)
+    return {row: option_logits(variants).numpy() for row, variants in zip(rows, raw, strict=True)}
 
 
 def _answer(question: Question, selection: Selection, logits: np.ndarray | None) -> Answer:

@@ -7,13 +7,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from refocus.lmm.option_scorer import Lmm, load_lmm, option_logits
+    from refocus.lmm.option_scorer import Lmm, load_lmm
     from refocus.lmm.prompts import Prompt
+    from refocus.lmm.score_subsets import option_logits
 
 _HOME = {
     "Lmm": "refocus.lmm.option_scorer",
     "load_lmm": "refocus.lmm.option_scorer",
-    "option_logits": "refocus.lmm.option_scorer",
+    "option_logits": "refocus.lmm.score_subsets",
     "Prompt": "refocus.lmm.prompts",
 }
 

@@ -162,11 +162,6 @@ class Lmm:
         return self._tokens(self.family.suffix(prompt))
 
 
-def option_logits(raw: Tensor) -> Tensor:
-    """(…, o, v) raw letter logits to (…, o): logsumexp over the ways to spell a letter."""
-    return raw.logsumexp(-1)
-
-
 def load_lmm(
     path: str,
     *,

@@ -8,6 +8,7 @@ own chat template.
 from dataclasses import dataclass
 
 from refocus.core.errors import RefocusError
+from refocus.qa.records import Question
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 CONTEXT = "<IMG_CONTEXT>"
@@ -24,6 +25,11 @@ class Prompt:
 
     question: str
     options: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, question: Question) -> "Prompt":
+        """What a model is asked of a question."""
+        return cls(question.question, tuple(question.options))
 
 
 def option_lines(options: tuple[str, ...]) -> list[str]:

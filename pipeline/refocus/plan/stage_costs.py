@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from refocus.config.plan import PlanSettings
 from refocus.config.root import Root
 from refocus.config.train import TrainSettings
+from refocus.frames.sampling import uniform
 from refocus.plan.flops import (
     Flops,
     pick_flops,
@@ -23,7 +24,6 @@ from refocus.plan.prompt_tokens import PromptTokens
 from refocus.plan.reward_layout import SCHEMES, QuestionGroup, reward_work
 from refocus.plan.source_lengths import SourceEstimate
 from refocus.policy.config import PolicyConfig
-from refocus.reward.windows import uniform
 
 POLICY_TEXT = 20  # tokens around the frames of the policy's prompt
 FORWARD_AND_BACKWARD = 3  # a backward pass costs two forward ones

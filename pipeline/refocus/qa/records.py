@@ -108,6 +108,14 @@ def read_questions(path: Path | str) -> list[Question]:
     return [Question(**{**row, "options": tuple(row["options"]), "flags": tuple(row["flags"])}) for row in rows]
 
 
+def by_clip(questions: Iterable[Question]) -> dict[str, list[Question]]:
+    """Questions grouped by their clip's id; clips and the questions of each keep their order."""
+    groups: dict[str, list[Question]] = {}
+    for question in questions:
+        groups.setdefault(question.clip_id, []).append(question)
+    return groups
+
+
 def read_clips(path: Path | str) -> list[ClipRow]:
     """Clips of a list (of a data set or of a shard) in file order."""
     return [ClipRow(**row) for row in read_columns(path, CLIP_SCHEMA.names).to_pylist()]

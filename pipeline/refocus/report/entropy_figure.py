@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from refocus.config.variants import Variant
+from refocus.frames.sampling import uniform
 from refocus.report import style
 from refocus.report.seed_bands import draw_bands
 from refocus.report.series import Lines, by_variant, series
-from refocus.reward.windows import uniform
 from refocus.train.metrics import temporal_entropy
 
 KEY = "select/temporal_entropy"

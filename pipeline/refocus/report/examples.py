@@ -11,11 +11,11 @@ from refocus.config.tables import FiguresSettings
 from refocus.core.files import digest
 from refocus.evaluate.answers import Answer
 from refocus.frames.frame_store import FrameStore
+from refocus.frames.sampling import uniform
 from refocus.lmm.prompts import Prompt
 from refocus.qa.records import Question
 from refocus.report.example_strips import Example, Picked
 from refocus.report.results import KINDS, Results
-from refocus.reward.windows import uniform
 from refocus.select.baselines import EvidenceSpan
 from refocus.select.selections import Selection
 from refocus.select.selector import question_seed
@@ -163,7 +163,7 @@ def _marginals(material: Material, questions: Sequence[Question]) -> dict[str, l
     found = {}
     for question in questions:
         images = material.store.images(question.clip_id, size=policy.frame_size)
-        prompt = Prompt(question.question, tuple(question.options))
+        prompt = Prompt.of(question)
         seeds = [question_seed(settings.seed, question.qa_id)]
         chances = policy.marginals(images, [prompt], material.frames, seeds, settings.marginal_samples)
         found[question.qa_id] = chances[0].tolist()

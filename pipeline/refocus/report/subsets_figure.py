@@ -2,8 +2,9 @@
 
 from matplotlib.figure import Figure
 
+from refocus.frames.sampling import sample
 from refocus.report import style
-from refocus.reward.windows import N_WINDOWS, regions, sample
+from refocus.reward.windows import N_WINDOWS, regions
 
 
 def draw_subsets(

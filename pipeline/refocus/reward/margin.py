@@ -1,54 +1,36 @@
-"""The confidence margin (paper Eq. 1 and 5): r = tanh((z_right − max z_other) / 2), in [−1, 1].
+"""The confidence margin (paper Eq. 1 and 5): m = tanh((z_right − max z_other) / 2), in [−1, 1].
 
-r rows · o options · v letter variants
+r rows · o options, which may differ from row to row
 """
 
-import math
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
-
-from refocus.lmm.option_scorer import option_logits
+import numpy as np
+from numpy.typing import ArrayLike
 
 
-def margin(logits: Sequence[float] | Tensor, answer_index: int) -> float:
-    """Eq. 5 for one question.
+def margins(logits: Sequence[ArrayLike], answers: Sequence[int]) -> np.ndarray:
+    """Eq. 5 for every row, computed in float64.
 
     Args:
-        logits: (o,) option logits, two or more.
-        answer_index: the right option.
+        logits: r rows of (o,) option logits, two or more each; arrays, tensors on the CPU, or lists.
+        answers: the right option of each row.
     Returns:
-        Positive if the right option wins, in [−1, 1]; NaN if a logit is NaN or infinite.
+        (r,) float32, positive where the right option wins; NaN where a logit of the row is NaN or infinite.
     Raises:
-        ValueError: fewer than two options, or the answer is not one of them.
+        ValueError: a row has fewer than two options, or its answer is not one of them.
     """
-    values = [float(value) for value in logits]
-    if len(values) < 2 or not 0 <= answer_index < len(values):
-        raise ValueError(f"no margin for answer {answer_index} of {len(values)} options")
-    if not all(math.isfinite(value) for value in values):
-        return math.nan
-    other = max(value for index, value in enumerate(values) if index != answer_index)
-    return math.tanh((values[answer_index] - other) / 2)
-
-
-def margins(logits: Tensor, answers: Tensor) -> Tensor:
-    """Eq. 5 for many rows at once.
-
-    Args:
-        logits: (…, o) option logits, −inf where a row has no such option.
-        answers: (…) long, the right options.
-    Returns:
-        (…) in the type of `logits`.
-    """
-    right = logits.gather(-1, answers.unsqueeze(-1)).squeeze(-1)
-    other = logits.scatter(-1, answers.unsqueeze(-1), -torch.inf).amax(-1)
-    return torch.tanh((right - other) / 2)
-
-
-def row_margins(raw: Sequence[Tensor], answers: Sequence[int]) -> Tensor:
-    """The margins (r,) of what `Lmm.score` returned: raw letter logits (o, v) per row, right options per row."""
-    padded = torch.nn.utils.rnn.pad_sequence(
-        [option_logits(row) for row in raw], batch_first=True, padding_value=-torch.inf
-    )
-    return margins(padded, torch.as_tensor(answers, dtype=torch.long))
+    rows = [np.asarray(row, np.float64) for row in logits]
+    if not rows:
+        return np.zeros(0, np.float32)
+    for row, answer in zip(rows, answers, strict=True):
+        if len(row) < 2 or not 0 <= answer < len(row):
+            raise ValueError(f"no margin for answer {answer} of {len(row)} options")
+    flat = np.concatenate(rows)
+    starts = np.cumsum([0, *map(len, rows[:-1])])
+    right = starts + np.asarray(answers)
+    finite = np.logical_and.reduceat(np.isfinite(flat), starts)
+    z_right = np.where(finite, flat[right], np.nan)
+    flat[right] = -np.inf
+    z_other = np.maximum.reduceat(flat, starts)
+    return np.tanh((z_right - z_other) / 2).astype(np.float32)

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from refocus.config.reward import RewardSettings
 from refocus.core.progress import bar
-from refocus.lmm.option_scorer import Lmm, option_logits
-from refocus.lmm.prompts import Prompt
-from refocus.qa.records import Question
-from refocus.reward.margin import margin
+from refocus.lmm.option_scorer import Lmm
+from refocus.lmm.score_subsets import ClipFeatures, option_logits, score_subsets
+from refocus.qa.records import Question, by_clip
+from refocus.reward.margin import margins
 from refocus.reward.margin_cache import MarginCache
 from refocus.reward.margin_table import MARGIN_SCHEMA, Margin, Skipped, margins_table
 from refocus.reward.prefetch import Prefetcher
@@ -69,7 +69,7 @@ def score_shard(
     usable, skipped = _split(questions, frames, lmm.max_options)
     known: dict[str, pa.Table] = {}
     tasks = []
-    for clip_id, asked in _by_clip(usable).items():
+    for clip_id, asked in by_clip(usable).items():
         record = frames.record(clip_id)
         done = _regraded(units.read(clip_id, record.timestamps), asked)
         finished = set(done["qa_id"].to_pylist())
@@ -104,25 +104,23 @@ def score_clip(lmm: Lmm, images: Tensor | np.ndarray, task: ClipTask) -> list[Ma
     Returns:
         One row per (question, subset), question by question.
     """
-    place = {frame: position for position, frame in enumerate(task.needed)}
-    prompts = [Prompt(question.question, question.options) for question in task.questions]
-    pairs = [(number, subset) for number in range(len(prompts)) for subset in task.subsets]
-    rows = [(tuple(place[frame] for frame in subset.frames), number) for number, subset in pairs]
-    scores = lmm.score(lmm.encode(images), rows, prompts)
-    result = []
-    for (number, subset), raw in zip(pairs, scores, strict=True):
-        question, logits = task.questions[number], tuple(option_logits(raw).tolist())
-        result.append(
-            Margin(
-                question.qa_id,
-                subset.index,
-                subset.frames,
-                logits,
-                tuple(tuple(variants) for variants in raw.tolist()),
-                margin(logits, question.answer_index),
-            )
+    rows = [(subset.frames, number) for number in range(len(task.questions)) for subset in task.subsets]
+    clips = {task.clip_id: ClipFeatures(task.needed, lmm.encode(images))}
+    raw = score_subsets(lmm, clips, task.questions, rows)
+    logits = [option_logits(variants) for variants in raw]
+    found = margins(logits, [task.questions[number].answer_index for _, number in rows])
+    asked = [(question, subset) for question in task.questions for subset in task.subsets]
+    return [
+        Margin(
+            qa_id=question.qa_id,
+            subset=subset.index,
+            frame_indices=subset.frames,
+            logits=tuple(z.tolist()),
+            logits_raw=tuple(map(tuple, variants.tolist())),
+            margin=float(value),
         )
-    return result
+        for (question, subset), z, variants, value in zip(asked, logits, raw, found, strict=True)
+    ]
 
 
 def _split(questions: Sequence[Question], frames: Frames, max_options: int) -> tuple[list[Question], list[Skipped]]:
@@ -156,13 +154,6 @@ def _obstacle(question: Question, frames: Frames, present: set[str], max_options
     return "", ""
 
 
-def _by_clip(questions: Sequence[Question]) -> dict[str, list[Question]]:
-    groups: dict[str, list[Question]] = {}
-    for question in questions:
-        groups.setdefault(question.clip_id, []).append(question)
-    return groups
-
-
 def _subsets(n_frames: int, settings: RewardSettings) -> tuple[Subset, ...]:
     return tuple(subsets(n_frames, settings.frames_per_subset, settings.windows, settings.sampling))
 
@@ -171,8 +162,7 @@ def _regraded(table: pa.Table, questions: Sequence[Question]) -> pa.Table:
     """Stored rows of these questions; margins anew, for an answer key may have been corrected since."""
     answers = {question.qa_id: question.answer_index for question in questions}
     table = table.filter(pc.is_in(table["qa_id"], pa.array(answers, pa.string())))
-    pairs = zip(table["logits"].to_pylist(), table["qa_id"].to_pylist(), strict=True)
-    fresh = pa.array([margin(logits, answers[qa_id]) for logits, qa_id in pairs], pa.float32())
+    fresh = pa.array(margins(table["logits"].to_pylist(), [answers[qa_id] for qa_id in table["qa_id"].to_pylist()]))
     return table.set_column(MARGIN_SCHEMA.get_field_index("margin"), MARGIN_SCHEMA.field("margin"), fresh)
 
 

@@ -1,4 +1,4 @@
-"""The 16 frame subsets of a clip (paper A.1): eight overlapping windows, their complements, and uniform sampling.
+"""The 16 frame subsets of a clip (paper A.1): eight overlapping windows and their complements.
 
 The printed formulas contradict each other (w = ⌈T/8⌉ and s = ⌈w/2⌉, yet W8 = [0, s) ∪ [7s, T) closes the circle only
 for s = T/8 and w = 2s), so both readings exist: `wrapped` cuts [0, T) at b_i = ⌊iT/8⌋ and lets every window span two
@@ -6,8 +6,9 @@ cuts, the last one around the end; `literal` is the formulas as printed, clipped
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+
+from refocus.frames.sampling import sample
 
 N_WINDOWS = 8
 N_SUBSETS = 2 * N_WINDOWS
@@ -54,29 +55,6 @@ def subsets(
         for index, region in enumerate(regions(n_frames, windows))
         if region
     ]
-
-
-def uniform(n_frames: int, k: int) -> tuple[int, ...]:
-    """k frames spread over a clip of `n_frames` by the midpoints rule; all of them where there are no more than k."""
-    return sample(range(n_frames), k)
-
-
-def sample(region: Sequence[int], k: int, sampling: str = "midpoints") -> tuple[int, ...]:
-    """k items of a region, evenly by position; all of it where it has no more than k.
-
-    Raises:
-        ValueError: `sampling` is neither `midpoints` nor `endpoints`, or k < 1.
-    """
-    n = len(region)
-    if k < 1:
-        raise ValueError(f"cannot sample {k} frames")
-    if sampling not in ("midpoints", "endpoints"):
-        raise ValueError(f"sampling must be 'midpoints' or 'endpoints', not '{sampling}'")
-    if n <= k:
-        return tuple(region)
-    if sampling == "midpoints" or k == 1:
-        return tuple(region[(2 * i + 1) * n // (2 * k)] for i in range(k))
-    return tuple(region[(2 * i * (n - 1) + k - 1) // (2 * (k - 1))] for i in range(k))
 
 
 def _wrapped(n_frames: int) -> list[list[tuple[int, int]]]:

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from refocus.core.errors import RefocusError
+from refocus.frames.sampling import uniform
 from refocus.qa.records import Question
-from refocus.reward.windows import uniform
 from refocus.select.selections import Picks
 from refocus.select.selector import ClipView, question_seed
 

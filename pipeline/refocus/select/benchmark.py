@@ -1,12 +1,12 @@
 """Benchmark mode of `select`: one selector over all questions of a benchmark, one table per number of frames."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refocus.core.progress import bar
-from refocus.qa.records import Question
+from refocus.qa.records import Question, by_clip
 from refocus.select.selections import NO_FRAMES, Picks, Selection, count_flags, file_name, write_selections
 from refocus.select.selector import ClipView, Selector, SelectorName
 
@@ -14,14 +14,6 @@ if TYPE_CHECKING:
     from refocus.frames.frame_store import FrameStore
 
 log = logging.getLogger(__name__)
-
-
-def by_clip(questions: Iterable[Question]) -> dict[str, list[Question]]:
-    """Questions grouped by clip, both in their first order."""
-    groups: dict[str, list[Question]] = {}
-    for question in questions:
-        groups.setdefault(question.clip_id, []).append(question)
-    return groups
 
 
 def select_benchmark(

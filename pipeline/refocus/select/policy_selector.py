@@ -34,7 +34,7 @@ class PolicySelector:
         self, clip: ClipView, questions: Sequence[Question], budgets: Sequence[int]
     ) -> Mapping[int, Sequence[Picks]]:
         """See `Selector.pick`; scores are the log-probabilities of the picks."""
-        prompts = [Prompt(question.question, tuple(question.options)) for question in questions]
+        prompts = [Prompt.of(question) for question in questions]
         seeds = [question_seed(self.settings.seed, question.qa_id) for question in questions]
         picked = ask_policy(self.policy, self.images(clip.clip_id), prompts, max(budgets), seeds, self.settings)
         return {n: [picks.first(n) for picks in picked] for n in budgets}

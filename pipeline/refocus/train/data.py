@@ -7,15 +7,17 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from refocus.config.train import TrainSettings
 from refocus.core.errors import RefocusError
 from refocus.core.files import digest
-from refocus.qa.records import Question
+from refocus.qa.records import Question, by_clip
 
 log = logging.getLogger(__name__)
+Item = TypeVar("Item")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,33 +84,34 @@ class Batches:
     def __init__(self, questions: Sequence[Question], settings: TrainSettings):
         self.questions = questions
         self.seed, self.batch = settings.seed, settings.batch
-        self.clips = settings.clips_per_batch
-        self.by_clip: dict[str, list[int]] = {}
-        for index, question in enumerate(questions):
-            self.by_clip.setdefault(question.clip_id, []).append(index)
+        self.clips_per_batch = settings.clips_per_batch
+        self.clips = list(by_clip(questions).values())
         self.per_epoch = len(self._epoch(0))
         self.steps = settings.max_steps or settings.epochs * self.per_epoch
-        self._cached: tuple[int, list[list[int]]] = (-1, [])
+        self._cached: tuple[int, list[list[Question]]] = (-1, [])
 
     def __getitem__(self, step: int) -> list[Question]:
         epoch, position = divmod(step, self.per_epoch)
         if self._cached[0] != epoch:
             self._cached = (epoch, self._epoch(epoch))
-        return [self.questions[index] for index in self._cached[1][position]]
+        return self._cached[1][position]
 
-    def _epoch(self, epoch: int) -> list[list[int]]:
+    def _epoch(self, epoch: int) -> list[list[Question]]:
         rng = np.random.default_rng([self.seed, epoch])
-        if self.clips is None:
-            order = rng.permutation(len(self.questions)).tolist()
-            return [order[start : start + self.batch] for start in range(0, len(order), self.batch)]
-        size = math.ceil(self.batch / self.clips)
-        pieces = []
-        for members in self.by_clip.values():
-            order = rng.permutation(members).tolist()
-            pieces += [order[start : start + size] for start in range(0, len(order), size)]
-        pieces = [pieces[index] for index in rng.permutation(len(pieces))]
-        starts = range(0, len(pieces), self.clips)
-        return [[index for piece in pieces[start : start + self.clips] for index in piece] for start in starts]
+        if self.clips_per_batch is None:
+            return _chunks(_shuffled(self.questions, rng), self.batch)
+        size = math.ceil(self.batch / self.clips_per_batch)
+        pieces = [piece for members in self.clips for piece in _chunks(_shuffled(members, rng), size)]
+        batches = _chunks(_shuffled(pieces, rng), self.clips_per_batch)
+        return [[question for piece in batch for question in piece] for batch in batches]
+
+
+def _shuffled(items: Sequence[Item], rng: np.random.Generator) -> list[Item]:
+    return [items[index] for index in rng.permutation(len(items))]
+
+
+def _chunks(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def rollout_seed(run_seed: int, step: int, qa_id: str, attempt: int = 0) -> int:
@@ -123,15 +126,13 @@ def rollout_seed(run_seed: int, step: int, qa_id: str, attempt: int = 0) -> int:
 
 def share_out(questions: Sequence[Question], frames: dict[str, int], ranks: int) -> list[list[Question]]:
     """Splits a batch over ranks by clip, longest clips first onto the least loaded rank."""
-    by_clip: dict[str, list[Question]] = {}
-    for question in questions:
-        by_clip.setdefault(question.clip_id, []).append(question)
+    clips = by_clip(questions)
     shares: list[list[Question]] = [[] for _ in range(ranks)]
     loads = [0] * ranks
-    for clip in sorted(by_clip, key=lambda clip: (-frames[clip], clip)):
+    for clip in sorted(clips, key=lambda clip: (-frames[clip], clip)):
         rank = loads.index(min(loads))
         loads[rank] += frames[clip]
-        shares[rank] += by_clip[clip]
+        shares[rank] += clips[clip]
     return shares
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
-from refocus.qa.records import Question
+from refocus.lmm.score_subsets import ClipFeatures, option_logits, score_subsets
+from refocus.qa.records import Question, by_clip
+from refocus.reward.margin import margins
 
 if TYPE_CHECKING:
     from refocus.lmm import Lmm
@@ -42,21 +44,12 @@ class LmmRewardModel:
 
     def __call__(self, questions: Sequence[Question], subsets: Sequence[Sequence[Subset]]) -> Rewards:
         """Scores all subsets in one call; equal subsets of a question are computed once."""
-        from refocus.lmm import Prompt, option_logits
-        from refocus.reward.margin import margin
-
-        clips = list(dict.fromkeys(question.clip_id for question in questions))
-        parts = [self.features(clip) for clip in clips]
-        starts = dict(zip(clips, torch.tensor([0, *(len(part) for part in parts)]).cumsum(0).tolist(), strict=False))
-        rows = [
-            ([starts[question.clip_id] + frame for frame in subset], index)
-            for index, question in enumerate(questions)
-            for subset in subsets[index]
-        ]
-        prompts = [Prompt(question.question, tuple(question.options)) for question in questions]
-        logits = [option_logits(raw) for raw in self.lmm.score(torch.cat(parts), rows, prompts)]
+        clips = {clip: self.features(clip) for clip in by_clip(questions)}
+        frames = {clip: ClipFeatures(range(len(features)), features) for clip, features in clips.items()}
+        rows = [(subset, index) for index in range(len(questions)) for subset in subsets[index]]
+        logits = [option_logits(raw) for raw in score_subsets(self.lmm, frames, questions, rows)]
         answers = [questions[index].answer_index for _, index in rows]
-        reward = torch.tensor([margin(z, answer) for z, answer in zip(logits, answers, strict=True)])
+        reward = torch.from_numpy(margins(logits, answers))
         correct = torch.tensor([int(z.argmax()) == answer for z, answer in zip(logits, answers, strict=True)])
         shape = (len(questions), -1)
-        return Rewards(reward.float().view(shape), correct.view(shape))
+        return Rewards(reward.view(shape), correct.view(shape))

@@ -124,7 +124,7 @@ class Stepper:
             features = [self.features(clip) for clip in ids]
         with self.clock("prefix"), self._autocast():
             clips = self.policy.prefix(features)
-            prompts = [Prompt(question.question, tuple(question.options)) for question in questions]
+            prompts = [Prompt.of(question) for question in questions]
             asked = self.policy.ask(clips, [ids.index(question.clip_id) for question in questions], prompts)
         self.clock.tokens += sum(len(part) for part in features) * self.policy.config.tokens_per_frame
         return clips, asked

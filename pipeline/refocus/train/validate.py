@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from refocus.config.train import TrainSettings
+from refocus.frames.sampling import uniform
 from refocus.lmm.prompts import Prompt
 from refocus.policy.frame_policy import FramePolicy
-from refocus.qa.records import Question
-from refocus.reward.windows import uniform
+from refocus.qa.records import Question, by_clip
 from refocus.train.data import rollout_seed
 from refocus.train.parallel import Ranks
 from refocus.train.precision import autocast
@@ -60,19 +60,15 @@ class Validation:
         }
 
     def _pick(self, policy: FramePolicy, size: int) -> list[tuple[int, ...]]:
-        by_clip: dict[str, list[int]] = {}
-        for index, question in enumerate(self.questions):
-            by_clip.setdefault(question.clip_id, []).append(index)
-        picks: dict[int, tuple[int, ...]] = {}
-        for clip, members in by_clip.items():
-            asked = [self.questions[index] for index in members]
+        picks: dict[str, tuple[int, ...]] = {}
+        for clip, asked in by_clip(self.questions).items():
             features = self.features(clip)
-            prompts = [Prompt(question.question, tuple(question.options)) for question in asked]
+            prompts = [Prompt.of(question) for question in asked]
             seeds = [rollout_seed(0, 0, question.qa_id) for question in asked]
             with autocast(policy.device, self.settings.precision):
                 orders = policy.pick(features, prompts, size, seeds)
-            picks.update(zip(members, (tuple(sorted(order)) for order in orders), strict=True))
-        return [picks[index] for index in range(len(self.questions))]
+            picks |= {question.qa_id: tuple(sorted(order)) for question, order in zip(asked, orders, strict=True)}
+        return [picks[question.qa_id] for question in self.questions]
 
     def _ask(self, subsets: list[tuple[int, ...]]) -> tuple[float, float]:
         sums = [0.0, 0.0]

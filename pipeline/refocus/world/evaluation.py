@@ -10,9 +10,9 @@ import torch
 
 from refocus.config.world import WorldSettings
 from refocus.core.progress import bar
+from refocus.frames.sampling import uniform
 from refocus.lmm import Prompt, load_lmm, option_logits
 from refocus.policy.frame_policy import FramePolicy
-from refocus.reward.windows import uniform
 from refocus.video.decode import frames_at
 from refocus.video.frame_plan import grid
 from refocus.world.formats import FORMATS

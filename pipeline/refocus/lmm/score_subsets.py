@@ -1,0 +1,58 @@
+"""Questions about subsets of their clips' frames, scored in one call of the LMM.
+
+f frames · p tokens per frame · d width of the language model · o options · v letter variants
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from refocus.lmm.prompts import Prompt
+from refocus.qa.records import Question
+
+if TYPE_CHECKING:
+    from refocus.lmm.option_scorer import Lmm
+
+
+@dataclass(frozen=True)
+class ClipFeatures:
+    """Some of a clip's kept frames after the LMM's vision tower.
+
+    frame_indices: (f,) which of the kept frames these are. features: (f, p, d), from `Lmm.encode`.
+    """
+
+    frame_indices: Sequence[int]
+    features: Tensor
+
+
+def score_subsets(
+    lmm: "Lmm",
+    clips: Mapping[str, ClipFeatures],
+    questions: Sequence[Question],
+    rows: Sequence[tuple[Sequence[int], int]],
+) -> list[Tensor]:
+    """Raw logits of the option letters (the z of Eq. 5) for every row; `option_logits` makes them one per option.
+
+    Args:
+        clips: features of every frame that is shown, by clip id.
+        questions: questions about these clips, with two options or more each.
+        rows: (frame indices of the question's clip in the order shown, index into `questions`).
+    Returns:
+        One tensor (o, v) float32 on the CPU per row, in their order.
+    Raises:
+        RefocusError: as `Lmm.score`.
+    """
+    shown = [(clip_id, frame) for clip_id, clip in clips.items() for frame in clip.frame_indices]
+    place = {frame: position for position, frame in enumerate(shown)}
+    parts = [clip.features for clip in clips.values()]
+    features = parts[0] if len(parts) == 1 else torch.cat(parts)
+    placed = [([place[questions[asked].clip_id, frame] for frame in frames], asked) for frames, asked in rows]
+    return lmm.score(features, placed, [Prompt.of(question) for question in questions])
+
+
+def option_logits(raw: Tensor) -> Tensor:
+    """(…, o, v) raw letter logits to (…, o): logsumexp over the ways to spell a letter."""
+    return raw.logsumexp(-1)
