@@ -58,5 +58,5 @@ def test_a_missing_gpu_is_a_missing_resource(lmm_folder):
 
 def test_image_statistics_are_the_folders_own_or_the_familys(lmm_folder, tmp_path):
     usual = FAMILIES["internvl"].statistics
-    assert load_statistics(str(lmm_folder), usual)[0] == (0.5, 0.4, 0.3)
-    assert load_statistics(str(tmp_path), usual) == usual
+    assert load_statistics(lmm_folder, usual)[0] == (0.5, 0.4, 0.3)
+    assert load_statistics(tmp_path, usual) == usual

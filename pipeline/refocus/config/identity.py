@@ -8,14 +8,15 @@ from typing import Any
 from refocus.config.root import Root
 from refocus.core.errors import UsageError
 from refocus.core.files import digest
+from refocus.core.model_folder import CONFIG, WEIGHTS, WEIGHTS_INDEX, local_folder
 
 HASHED_UP_TO = 64 * 1024 * 1024
 
 
 def weights(path: str) -> str:
     """12 hex digits for a model: its files' contents for a folder (sizes only above 64 MiB), the name for a hub id."""
-    folder = Path(path)
-    if not folder.is_dir():
+    folder = local_folder(path)
+    if folder is None or not folder.is_dir():
         return digest({"hub": path})
     return digest(
         {file.name: _content(file, file.stat().st_mtime_ns) for file in sorted(folder.iterdir()) if file.is_file()}
@@ -24,11 +25,10 @@ def weights(path: str) -> str:
 
 def model_files(path: str) -> list[str]:
     """The files of a model folder that a rule takes as input, large models' weights in several; none for a hub id."""
-    folder = Path(path)
-    local = folder.is_dir() or path.startswith((".", "/", "assets/"))
-    index = "model.safetensors.index.json"  # of weights in several files
-    names = ("config.json", index if (folder / index).is_file() else "model.safetensors")
-    return [str(folder / name) for name in names] if local else []
+    folder = local_folder(path)
+    if folder is None:
+        return []
+    return [str(folder / CONFIG), str(folder / (WEIGHTS_INDEX if (folder / WEIGHTS_INDEX).is_file() else WEIGHTS))]
 
 
 def decode_fingerprint(root: Root, name: str) -> str:
@@ -81,7 +81,8 @@ def all_kept(root: Root) -> set[str]:
     models = [root.lmms[name].path for name in paths if name in root.lmms]
     models += [root.run_policy(run).start for run in root.runs]
     for model in models:
-        if model_files(model) and not Path(model).is_dir():
+        folder = local_folder(model)
+        if folder is not None and not folder.is_dir():
             raise UsageError(
                 f"{model}: no such model folder, so what was computed with it cannot be told from the rest"
             )

@@ -7,10 +7,18 @@ from collections import defaultdict
 from pathlib import Path
 
 from refocus.config.root import Root
+from refocus.core.errors import UsageError
+from refocus.core.model_folder import (
+    CONFIG,
+    WEIGHTS,
+    WEIGHTS_INDEX,
+    cached_folder,
+    local_folder,
+    no_such_folder,
+)
 from refocus.doctor.findings import Finding
+from refocus.policy.public_checkpoints import TOKENIZER as POLICY_TOKENIZER
 
-WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-POLICY_TOKENIZER = "EleutherAI/gpt-neox-20b"  # of all public Mamba-2 models
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
 
 
@@ -31,12 +39,15 @@ def examine_models(root: Root) -> list[Finding]:
 
 
 def _model(path: str, keys: str) -> list[Finding]:
-    folder = Path(path)
-    if folder.is_dir():
+    try:
+        folder = local_folder(path)
+    except UsageError as error:
+        return [Finding("error", "model", f"{keys}: {error}", "correct it")]
+    if folder is not None:
+        if not folder.is_dir():
+            return [Finding("error", "model", f"{keys}: {no_such_folder(path)}", "fix the path, or give a hub id")]
         return _folder(folder, keys)
-    if path.startswith((".", "/", "~")) or path.count("/") != 1 or path.startswith("assets/"):
-        return [Finding("error", "model", f"{path} ({keys}): no such folder", "fix the path, or give a hub id")]
-    cached = _cached(path)
+    cached = cached_folder(path)
     if cached is not None:
         return _folder(cached, f"{keys}, in the Hugging Face cache")
     text = f"{path} ({keys}): is neither a folder nor in the Hugging Face cache"
@@ -46,14 +57,6 @@ def _model(path: str, keys: str) -> list[Finding]:
     return [Finding("warning", "model", text + "; it is fetched when it is first needed", fix)]
 
 
-def _cached(hub_id: str) -> Path | None:
-    """The snapshot of a hub id in the local cache."""
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(hub_id, "config.json")
-    return Path(found).parent if isinstance(found, str) else None
-
-
 def _folder(folder: Path, keys: str) -> list[Finding]:
     """What is wrong with a model's folder."""
     findings = []
@@ -61,7 +64,7 @@ def _folder(folder: Path, keys: str) -> list[Finding]:
     def wrong(what: str, fix: str) -> None:
         findings.append(Finding("error", "model", f"{folder} ({keys}): {what}", fix))
 
-    if not (folder / "config.json").is_file():
+    if not (folder / CONFIG).is_file():
         wrong("has no config.json", "is it the right folder?")
     names = _weight_files(folder)
     if names is None:
@@ -85,11 +88,11 @@ def _folder(folder: Path, keys: str) -> list[Finding]:
 
 def _weight_files(folder: Path) -> list[str] | None:
     """Names of the weight files there should be; None if there are none."""
-    if (folder / INDEX).is_file():
+    if (folder / WEIGHTS_INDEX).is_file():
         try:
-            return sorted(set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values()))
+            return sorted(set(json.loads((folder / WEIGHTS_INDEX).read_text(encoding="utf-8"))["weight_map"].values()))
         except (OSError, ValueError, KeyError, AttributeError):
-            return [INDEX]
+            return [WEIGHTS_INDEX]
     return [WEIGHTS] if (folder / WEIGHTS).exists() else None
 
 

@@ -1,12 +1,12 @@
-"""Finding a model's parts in a folder or on the hub: config, weights, tokenizer, image statistics."""
+"""Reading a model's parts from its folder: config, weights, tokenizer, image statistics."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from refocus.core.errors import RefocusError, ResourceMissing, UsageError
+from refocus.core.model_folder import read_json
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation per colour
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -46,27 +46,21 @@ def find_attention(name: str, device: torch.device, dtype: torch.dtype) -> str:
     return "flash_attention_2" if fits and is_flash_attn_2_available() else "sdpa"
 
 
-def load_config(path: str) -> Any:
+def load_config(folder: Path) -> Any:
     """The model's configuration.
 
     Raises:
-        UsageError: nothing loadable at `path`, neither a folder nor a hub model that can be reached.
+        UsageError: transformers does not know such a model.
     """
     from transformers import AutoConfig
 
-    folder = Path(path)
-    if folder.is_dir() and not (folder / "config.json").is_file():
-        raise UsageError(f"{path}: the folder has no config.json, so it is not a model")
-    local = path.count("/") != 1 or path.startswith((".", "/", "~")) or folder.parent.is_dir()
-    if local and not folder.is_dir():
-        raise UsageError(f"{path}: no such folder, and not a hub id (OWNER/NAME) either")
     try:
-        return AutoConfig.from_pretrained(path)
+        return AutoConfig.from_pretrained(folder)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: no model found there ({_first_line(error)})") from None
+        raise UsageError(f"{folder}: no model found there ({_first_line(error)})") from None
 
 
-def load_weights(path: str, architecture: str, config: Any, dtype: torch.dtype, attention: str) -> Any:
+def load_weights(folder: Path, architecture: str, config: Any, dtype: torch.dtype, attention: str) -> Any:
     """The model in evaluation mode, frozen, in the asked type whatever type its file has.
 
     Raises:
@@ -76,14 +70,14 @@ def load_weights(path: str, architecture: str, config: Any, dtype: torch.dtype, 
 
     try:
         model = getattr(transformers, architecture).from_pretrained(
-            path, config=config, dtype=dtype, attn_implementation=attention, use_safetensors=True
+            folder, config=config, dtype=dtype, attn_implementation=attention, use_safetensors=True
         )
     except (OSError, ValueError, RuntimeError, ImportError) as error:
-        raise RefocusError(f"{path}: the weights cannot be loaded ({_first_line(error)})") from None
+        raise RefocusError(f"{folder}: the weights cannot be loaded ({_first_line(error)})") from None
     return model.eval().requires_grad_(False)
 
 
-def load_tokenizer(path: str) -> Any:
+def load_tokenizer(folder: Path) -> Any:
     """The tokenizer that belongs to the model; a folder with `tokenizer.json` alone is enough.
 
     Raises:
@@ -91,31 +85,22 @@ def load_tokenizer(path: str) -> Any:
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    folder = Path(path)
     try:
-        if folder.is_dir():
-            kind = _read_json(folder / "tokenizer_config.json").get("tokenizer_class", "PreTrainedTokenizerFast")
-            if kind in ("PreTrainedTokenizerFast", "TokenizersBackend"):
-                return PreTrainedTokenizerFast.from_pretrained(path)
-        return AutoTokenizer.from_pretrained(path)
+        kind = _values(folder / "tokenizer_config.json").get("tokenizer_class", "PreTrainedTokenizerFast")
+        own = kind in ("PreTrainedTokenizerFast", "TokenizersBackend")
+        return (PreTrainedTokenizerFast if own else AutoTokenizer).from_pretrained(folder)
     except (OSError, ValueError) as error:
-        raise RefocusError(f"{path}: no usable tokenizer ({_first_line(error)})") from None
+        raise RefocusError(f"{folder}: no usable tokenizer ({_first_line(error)})") from None
 
 
-def load_statistics(path: str, usual: Statistics) -> Statistics:
+def load_statistics(folder: Path, usual: Statistics) -> Statistics:
     """Mean and standard deviation per colour from `preprocessor_config.json`; the family's usual where it is absent."""
-    file = Path(path) / "preprocessor_config.json"
-    if not Path(path).is_dir():
-        from transformers.utils import cached_file
-
-        found = cached_file(path, file.name, _raise_exceptions_for_missing_entries=False)
-        file = Path(found) if found else file
-    notes = _read_json(file)
-    return tuple(notes.get("image_mean", usual[0])), tuple(notes.get("image_std", usual[1]))
+    values = _values(folder / "preprocessor_config.json")
+    return tuple(values.get("image_mean", usual[0])), tuple(values.get("image_std", usual[1]))
 
 
-def _read_json(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+def _values(file: Path) -> dict[str, Any]:
+    return read_json(file) if file.is_file() else {}
 
 
 def _first_line(error: Exception) -> str:

@@ -4,6 +4,7 @@ f frames · p tokens per frame · d width of the language model
 r rows (frames, question) · o options · v letter variants
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from refocus.core.errors import RefocusError
+from refocus.core.model_folder import SMALL_FILES, find_folder
 from refocus.lmm import loading
 from refocus.lmm import token_budget as budget
 from refocus.lmm.families import Family, find_family
@@ -163,7 +165,7 @@ class Lmm:
 
 
 def load_lmm(
-    path: str,
+    path: str | os.PathLike[str],
     *,
     device: str = "cpu",
     dtype: str = "float32",
@@ -180,13 +182,13 @@ def load_lmm(
         ResourceMissing: a GPU is asked for and none is here.
         RefocusError: weights or tokenizer are unusable.
     """
-    path = str(path)
     place, kind = loading.find_device(device), loading.find_dtype(dtype)
-    config = loading.load_config(path)
-    chosen = find_family(family, config.model_type, path)
+    config = loading.load_config(find_folder(path, SMALL_FILES))
+    chosen = find_family(family, config.model_type, os.fspath(path))
+    folder = find_folder(path)  # the weights of a hub model are fetched only where it is of a known family
     model = loading.load_weights(
-        path, chosen.architecture, config, kind, loading.find_attention(attention, place, kind)
+        folder, chosen.architecture, config, kind, loading.find_attention(attention, place, kind)
     )
     model = model.to(place)
-    statistics = loading.load_statistics(path, chosen.statistics)
-    return Lmm(model, loading.load_tokenizer(path), chosen, *statistics, batch_tokens)
+    mean, std = loading.load_statistics(folder, chosen.statistics)
+    return Lmm(model, loading.load_tokenizer(folder), chosen, mean, std, batch_tokens)

@@ -1,16 +1,14 @@
 """The sizes of models that decide what they cost: from a folder's config.json, else as published."""
 
 import dataclasses
-import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from refocus.config.policy import PolicySettings
 from refocus.core.errors import UsageError
+from refocus.core.model_folder import CONFIG, find_folder, local_folder, read_json
 from refocus.policy.config import MAMBA2_SIZES, PolicyConfig
-from refocus.policy.hub import read_json
 from refocus.policy.public_checkpoints import is_public, read_public
 
 
@@ -77,9 +75,9 @@ def lmm_shape(path: str) -> tuple[LmmShape, str]:
     Raises:
         UsageError: neither a folder with a supported config.json nor one of `PUBLISHED`.
     """
-    file = Path(path) / "config.json"
-    if file.is_file():
-        return read_lmm(_json(file), str(file)), str(file)
+    if local_folder(path) is not None:
+        file = find_folder(path) / CONFIG
+        return read_lmm(read_json(file), str(file)), str(file)
     if path in PUBLISHED:
         return PUBLISHED[path], "published shape"
     raise UsageError(f"{path}: the shape of this LMM is not known; give a folder, or one of {', '.join(PUBLISHED)}")
@@ -91,8 +89,8 @@ def policy_shape(policy: PolicySettings) -> tuple[PolicyConfig, str]:
     Raises:
         UsageError: neither a policy folder nor one of `POLICIES`.
     """
-    file = Path(policy.start) / "config.json"
-    if file.is_file():
+    if local_folder(policy.start) is not None:
+        file = find_folder(policy.start) / CONFIG
         values = read_json(file)
         if is_public(values):
             return read_public(values, policy.start, vision=policy.vision).config, str(file)
@@ -168,10 +166,3 @@ def policy_tower(config: PolicyConfig) -> Tower:
 
 def _side(size: Any) -> int:
     return int(size[0] if isinstance(size, list | tuple) else size)
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UsageError(f"{file}: not JSON ({error})") from None

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from refocus.config.plan import PlanSettings
+from refocus.core.model_folder import local_folder
 from refocus.lmm.prompts import CONTEXT, Prompt, internvl_prefix, internvl_suffix
 from refocus.plan.model_shapes import LmmShape
 
@@ -44,11 +44,11 @@ class PromptTokens:
 def prompt_tokens(path: str, shape: LmmShape, n_frames: int, settings: PlanSettings) -> PromptTokens:
     """The prompt tokens of an LMM (a folder or hub id) for up to `n_frames` frames."""
     numbers = (float(settings.suffix_text_tokens), float(OPTION_TOKENS), 1 / settings.characters_per_token)
-    file = Path(path) / "tokenizer.json"
-    if file.is_file() and shape.frame_text:
+    folder = local_folder(path)
+    if folder is not None and (folder / "tokenizer.json").is_file() and shape.frame_text:
         from tokenizers import Tokenizer
 
-        tokenizer = Tokenizer.from_file(str(file))
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         lengths = [_length(tokenizer, internvl_prefix(n, 1)) for n in range(n_frames + 1)]
         starts = tuple(
             length + n * (shape.frame_tokens - _length(tokenizer, CONTEXT)) for n, length in enumerate(lengths)

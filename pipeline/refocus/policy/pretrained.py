@@ -15,11 +15,11 @@ from torch import Tensor
 from refocus.config.policy import PolicySettings
 from refocus.core.errors import UsageError
 from refocus.core.files import atomic, write_json
+from refocus.core.model_folder import CONFIG, TOKENIZER_FILES, WEIGHTS, WEIGHTS_INDEX, find_folder, read_json
 from refocus.policy.config import PolicyConfig
 from refocus.policy.heads import SelectionHeads
-from refocus.policy.hub import CONFIG, TOKENIZER_FILES, find_folder, read_json
 from refocus.policy.network import PolicyNetwork
-from refocus.policy.public_checkpoints import Public, is_public, our_name, our_tower_name, read_public
+from refocus.policy.public_checkpoints import TOKENIZER, Public, is_public, our_name, our_tower_name, read_public
 from refocus.policy.vision import Connector
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-TOKENIZER = "EleutherAI/gpt-neox-20b"  # of all public Mamba-2 models
 START = "<|startofframe|>"
 EMBEDDING = "backbone.embedding.weight"
 SHOWN = 8  # names in an error
@@ -110,8 +108,8 @@ class Shards:
         """
         self.where = where
         listed: dict[str, str] | None = None
-        if (folder / INDEX).is_file():
-            listed = read_json(folder / INDEX).get("weight_map") or {}
+        if (folder / WEIGHTS_INDEX).is_file():
+            listed = read_json(folder / WEIGHTS_INDEX).get("weight_map") or {}
         names = [WEIGHTS] if listed is None else sorted(set(listed.values()))
         if listed is None and not (folder / WEIGHTS).is_file():
             raise UsageError(
@@ -122,7 +120,7 @@ class Shards:
         self.place = {tensor: name for name, file in self.files.items() for tensor in file.keys()}  # noqa: SIM118
         if listed is not None and listed != self.place:
             wrong = {name for name, _ in listed.items() ^ self.place.items()}
-            raise UsageError(f"{where}: {INDEX} and the files disagree about {_names(sorted(wrong))}")
+            raise UsageError(f"{where}: {WEIGHTS_INDEX} and the files disagree about {_names(sorted(wrong))}")
         self.shapes = {name: tuple(self._slice(name).get_shape()) for name in self.place}
 
     def read(self, name: str) -> Tensor:
@@ -134,11 +132,11 @@ class Shards:
 
     def _open(self, folder: Path, name: str):
         if Path(name).name != name:
-            raise UsageError(f"{self.where}: {INDEX} names the file {name!r} outside of the folder")
+            raise UsageError(f"{self.where}: {WEIGHTS_INDEX} names the file {name!r} outside of the folder")
         try:
             return safe_open(folder / name, framework="pt")
         except FileNotFoundError:
-            raise UsageError(f"{self.where}: {name} is missing, which {INDEX} names") from None
+            raise UsageError(f"{self.where}: {name} is missing, which {WEIGHTS_INDEX} names") from None
         except (SafetensorError, OSError) as error:
             raise UsageError(f"{folder / name} cannot be read: {error}") from None
 

@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from refocus.core.errors import UsageError
+from refocus.core.model_folder import CONFIG, find_folder, read_json
 from refocus.policy.config import SIGLIP_SO400M, PolicyConfig
-from refocus.policy.hub import CONFIG, find_folder, read_json
 
+TOKENIZER = "EleutherAI/gpt-neox-20b"  # of all public Mamba-2 models
 TOWERS = {"google/siglip-so400m-patch14-384": SIGLIP_SO400M}
 TOWER_KEYS = (
     "hidden_size",

@@ -1,0 +1,148 @@
+"""Where a model is, by one rule: a folder of this machine, or a model of the Hugging Face hub.
+
+| what is given | how it is read |
+|---|---|
+| a folder that exists | that folder |
+| `./x`, `../x`, `/x`, `~/x`; a text without a slash, or with several; no valid hub name | a folder |
+| `assets/x`, or OWNER/NAME where OWNER is a folder here | a folder |
+| OWNER/NAME that differs by a typo from a folder here, and is not in the hub's cache on this machine | an error |
+| any other OWNER/NAME | a hub id |
+"""
+
+import difflib
+import json
+import logging
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from refocus.core.errors import UsageError
+
+CONFIG, WEIGHTS, WEIGHTS_INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+SMALL_FILES = ("*.json", "*.txt", "*.model", "*.jinja")  # configurations and tokenizers
+MODEL_FILES = (*SMALL_FILES, "*.safetensors")  # never pickles
+SHIPPED = "assets"  # the models that come with the project, also where they are not there yet
+CLOSE = 0.75  # of difflib's ratio: `asets` is close to `assets`, `google` is not close to `models`
+
+_NAME = r"[A-Za-z0-9](?:(?!--|\.\.)[A-Za-z0-9._-])*(?<![.-])"  # what the hub allows
+_HUB_ID = re.compile(f"{_NAME}/{_NAME}")
+
+log = logging.getLogger(__name__)
+
+
+def local_folder(path: str | os.PathLike[str]) -> Path | None:
+    """The folder that a text names, which need not exist; None for a hub id.
+
+    Raises:
+        UsageError: it may be either.
+    """
+    text = os.fspath(path)
+    folder = Path(text).expanduser()
+    owner = text.partition("/")[0]
+    if not _HUB_ID.fullmatch(text) or owner == SHIPPED or folder.is_dir() or Path(owner).is_dir():
+        return folder
+    close = similar_folders(folder)
+    if close and cached_folder(text) is None:
+        raise UsageError(
+            f"{text}: no such folder, but it reads like {' or '.join(close)}, so it is not looked up on the hub. "
+            f"Correct it; if a model of the hub is meant, `hf download {text}` first"
+        )
+    return None
+
+
+def find_folder(path: str | os.PathLike[str], files: Sequence[str] = MODEL_FILES, needs: str = CONFIG) -> Path:
+    """The folder itself, or the hub model's snapshot, fetched where the local cache lacks it.
+
+    Args:
+        files: patterns of what is fetched.
+        needs: a file the folder must have.
+    Raises:
+        UsageError: it is neither a folder with `needs` nor a hub model that can be reached.
+    """
+    local = local_folder(path)
+    if local is not None and not local.is_dir():
+        raise UsageError(no_such_folder(path))
+    folder = fetch(os.fspath(path), files) if local is None else local
+    if not (folder / needs).is_file():
+        raise UsageError(f"{path} is not a model folder: it has no {needs}")
+    return folder
+
+
+def no_such_folder(path: str | os.PathLike[str]) -> str:
+    """Why a folder cannot be read, with the folders that may have been meant."""
+    close = similar_folders(Path(path).expanduser())
+    meant = f" (is it {' or '.join(close)}?)" if close else ""
+    return f"{os.fspath(path)}: no such folder{meant}, and not a hub id (OWNER/NAME) either"
+
+
+def similar_folders(path: Path) -> list[str]:
+    """Existing folders whose path differs from this one by little in each part."""
+    found = [Path(path.anchor)]
+    for part in path.relative_to(path.anchor).parts:
+        found = [base / name for base in found for name in _similar_names(part, base)]
+    return [str(folder) for folder in found]
+
+
+def fetch(hub_id: str, files: Sequence[str] = MODEL_FILES) -> Path:
+    """The local snapshot of a hub model's files.
+
+    Raises:
+        UsageError: it cannot be fetched, with the reason.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
+
+    if cached_folder(hub_id) is None:
+        log.info("%s is no folder here: fetching it from the Hugging Face hub", hub_id)
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=list(files)))
+    except GatedRepoError:
+        fix = f"accept its terms at https://huggingface.co/{hub_id} and log in with `hf auth login`"
+        raise UsageError(f"{hub_id} is gated on the hub: {fix}") from None
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        fix = f"where there is no network, `hf download {hub_id}` before, or give a folder"
+        raise UsageError(
+            f"{hub_id} is neither a folder nor a hub model that can be fetched ({reason}); {fix}"
+        ) from None
+
+
+def cached_folder(hub_id: str) -> Path | None:
+    """The snapshot of a hub model in the cache of this machine; None where there is none."""
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    found = try_to_load_from_cache(hub_id, CONFIG, cache_dir=constants.HF_HUB_CACHE)
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"), object_hook=_special_float)
+    except ValueError as error:
+        raise UsageError(f"{file} is not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise UsageError(f"{file} holds no JSON object")
+    return values
+
+
+def _special_float(values: dict[str, Any]) -> Any:
+    """transformers 5 writes an infinity as an object."""
+    return float(values["__float__"]) if values.keys() == {"__float__"} else values
+
+
+def _similar_names(part: str, base: Path) -> list[str]:
+    if part == "..":
+        return [part]
+    try:
+        folders = [entry.name for entry in base.iterdir() if entry.is_dir()]
+    except OSError:
+        return []
+    return [part] if part in folders else difflib.get_close_matches(part, folders, n=3, cutoff=CLOSE)
