@@ -12,7 +12,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/pipeline$(if $(PYTHONPATH),:$(PYTHONPATH))
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence study test test-kernels lint format assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train clean
+.PHONY: help demo evidence study test test-kernels lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train clean
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make selector  ship the demo's trained policy as the default of refocus select"
 	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-feed, bench-filter, bench-store, bench-train: one each;"
 	@echo "               bench-reward-gpu: the reward pass at its true sizes, on a GPU"
+	@echo "make docs      draw docs/architecture.svg from the code"
 	@echo "make lint      ruff, snakefmt, snakemake --lint, rendered files"
 
 demo: $(VENV)/.run
@@ -64,6 +65,9 @@ assets: $(VENV)/.run
 
 selector: demo
 	python -m refocus assets selector --dir results/train/demo/policy --to assets
+
+docs: $(VENV)/.run
+	python docs/architecture.py
 
 config: $(VENV)/.run
 	python -m refocus config --write

@@ -1,1 +1,1 @@
-"""The command line: one file per subcommand; the only room that knows argparse."""
+"""The command line: one file per subcommand; only this room knows argparse."""

@@ -1,0 +1,1 @@
+"""Typed settings of every stage, from which schema, config.yaml and flags are made."""

@@ -16,7 +16,8 @@ WIDTH = 120
 HEAD = """\
 # The embedded default: the synthetic world on a CPU. Everything a run does is written here; what it shall do otherwise
 # goes into an overlay (`snakemake --configfile config/paper.yaml`), which is merged key by key.
-# The comments come from the types in pipeline/config: `python -m refocus config --write` renders them, keeping values.
+# The comments come from the types in pipeline/refocus/config; `python -m refocus config --write` renders them and keeps
+# the values.
 """
 
 
@@ -32,7 +33,7 @@ def config_yaml(values: Mapping[str, Any]) -> str:
 def schema_yaml() -> str:
     """The JSON schema that Snakemake validates the merged configuration with."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Root.model_json_schema()}
-    head = "# Made from the types in pipeline/config by `python -m refocus config --write`; do not edit.\n"
+    head = "# Made from the types in pipeline/refocus/config by `python -m refocus config --write`; do not edit.\n"
     return head + yaml.safe_dump(schema, sort_keys=False, allow_unicode=True, width=WIDTH)
 
 
@@ -41,7 +42,7 @@ def settings_md() -> str:
     lines = [
         "# What does this setting do?",
         "",
-        "Made from the types in `pipeline/config` by `python -m refocus config --write`; do not edit.",
+        "Made from the types in `pipeline/refocus/config` by `python -m refocus config --write`; do not edit.",
         "The defaults are the paper's, or ours where it is silent (docs/paper_notes.md). `config.yaml` sets the values",
         "of the demo; overlays in `config/` change them. Keys under `runtime` change how a stage runs, never what it",
         "computes: changing one reruns nothing.",

@@ -1,1 +1,1 @@
-"""Errors, files, progress, devices: what every room stands on."""
+"""Errors, files, progress bars and devices: what every other room uses."""

@@ -1,1 +1,1 @@
-"""`refocus doctor`: what is missing, unreadable or suspicious, before anything runs."""
+"""What is missing or broken in the data, before anything runs."""

@@ -1,1 +1,1 @@
-"""Answering benchmark questions from picked frames, scoring the answers, and the tables made of them."""
+"""Benchmark questions answered from picked frames, and the scores."""

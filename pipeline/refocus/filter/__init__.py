@@ -1,1 +1,1 @@
-"""Variance filtering: keeps the questions whose margins depend on which frames are seen (paper A.1)."""
+"""The variance filter: keeps questions whose margins depend on the frames (A.1)."""

@@ -1,1 +1,1 @@
-"""WebDataset shards of frames, their index, and random access to any frame of any clip."""
+"""WebDataset shards of frames, their index, and random access to any frame."""

@@ -1,4 +1,4 @@
-"""Video LMMs as judges: loading, prompts, vision features and the prefix-sharing option scorer.
+"""Video-LMMs: loading, prompts, vision features, and option logits with shared prefixes.
 
 Names are loaded on first use, so that reading a prompt does not import torch.
 """

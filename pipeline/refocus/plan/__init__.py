@@ -1,1 +1,1 @@
-"""What a configuration costs before it runs: frames, tokens, FLOPs, GPU-hours, disk and jobs of every stage."""
+"""What a configuration will cost: frames, tokens, FLOP, GPU-hours, disk, jobs."""

@@ -1,1 +1,1 @@
-"""The frame policy: vision tower, Mamba-2 stack, selection heads, sampling and scoring of frame subsets."""
+"""The policy: vision tower, Mamba-2 stack, heads, rollout and picking."""

@@ -1,1 +1,1 @@
-"""Questions about clips: records, data-set and benchmark adapters, shards."""
+"""Questions about clips: records, adapters of data sets and benchmarks, shards."""

@@ -1,1 +1,1 @@
-"""Figures from what the other stages wrote."""
+"""Tables, figures, and the pages docs/evidence.md and docs/study.md."""

@@ -1,1 +1,1 @@
-"""The reward: how confidently an LMM prefers the right option when it sees a given subset of frames."""
+"""The 16 subsets, the margin (Eq. 5), and the reward pass over a shard."""

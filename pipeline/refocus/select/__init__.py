@@ -1,4 +1,7 @@
-"""Selectors: which frames of a clip answer a question. `FrameSelector` is the library; torch loads on first use."""
+"""Selectors: which frames help to answer a question; `FrameSelector` for files.
+
+Torch loads on first use.
+"""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""Policy-gradient training of the frame policy: objective, loop, checkpoints, records."""
+"""Policy-gradient training: objective, loop, checkpoints, several processes."""

@@ -1,1 +1,1 @@
-"""The synthetic world: videos, questions and tiny models on which the whole method is proved without downloads."""
+"""The synthetic world: videos, questions, and the tiny models of the demo."""

@@ -1,7 +1,9 @@
 """The supervised base the policy starts from: a tiny Video-MA2mba that answers the world's questions.
 
-The paper starts from a model tuned on video questions; so does the world. No frame label is ever used: the base sees
-all frames of a video and learns the answer.
+The paper starts from a model tuned on video questions; so does the world. What the base has seen: its tower was taught
+to classify single frames (six classes a frame, `alignment.py`), where the paper's SigLIP saw captioned stills. Its
+language part learned answers, in the first 60 % of the steps about clips cut to a few events by the events' true times,
+then about whole videos. It is never told which frames a question needs.
 
 v clips · t frames · q questions
 """
@@ -28,7 +30,7 @@ from refocus.world.tokenizer import build_tokenizer
 
 FPS = 4.0
 TOKEN_NORM = 8.0  # length of a frame token when the language model starts
-# from which share of the training on: the mix of lessons, how many events clips are cut to (None: whole videos),
+# from which share of the training on: the mix of lessons, how many events clips are cut to, by true times (None: not),
 # and how many clips a batch of questions is about. What to pick needs reading the frames, so naming comes first.
 CURRICULUM: tuple[tuple[float, Mix, int | None, int], ...] = (
     (0.0, (0.1, 0.9, 0.0), 3, 48),

@@ -2,7 +2,7 @@
 
 One letter at the end of a question is too little to learn from: trained on it alone, both models stay at chance for
 thousands of steps. So every lesson also asks, where the question ends, for the answer's word, and after each option
-whether it is the right one. All of it follows from the answer; no frame is ever labeled.
+whether it is the right one. All of this follows from the answer; labels of frames are in `alignment.py` alone.
 """
 
 from collections.abc import Sequence
