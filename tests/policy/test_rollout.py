@@ -98,16 +98,17 @@ def test_value_feedback_matters(policy, asked):
 
 
 def test_picking_for_a_clip(policy):
-    """pick gives distinct frames, fewer where there are fewer, the same from images as from features."""
+    """Distinct frames, fewer where there are fewer, the same from images as from features; scores go with them."""
     policy = build_policy(dtype=torch.float32)
     images = np.random.default_rng(0).integers(0, 255, (5, 32, 32, 3), dtype=np.uint8)
-    orders = policy.pick(images, PROMPTS, 9, [1, 2, 3])
-    assert [sorted(order) for order in orders] == [list(range(5))] * 3
-    assert policy.pick(policy.encode(images), PROMPTS, 3, [1, 2, 3]) == [order[:3] for order in orders]
+    made = policy.pick(images, PROMPTS, 9, [1, 2, 3])
+    assert [sorted(order) for order in made.order.tolist()] == [list(range(5))] * 3
+    fewer = policy.pick(policy.encode(images), PROMPTS, 3, [1, 2, 3])
+    assert fewer.order.equal(made.order[:, :3]) and fewer.score.equal(made.score[:, :3])
     shares = policy.marginals(images, PROMPTS, 2, [1, 2, 3], samples=16)
     torch.testing.assert_close(shares.sum(1), torch.ones(3))
     best = policy.pick(images, PROMPTS, 2, [1, 2, 3], mode="top_marginal", samples=16)
-    assert best == shares.topk(2).indices.tolist()
+    assert best.order.equal(shares.topk(2).indices) and best.score.equal(shares.topk(2).values.log())
     with pytest.raises(UsageError, match="mode"):
         policy.pick(images, PROMPTS, 2, [1, 2, 3], mode="best")
     with pytest.raises(UsageError, match="seeds"):

@@ -12,7 +12,7 @@ from PIL import Image  # noqa: E402
 from refocus.cli.main import main  # noqa: E402
 from refocus.config.select import SelectSettings  # noqa: E402
 from refocus.core.errors import RefocusError, UsageError  # noqa: E402
-from refocus.policy.pick import marginals, pick  # noqa: E402
+from refocus.policy.rollout import score  # noqa: E402
 from refocus.select import FrameSelector  # noqa: E402
 from refocus.select.contact_sheet import clock  # noqa: E402
 from refocus.select.policy_selector import ask_policy  # noqa: E402
@@ -49,22 +49,32 @@ def selector(model):
 def test_picks_are_frames_of_the_file_in_temporal_order(selector, video):
     """12 candidates at 4 fps; times are when the frame is shown, and the file's own frame numbers go with them."""
     selection = selector.select(video, "What colour is it?", ["red", "green"], frames=5)
-    assert list(selection.frame_indices) == sorted(set(selection.frame_indices)) and len(selection.frame_indices) == 5
-    assert sorted(selection.pick_order) == list(selection.frame_indices)
-    assert all(0 <= frame < 12 for frame in selection.frame_indices)
+    assert list(selection.candidate_indices) == sorted(set(selection.candidate_indices))
+    assert all(0 <= candidate < 12 for candidate in selection.candidate_indices)
+    assert sorted(selection.pick_rank) == [1, 2, 3, 4, 5]
     assert selection.timestamps_s == pytest.approx([source / 10 for source in selection.source_frames])
     assert len(selection.score) == 5 and all(score <= 0 for score in selection.score)
+
+
+def test_source_frames_are_what_a_decoder_takes(selector, video):
+    """The file's frames of these numbers look like the candidates that were picked."""
+    selection = selector.select(video, "What colour is it?", frames=5)
+    with av.open(str(video)) as container:
+        greys = [frame.to_ndarray(format="gray").mean() for frame in container.decode(video=0)]
+    picked = selector.candidates(video).images[list(selection.candidate_indices)]
+    assert picked.mean((1, 2, 3)) == pytest.approx([greys[number] for number in selection.source_frames], abs=4)
+    assert selection.source_frames != selection.candidate_indices
 
 
 def test_a_question_gets_the_same_frames_every_time_and_another_seed_gets_others(selector, video):
     first = selector.select(video, "What colour is it?", frames=4)
     assert selector.select(video, "What colour is it?", frames=4) == first
-    others = {selector.select(video, "What colour is it?", frames=4, seed=seed).pick_order for seed in range(1, 6)}
-    assert others != {first.pick_order}
+    others = {selector.select(video, "What colour is it?", frames=4, seed=seed) for seed in range(1, 6)}
+    assert others != {first}
 
 
 def test_a_short_clip_is_kept_whole(selector, video):
-    assert selector.select(video, "What?", frames=512).frame_indices == tuple(range(12))
+    assert selector.select(video, "What?", frames=512).candidate_indices == tuple(range(12))
 
 
 def test_a_tiny_model_says_that_it_only_knows_the_synthetic_world(selector):
@@ -87,16 +97,22 @@ def test_wrong_requests_are_refused_before_any_work(selector, video, tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["sample", "greedy", "top_marginal"])
-def test_every_mode_picks_what_the_policy_picks(mode):
-    """The selector's rollout with scores equals the policy's own `pick`."""
+def test_picks_of_a_question_come_with_their_scores_and_do_not_depend_on_the_questions_beside_it(mode):
+    """Scores are the log-probabilities that the parallel pass gives these picks, or of their frames under Eq. 10."""
     policy = build_policy(0, torch.float32).eval()
     images = np.random.default_rng(0).integers(0, 255, (7, 32, 32, 3), np.uint8)
     settings = SelectSettings(mode=mode, marginal_samples=4)
     made = ask_policy(policy, images, PROMPTS, 3, [5, 6, 7], settings)
-    assert [list(picks.order) for picks in made] == pick(policy, images, PROMPTS, 3, [5, 6, 7], mode, samples=4)
+    [alone] = ask_policy(policy, images, PROMPTS[1:2], 3, [6], settings)
+    assert alone.order == made[1].order and alone.score == pytest.approx(made[1].score, abs=1e-5)
     if mode == "top_marginal":
-        share = marginals(policy, images, PROMPTS, 3, [5, 6, 7], 4)
-        assert made[0].score[0] == pytest.approx(share[0].max().log().item(), abs=1e-5)
+        share = policy.marginals(images, PROMPTS, 3, [5, 6, 7], 4)
+        assert made[0].score == pytest.approx(sorted(share[0].log().tolist(), reverse=True)[:3], abs=1e-5)
+        return
+    clips = policy.prefix([policy.encode(images)])
+    asked = policy.ask(clips, [0] * 3, PROMPTS)
+    logp = score(policy, clips, asked, torch.tensor([[picks.order] for picks in made])).logp
+    torch.testing.assert_close(torch.tensor([[picks.score] for picks in made]), logp, atol=1e-4, rtol=0)
 
 
 def test_the_command_prints_the_picks_and_the_warning(model, video, capsys):
@@ -113,7 +129,9 @@ def test_the_command_writes_json_and_a_contact_sheet(model, video, capsys, tmp_p
     flags = ["--frames", "4", "--model", str(model), "--json", "--contact-sheet", str(sheet)]
     assert main(["select", str(video), "What?", *flags]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert len(answer["frame_indices"]) == len(answer["timestamps_s"]) == len(answer["source_frames"]) == 4
+    for name in ("timestamps_s", "source_frames", "candidate_indices", "pick_rank", "score"):
+        assert len(answer[name]) == 4
+    assert "frame_indices" not in answer  # which frames it counts would be anybody's guess
     assert "synthetic world" in answer["warning"]
     with Image.open(sheet) as image:
         assert image.format == "PNG" and image.width >= 480
@@ -133,5 +151,5 @@ def test_real_files_give_frames_with_their_times(selector, shared_data):
     """Matroska, AV1, a rotated QuickTime file of one frame, and H.264."""
     for path in sorted((shared_data / "videos").iterdir()):
         selection = selector.select(path, "What happens?", frames=4)
-        assert 1 <= len(selection.frame_indices) <= 4
+        assert 1 <= len(selection.source_frames) <= 4
         assert list(selection.timestamps_s) == sorted(selection.timestamps_s)

@@ -16,6 +16,8 @@ DESCRIPTION = """\
 In:  a video file and a question; or, with --benchmark, a question table and the index files of its stored frames.
 Out: the picked frames on standard output (--json for machines, --contact-sheet for eyes); or, with --benchmark, one
      table n{frames}.s{seed}.parquet per number of frames: qa_id, frame_indices, pick_order, timestamps_s, score, flags.
+     Of the picks, the JSON gives timestamps_s (seconds of the file), source_frames (numbers of the frames in the file
+     from 0: what a decoder takes), candidate_indices (their places among the candidates), pick_rank and score.
 Paper: section 3.2 and Algorithm 2. Frames come from min(4 fps, 512) candidates, sampled once at temperature 1.
 
   refocus select lecture.mp4 "What is on the board?" --option "a map" --option "a formula" --frames 8
@@ -67,23 +69,20 @@ def _one_video(args: argparse.Namespace, settings: SelectSettings) -> None:
     claim(settings.runtime.device)
     selector = FrameSelector.from_pretrained(args.model, settings)
     selection = selector.select(args.video, args.question, args.option, args.frames)
-    candidates, _, _ = selector.candidates(args.video)
+    candidates = selector.candidates(args.video).images
     if args.contact_sheet:
         notes = [args.question, *([f"Note: {selector.warning}"] if selector.warning else [])]
-        write_sheet(args.contact_sheet, candidates[list(selection.frame_indices)], selection.timestamps_s, notes)
+        write_sheet(args.contact_sheet, candidates[list(selection.candidate_indices)], selection.timestamps_s, notes)
     if args.json:
         answer = {"video": str(args.video), "question": args.question, "options": args.option, **asdict(selection)}
         answer |= {"candidates": len(candidates), "model": args.model or "embedded", "warning": selector.warning}
         sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
         return
-    order = {frame: number for number, frame in enumerate(selection.pick_order, start=1)}
-    lines = [f"{len(selection.frame_indices)} of {len(candidates)} candidate frames of {args.video}"]
+    lines = [f"{len(selection.timestamps_s)} of {len(candidates)} candidate frames of {args.video}"]
     lines += [f"NOTE: {selector.warning}."] if selector.warning else []
     lines += ["", f"{'time':>10}  {'seconds':>9}  {'frame':>7}  {'pick':>4}"]
-    for frame, time, source in zip(
-        selection.frame_indices, selection.timestamps_s, selection.source_frames, strict=True
-    ):
-        lines.append(f"{clock(time):>10}  {time:>9.3f}  {source:>7}  {order[frame]:>4}")
+    for time, source, rank in zip(selection.timestamps_s, selection.source_frames, selection.pick_rank, strict=True):
+        lines.append(f"{clock(time):>10}  {time:>9.3f}  {source:>7}  {rank:>4}")
     if args.contact_sheet:
         lines += ["", f"contact sheet: {args.contact_sheet}"]
     sys.stdout.write("\n".join(lines) + "\n")

@@ -47,8 +47,8 @@ class FramePolicy(PolicyNetwork):
         mode: str = "sample",
         temperature: float = 1.0,
         samples: int = 64,
-    ) -> list[list[int]]:
-        """Frames for each question about one clip, in the order they were picked; see `refocus.policy.pick`."""
+    ) -> pick.PickedFrames:
+        """Frames for each question about one clip, with their scores; see `refocus.policy.pick`."""
         return pick.pick(self, features, prompts, n_frames, seeds, mode, temperature, samples)
 
     def marginals(

@@ -1,6 +1,7 @@
 """Using a policy: the frames of one clip for some questions, and how often each frame is chosen (Eq. 10)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +15,14 @@ from refocus.policy.rollout import distributions, rollout
 MODES = ("sample", "greedy", "top_marginal")
 
 
+@dataclass(frozen=True)
+class PickedFrames:
+    """Distinct frames of one clip for each of q questions, k = min(n_frames, t) of them in the order of picking."""
+
+    order: Tensor  # (q, k) long
+    score: Tensor  # (q, k) log-probability of each pick; in mode top_marginal of its frame under Eq. 10
+
+
 @torch.no_grad()
 def pick(
     policy: PolicyNetwork,
@@ -24,8 +33,8 @@ def pick(
     mode: str = "sample",
     temperature: float = 1.0,
     samples: int = 64,
-) -> list[list[int]]:
-    """min(n_frames, t) distinct frames per question, in the order they were picked; one prefix serves all questions.
+) -> PickedFrames:
+    """Picks frames of one clip for some questions (Algorithm 2); one prefix serves all of them.
 
     Args:
         features: (t, p, c) from `encode`, or uint8 images (t, h, w, 3).
@@ -39,10 +48,12 @@ def pick(
         raise UsageError(f"select.mode must be one of {', '.join(MODES)}, not {mode!r}")
     if mode == "top_marginal":
         share = marginals(policy, features, prompts, n_frames, seeds, samples, temperature)
-        return share.topk(min(n_frames, share.shape[1]), dim=1).indices.tolist()
+        top = share.topk(min(n_frames, share.shape[1]), dim=1)
+        return PickedFrames(top.indices, top.values.log())
     clips, questions = _read(policy, features, prompts, seeds)
     n_frames = min(n_frames, clips.mask.shape[1])
-    return rollout(policy, clips, questions, 1, n_frames, seeds, temperature, mode).picks[:, 0].tolist()
+    made = rollout(policy, clips, questions, 1, n_frames, seeds, temperature, mode)
+    return PickedFrames(made.picks[:, 0], made.logp[:, 0])
 
 
 @torch.no_grad()

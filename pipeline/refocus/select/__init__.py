@@ -3,16 +3,17 @@
 Torch loads on first use.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from refocus.select.selections import Selection
+if TYPE_CHECKING:
+    from refocus.select.frame_selector import FrameSelector, VideoSelection
 
-__all__ = ["FrameSelector", "Selection"]
+__all__ = ["FrameSelector", "VideoSelection"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "FrameSelector":
-        from refocus.select.frame_selector import FrameSelector
+    if name in __all__:
+        from refocus.select import frame_selector
 
-        return FrameSelector
+        return getattr(frame_selector, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,18 +2,17 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from refocus.config.decode import DecodeSettings
 from refocus.config.select import SelectSettings
 from refocus.core.errors import RefocusError, UsageError
 from refocus.lmm.prompts import Prompt
 from refocus.select.policy_selector import ask_policy, load_policy
-from refocus.select.selections import Selection
 from refocus.select.selector import question_seed
+from refocus.video.decode import DecodedFrames, decode_frames, plan_clip
 
 if TYPE_CHECKING:
     from refocus.policy.frame_policy import FramePolicy
@@ -26,6 +25,23 @@ WORLD_ONLY = (
     "this is a tiny demonstration model that only knows the synthetic world of `make demo`: "
     "on any other video its picks mean nothing"
 )
+
+
+@dataclass(frozen=True)
+class VideoSelection:
+    """Frames of one video file chosen for one question, in temporal order.
+
+    timestamps_s: when each is shown, in seconds from the file's first frame. source_frames: the number of each in the
+    file, from 0 in the order in which frames are shown: what a decoder is asked for. candidate_indices: the place of
+    each among the candidates (`FrameSelector.candidates`), which no decoder knows. pick_rank: when each was picked, 1
+    is the first. score: log-probability of each pick.
+    """
+
+    timestamps_s: tuple[float, ...]
+    source_frames: tuple[int, ...]
+    candidate_indices: tuple[int, ...]
+    pick_rank: tuple[int, ...]
+    score: tuple[float, ...]
 
 
 class FrameSelector:
@@ -45,7 +61,7 @@ class FrameSelector:
         self.policy = policy
         self.settings = settings or SelectSettings()
         self.decode = decode or DecodeSettings()
-        self._last: tuple[tuple[str, int], tuple] | None = None
+        self._last: tuple[tuple[str, int], DecodedFrames] | None = None
 
     @classmethod
     def from_pretrained(
@@ -73,14 +89,12 @@ class FrameSelector:
 
     def select(
         self, video: str | Path, question: str, options: Sequence[str] = (), frames: int = 32, seed: int | None = None
-    ) -> Selection:
+    ) -> VideoSelection:
         """Picks `frames` frames of a video file for a question, with or without answer options.
 
         The video's candidates are min(4 fps, 512) frames; a clip with no more candidates than `frames` is kept whole.
         The decoded candidates of the last video are kept, so further questions about it are cheap.
 
-        Returns:
-            The selection; `frame_indices` count candidates, `source_frames` count frames of the file.
         Raises:
             UsageError: frames is not positive, the question is empty, or there is no such file.
             RefocusError: no frame of the file can be decoded.
@@ -89,20 +103,27 @@ class FrameSelector:
             raise UsageError(f"frames must be at least 1 (got {frames})")
         if not question.strip():
             raise UsageError("the question is empty")
-        images, timestamps, source = self.candidates(video)
+        candidates = self.candidates(video)
         seed = question_seed(self.settings.seed if seed is None else seed, question)
-        picks = ask_policy(self.policy, images, [Prompt(question, tuple(options))], frames, [seed], self.settings)[0]
-        return Selection.of(picks, timestamps, source)
+        prompt = Prompt(question, tuple(options))
+        picks = ask_policy(self.policy, candidates.images, [prompt], frames, [seed], self.settings)[0]
+        rank = {candidate: number for number, candidate in enumerate(picks.order, start=1)}
+        chosen = sorted(picks.order)
+        return VideoSelection(
+            timestamps_s=tuple(candidates.timestamps_s[candidate] for candidate in chosen),
+            source_frames=tuple(candidates.source_frames[candidate] for candidate in chosen),
+            candidate_indices=tuple(chosen),
+            pick_rank=tuple(rank[candidate] for candidate in chosen),
+            score=tuple(picks.score[rank[candidate] - 1] for candidate in chosen),
+        )
 
-    def candidates(self, video: str | Path) -> tuple[np.ndarray, tuple[float, ...], tuple[int, ...]]:
-        """The frames a video offers: images uint8 (T, h, w, 3), seconds, and numbers of the frames in the file.
+    def candidates(self, video: str | Path) -> DecodedFrames:
+        """The frames a video offers: images uint8 (T, h, w, 3), `timestamps_s`, and `source_frames` of the file.
 
         Raises:
             UsageError: there is no such file.
             RefocusError: nothing of it can be decoded.
         """
-        from refocus.video.decode import decode_frames, plan_clip
-
         path = Path(video)
         if not path.is_file():
             raise UsageError(f"there is no file {path}")
@@ -114,7 +135,7 @@ class FrameSelector:
                 raise RefocusError(f"no frame could be decoded: {decoded.error}")
             if decoded.status != "ok":
                 log.warning("only part of the file could be decoded: %s", decoded.error)
-            self._last = (key, (decoded.images, tuple(decoded.timestamps_s), tuple(decoded.source_frames)))
+            self._last = (key, decoded)
         return self._last[1]
 
 

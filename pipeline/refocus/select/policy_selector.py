@@ -48,33 +48,16 @@ def ask_policy(
     seeds: Sequence[int],
     settings: SelectSettings,
 ) -> list[Picks]:
-    """Picks min(n_frames, T) frames for every prompt about one clip.
+    """Picks min(n_frames, T) frames for every prompt about one clip, as the settings say; see `refocus.policy.pick`.
 
     Args:
         images: uint8 (T, h, w, 3).
         seeds: one per prompt.
-    Returns:
-        Picks with the log-probability of each (in mode top_marginal: of its frame under Eq. 10).
     """
-    import torch
-
-    from refocus.policy.rollout import rollout
-
-    with torch.no_grad():
-        features = policy.encode(images)
-        n_frames = min(n_frames, len(images))
-        if settings.mode == "top_marginal":
-            share = policy.marginals(
-                features, prompts, n_frames, seeds, settings.marginal_samples, settings.temperature
-            )
-            top = share.topk(n_frames, dim=1)
-            orders, scores = top.indices.tolist(), top.values.log().tolist()
-        else:
-            clips = policy.prefix([features])
-            asked = policy.ask(clips, [0] * len(prompts), prompts)
-            made = rollout(policy, clips, asked, 1, n_frames, seeds, settings.temperature, settings.mode)
-            orders, scores = made.picks[:, 0].tolist(), made.logp[:, 0].tolist()
-    return [Picks(tuple(order), tuple(score)) for order, score in zip(orders, scores, strict=True)]
+    made = policy.pick(images, prompts, n_frames, seeds, settings.mode, settings.temperature, settings.marginal_samples)
+    return [
+        Picks(tuple(order), tuple(score)) for order, score in zip(made.order.tolist(), made.score.tolist(), strict=True)
+    ]
 
 
 def load_policy(path: str | Path, device: str, threads: int, kernels: str = "auto") -> "FramePolicy":

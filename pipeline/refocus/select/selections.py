@@ -45,12 +45,12 @@ class Picks:
 
 @dataclass(frozen=True)
 class Selection:
-    """Frames chosen for one question.
+    """Frames chosen for one question of a benchmark: a row of the selection table.
 
-    frame_indices: indices into the clip's kept frames, in temporal order. timestamps_s: when each is shown, in seconds
-    of the video file. pick_order: the same indices in the order they were picked. score: one number per entry of
-    frame_indices (empty where the selector has none). flags: empty, or why nothing could be picked.
-    source_frames: number of each frame in the video file (empty in benchmark tables).
+    frame_indices: indices into the clip's kept frames, in temporal order; not numbers of frames in the file, which
+    the clip's index has. timestamps_s: when each is shown, in seconds of the video file. pick_order: the same indices
+    in the order they were picked. score: one number per entry of frame_indices (empty where the selector has none).
+    flags: empty, or why nothing could be picked.
     """
 
     frame_indices: tuple[int, ...]
@@ -58,10 +58,9 @@ class Selection:
     pick_order: tuple[int, ...]
     score: tuple[float, ...] = ()
     flags: tuple[str, ...] = ()
-    source_frames: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, picks: Picks, timestamps_s: Sequence[float], source_frames: Sequence[int] = ()) -> "Selection":
+    def of(cls, picks: Picks, timestamps_s: Sequence[float]) -> "Selection":
         """Sorts picks in time and looks up when they are shown."""
         score = dict(zip(picks.order, picks.score, strict=True)) if picks.score else {}
         frames = tuple(sorted(picks.order))
@@ -71,7 +70,6 @@ class Selection:
             pick_order=tuple(picks.order),
             score=tuple(score[frame] for frame in frames) if score else (),
             flags=picks.flags,
-            source_frames=tuple(int(source_frames[frame]) for frame in frames) if len(source_frames) else (),
         )
 
     @property

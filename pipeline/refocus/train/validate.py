@@ -66,7 +66,7 @@ class Validation:
             prompts = [Prompt.of(question) for question in asked]
             seeds = [rollout_seed(0, 0, question.qa_id) for question in asked]
             with autocast(policy.device, self.settings.precision):
-                orders = policy.pick(features, prompts, size, seeds)
+                orders = policy.pick(features, prompts, size, seeds).order.tolist()
             picks |= {question.qa_id: tuple(sorted(order)) for question, order in zip(asked, orders, strict=True)}
         return [picks[question.qa_id] for question in self.questions]
 
