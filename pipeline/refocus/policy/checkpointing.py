@@ -10,8 +10,8 @@ outer loop, so the backward pass holds gradients of one chunk only.
 import dataclasses
 import logging
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -27,6 +27,17 @@ SHARE = 0.5  # of the free memory; the rest is for questions, candidates and the
 SMALL = 2**30  # bytes that are kept without a look at the free memory, so that small runs repeat to the bit
 WORKING = 0.5  # of what a layer keeps, that its backward pass needs beside it; measured: 0.1 to 0.4 (tests/policy)
 SLACK = 1.2  # times the least memory, where that is what is asked for: the last bytes cost many short chunks
+
+
+class Layer(Protocol):
+    """A layer that can be checkpointed: called with (x, conv, ssm, lengths, want_state), see `refocus.policy.stack`."""
+
+    @property
+    def backend(self) -> str: ...
+
+    def parameters(self) -> Iterator[torch.nn.Parameter]: ...
+
+    def __call__(self, *args: Any) -> Any: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +103,7 @@ class Checkpointing:
         self.mode, self.memory_gb, self.cells = mode, memory_gb, cells
         self._measured: dict[Any, tuple[float, float]] = {}
 
-    def choose(self, layers: Sequence[torch.nn.Module], x: Tensor, multiple: int) -> Cells | None:
+    def choose(self, layers: Sequence[Layer], x: Tensor, multiple: int) -> Cells | None:
         """How to cut the pass of x (b, S, d) through all layers; None to keep everything.
 
         Args:
@@ -109,18 +120,18 @@ class Checkpointing:
             return costs.best(multiple)
         return self._fitting(costs, layers, x, multiple)
 
-    def costs(self, layers: Sequence[torch.nn.Module], x: Tensor, multiple: int) -> Costs:
+    def costs(self, layers: Sequence[Layer], x: Tensor, multiple: int) -> Costs:
         """The bytes of a pass, from what a layer keeps of a short one as things are (autocast, back end)."""
         b, s, _ = x.shape
         probe = min(2 ** math.ceil(math.log2(s)), 2 * multiple)  # beyond the scan's chunk, bytes are linear in steps
         cast = torch.is_autocast_enabled(x.device.type) and torch.get_autocast_dtype(x.device.type)
-        key = (probe, x.dtype, x.device, cast, layers[0].mixer.backend)
+        key = (probe, x.dtype, x.device, cast, layers[0].backend)
         if key not in self._measured:
             self._measured[key] = _measure(layers[0], x, probe)
         inside, state = self._measured[key]
         return Costs(len(layers), s, _nbytes(x), b * state, b * s * inside)
 
-    def _fitting(self, costs: Costs, layers: Sequence[torch.nn.Module], x: Tensor, multiple: int) -> Cells | None:
+    def _fitting(self, costs: Costs, layers: Sequence[Layer], x: Tensor, multiple: int) -> Cells | None:
         if self.memory_gb is None and costs.none() <= SMALL:
             return None
         budget = self._budget(layers, x.device)
@@ -136,7 +147,7 @@ class Checkpointing:
         )  # fmt: skip
         return chosen
 
-    def _budget(self, layers: Sequence[torch.nn.Module], device: torch.device) -> float:
+    def _budget(self, layers: Sequence[Layer], device: torch.device) -> float:
         if self.memory_gb is not None:
             return self.memory_gb * 2**30
         trained = (p for layer in layers for p in layer.parameters() if p.requires_grad and p.grad is None)
@@ -178,7 +189,7 @@ def run_cells(
     conv, ssm, outs, start = list(conv), list(ssm), [], 0
     for part in x.split(cells.steps, 1):
         stop = start + part.shape[1]
-        valid = None if shortest >= stop else (lengths - start).clamp(0, stop - start)
+        valid = None if lengths is None or shortest >= stop else (lengths - start).clamp(0, stop - start)
         carry = want_state or stop < s
         for first in range(0, n, cells.layers):
             group = slice(first, min(first + cells.layers, n))
@@ -201,7 +212,7 @@ def _within(at: slice, s: int, start: int, stop: int) -> slice:
     return slice(first - start, max(0, min(last, stop) - start), step)
 
 
-def _measure(layer: torch.nn.Module, x: Tensor, steps: int) -> tuple[float, float]:
+def _measure(layer: Layer, x: Tensor, steps: int) -> tuple[float, float]:
     """Bytes that autograd keeps of a layer per row and step, and bytes of a row's state."""
 
     def kept(rows: int) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from refocus.core.errors import UsageError
 
@@ -32,7 +32,18 @@ CHOICES = {
     "score_norm": ("none", "l2", "rms"),
     "value_norm": ("none", "l2", "rms"),
 }
-VARIANTS = {
+
+
+class Variant(TypedDict):
+    """The logits and the prompt of the paper, or of the released class."""
+
+    prompt: str
+    scale: str
+    attention_scaling: bool
+    replacement: bool
+
+
+VARIANTS: dict[str, Variant] = {
     "paper": {"prompt": "paper", "scale": "plain", "attention_scaling": True, "replacement": False},
     "released": {"prompt": "released", "scale": "softplus", "attention_scaling": False, "replacement": True},
 }

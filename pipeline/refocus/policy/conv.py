@@ -3,11 +3,19 @@
 b sequences · s steps · c channels · k kernel width
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from refocus.policy import kernels
+
+
+class CausalConv(nn.Conv1d):
+    """The parameters of the convolution, (c, 1, k) and (c,), named and initialised as `nn.Conv1d` does."""
+
+    bias: nn.Parameter
 
 
 def causal_conv(
@@ -82,7 +90,7 @@ class _ShiftedSum(torch.autograd.Function):
     """The convolution as k shifted multiply-adds: on a CPU half the time of `conv1d`, whose layout it also avoids."""
 
     @staticmethod
-    def forward(ctx, padded: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, padded: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         taps = weight.squeeze(1).t().contiguous()  # (k, c)
         s = padded.shape[1] - len(taps) + 1
         y = torch.addcmul(bias, padded[:, :s], taps[0])
@@ -93,7 +101,7 @@ class _ShiftedSum(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         padded, taps, y = ctx.saved_tensors
         s = y.shape[1]
         grad = torch.ops.aten.silu_backward(grad, y)

@@ -118,6 +118,8 @@ def scan(
     kernel = load().scan
     b, _, h, p = x.shape
     n = B.shape[-1]
+    if initial is not None:
+        initial = _rows(initial, b)
 
     def run(parts: Sequence[Tensor], initial: Tensor | None, want_final: bool) -> tuple[Tensor, Tensor | None]:
         x, dt, B, C = parts
@@ -125,7 +127,7 @@ def scan(
         return made if want_final else (made, None)
 
     parts = x, dt, B.to(x.dtype), C.to(x.dtype)
-    return _in_pieces(run, parts, _rows(initial, b), want_final, chunk, states=h * p * n)
+    return _in_pieces(run, parts, initial, want_final, chunk, states=h * p * n)
 
 
 def scan_step(
@@ -206,7 +208,8 @@ def _in_pieces(
         made = [
             _in_pieces(run, half, start, want_final, step, states) for half, start in zip(halves, starts, strict=True)
         ]
-        return torch.cat([y for y, _ in made]), torch.cat([final for _, final in made]) if want_final else None
+        finals = [final for _, final in made if final is not None]
+        return torch.cat([y for y, _ in made]), torch.cat(finals) if want_final else None
     half = -(-s // (2 * step)) * step
     first, second = zip(*(part.split([half, s - half], 1) for part in parts), strict=True)
     y, middle = _in_pieces(run, first, initial, True, step, states)
@@ -214,9 +217,9 @@ def _in_pieces(
     return torch.cat([y, rest], 1), final
 
 
-def _rows(state: Tensor | None, rows: int) -> Tensor | None:
+def _rows(state: Tensor, rows: int) -> Tensor:
     """(b0, …) -> (rows, …), each row for the same number of consecutive ones; no copy where b0 is 1 or rows."""
-    if state is None or state.shape[0] == rows:
+    if state.shape[0] == rows:
         return state
     return state.unsqueeze(1).expand(-1, rows // state.shape[0], *state.shape[1:]).flatten(0, 1)
 

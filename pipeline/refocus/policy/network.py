@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from refocus.core.errors import UsageError
 from refocus.lmm.prompts import Prompt
 from refocus.policy.config import PolicyConfig
 from refocus.policy.heads import SelectionHeads
@@ -58,7 +59,7 @@ class PolicyNetwork(nn.Module):
     def __init__(self, config: PolicyConfig, tokenizer: "PreTrainedTokenizerBase | None" = None):
         super().__init__()
         self.config = config
-        self.tokenizer = tokenizer
+        self._tokenizer = tokenizer
         self.vision = VisionTower(config)
         self.connector = Connector(config)
         self.backbone = Stack(config)
@@ -68,6 +69,22 @@ class PolicyNetwork(nn.Module):
     def frame_size(self) -> int:
         """Side in pixels of the images `encode` takes without resizing them."""
         return self.config.frame_size
+
+    @property
+    def has_tokenizer(self) -> bool:
+        """Whether texts can be read; a policy may be built for its shape and weights alone."""
+        return self._tokenizer is not None
+
+    @property
+    def tokenizer(self) -> "PreTrainedTokenizerBase":
+        """Of the system text and the questions.
+
+        Raises:
+            UsageError: the policy was built, or its folder written, without one.
+        """
+        if self._tokenizer is None:
+            raise UsageError("this policy has no tokenizer: its folder needs a tokenizer.json to read questions")
+        return self._tokenizer
 
     @property
     def device(self) -> torch.device:

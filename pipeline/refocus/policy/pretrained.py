@@ -46,7 +46,7 @@ def save(policy: PolicyNetwork, folder: str | os.PathLike[str], dtype: torch.dty
         name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
         for name, tensor in policy.state_dict().items()
     }
-    if policy.tokenizer is not None:
+    if policy.has_tokenizer:
         policy.tokenizer.save_pretrained(folder)
     with atomic(folder / WEIGHTS) as draft:
         save_file(tensors, draft, metadata={"format": "pt"})
@@ -66,13 +66,15 @@ def load(kind: type[P], path: str | os.PathLike[str], settings: PolicySettings |
     folder = find_folder(path)
     values = read_json(folder / CONFIG)
     public = None
+    tokenizer = read_tokenizer(folder)
     if is_public(values):
-        tokenizer = read_tokenizer(folder) or read_tokenizer(find_folder(TOKENIZER, TOKENIZER_FILES, "tokenizer.json"))
+        if tokenizer is None:
+            tokenizer = _tokenizer_of(find_folder(TOKENIZER, TOKENIZER_FILES, "tokenizer.json"))
         vision = None if settings is None else settings.vision
         public = read_public(values, str(path), vision=vision, start_of_frame=_start(tokenizer))
         config = public.config
     else:
-        tokenizer, config = read_tokenizer(folder), PolicyConfig.from_dict(values)
+        config = PolicyConfig.from_dict(values)
     if settings is not None and settings.variant is not None:
         config = config.with_variant(settings.variant)
     if settings is not None and settings.prompt is not None:
@@ -86,8 +88,10 @@ def load(kind: type[P], path: str | os.PathLike[str], settings: PolicySettings |
 
 def read_tokenizer(folder: Path) -> "PreTrainedTokenizerBase | None":
     """The tokenizer in a folder, None without its files."""
-    if not (folder / "tokenizer.json").is_file():
-        return None
+    return _tokenizer_of(folder) if (folder / "tokenizer.json").is_file() else None
+
+
+def _tokenizer_of(folder: Path) -> "PreTrainedTokenizerBase":
     from transformers import PreTrainedTokenizerFast
 
     return PreTrainedTokenizerFast.from_pretrained(folder)
@@ -121,16 +125,13 @@ class Shards:
         if listed is not None and listed != self.place:
             wrong = {name for name, _ in listed.items() ^ self.place.items()}
             raise UsageError(f"{where}: {WEIGHTS_INDEX} and the files disagree about {_names(sorted(wrong))}")
-        self.shapes = {name: tuple(self._slice(name).get_shape()) for name in self.place}
+        self.shapes = {name: tuple(self.files[file].get_slice(name).get_shape()) for name, file in self.place.items()}
 
     def read(self, name: str) -> Tensor:
         """One tensor in float32, its own memory."""
         return self.files[self.place[name]].get_tensor(name).to(torch.float32, copy=True)
 
-    def _slice(self, name: str):
-        return self.files[self.place[name]].get_slice(name)
-
-    def _open(self, folder: Path, name: str):
+    def _open(self, folder: Path, name: str) -> safe_open:
         if Path(name).name != name:
             raise UsageError(f"{self.where}: {WEIGHTS_INDEX} names the file {name!r} outside of the folder")
         try:

@@ -84,13 +84,13 @@ class Public:
 
     Attributes:
         config: ours, of the same model.
-        tower: folder or hub id of the SigLIP it was built with or is to get, None for none.
+        tower: folder or hub id of the SigLIP it was built with or is to get.
         has_vision: the checkpoint is of a model with tower and connector, not of a language model only.
         has_heads: it is a trained policy, with selection heads.
     """
 
     config: PolicyConfig
-    tower: str | None
+    tower: str
     has_vision: bool
     has_heads: bool
 
@@ -114,28 +114,30 @@ def read_public(
         UsageError: a value this model cannot have, or no vision tower.
     """
     sizes, vocab, rows = _mamba_ssm(values, where) if "d_model" in values else _transformers(values, where)
-    tower, config = values.get("mm_vision_tower"), {}
-    if tower is None and vision is None:
+    own_tower: str | None = values.get("mm_vision_tower")
+    tower = vision if own_tower is None else own_tower
+    if tower is None:
         raise UsageError(
             f"{where} is a language model without a vision tower: name one with `policy.vision` "
             f"(such as {next(iter(TOWERS))}); its connector then starts untrained"
         )
-    if tower is not None and vision is not None:
-        raise UsageError(f"{where} has a vision tower of its own ({tower}): leave `policy.vision` null")
+    if own_tower is not None and vision is not None:
+        raise UsageError(f"{where} has a vision tower of its own ({own_tower}): leave `policy.vision` null")
     has_heads = values.get("model_type") == "refocus" or "frame_generation_method" in values
-    if tower is not None:
-        config |= _connector(values, where)
+    variant: dict[str, Any] = {}
+    if own_tower is not None:
+        variant |= _connector(values, where)
     if has_heads:
-        config |= _heads(values, where)
+        variant |= _heads(values, where)
     start = values.get("start_of_frame_token_id") if has_heads else None
     if start is None:
         start = vocab if start_of_frame is None else start_of_frame
         if start >= rows:
             rows = -(-(start + 1) // NEW_ROWS) * NEW_ROWS
     config = PolicyConfig(
-        **sizes, **config, vocab=rows, start_of_frame=int(start), vision=read_tower(tower or vision), pool_at="tower"
+        **sizes, **variant, vocab=rows, start_of_frame=int(start), vision=read_tower(tower), pool_at="tower"
     )
-    return Public(config, tower or vision, tower is not None, has_heads)
+    return Public(config, tower, own_tower is not None, has_heads)
 
 
 def read_tower(path: str) -> dict[str, Any]:

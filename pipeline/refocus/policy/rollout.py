@@ -70,10 +70,12 @@ def rollout(
             available.scatter_(-1, pick[..., None], False)
         if step + 1 < n_frames:
             value = values.gather(1, pick[..., None].expand(q, n, values.shape[-1]))
-            latent, state = policy.backbone.step(
+            latent, after = policy.backbone.step(
                 value.flatten(0, 1), state, want_state=step + 2 < n_frames, reuse=step > 0
             )
             latent = latent.unflatten(0, (q, n))
+            if after is not None:
+                state = after
     return Rollout(torch.stack(picks, -1), torch.stack(logps, -1))
 
 

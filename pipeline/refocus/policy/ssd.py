@@ -74,13 +74,13 @@ def ssd(
     if c > 1 or want_final:
         through = log_decay[..., -1].exp()[..., None, None]  # (b, c, h, 1, 1)
         state = x.new_zeros(b, h, p, n) if initial is None else _rows(initial, b)
-        starts = []
+        before = []
         for kept, fresh in zip(through.unbind(1), added.unbind(1), strict=True):
-            starts.append(state)
+            before.append(state)
             state = torch.addcmul(fresh, state, kept)
         final = state if want_final else None
         if c > 1:
-            starts = torch.stack(starts, 1).view(b * c, h, p, n)
+            starts = torch.stack(before, 1).view(b * c, h, p, n)
             y = y + _from_state(starts, C, log_decay, b * c).view(b, c, m, h, p)
     y = y.reshape(b, c * m, h, p) + D.unsqueeze(-1) * x
     return (y[:, :s] if short else y), final

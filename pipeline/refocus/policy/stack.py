@@ -8,6 +8,7 @@ checkpoints load as they are.
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,8 @@ from torch import Tensor, nn
 from refocus.policy import kernels
 from refocus.policy.checkpointing import Checkpointing, run_cells
 from refocus.policy.config import PolicyConfig
-from refocus.policy.conv import causal_conv, causal_conv_step
+from refocus.policy.conv import CausalConv, causal_conv, causal_conv_step
+from refocus.policy.module_list import ModulesOf
 from refocus.policy.ssd import ssd, ssd_step
 
 DT_RANGE = (1e-3, 1e-1)
@@ -45,7 +47,7 @@ class StackState:
     def detach(self) -> "StackState":
         return self._map(Tensor.detach)
 
-    def _map(self, change) -> "StackState":
+    def _map(self, change: Callable[[Tensor], Tensor]) -> "StackState":
         return StackState(tuple(change(t) for t in self.conv), tuple(change(t) for t in self.ssm))
 
 
@@ -78,7 +80,7 @@ class Mixer(nn.Module):
         self.groups, self.state, self.chunk = config.groups, config.state, config.chunk
         channels = config.conv_channels
         self.in_proj = nn.Linear(config.width, config.inner + channels + config.heads, bias=False)
-        self.conv1d = nn.Conv1d(channels, channels, config.conv, groups=channels)
+        self.conv1d = CausalConv(channels, channels, config.conv, groups=channels)
         self.dt_bias = nn.Parameter(torch.empty(config.heads))
         self.A_log = nn.Parameter(torch.empty(config.heads))
         self.D = nn.Parameter(torch.empty(config.heads))
@@ -150,7 +152,7 @@ class Mixer(nn.Module):
         xbc, conv = causal_conv_step(xbc, self.conv1d.weight, self.conv1d.bias, conv, reuse=reuse, backend=self.backend)
         x, B, C = xbc.split([self.inner, self.groups * self.state, self.groups * self.state], -1)
         dt = F.softplus(dt.to(_wide(dt.dtype)) + self.dt_bias)
-        y, ssm = ssd_step(
+        y, after = ssd_step(
             x.reshape(b, self.heads, self.head_dim),
             dt,
             -self.A_log.to(dt.dtype).exp(),
@@ -163,7 +165,7 @@ class Mixer(nn.Module):
             backend=self.backend,
         )
         y = self.norm(y.flatten(-2), z)
-        return self.out_proj(y.to(u.dtype)), conv, ssm
+        return self.out_proj(y.to(u.dtype)), conv, after
 
 
 class Block(nn.Module):
@@ -174,6 +176,11 @@ class Block(nn.Module):
         self.norm = RMSNorm(config.width, config.norm_eps)
         self.mixer = Mixer(config)
 
+    @property
+    def backend(self) -> str:
+        """What runs the scan and the convolution, see `Stack.use`."""
+        return self.mixer.backend
+
     def forward(
         self, x: Tensor, conv: Tensor | None, ssm: Tensor | None, lengths: Tensor | None, want_state: bool
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -183,8 +190,8 @@ class Block(nn.Module):
     def step(
         self, x: Tensor, conv: Tensor, ssm: Tensor, want_state: bool, reuse: bool
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        y, conv, ssm = self.mixer.step(self.norm(x), conv, ssm, want_state, reuse)
-        return x + y, conv, ssm
+        y, conv, after = self.mixer.step(self.norm(x), conv, ssm, want_state, reuse)
+        return x + y, conv, after
 
 
 class Stack(nn.Module):
@@ -199,7 +206,7 @@ class Stack(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(config.vocab, config.width)
         nn.init.normal_(self.embedding.weight, std=0.02)
-        self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.layers: ModulesOf[Block] = ModulesOf(Block(config) for _ in range(config.layers))
         self.norm_f = RMSNorm(config.width, config.norm_eps)
         self.chunk = config.chunk
         self.checkpointing = Checkpointing()
@@ -237,17 +244,17 @@ class Stack(nn.Module):
             Normed outputs (b, s at `at`, d) and the state after the last valid step.
         """
         if x.shape[1] == 1 and state is not None and lengths is None and at == EVERY:
-            y, state = self.step(x.squeeze(1), state, want_state=want_state)
-            return y.unsqueeze(1), state
+            y, after = self.step(x.squeeze(1), state, want_state=want_state)
+            return y.unsqueeze(1), after
         self.tokens += x.shape[0] * x.shape[1]
         nothing = (None,) * len(self.layers)
         conv, ssm = (nothing, nothing) if state is None else (state.conv, state.ssm)
-        cells = self.checkpointing.choose(self.layers, x, self.chunk) if torch.is_grad_enabled() else None
+        cells = self.checkpointing.choose(list(self.layers), x, self.chunk) if torch.is_grad_enabled() else None
         if cells is None:
-            y, conv, ssm = self._cell(slice(0, len(self.layers)), x, conv, ssm, lengths, want_state, at)
+            y, conv_after, ssm_after = self._cell(slice(0, len(self.layers)), x, conv, ssm, lengths, want_state, at)
         else:
-            y, conv, ssm = run_cells(self._cell, cells, x, conv, ssm, lengths, want_state, at)
-        return y, StackState(conv, ssm) if want_state else None
+            y, conv_after, ssm_after = run_cells(self._cell, cells, x, conv, ssm, lengths, want_state, at)
+        return y, StackState(conv_after, ssm_after) if want_state else None
 
     def _cell(
         self,
@@ -285,9 +292,10 @@ class Stack(nn.Module):
         self.tokens += len(x)
         convs, ssms = [], []
         for layer, conv, ssm in zip(self.layers, state.conv, state.ssm, strict=True):
-            x, conv, ssm = layer.step(x, conv, ssm, want_state, reuse)
-            convs.append(conv)
-            ssms.append(ssm)
+            x, conv, after = layer.step(x, conv, ssm, want_state, reuse)
+            if after is not None:
+                convs.append(conv)
+                ssms.append(after)
         return self.norm_f(x), StackState(tuple(convs), tuple(ssms)) if want_state else None
 
 
