@@ -25,7 +25,8 @@ from refocus.frames.frame_store import FrameStore
 from refocus.plan.flops import triangle
 from refocus.plan.model_shapes import PUBLISHED, LmmShape, Tower
 from refocus.plan.reward_layout import QuestionGroup, reward_work
-from refocus.qa.records import ClipRow, Question
+from refocus.qa.clips import ClipRow
+from refocus.qa.records import Question
 from refocus.qa.shard_lists import clips_table
 from refocus.reward.prefetch import Prefetcher
 from refocus.reward.score_shard import ClipTask, score_clip

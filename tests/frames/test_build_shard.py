@@ -16,7 +16,8 @@ from refocus.frames.decode_clip import StoredClip
 from refocus.frames.frame_store import FrameStore
 from refocus.frames.index import read_index
 from refocus.frames.tar_writer import TarWriter, members
-from refocus.qa.records import ClipRow, clip_id
+from refocus.qa.clips import ClipRow
+from refocus.qa.records import clip_id
 from refocus.video.decode import decode_frames
 
 from tests.support.videos import constant, level, variable, write_video

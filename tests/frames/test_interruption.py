@@ -18,7 +18,8 @@ from refocus.frames.build_shard import build_shard
 from refocus.frames.decode_clip import decode_clip
 from refocus.frames.frame_store import FrameStore
 from refocus.frames.tar_writer import TarWriter, members
-from refocus.qa.records import CLIP_SCHEMA, ClipRow, clip_id
+from refocus.qa.clips import ClipRow
+from refocus.qa.records import CLIP_SCHEMA, clip_id
 from refocus.qa.shard_lists import clips_table
 
 from tests.support.videos import constant, write_video

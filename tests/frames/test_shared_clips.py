@@ -7,7 +7,8 @@ from refocus.config.decode import DecodeRuntime, DecodeSettings
 from refocus.frames import build_shard as shard_module
 from refocus.frames.build_shard import build_shard
 from refocus.frames.decode_clip import decode_clip
-from refocus.qa.records import ClipRow, clip_id
+from refocus.qa.clips import ClipRow
+from refocus.qa.records import clip_id
 
 from tests.support.videos import constant, write_video
 

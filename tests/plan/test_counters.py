@@ -3,7 +3,7 @@
 import pytest
 from refocus.frames.index import IndexRow, write_index
 from refocus.plan.estimate import make_plan
-from refocus.qa.records import ClipRow
+from refocus.qa.clips import ClipRow
 from refocus.reward.margin_cache import MarginCache
 from refocus.reward.score_shard import score_shard
 

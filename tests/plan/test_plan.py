@@ -20,7 +20,8 @@ from refocus.plan.estimate import make_plan
 from refocus.plan.model_shapes import lmm_shape, read_lmm
 from refocus.plan.plan_page import lines, plain
 from refocus.plan.source_lengths import frames_of, read_source
-from refocus.qa.records import ClipRow, Question, write_questions
+from refocus.qa.clips import ClipRow
+from refocus.qa.records import Question, write_questions
 from refocus.qa.shard_lists import clips_table
 from refocus.video.frame_plan import grid
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from refocus.config.ingest import IngestSettings
 from refocus.core.errors import RefocusError, UsageError
+from refocus.qa.clips import Clip
 from refocus.qa.ingest import SourceFiles, ingest
-from refocus.qa.records import Clip, read_clips, read_questions
+from refocus.qa.records import read_clips, read_questions
 from refocus.qa.shard_lists import assign
 
 

@@ -11,8 +11,8 @@ from refocus.doctor.data_root import Tree
 from refocus.doctor.file_header import LOST, SUSPECT, Header
 from refocus.doctor.findings import Finding, Report, examples
 from refocus.doctor.sample_headers import choose, read_headers
+from refocus.qa.clips import Clip
 from refocus.qa.ingest import Ingested, SourceFiles, read_source
-from refocus.qa.records import Clip
 from refocus.qa.shard_lists import assign, read_kept
 
 ON_PURPOSE = frozenset({"dropped", "open_ended"})  # rejects that an option asked for, or that are no multiple choice

@@ -20,7 +20,7 @@ from refocus.frames.index import FAILED, PARTIAL, IndexRow, write_index
 from refocus.frames.partial_shard import PartialShard, clear, partial_shards
 from refocus.frames.shard_reader import ShardReader, index_row
 from refocus.frames.shared_clips import shared_clips, write_sources
-from refocus.qa.records import ClipRow
+from refocus.qa.clips import ClipRow
 from refocus.qa.video_finder import checked
 from refocus.video.tars import locate
 from refocus.video.workers import LostJob, run_jobs

@@ -54,9 +54,9 @@ class InternVL:
     """InternVL 2.5 / 3 in their transformers form: one square tile per video frame."""
 
     name = "internvl"
-    model_types = ("internvl",)
+    model_types: tuple[str, ...] = ("internvl",)
     architecture = "InternVLForConditionalGeneration"
-    statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    statistics: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
     def frame_size(self, config: Any) -> int:
         size = config.vision_config.image_size
@@ -93,9 +93,9 @@ class LlavaOnevision:
     alike share all their frames."""
 
     name = "llava_onevision"
-    model_types = ("llava_onevision",)
+    model_types: tuple[str, ...] = ("llava_onevision",)
     architecture = "LlavaOnevisionForConditionalGeneration"
-    statistics = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    statistics: Statistics = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
     def frame_size(self, config: Any) -> int:
         return int(config.vision_config.image_size)

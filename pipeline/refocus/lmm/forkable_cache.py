@@ -4,6 +4,7 @@ r rows · h heads · n tokens · w width of a head
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,8 +21,14 @@ class ForkableCache(Cache):
     """
 
     def __init__(self, layers: int, rows: int, room: int) -> None:
-        super().__init__(layers=[_Layer(rows, room) for _ in range(layers)])
+        self._layers = [_Layer(rows, room) for _ in range(layers)]
+        super().__init__(layers=[*self._layers])
         self.rows, self.room = rows, room
+
+    @property
+    def live_rows(self) -> int:
+        """Rows it holds now."""
+        return self._layers[0].keys.shape[0]
 
     @property
     def length(self) -> int:
@@ -31,8 +38,8 @@ class ForkableCache(Cache):
     @torch.no_grad()
     def fork(self, rows: Sequence[int], room: int) -> "ForkableCache":
         """A new cache with these rows of this one, any of them more than once."""
-        other = ForkableCache(len(self.layers), len(rows), room)
-        for old, new in zip(self.layers, other.layers, strict=True):
+        other = ForkableCache(len(self._layers), len(rows), room)
+        for old, new in zip(self._layers, other._layers, strict=True):
             index = torch.tensor(rows, device=old.keys.device)
             new.update(old.keys[index], old.values[index])
         return other
@@ -40,8 +47,8 @@ class ForkableCache(Cache):
     @torch.no_grad()
     def keep(self, rows: Sequence[int]) -> None:
         """Goes on with these rows only, in this order, any of them more than once."""
-        if list(rows) != list(range(self.layers[0].keys.shape[0])):
-            for layer in self.layers:
+        if list(rows) != list(range(self.live_rows)):
+            for layer in self._layers:
                 layer.keep(torch.tensor(rows, device=layer.keys.device))
 
     def drop(self, tokens: int) -> None:
@@ -51,6 +58,9 @@ class ForkableCache(Cache):
 
 class _Layer(DynamicLayer):
     """One layer: `keys` and `values` are views (r, h, n, w) of buffers taken at the first update."""
+
+    keys: Tensor
+    values: Tensor
 
     def __init__(self, rows: int, room: int) -> None:
         super().__init__()
@@ -64,7 +74,7 @@ class _Layer(DynamicLayer):
         self.keys, self.values = (buffer[:rows, :, :0] for buffer in self._buffers)
         self.is_initialized = True
 
-    def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs) -> tuple[Tensor, Tensor]:
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         rows, length = len(key_states), self.keys.shape[2] + key_states.shape[2]

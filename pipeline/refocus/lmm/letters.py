@@ -22,8 +22,8 @@ def letter_tokens(tokenizer: Any) -> list[list[int]]:
     kinds = [space for space in ("", " ") if _single(tokenizer, space + "A") is not None]
     table: list[list[int]] = []
     for letter in LETTERS:
-        ids = [_single(tokenizer, space + letter) for space in kinds]
-        if not ids or None in ids:
+        ids = [token for space in kinds if (token := _single(tokenizer, space + letter)) is not None]
+        if not ids or len(ids) < len(kinds):
             break
         table.append(list(dict.fromkeys(ids)))
     flat = [token for ids in table for token in ids]

@@ -40,7 +40,7 @@ def find_attention(name: str, device: torch.device, dtype: torch.dtype) -> str:
     """`auto` is flash_attention_2 where it is installed and can run (a GPU, 16-bit weights), else sdpa."""
     if name != "auto":
         return name
-    from transformers.utils import is_flash_attn_2_available
+    from transformers.utils.import_utils import is_flash_attn_2_available
 
     fits = device.type == "cuda" and dtype != torch.float32
     return "flash_attention_2" if fits and is_flash_attn_2_available() else "sdpa"

@@ -121,7 +121,7 @@ class Passes:
 
     def _questions(self, paths: list[Path], rows: list[int], cache: ForkableCache, suffixes: Suffixes) -> Iterator:
         """The questions of paths that end now, at these rows; rows whose questions are equally long share a pass."""
-        live = cache.layers[0].keys.shape[0]
+        live = cache.live_rows
 
         def shape(place: int) -> tuple[int, ...]:
             return tuple(sorted(len(ids) for ids in suffixes[paths[place]].values()))

@@ -71,8 +71,8 @@ def make_plan(root: Root, settings: PlanSettings) -> Plan:
         name: read_source(root, name, settings, lead.tokens) for name in (*root.use.datasets, *root.use.benchmarks)
     }
     sources = [source for source in found.values() if source]
-    training = [found[name] for name in root.use.datasets if found[name]]
-    benchmarks = [found[name] for name in root.use.benchmarks if found[name]]
+    training = [source for name in root.use.datasets if (source := found[name])]
+    benchmarks = [source for name in root.use.benchmarks if (source := found[name])]
     bills = decode_costs(root, sources, settings)
     schemes: dict[str, Flops] = {}
     pairs, counted = pairs_kept(root, training, settings)

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from refocus.config.plan import PlanSettings
 from refocus.core.model_folder import local_folder
 from refocus.lmm.prompts import CONTEXT, Prompt, internvl_prefix, internvl_suffix
 from refocus.plan.model_shapes import LmmShape
+
+N = TypeVar("N", float, np.ndarray)  # one question, or many at once
 
 OPTION_TOKENS = 3  # a letter, a full stop, a newline
 
@@ -25,7 +29,7 @@ class PromptTokens:
     per_character: float
     tokenizer: Any = None  # a tokenizers.Tokenizer, or None
 
-    def suffix(self, characters: float, options: float) -> float:
+    def suffix(self, characters: N, options: N) -> N:
         """Tokens of a question with so many characters (options included) and options, estimated."""
         return self.fixed + self.per_option * options + self.per_character * characters
 

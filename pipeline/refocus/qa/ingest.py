@@ -15,8 +15,9 @@ from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import write_table
 from refocus.core.progress import bar
 from refocus.qa.adapters import adapter, checked_options
+from refocus.qa.clips import Clip
 from refocus.qa.raw_question import build
-from refocus.qa.records import DROPPED, REJECT_SCHEMA, Clip, Question, Reject, write_questions
+from refocus.qa.records import DROPPED, REJECT_SCHEMA, Question, Reject, write_questions
 from refocus.qa.shard_lists import assign, clips_table, read_kept, write_kept, write_lists
 from refocus.qa.video_finder import VideoFinder
 
@@ -61,7 +62,10 @@ def read_source(source: SourceFiles) -> Ingested:
     questions: list[Question] = []
     rejects: list[Reject] = []
     for row in bar(build(source.name, drafts, finder), desc=f"ingest {source.name}", unit="row"):
-        (questions if isinstance(row, Question) else rejects).append(row)  # type: ignore[arg-type]
+        if isinstance(row, Question):
+            questions.append(row)
+        else:
+            rejects.append(row)
     used = {question.video_path for question in questions}
     return Ingested(questions, rejects, sorted(finder.missing & used))
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from refocus.core.errors import RefocusError
 from refocus.core.files import digest, write_table
-from refocus.qa.clips import Clip, ClipRow  # noqa: F401 (found here by everybody else)
+from refocus.qa.clips import ClipRow
 
 ID_LENGTH = 16
 OPEN = -1  # answer_index of a question without options

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from refocus.core.errors import UsageError
 from refocus.core.files import write_table
-from refocus.qa.records import CLIP_SCHEMA, Clip, ClipRow, Question, questions_table, read_columns
+from refocus.qa.clips import Clip, ClipRow
+from refocus.qa.records import CLIP_SCHEMA, Question, questions_table, read_columns
 
 KEPT_SCHEMA = pa.schema([("clip_id", pa.string()), ("shard", pa.int32())])
 

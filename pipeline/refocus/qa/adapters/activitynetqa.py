@@ -156,8 +156,9 @@ def _draft(
     answer, kind = answers.find(source_id)
     if told.convert == "drop" or (told.convert == "yes_no_only" and kind != YES_NO):
         raise BadRow(DROPPED, f"type: open-ended ({TYPES[kind]}), left out by convert: {told.convert}")
+    choices: tuple[str, ...] = ("yes", "no")
     if kind == YES_NO:
-        way, choices, right = "yes_no", ("yes", "no"), _yes_or_no(answer)
+        way, right = "yes_no", _yes_or_no(answer)
     else:
         way = "distractors"
         choices, right = answers.pools[kind].choices(source_id, answer, told.distractors, told.seed)

@@ -73,14 +73,14 @@ def one_config(paths: Sequence[Path], told: str | None) -> str | None:
     if len(set(named.values())) > 1:
         first = {config: path for path, config in named.items()}
         raise UsageError(f"{first['v1']} is of config v1 and {first['v2']} of v2; {fix}")
-    pieces = [(found[1], found[2], found[3]) for path in paths if (found := _PIECE.match(path.stem))]
+    pieces = [(piece[1], piece[2], piece[3]) for path in paths if (piece := _PIECE.match(path.stem))]
     totals = {(split, total) for split, _, total in pieces}
     for split, count in Counter(split for split, _ in totals).items():
         if count > 1:
             raise UsageError(f"the {split} files are of sets of {_list(t for s, t in totals if s == split)}; {fix}")
-    for piece, count in Counter(pieces).items():
+    for (split, number, total), count in Counter(pieces).items():
         if count > 1:
-            raise UsageError(f"{'-'.join(piece[:2])}-of-{piece[2]}.parquet is there {count} times; {fix}")
+            raise UsageError(f"{split}-{number}-of-{total}.parquet is there {count} times; {fix}")
     return next(iter(named.values()), None)
 
 
