@@ -3,7 +3,7 @@
 import pytest
 from refocus.config.layers import merge, read
 from refocus.config.overlay import check, load
-from refocus.config.root import slug, unslug
+from refocus.config.selectors import slug, unslug
 from refocus.core.errors import UsageError
 
 OVERLAYS = ["paper", "ci", "evidence", "study", "curriculum"]
@@ -61,7 +61,7 @@ def test_layers_merge_as_snakemake_does(repository):
         ({"datasets": {"nextqa": {"formt": "x"}}}, "datasets.nextqa.formt"),
         ({"world": {"sed": 1}}, "world.sed"),
         ({"use": {"datasets": ["nowhere"]}}, "use.datasets: 'nowhere'"),
-        ({"use": {"selectors": ["unifrom"]}}, "unknown selector 'unifrom'"),
+        ({"use": {"selectors": ["unifrom"]}}, "no selector is called 'unifrom'"),
         ({"use": {"selectors": ["refocus/nobody"]}}, "'nobody' is not defined under runs"),
         ({"benchmarks": {"mlvu": {"truth": None}}}, "benchmarks.mlvu.truth"),
         ({"answer": {"budget": 3}}, "answer.budget"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from refocus.cli.main import main
 from refocus.config.overlay import load
-from refocus.config.root import slug
+from refocus.config.selectors import slug
 from refocus.evaluate.answers import Answer, AnswerSet, write_answers
 from refocus.qa.records import Question, write_questions
 from refocus.report.study import Study

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from refocus.config.select import SelectSettings
+from refocus.config.selectors import SelectorName
 from refocus.core.errors import RefocusError
 from refocus.qa.records import Question
 from refocus.select import policy_selector as learned
@@ -13,7 +14,6 @@ from refocus.select.baselines import RandomSelector, UniformSelector
 from refocus.select.benchmark import select_benchmark, write_benchmark
 from refocus.select.policy_selector import PolicySelector
 from refocus.select.selections import NO_FRAMES, Picks, file_name, frames_of, read_selections, seed_of, selection_files
-from refocus.select.selector import SelectorName
 
 
 @dataclass

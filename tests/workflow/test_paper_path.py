@@ -17,7 +17,8 @@ import pandas as pd
 import pytest
 import torch
 from refocus.config.overlay import load
-from refocus.config.root import Root, slug
+from refocus.config.root import Root
+from refocus.config.selectors import slug
 from refocus.core.files import write_json
 from refocus.evaluate.answers import SCHEMA as ANSWER_SCHEMA
 from refocus.frames.frame_store import FrameStore

@@ -9,8 +9,8 @@ import os
 import shlex
 
 from refocus.config.identity import checkpoints_kept, frames_kept, margins_kept, model_files, weights
-from refocus.config.root import slug, unslug
 from refocus.config.code_digest import sources
+from refocus.config.selectors import SelectorName, slug, unslug
 from refocus.config.variants import to_json, variants
 from refocus.core.files import canonical
 
@@ -133,22 +133,25 @@ def flag(name, *values, parent=False):
     return shlex.join([name, *values]) if values else ""
 
 
+def selector_of(wildcards):
+    """The selector whose name is part of a path."""
+    return SelectorName.parse(unslug(wildcards.selector))
+
+
 def needs(wildcards):
     """What one selector reads beside the benchmark."""
-    kind, _, run = unslug(wildcards.selector).partition("/")
-    if kind == "oracle":
+    selector = selector_of(wildcards)
+    if selector.needs == "truth":
         return truth_of([wildcards.benchmark])
-    if kind == "swapped":
-        return selections_of(wildcards.benchmark, slug(f"refocus/{run}"))
-    folder = {"refocus": "policy", "initial": "initial"}.get(kind)
-    return [f"<results>/train/{run}/{folder}/{name}" for name in ("config.json", "model.safetensors")] if folder else []
+    if selector.needs == "selections":
+        return selections_of(wildcards.benchmark, slug(f"refocus/{selector.run}"))
+    folder = f"<results>/train/{selector.run}/{selector.needs}"  # policy or initial
+    return [f"{folder}/{name}" for name in ("config.json", "model.safetensors")] if selector.asks_policy else []
 
 
 def needs_flag(wildcards, input):
     """The flag that says so."""
-    kind = unslug(wildcards.selector).partition("/")[0]
-    if kind == "oracle":
-        return flag("--truth", *input.needs)
-    if kind == "swapped":
-        return flag("--from", *input.needs)
-    return flag("--policy", *input.needs[:1], parent=True)
+    selector = selector_of(wildcards)
+    if selector.asks_policy:
+        return flag("--policy", *input.needs[:1], parent=True)
+    return flag("--truth" if selector.needs == "truth" else "--from", *input.needs)

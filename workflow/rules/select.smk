@@ -23,7 +23,7 @@ rule select_frames:
         "../envs/train.yaml"
     threads: cores(SETTINGS.select)
     resources:
-        gpu=lambda wildcards: gpus(SETTINGS.select) if wildcards.selector.startswith(("refocus", "initial")) else 0,
+        gpu=lambda wildcards: gpus(SETTINGS.select) if selector_of(wildcards).asks_policy else 0,
         mem_mb=times_attempt(16_000),
         runtime=times_attempt(240),
     params:

@@ -98,19 +98,12 @@ def _lmm_settings(args: argparse.Namespace) -> LmmSettings:
 def _load(lmm: LmmSettings, settings: AnswerSettings):
     import torch
 
-    from refocus.lmm import load_lmm
+    from refocus.lmm.option_scorer import load_lmm_entry
 
     runtime = settings.runtime
     claim(runtime.device)
     torch.set_num_threads(runtime.threads)
-    return load_lmm(
-        lmm.path,
-        device=runtime.device,
-        dtype=lmm.dtype,
-        attention=lmm.attention,
-        family=lmm.family,
-        batch_tokens=runtime.batch_tokens,
-    )
+    return load_lmm_entry(lmm, runtime.device, runtime.batch_tokens)
 
 
 def _pixels(args: argparse.Namespace, settings: AnswerSettings, size: int):
@@ -131,5 +124,6 @@ def _pixels(args: argparse.Namespace, settings: AnswerSettings, size: int):
 def _selector(file: Path) -> str:
     import pyarrow.parquet as pq
 
-    notes = json.loads(pq.read_schema(file).metadata[b"refocus.settings"])
-    return notes["selector"]
+    from refocus.core.files import settings_of
+
+    return settings_of(pq.read_schema(file))["selector"]

@@ -198,15 +198,16 @@ def _selections(paths: list[Path], frames: int) -> dict:
     """Picks of so many frames by selector and qa_id, over all benchmarks; one run of each kind."""
     import pyarrow.parquet as pq
 
-    from refocus.report.results import KINDS
+    from refocus.config.selectors import KINDS, kind_of
+    from refocus.core.files import settings_of
     from refocus.select.selections import frames_of, read_selections
 
     files = [file for path in paths for file in (sorted(path.rglob("n*.s*.parquet")) if path.is_dir() else [path])]
     found: dict = {}
     for file in files:
-        name = json.loads(pq.read_schema(file).metadata[b"refocus.settings"])["selector"]
-        kind = name.split("/")[0]
-        known = next((other for other in found if other.split("/")[0] == kind), name)
+        name = settings_of(pq.read_schema(file))["selector"]
+        kind = kind_of(name)
+        known = next((other for other in found if kind_of(other) == kind), name)
         if frames_of(file) == frames and kind in KINDS and known == name:
             found.setdefault(name, {}).update(read_selections(file))
     if not found:

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
 
     from refocus.core.files import write_table
     from refocus.frames.frame_store import FrameStore
-    from refocus.lmm import load_lmm
+    from refocus.lmm.option_scorer import load_lmm_entry
     from refocus.qa.records import read_questions
     from refocus.reward.margin_cache import MarginCache
     from refocus.reward.margin_table import skipped_path, skipped_table
@@ -62,14 +62,7 @@ def run(args: argparse.Namespace) -> None:
     questions = read_questions(args.qa)
     if args.shard is not None:
         questions = _of_this_shard(questions, set(frames.clips()), index)
-    lmm = load_lmm(
-        model.path,
-        device=settings.runtime.device,
-        dtype=model.dtype,
-        attention=model.attention,
-        family=model.family,
-        batch_tokens=settings.runtime.batch_tokens,
-    )
+    lmm = load_lmm_entry(model, settings.runtime.device, settings.runtime.batch_tokens)
     identity = {**settings.identity(), "lmm": model.identity()}
     result = score_shard(lmm, frames, questions, settings, MarginCache(args.store, identity))
     write_table(skipped_path(args.out), skipped_table(result.skipped), "reward", identity)

@@ -89,10 +89,10 @@ def _one_video(args: argparse.Namespace, settings: SelectSettings) -> None:
 
 
 def _benchmark(args: argparse.Namespace, settings: SelectSettings) -> None:
+    from refocus.config.selectors import SelectorName
     from refocus.frames.frame_store import FrameStore
     from refocus.qa.records import read_questions
     from refocus.select.benchmark import select_benchmark, write_benchmark
-    from refocus.select.selector import SelectorName
 
     if args.video is not None or args.question is not None:
         raise UsageError("benchmark mode takes no video and no question")

@@ -19,14 +19,13 @@ from refocus.config.policy import PolicySettings
 from refocus.config.reward import RewardSettings
 from refocus.config.screen import ScreenSettings
 from refocus.config.select import SelectSettings
+from refocus.config.selectors import SelectorName
 from refocus.config.tables import FiguresSettings, TablesSettings
 from refocus.config.train import TrainSettings
 from refocus.config.world import WorldSettings
 from refocus.core.errors import UsageError
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-PLAIN_SELECTORS = ("uniform", "random", "oracle")
-RUN_SELECTORS = ("refocus", "initial", "swapped")
 RESULTS = "<results>/"
 
 
@@ -129,16 +128,16 @@ class Root(Strict):
         return self
 
     def _check_selector(self, selector: str) -> None:
-        kind, _, run = selector.partition("/")
-        if kind in RUN_SELECTORS and run:
-            _known("use.selectors", run, self.runs, "runs")
-        elif selector not in PLAIN_SELECTORS:
-            names = ", ".join(PLAIN_SELECTORS + tuple(f"{name}/<run>" for name in RUN_SELECTORS))
-            raise ValueError(f"use.selectors: unknown selector '{selector}' (there are {names})")
-        if selector == "oracle":
+        try:
+            parsed = SelectorName.parse(selector)
+        except UsageError as error:
+            raise ValueError(f"use.selectors: {error}") from None
+        if parsed.run is not None:
+            _known("use.selectors", parsed.run, self.runs, "runs")
+        if parsed.needs == "truth":
             for name in self.use.benchmarks:
                 if not self.benchmarks[name].truth:
-                    raise ValueError(f"benchmarks.{name}.truth: the selector 'oracle' needs it")
+                    raise ValueError(f"benchmarks.{name}.truth: the selector '{selector}' needs it")
 
     def section(self, name: str) -> Section:
         """The settings of the stage `name`."""
@@ -164,16 +163,6 @@ class Root(Strict):
     def is_rendered(self, name: str) -> bool:
         """Whether a data set's videos come from the synthetic world of this configuration."""
         return self.world is not None and self.source(name).videos.startswith(f"{RESULTS}world/")
-
-
-def slug(name: str) -> str:
-    """A selector's name as one part of a path: `refocus/demo` becomes `refocus--demo`."""
-    return name.replace("/", "--", 1)
-
-
-def unslug(text: str) -> str:
-    """The inverse of `slug`."""
-    return text.replace("--", "/", 1)
 
 
 def _known(key: str, name: str, defined: dict[str, Any], where: str) -> None:

@@ -71,19 +71,30 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 def write_table(
     path: str | os.PathLike[str], table: "pa.Table", section: str, settings: Mapping[str, Any] | None = None
 ) -> None:
-    """Writes a parquet file atomically.
-
-    The schema metadata carries the producing config section as `refocus.section`, its settings as canonical JSON in
-    `refocus.settings` and their digest in `refocus.fingerprint`.
-    """
+    """Writes a parquet file atomically, with its `provenance` in the schema metadata."""
     import pyarrow.parquet as pq  # here, so that decoding workers go without it
 
-    settings = dict(settings or {})
-    notes = {
+    notes = provenance(section, settings or {})
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **notes})
+    with atomic(path) as draft:
+        pq.write_table(table, draft)
+
+
+def provenance(section: str, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Schema metadata that says what made a table.
+
+    Returns:
+        The producing config section as `refocus.section`, its settings as canonical JSON in `refocus.settings` and
+        their digest in `refocus.fingerprint`.
+    """
+    settings = dict(settings)
+    return {
         "refocus.section": section,
         "refocus.settings": canonical(settings),
         "refocus.fingerprint": digest(settings),
     }
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **notes})
-    with atomic(path) as draft:
-        pq.write_table(table, draft)
+
+
+def settings_of(schema: "pa.Schema") -> dict[str, Any]:
+    """The settings that `provenance` put into a table's schema; empty in a table of another origin."""
+    return json.loads((schema.metadata or {}).get(b"refocus.settings", b"{}"))

@@ -1,6 +1,5 @@
 """The table of answers of one (benchmark, LMM, selector, number of frames) (DESIGN section 4, stage 7)."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from refocus.core.errors import RefocusError
-from refocus.core.files import write_table
+from refocus.core.files import settings_of, write_table
 
 OPEN = "open_question"  # no options to choose from
 UNREADABLE = "unreadable"  # the picked frames could not be decoded from the video
@@ -81,7 +80,7 @@ def read_answers(path: Path) -> AnswerSet:
     """
     try:
         table = pq.read_table(path)
-        notes = json.loads(table.schema.metadata[b"refocus.settings"])["made"]
+        notes = settings_of(table.schema)["made"]
         columns = [table.column(name).to_pylist() for name in SCHEMA.names]
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowInvalid) as error:
         raise RefocusError(f"{path} is not a table of answers: {error}") from None

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from refocus.config.filter import FilterSettings
 from refocus.core.errors import RefocusError
-from refocus.core.files import atomic, canonical, digest, write_json
+from refocus.core.files import atomic, provenance, write_json
 from refocus.filter.sensitivity import write_sensitivity
 from refocus.filter.stream import batches
 from refocus.filter.summary import Tally
@@ -151,10 +151,5 @@ def _writer(
     stack: contextlib.ExitStack, path: Path, schema: pa.Schema, settings: Mapping[str, Any]
 ) -> pq.ParquetWriter:
     """A parquet file that grows batch by batch and gets its name only when everything was written."""
-    notes = {
-        "refocus.section": "filter",
-        "refocus.settings": canonical(settings),
-        "refocus.fingerprint": digest(settings),
-    }
     draft = stack.enter_context(atomic(path))
-    return stack.enter_context(pq.ParquetWriter(draft, schema.with_metadata(notes)))
+    return stack.enter_context(pq.ParquetWriter(draft, schema.with_metadata(provenance("filter", settings))))

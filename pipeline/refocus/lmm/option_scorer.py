@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from refocus.config.lmm import LmmSettings
 from refocus.core.errors import RefocusError
 from refocus.core.model_folder import SMALL_FILES, find_folder
 from refocus.lmm import loading
@@ -162,6 +163,18 @@ class Lmm:
                 f"'{prompt.question}' has {len(prompt.options)} options; this model scores 2 to {self.max_options}"
             )
         return self._tokens(self.family.suffix(prompt))
+
+
+def load_lmm_entry(entry: LmmSettings, device: str, batch_tokens: int | None) -> Lmm:
+    """Loads the model of an entry of `lmms`; see `load_lmm`."""
+    return load_lmm(
+        entry.path,
+        device=device,
+        dtype=entry.dtype,
+        attention=entry.attention,
+        family=entry.family,
+        batch_tokens=batch_tokens,
+    )
 
 
 def load_lmm(

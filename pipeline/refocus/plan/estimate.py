@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from refocus.config.plan import PlanSettings
 from refocus.config.root import Root
+from refocus.config.selectors import SelectorName
 from refocus.core.errors import UsageError
 from refocus.plan.flops import Flops
 from refocus.plan.model_shapes import LmmShape, lmm_shape, policy_shape
@@ -29,7 +30,6 @@ WITNESSES = {
     ASSUMED: "plan.sources",
     UNKNOWN: "nothing: the most frames there can be",
 }
-POLICY_SELECTORS = ("refocus", "initial")
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,9 @@ def _asked_runs(root: Root) -> dict[str, int]:
     """Runs whose policy is asked for frames, and by how many selectors."""
     counts: dict[str, int] = {}
     for selector in root.use.selectors:
-        kind, _, run = selector.partition("/")
-        if kind in POLICY_SELECTORS:
-            counts[run] = counts.get(run, 0) + 1
+        name = SelectorName.parse(selector)
+        if name.run and name.asks_policy:
+            counts[name.run] = counts.get(name.run, 0) + 1
     return counts
 
 

@@ -1,6 +1,5 @@
 """Question files that are too many to hold at once: read batch by batch, with the format they were ingested from."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from refocus.core.errors import RefocusError
+from refocus.core.files import settings_of
 from refocus.qa.records import Question
 
 BATCH_ROWS = 8192
@@ -45,7 +45,7 @@ def open_pool(path: Path) -> QuestionPool:
     missing = [name for name in _COLUMNS if name not in schema.names]
     if missing:
         raise RefocusError(f"{path}: no column '{missing[0]}'")
-    settings = json.loads((schema.metadata or {}).get(b"refocus.settings", b"{}"))
+    settings = settings_of(schema)
     if "format" not in settings:
         raise RefocusError(f"{path}: does not say its format; make it with `refocus ingest`")
     return QuestionPool(path, settings["format"])

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
 
+from refocus.config.selectors import kind_of
+
 Scores = dict[str, list[float]]  # kind of selector → accuracy in %, one per training run
 
 
@@ -63,7 +65,7 @@ def _by_lmm(table: Path, column: str) -> Iterator[tuple[str, str, Scores]]:
         scores: Scores = {}
         for row in rows:
             if row["LMM"] == lmm and row.get(column):
-                scores.setdefault(row["selector"].split("/")[0], []).append(float(row[column]))
+                scores.setdefault(kind_of(row["selector"]), []).append(float(row[column]))
         yield lmm, rows[0]["frames"], scores
 
 

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from refocus.config.selectors import kind_of
 from refocus.lmm.prompts import LETTERS
 from refocus.qa.records import Question
 from refocus.report import style
@@ -81,7 +82,7 @@ class Example:
     @property
     def panels(self) -> list[str]:
         """The selectors whose picks are shown as pictures."""
-        return [name for name in self.picks if name.split("/")[0] in PANELS]
+        return [name for name in self.picks if kind_of(name) in PANELS]
 
 
 def draw_examples(examples: Sequence[Example], note: str = "") -> Figure:
@@ -240,7 +241,7 @@ def _answer(axes: Axes, question: Question, picked: Picked) -> None:
 
 
 def _colour(name: str) -> str:
-    return style.KIND_COLOURS.get(name.split("/")[0], style.ORANGE)
+    return style.KIND_COLOURS.get(kind_of(name), style.ORANGE)
 
 
 def _ink(name: str) -> str:

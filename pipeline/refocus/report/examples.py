@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scipy.special import softmax
 
+from refocus.config.selectors import KINDS, kind_of
 from refocus.config.tables import FiguresSettings
 from refocus.core.files import digest
 from refocus.evaluate.answers import Answer
@@ -15,7 +16,7 @@ from refocus.frames.sampling import uniform
 from refocus.lmm.prompts import Prompt
 from refocus.qa.records import Question
 from refocus.report.example_strips import Example, Picked
-from refocus.report.results import KINDS, Results
+from refocus.report.results import Results
 from refocus.select.baselines import EvidenceSpan
 from refocus.select.selections import Selection
 from refocus.select.selector import question_seed
@@ -71,7 +72,7 @@ def drawn_by_lot(material: Material) -> tuple[list[Example], str]:
     results = {question.qa_id: material.result(question) for question in questions}
     settings = material.settings
     chosen = choose(questions, results, settings.examples, settings.seed)
-    order = sorted(material.selections, key=lambda name: KINDS.index(name.split("/")[0]))
+    order = sorted(material.selections, key=lambda name: list(KINDS).index(kind_of(name)))
     note = f"{tally(results)}.\nDrawn by lot, in this proportion. " if any(results.values()) else "Drawn by lot. "
     shade = "; blue shade: how likely the policy picks a frame (Eq. 10)" if material.ours in material.policies else ""
     return _gather(material, chosen, order), f"{note}{LEGEND}{shade}."

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from refocus.config.selectors import kind_of
+
 
 @dataclass(frozen=True)
 class Published:
@@ -29,7 +31,7 @@ def published(table: int, lmm_path: str, benchmark: str, group: str, frames: int
     checkpoint = lmm_path.rstrip("/").split("/")[-1].lower().removesuffix("-hf")
     if table == 1 and frames != 32:
         return None
-    key = (str(table), checkpoint, benchmark, group, "" if table == 1 else str(frames), selector.split("/")[0])
+    key = (str(table), checkpoint, benchmark, group, "" if table == 1 else str(frames), kind_of(selector))
     return _rows().get(key)
 
 

@@ -1,6 +1,5 @@
 """All results side by side: the questions and formats of the benchmarks, and every file of answers."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,15 +7,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from refocus.config.selectors import KINDS, kind_of, run_of
 from refocus.config.variants import Variant
 from refocus.core.errors import RefocusError, UsageError
+from refocus.core.files import settings_of
 from refocus.evaluate.answers import Answer, AnswerSet, read_answers
 from refocus.evaluate.scoring import Outcome, mean_outcomes, outcomes
 from refocus.qa.records import Question, read_questions
-from refocus.select.selector import OF_RUN, PLAIN
 
 FORMATS = ("videomme", "mlvu", "longvideobench", "videommmu")
-KINDS = ("uniform", "random", "initial", "refocus", "swapped", "oracle")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class AnswerFile:
     @property
     def kind(self) -> str:
         """uniform, random, initial, refocus, swapped or oracle."""
-        return self.selectors[0].split("/")[0]
+        return kind_of(self.selectors[0])
 
 
 class Results:
@@ -93,27 +92,27 @@ class Results:
         names = sorted({key[1] for key in self._made})
         rows = []
         for kind in KINDS:
-            of_kind = [name for name in names if name.split("/")[0] == kind]
+            of_kind = [name for name in names if kind_of(name) == kind]
             for label, seeds in self._settings(of_kind):
                 rows += [AnswerFile(name, (name,)) for name in seeds]
                 if len(seeds) > 1:
                     rows.append(
                         AnswerFile(f"{kind} {label} (mean of {len(seeds)} runs)".replace("  ", " "), tuple(seeds))
                     )
-        others = [name for name in names if name.split("/")[0] not in (*PLAIN, *OF_RUN)]
+        others = [name for name in names if kind_of(name) not in KINDS]
         return rows + [AnswerFile(name, (name,)) for name in others]
 
     def _settings(self, selectors: list[str]) -> list[tuple[str, list[str]]]:
         """Selectors of one kind by what their runs were trained with: label and the seeds' selectors."""
         if not self.variants:
             return [("", selectors)]
-        grouped = [(v.label, [s for s in selectors if s.partition("/")[2] in v.runs]) for v in self.variants]
+        grouped = [(v.label, [s for s in selectors if run_of(s) in v.runs]) for v in self.variants]
         known = {selector for _, seeds in grouped for selector in seeds}
         return [("", [selector]) for selector in selectors if selector not in known] + grouped
 
     def trained_at(self, entry: AnswerFile) -> str:
         """Frames per subset that a row's policy was trained with (`8`, `2→4→8`); empty if unknown or without one."""
-        run = entry.selectors[0].partition("/")[2]
+        run = run_of(entry.selectors[0])
         return next((variant.trained for variant in self.variants if run in variant.runs), "")
 
     def lmm_path(self, lmm: str) -> str:
@@ -158,7 +157,7 @@ def read_benchmark(path: Path) -> BenchmarkData:
     questions = tuple(read_questions(path))
     if not questions:
         raise RefocusError(f"{path} has no questions")
-    notes = json.loads((pq.read_schema(path).metadata or {}).get(b"refocus.settings", b"{}"))
+    notes = settings_of(pq.read_schema(path))
     name = questions[0].dataset
     guess = next((known for known in FORMATS if known in name.replace("-", "").replace("_", "")), "")
     return BenchmarkData(name, notes.get("format", guess), questions)

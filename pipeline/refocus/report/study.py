@@ -11,7 +11,8 @@ from statistics import mean, stdev
 
 from scipy import stats
 
-from refocus.config.root import Root, slug
+from refocus.config.root import Root
+from refocus.config.selectors import run_of, slug
 from refocus.config.variants import Variant, variants
 from refocus.report.results import AnswerFile, Results
 from refocus.report.series import Lines, read_metrics, series
@@ -98,7 +99,7 @@ class Study:
     def missing(self) -> list[str]:
         """What the numbers lack: runs that are not finished, and finished ones without all their answers."""
         lacking = [run for run in self.root.use.runs if run not in self.runs]
-        selectors = [s for s in self.root.use.selectors if s.partition("/")[2] not in lacking]
+        selectors = [s for s in self.root.use.selectors if run_of(s) not in lacking]
         frames = self.root.answer.frames_list
         return [f"run {run}" for run in lacking] + [
             f"answers of {s}" for s in selectors if any(self.accuracy(s, n) is None for n in frames)

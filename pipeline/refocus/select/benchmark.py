@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refocus.config.selectors import SelectorName
 from refocus.core.progress import bar
 from refocus.qa.records import Question, by_clip
 from refocus.select.selections import NO_FRAMES, Picks, Selection, count_flags, file_name, write_selections
-from refocus.select.selector import ClipView, Selector, SelectorName
+from refocus.select.selector import ClipView, Selector
 
 if TYPE_CHECKING:
     from refocus.frames.frame_store import FrameStore

@@ -39,7 +39,7 @@ class TrainingJob:
 def work(ranks: Ranks, job: TrainingJob) -> None:
     """Builds policy, judge and data, trains, and draws the curves."""
     from refocus.frames.frame_store import FrameStore
-    from refocus.lmm import load_lmm
+    from refocus.lmm.option_scorer import load_lmm_entry
     from refocus.train.data import build
 
     settings, runtime = job.settings, job.settings.runtime
@@ -49,14 +49,7 @@ def work(ranks: Ranks, job: TrainingJob) -> None:
     data = build(questions, lambda clip: store.record(clip).n_frames if clip in store else 0, settings)
 
     policy = _policy(job, ranks)
-    lmm = load_lmm(
-        job.lmm.path,
-        device=ranks.device.type,
-        dtype=job.lmm.dtype,
-        attention=job.lmm.attention,
-        family=job.lmm.family,
-        batch_tokens=runtime.batch_tokens,
-    )
+    lmm = load_lmm_entry(job.lmm, ranks.device.type, runtime.batch_tokens)
     images = _images(store, shared=policy.frame_size == lmm.frame_size)
     half = runtime.feature_cache_gb / 2
 

@@ -1,0 +1,100 @@
+"""Which selectors there are, what each of them reads beside a benchmark, and how their names are written."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from refocus.core.errors import UsageError
+
+Need = Literal["truth", "policy", "initial", "selections"]
+
+
+@dataclass(frozen=True)
+class SelectorKind:
+    """One way of picking frames.
+
+    Attributes:
+        of_run: whether it belongs to a training run: `refocus/<run>`.
+        needs: when the evidence is visible; the run's policy after training, or before; the picks of `refocus/<run>`.
+    """
+
+    name: str
+    of_run: bool = False
+    needs: Need | None = None
+
+    @property
+    def asks_policy(self) -> bool:
+        """Whether a policy picks, so that a GPU helps."""
+        return self.needs in ("policy", "initial")
+
+    @property
+    def spelling(self) -> str:
+        """How its names are written, for messages."""
+        return f"{self.name}/<run>" if self.of_run else self.name
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        SelectorKind("uniform"),
+        SelectorKind("random"),
+        SelectorKind("initial", of_run=True, needs="initial"),
+        SelectorKind("refocus", of_run=True, needs="policy"),
+        SelectorKind("swapped", of_run=True, needs="selections"),
+        SelectorKind("oracle", needs="truth"),
+    )
+}  # in the order of tables and figures
+
+
+@dataclass(frozen=True)
+class SelectorName:
+    """`uniform`, `random`, `oracle`, or a kind and the training run it belongs to, as in `refocus/demo`."""
+
+    kind: str
+    run: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "SelectorName":
+        """Reads a selector's name.
+
+        Raises:
+            UsageError: there is no such selector, or the run is missing.
+        """
+        name, slash, run = text.partition("/")
+        kind = KINDS.get(name)
+        if kind is None or kind.of_run != bool(run and "/" not in run) or (slash and not kind.of_run):
+            known = ", ".join(kind.spelling for kind in KINDS.values())
+            raise UsageError(f"no selector is called '{text}'; there are {known}")
+        return cls(name, run or None)
+
+    @property
+    def needs(self) -> Need | None:
+        """See `SelectorKind.needs`."""
+        return KINDS[self.kind].needs
+
+    @property
+    def asks_policy(self) -> bool:
+        """See `SelectorKind.asks_policy`."""
+        return KINDS[self.kind].asks_policy
+
+    def __str__(self) -> str:
+        return self.kind if self.run is None else f"{self.kind}/{self.run}"
+
+
+def kind_of(name: str) -> str:
+    """The part of a selector's name that says how it picks, also of one from elsewhere: `refocus` of `refocus/demo`."""
+    return name.partition("/")[0]
+
+
+def run_of(name: str) -> str:
+    """The training run in a selector's name; empty where it has none."""
+    return name.partition("/")[2]
+
+
+def slug(name: str) -> str:
+    """A selector's name as one part of a path: `refocus/demo` becomes `refocus--demo`."""
+    return name.replace("/", "--", 1)
+
+
+def unslug(text: str) -> str:
+    """The inverse of `slug`."""
+    return text.replace("--", "/", 1)
