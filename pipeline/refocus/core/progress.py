@@ -3,9 +3,11 @@
 import sys
 import time
 from collections.abc import Iterable
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO, TypeVar, overload
 
 from tqdm import tqdm
+
+T = TypeVar("T")
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_UNTIL_SHOWN = 2.0
@@ -28,7 +30,17 @@ class _Lines:
         self.stream.flush()
 
 
-def bar(iterable: Iterable[Any] | None = None, *, total: int | None = None, desc: str = "", unit: str = "it") -> tqdm:
+@overload
+def bar(iterable: Iterable[T], *, total: int | None = ..., desc: str = ..., unit: str = ...) -> "tqdm[T]": ...
+
+
+@overload
+def bar(*, total: int | None = ..., desc: str = ..., unit: str = ...) -> "tqdm[NoReturn]": ...
+
+
+def bar(
+    iterable: Iterable[Any] | None = None, *, total: int | None = None, desc: str = "", unit: str = "it"
+) -> "tqdm[Any]":
     """A tqdm bar on stderr.
 
     In a log it is a line every ten seconds, and none at all for what takes less than two.
@@ -39,8 +51,17 @@ def bar(iterable: Iterable[Any] | None = None, *, total: int | None = None, desc
         desc: what is being done, in a word or two.
         unit: what one step is.
     """
-    shared = {"iterable": iterable, "total": total, "desc": desc, "unit": unit}
     if sys.stderr.isatty():
-        return tqdm(file=sys.stderr, dynamic_ncols=True, **shared)
-    pace = {"mininterval": SECONDS_BETWEEN_LINES, "maxinterval": SECONDS_BETWEEN_LINES, "delay": SECONDS_UNTIL_SHOWN}
-    return tqdm(file=_Lines(sys.stderr), ncols=100, ascii=" =", **pace, **shared)
+        return tqdm(iterable, desc, total, unit=unit, file=sys.stderr, dynamic_ncols=True)
+    return tqdm(
+        iterable,
+        desc,
+        total,
+        unit=unit,
+        file=_Lines(sys.stderr),
+        ncols=100,
+        ascii=" =",
+        mininterval=SECONDS_BETWEEN_LINES,
+        maxinterval=SECONDS_BETWEEN_LINES,
+        delay=SECONDS_UNTIL_SHOWN,
+    )

@@ -96,6 +96,6 @@ def warmup_cosine(steps: int, warmup: float = 0.05, floor: float = 0.02) -> Call
     return factor
 
 
-def shape_words(embedding: nn.Embedding, tokenizer: Any) -> Tensor:
+def shape_words(embedding: nn.Module, tokenizer: Any) -> Tensor:
     """(shapes, d) embeddings of the shapes' words, in the order of the classes."""
-    return embedding.weight[tokenizer.convert_tokens_to_ids(list(SHAPES))]
+    return embedding(torch.tensor(tokenizer.convert_tokens_to_ids(list(SHAPES))))

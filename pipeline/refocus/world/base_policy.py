@@ -89,7 +89,8 @@ class BaseTrainer:
         torch.manual_seed(seed)
         self.rng = np.random.default_rng([seed, 2])
         tokenizer = build_tokenizer()
-        marker = tokenizer.convert_tokens_to_ids("<|startofframe|>")
+        self._token_ids = tokenizer.get_vocab()
+        marker = self._token_ids["<|startofframe|>"]
         self.policy = FramePolicy(config or base_config(len(tokenizer), marker), tokenizer)
         nn.init.normal_(self.policy.backbone.embedding.weight, std=0.08)
         self._warm_start()
@@ -153,7 +154,7 @@ class BaseTrainer:
             names = [q.task if q.kind.startswith("moment") or q.task == "find" else "static" for q in flat]
             marks.add_all(names, ends, (logits.argmax(-1) == targets).tolist())
             if step % 10 == 0:
-                progress.set_postfix(loss=f"{loss.item():.2f}", **marks.shown())
+                progress.set_postfix({"loss": f"{loss.item():.2f}", **marks.shown()})
         return marks.share("choose")
 
     def due_logits(self, clips: list[WorldClip], lessons: list[list[Task]]) -> tuple[Tensor, Tensor, Tensor, list[int]]:
@@ -165,7 +166,7 @@ class BaseTrainer:
         asked = [supervise(policy.tokenizer, text, lesson) for text, lesson in zip(prompts, flat, strict=True)]
         for lesson, (_, wanted) in zip(flat, asked, strict=True):
             # the word, not the letter: what was asked for must stay in mind to the end, where frames are picked
-            wanted[-1] = (wanted[-1][0], policy.tokenizer.convert_tokens_to_ids(lesson.word), WORD_WEIGHT)
+            wanted[-1] = (wanted[-1][0], self._token_ids[lesson.word], WORD_WEIGHT)
         state = policy.prefix([clip.features for clip in clips]).state.expand(row)
         hidden, _, _ = policy.read([ids for ids, _ in asked], state)
         due = torch.tensor([(q, position) for q, (_, wanted) in enumerate(asked) for position, _, _ in wanted])
@@ -180,7 +181,7 @@ class BaseTrainer:
         pictures = camera(self.rng, sample_moments(self.rng, 32, 4))
         length = self.policy.connector(self.policy.encode(pictures)).norm(dim=-1).mean()
         for parameter in self.policy.connector.fc2.parameters():
-            parameter *= TOKEN_NORM / length
+            parameter.mul_(TOKEN_NORM / length)
 
     @torch.no_grad()
     def _warm_start(self) -> None:

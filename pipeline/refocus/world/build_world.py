@@ -22,15 +22,16 @@ def build(settings: WorldSettings, out: Path) -> None:
     start_s, end_s, kind`), and last `world.json` with the plan's fingerprint and counts.
     """
     jobs: dict[Path, Video] = {}
-    summary = {"settings": settings.identity(), "fingerprint": fingerprint(settings), "parts": {}}
+    parts: dict[str, dict[str, int]] = {}
     for part, (write, file) in FORMATS.items():
         videos = plan(settings, part)
         ids = write(out / part, videos)
         jobs.update({out / part / file(video): video for video in videos})
-        summary["parts"][part] = {"videos": len(videos), "questions": sum(map(len, ids))}
+        parts[part] = {"videos": len(videos), "questions": sum(map(len, ids))}
         if part in BENCHMARKS:
             write_table(out / "truth" / f"{part}.parquet", _truth(part, videos, ids), "world", settings.identity())
     _render(jobs, settings.runtime.workers)
+    summary = {"settings": settings.identity(), "fingerprint": fingerprint(settings), "parts": parts}
     write_json(out / "world.json", summary)
 
 

@@ -118,7 +118,8 @@ def videomme_file(video: Video) -> str:
 
 def mlvu(root: Path, videos: Sequence[Video]) -> SourceIds:
     """The official JSON of one MLVU task: answers by text, no ids."""
-    rows, ids = [], []
+    rows: list[dict[str, object]] = []
+    ids: SourceIds = []
     for video in videos:
         ids.append([f"{TASK}_{len(rows) + k}" for k in range(len(video.questions))])
         rows += [

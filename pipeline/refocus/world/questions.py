@@ -33,31 +33,38 @@ class WorldQuestion:
 
 def ask(rng: np.random.Generator, scene: Scene, kind: str, options: int, event: Event | None = None) -> WorldQuestion:
     """One question of a kind; `event` is the moment asked for (drawn if not given; ignored by static kinds)."""
-    if kind in MOMENT_KINDS and event is None:
-        event = scene.events[int(rng.integers(len(scene.events)))]
-    text, answer, pool = _content(scene, kind, event)
+    if kind in MOMENT_KINDS:
+        if event is None:
+            event = scene.events[int(rng.integers(len(scene.events)))]
+        (text, answer, pool), start_s, end_s = _about_event(event, kind), event.start_s, event.end_s
+    else:
+        (text, answer, pool), start_s, end_s = _about_scene(scene, kind), 0.0, scene.duration_s
     wrong = [word for word in pool if word != answer]
     chosen = [str(word) for word in rng.permutation(wrong)[: options - 1]]
     place = int(rng.integers(len(chosen) + 1))
     chosen.insert(place, answer)
-    moment = kind in MOMENT_KINDS
     return WorldQuestion(
         kind=kind,
         text=text,
         options=tuple(chosen),
         answer_index=place,
-        start_s=event.start_s if moment else 0.0,
-        end_s=event.end_s if moment else scene.duration_s,
+        start_s=start_s,
+        end_s=end_s,
     )
 
 
-def _content(scene: Scene, kind: str, event: Event | None) -> tuple[str, str, tuple[str, ...]]:
+def _about_event(event: Event, kind: str) -> tuple[str, str, tuple[str, ...]]:
+    """Text, answer, and the words that options are drawn from."""
     if kind == "moment/color":
         return f"what color is the {event.shape}", event.color, tuple(COLORS)
     if kind == "moment/place":
         return f"where is the {event.shape}", event.place, tuple(PLACES)
     if kind == "moment/border":
         return f"what color is the border around the {event.shape}", event.edge, tuple(COLORS)
+    raise ValueError(f"no kind of question is called {kind!r}")
+
+
+def _about_scene(scene: Scene, kind: str) -> tuple[str, str, tuple[str, ...]]:
     if kind == "static/background":
         return "what color is the background", scene.background, tuple(BACKGROUNDS)
     if kind == "static/corner":

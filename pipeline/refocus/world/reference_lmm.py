@@ -5,6 +5,7 @@ b clips · n frames · p tokens per frame · l tokens · d width
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,13 +20,16 @@ from refocus.world.stream import SIDE, camera, duration
 from refocus.world.tasks import Mix, RunningAccuracy, Task, curriculum, sample_task, supervise, weighted_loss
 from refocus.world.tokenizer import build_tokenizer
 
+if TYPE_CHECKING:
+    from transformers import InternVLForConditionalGeneration
+
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PATCH, TOKENS = 16, 4
 FRAME_COUNTS = (1, 2, 4, 6, 8)
 BLIND = 0.2  # share of lessons that may ask for a moment no frame shows
 
 
-def build_reference(vocab: int, context_id: int) -> nn.Module:
+def build_reference(vocab: int, context_id: int) -> "InternVLForConditionalGeneration":
     """An untrained InternVL of about a million parameters: 64×64 pictures, 4 tokens each, 4 layers of width 128."""
     from transformers import InternVLConfig, InternVLForConditionalGeneration, InternVLVisionConfig, Qwen2Config
 
@@ -80,7 +84,7 @@ class ReferenceTrainer:
         torch.manual_seed(seed)
         self.rng = np.random.default_rng([seed, 1])
         self.tokenizer = build_tokenizer()
-        self.context = self.tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>")
+        self.context = self.tokenizer.get_vocab()["<IMG_CONTEXT>"]
         self.model = build_reference(len(self.tokenizer), self.context)
         self._mean = torch.tensor(MEAN).view(3, 1, 1)
         self._std = torch.tensor(STD).view(3, 1, 1)
@@ -115,14 +119,12 @@ class ReferenceTrainer:
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(steps))
         marks = RunningAccuracy()
         progress = bar(range(steps), desc="teach LMM" + (" with tower" if joint else ""), unit="step")
-        bank = None
+        bank: FrameBank | None = None
         for step in progress:
             mix, counts = curriculum(1.0 if joint else step / steps)
             count = int(self.rng.choice(FRAME_COUNTS[:counts]))
-            if joint:
-                bank = self._draw_bank(clips, keep=count, grad=True)
-            elif step % fresh_every == 0:
-                bank = self._draw_bank(300)
+            if joint or bank is None or step % fresh_every == 0:
+                bank = self._draw_bank(clips, keep=count, grad=True) if joint else self._draw_bank(300)
             loss = self._lesson_loss(bank, clips, each, mix, count, marks)
             optimizer.zero_grad()
             loss.backward()
@@ -130,7 +132,7 @@ class ReferenceTrainer:
             optimizer.step()
             schedule.step()
             if step % 10 == 0:
-                progress.set_postfix(loss=f"{loss.item():.2f}", **marks.shown())
+                progress.set_postfix({"loss": f"{loss.item():.2f}", **marks.shown()})
         return marks.share("choose")
 
     def save(self, folder: Path) -> None:
@@ -154,7 +156,8 @@ class ReferenceTrainer:
     def _draw_bank(self, scenes: int, keep: int | None = None, grad: bool = False) -> FrameBank:
         """New scenes with two frames of every event and three of any time, or `keep` of these."""
         drawn = [sample_scene(self.rng, duration(self.rng)) for _ in range(scenes)]
-        moments, frames = [], []
+        moments: list[tuple[Scene, float]] = []
+        frames: list[list[tuple[float, int]]] = []
         for scene in drawn:
             times = [float(t) for e in scene.events for t in self.rng.uniform(e.start_s, e.end_s, 2)]
             times = [*times, *(float(t) for t in self.rng.uniform(0, scene.duration_s, 3))]

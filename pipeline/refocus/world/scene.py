@@ -89,7 +89,7 @@ def sample_scene(rng: np.random.Generator, duration_s: float) -> Scene:
         background=str(rng.choice(list(BACKGROUNDS))),
         corner=str(rng.choice(list(CORNERS))),
         texture=int(rng.integers(0, 2**16)),
-        scroll=tuple(float(value) for value in rng.uniform(-0.15, 0.15, 2)),
+        scroll=_sample_pair(rng, 0.15),
         contrast=float(rng.uniform(0.15, 0.45)),
         events=events,
     )
@@ -106,7 +106,12 @@ def _sample_event(rng: np.random.Generator, start_s: float, end_s: float, shape:
         place=place,
         edge=str(rng.choice(list(COLORS))),
         center=(float(center[0]), float(center[1])),
-        drift=tuple(float(value) for value in rng.uniform(-0.08, 0.08, 2)),
+        drift=_sample_pair(rng, 0.08),
         size=float(rng.uniform(0.22, 0.27)),
         tilt=float(rng.uniform(-0.2, 0.2)),
     )
+
+
+def _sample_pair(rng: np.random.Generator, most: float) -> tuple[float, float]:
+    x, y = rng.uniform(-most, most, 2)
+    return float(x), float(y)
