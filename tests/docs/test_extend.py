@@ -1,0 +1,84 @@
+"""docs/extend.md is a working example: its edits are applied to a copy of the package, and its commands are run."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.docs.test_links import PACKAGE, ROOT
+from tests.support.tiny_lmm import build_lmm
+from tests.support.videos import constant, write_video
+
+PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
+RUN = "import shlex, sys\nfrom refocus.cli.main import main\n"
+RUN += "for line in sys.stdin.read().splitlines():\n    assert main(shlex.split(line)[1:]) == 0, line\n"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def patched(text: str, lines: list[str]) -> str:
+    """The text with one hunk of a diff applied; what the hunk removes or keeps has to be there exactly once."""
+    before = "".join(line[1:] for line in lines if not line.startswith("+"))
+    after = "".join(line[1:] for line in lines if not line.startswith("-"))
+    assert text.count(before) == 1, f"the page's edit does not fit the code:\n{before}"
+    return text.replace(before, after)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A copy of the package with the page's files and edits, and the page's data: one row is good, one is broken."""
+    home = tmp_path_factory.mktemp("extend")
+    shutil.copytree(PACKAGE, home / "pipeline" / "refocus", ignore=shutil.ignore_patterns("__pycache__"))
+    for path, code in re.findall(r"`(pipeline/[\w/]+\.py)`:\n\n```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL):
+        (home / path).write_text(code, encoding="utf-8")
+    for diff in blocks("diff"):
+        head, *lines = diff.splitlines(keepends=True)
+        file = home / head.removeprefix("--- ").strip()
+        file.write_text(patched(file.read_text(encoding="utf-8"), lines), encoding="utf-8")
+    rows = json.loads(blocks("json")[0])
+    (home / "questions.json").write_text(json.dumps([*rows, {**rows[0], "id": "q2", "answer": "a hat"}]))
+    write_video(home / "videos" / "kitchen.mp4", constant(3.0))
+    build_lmm(home / "model")
+    return home
+
+
+@pytest.fixture(scope="module")
+def done(home):
+    """Every `refocus` command of the page, in its order, in one process."""
+    commands = "".join(blocks("sh"))
+    env = {**os.environ, "PYTHONPATH": str(home / "pipeline")}
+    run = subprocess.run(
+        [sys.executable, "-c", RUN], input=commands, cwd=home, env=env, capture_output=True, text=True, timeout=300
+    )
+    assert run.returncode == 0, run.stderr
+    return home
+
+
+def test_the_data_set_has_a_question_and_a_reject(done):
+    assert pq.read_table(done / "qa/mine.parquet")["answer_text"].to_pylist() == ["a cup"]
+    assert pq.read_table(done / "qa/mine.rejects.parquet")["reason"].to_pylist() == ["answer_not_an_option"]
+
+
+def test_the_selector_picks_the_frames_in_the_middle(done):
+    picks = {n: pq.read_table(done / f"picks/n{n}.s0.parquet")["frame_indices"].to_pylist() for n in (2, 4)}
+    assert picks == {2: [[5, 6]], 4: [[4, 5, 6, 7]]}  # of 12 frames: 3 seconds at 4 fps
+
+
+def test_the_lmm_scores_the_sixteen_subsets(done):
+    assert pq.read_table(done / "reward.parquet")["subset"].to_pylist() == list(range(16))
+
+
+def test_the_configuration_of_the_page_is_accepted(home):
+    (home / "mine.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
+    code = "from refocus.config.overlay import load\nprint(load(['config.yaml', 'mine.yaml']).use.datasets)"
+    shutil.copy(ROOT / "config.yaml", home)
+    env = {**os.environ, "PYTHONPATH": str(home / "pipeline")}
+    run = subprocess.run([sys.executable, "-c", code], cwd=home, env=env, capture_output=True, text=True)
+    assert run.stdout == "('mine',)\n", run.stderr
