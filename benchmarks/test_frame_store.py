@@ -13,6 +13,7 @@ import pytest
 import simplejpeg
 from PIL import Image
 from refocus.config.decode import DecodeSettings
+from refocus.frames.clip_metadata import ClipMetadata
 from refocus.frames.decode_clip import StoredClip
 from refocus.frames.encoding import frame_encoder
 from refocus.frames.frame_store import FrameStore
@@ -59,17 +60,20 @@ CLIPS = {
 def stored(folder, images, form):
     """A shard of one clip; gives its store, its tar and the CPU seconds of encoding."""
     begin = time.process_time()
-    media = frame_encoder(DecodeSettings(frames=form))
+    encoder = frame_encoder(DecodeSettings(frames=form))
     for image in images:
-        media.add(image)
-    files, places = media.finish()
+        encoder.add(image)
+    files, stored_form = encoder.finish()
     spent = time.process_time() - begin
-    notes = {"clip_id": form, "status": "ok", "error": None, "n_frames": FRAMES, "size": SIZE}
-    notes |= {"timestamps": [k / 4 for k in range(FRAMES)], "source_frames": list(range(FRAMES)), **places}
-    with PartialShard(folder / f"{form}.tar") as draft:
-        row = index_row(notes, draft.add(StoredClip(notes, files)), f"{form}.tar")
-        draft.complete()
-        draft.publish()
+    metadata = ClipMetadata(
+        clip_id=form, video_path="", start_s=None, end_s=None, fps=4.0, duration_s=FRAMES / 4, size=SIZE,
+        timestamps_s=tuple(k / 4 for k in range(FRAMES)), source_frames=tuple(range(FRAMES)), error=None,
+        source_bytes=0, source_sha256="", decode="", form=stored_form,
+    )  # fmt: skip
+    with PartialShard(folder / f"{form}.tar") as shard:
+        row = index_row(metadata, shard.add(StoredClip(metadata, files)), f"{form}.tar")
+        shard.complete()
+        shard.publish()
     write_index(folder / f"{form}.parquet", [row], {})
     return FrameStore.open([folder / f"{form}.parquet"]), folder / f"{form}.tar", spent
 

@@ -1,6 +1,7 @@
 """A shard is complete, reproducible, and never decodes twice what it has."""
 
 import io
+import json
 import os
 import shutil
 import tracemalloc
@@ -12,6 +13,7 @@ from refocus.config.decode import DecodeRuntime, DecodeSettings
 from refocus.core.errors import RefocusError
 from refocus.frames import build_shard as shard_module
 from refocus.frames.build_shard import build_shard
+from refocus.frames.clip_metadata import ClipMetadata, StoredForm
 from refocus.frames.decode_clip import StoredClip
 from refocus.frames.frame_store import FrameStore
 from refocus.frames.index import read_index
@@ -28,6 +30,15 @@ FORMS = {form: SETTINGS.model_copy(update={"frames": form, "crf": 10, "gop": 4})
 
 def row(name, start=None, end=None):
     return ClipRow(clip_id("set", name, start, end), name, start, end, 0)
+
+
+def metadata(clip):
+    """Of a clip of one frame stored as JPEG."""
+    return ClipMetadata(
+        clip_id=clip, video_path="a.mp4", start_s=None, end_s=None, fps=30.0, duration_s=1.0, size=32,
+        timestamps_s=(0.0,), source_frames=(0,), error=None, source_bytes=1, source_sha256="", decode="",
+        form=StoredForm("jpeg"),
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +102,12 @@ def test_frames_are_those_of_the_grid(built, video_files):
     store = FrameStore.open([out / "s.index.parquet"])
     assert store.record(GOOD[0].clip_id).source_frames == [0, 7, 15, 22, 30, 37, 45, 52, 60, 67, 75, 82]
     assert store.record(GOOD[3].clip_id).source_frames == [30, 37, 45, 52]
-    assert store.record(GOOD[2].clip_id).timestamps == pytest.approx([0, 1 / 3, 2 / 3, 1, 4 / 3], abs=1e-4)
+    assert store.record(GOOD[2].clip_id).timestamps_s == pytest.approx([0, 1 / 3, 2 / 3, 1, 4 / 3], abs=1e-4)
     for clip in GOOD:
         record = store.record(clip.clip_id)
         images = store.images(clip.clip_id)
         assert images.shape == (record.n_frames, 32, 32, 3)
-        expected = decode_frames(video_files / clip.video_path, record.timestamps, 32).images
+        expected = decode_frames(video_files / clip.video_path, record.timestamps_s, 32).images
         assert np.abs(images.astype(int) - expected).max() <= 3
 
 
@@ -119,7 +130,7 @@ def test_random_access_equals_sequential(built):
 
 
 def test_webdataset_reads_the_shard(built):
-    """A clip's notes and frames form one sample under the clip's id."""
+    """A clip's metadata and frames form one sample under the clip's id."""
     webdataset = pytest.importorskip("webdataset")
     out, _, settings = built
     samples = list(webdataset.WebDataset(str(out / "s.tar"), shardshuffle=False).decode("rgb8"))
@@ -139,7 +150,7 @@ def test_webdataset_reads_the_shard(built):
 
 @pytest.mark.parametrize("settings", FORMS.values(), ids=list(FORMS))
 def test_tar_overhead_is_at_most_a_kibibyte_per_frame(settings, tmp_path):
-    """Everything in the tar that is no frame: headers, padding, notes and the end, for a clip of six seconds."""
+    """Everything in the tar that is no frame: headers, padding, metadata and the end, for a clip of six seconds."""
     write_video(tmp_path / "a.mp4", constant(6.0))
     report = build_shard([GOOD[0]], tmp_path, tmp_path / "s.tar", tmp_path / "s.index.parquet", settings)
     frames = sum(member.size for member in members(tmp_path / "s.tar") if not member.name.endswith(".json"))
@@ -161,6 +172,17 @@ def test_only_what_the_wanted_frames_need_is_read(built, monkeypatch):
     assert asked == [(entry.offsets[index], entry.sizes[index]) for index in needed]
 
 
+def test_metadata_is_read_as_it_was_written_and_nothing_else_is_metadata():
+    """A key too many or too few, or a count that contradicts the frames, is refused."""
+    written = metadata("a")
+    assert ClipMetadata.from_json(written.to_json()) == written
+    values = json.loads(written.to_json())
+    assert {"clip_id", "fps", "duration", "size", "timestamps"} <= set(values)
+    for other in (values | {"n_frames": 2}, values | {"more": 1}, {k: v for k, v in values.items() if k != "fps"}, [1]):
+        with pytest.raises(ValueError, match="metadata"):
+            ClipMetadata.from_json(json.dumps(other, sort_keys=True, separators=(",", ":")).encode())
+
+
 def test_clips_are_streamed_through_the_writer(tmp_path, monkeypatch):
     """A shard of many clips takes the memory of a few."""
     megabyte, clips = 1 << 20, [row(f"{number}.mp4") for number in range(40)]
@@ -169,9 +191,7 @@ def test_clips_are_streamed_through_the_writer(tmp_path, monkeypatch):
 
     def stand_in(work, jobs, *_):
         for place, job in enumerate(jobs):
-            notes = {"clip_id": job.row.clip_id, "frames": "jpeg", "n_frames": 1, "timestamps": [0.0]}
-            notes |= {"source_frames": [0], "status": "ok", "error": None}
-            yield place, StoredClip(notes, [bytes(megabyte)])
+            yield place, StoredClip(metadata(job.row.clip_id), [bytes(megabyte)])
 
     monkeypatch.setattr(shard_module, "run_jobs", stand_in)
     tracemalloc.start()

@@ -49,7 +49,7 @@ def test_dry_by_default_then_exactly_the_other_generation_goes(project, capsys):
     assert left == all_kept(current)
     assert all(any(folder.rglob("*")) for folder in store.rglob("*") if folder.is_dir())
     assert main(["gc", "--delete"]) == 0
-    assert "0 B in 0 units removed" in capsys.readouterr().out
+    assert "0 B in 0 entries removed" in capsys.readouterr().out
 
 
 def test_several_configurations_are_all_kept(project):
@@ -144,4 +144,4 @@ def test_an_unknown_model_or_a_running_workflow_refuses(project, capsys):
 
 def test_no_store_is_an_empty_one(tmp_path):
     found = survey(tmp_path / "store", ["frames/x/y"])
-    assert (found.kept, found.garbage, found.strange) == ([], [], [])
+    assert (found.kept, found.garbage, found.unknown) == ([], [], [])

@@ -152,7 +152,7 @@ class Store:
         return clip_id != "c0"
 
     def record(self, clip_id):
-        return SimpleNamespace(n_frames=4, timestamps=[0.0, 1.0, 2.0, 3.0])
+        return SimpleNamespace(n_frames=4, timestamps_s=[0.0, 1.0, 2.0, 3.0])
 
     def images(self, clip_id, indices, size):
         return np.zeros((len(indices), 8, 8, 3), np.uint8)

@@ -33,7 +33,7 @@ class OneClip:
 
     def record(self, clip_id):
         stamps = [i / 4 for i in range(self.n_frames)]
-        return type("Record", (), {"status": "ok", "n_frames": self.n_frames, "timestamps": stamps})
+        return type("Record", (), {"status": "ok", "n_frames": self.n_frames, "timestamps_s": stamps})
 
     def images(self, clip_id, indices=None, size=None):
         random = np.random.default_rng(self.n_frames)

@@ -24,11 +24,11 @@ class Record:
     clip_id: str
     status: str
     error: str | None
-    timestamps: list[float]
+    timestamps_s: list[float]
 
     @property
     def n_frames(self):
-        return len(self.timestamps)
+        return len(self.timestamps_s)
 
 
 class FakeFrames:

@@ -19,7 +19,7 @@ from refocus.select.selections import NO_FRAMES, Picks, file_name, frames_of, re
 @dataclass
 class Record:
     n_frames: int
-    timestamps: list[float]
+    timestamps_s: list[float]
 
 
 class Store:

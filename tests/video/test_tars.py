@@ -115,7 +115,7 @@ def test_a_tarred_clip_decodes_like_the_file_it_was(tmp_path, backend):
     build_shard(clips, root, tmp_path / "a.tar", tmp_path / "a.index.parquet", decode)
     rows = read_index(tmp_path / "a.index.parquet")
     assert [row.status for row in rows] == ["ok", "ok", "failed"]
-    assert [row.timestamps for row in rows[:2]] == [[0.0, 0.25, 0.5, 0.75, 1.0, 1.25]] * 2
+    assert [row.timestamps_s for row in rows[:2]] == [[0.0, 0.25, 0.5, 0.75, 1.0, 1.25]] * 2
     assert rows[2].error == "temporal_niah_mcq/x_2_0to9.mp4: no such file"
 
 

@@ -48,15 +48,15 @@ def run(args: argparse.Namespace) -> None:
         kept.setdefault(Path(root.results) / "store", set()).update(all_kept(root))
     for store, wanted in kept.items():
         found = survey(store, wanted)
-        for unit in found.garbage:
-            sys.stdout.write(f"{size(unit.bytes):>10}  {unit.files:>7} files  {unit.path}\n")
-        for path in found.strange:
+        for entry in found.garbage:
+            sys.stdout.write(f"{size(entry.bytes):>10}  {entry.files:>7} files  {entry.path}\n")
+        for path in found.unknown:
             sys.stdout.write(f"{'left alone':>10}  {'':>13}  {path} (not made by refocus, or a link)\n")
         if args.delete:
             remove(store, found.garbage)
-        total, rest = (size(sum(unit.bytes for unit in units)) for units in (found.garbage, found.kept))
+        total, rest = (size(sum(entry.bytes for entry in entries)) for entries in (found.garbage, found.kept))
         verb = "removed" if args.delete else "could be removed (--delete)"
-        sys.stdout.write(f"{store}: {total} in {len(found.garbage)} units {verb}, {rest} stay\n")
+        sys.stdout.write(f"{store}: {total} in {len(found.garbage)} entries {verb}, {rest} stay\n")
 
 
 def size(count: int) -> str:

@@ -1,7 +1,8 @@
 """Stage 2: the clips of one shard become a tar and its index; what an earlier run decoded is copied.
 
-The tar is written clip by clip beside its final name. A killed run leaves that draft behind, and the next run goes on
-from its last complete clip. The result depends only on the clips and the settings: made again, it is the same bytes.
+The tar is written clip by clip beside its final name. A killed run leaves that partial shard behind, and the next run
+goes on from its last complete clip. The result depends only on the clips and the settings: made again, it is the same
+bytes.
 """
 
 import contextlib
@@ -67,33 +68,33 @@ def build_shard(
     clips = list(dict.fromkeys(clips))
     tar.parent.mkdir(parents=True, exist_ok=True)
     finished, begun = ShardReader(tar), partial_shards(tar)
-    fits = functools.partial(_fits, videos=videos, key=settings.fingerprint())
+    fits = functools.partial(_fits, videos=videos, fingerprint=settings.fingerprint())
     stored = _reusable(clips, [finished, *begun], fits)
     jobs, failures = _jobs([row for row in clips if row.clip_id not in stored], videos, settings)
-    lent = shared_clips(jobs, shared, tar) if shared else {}
-    jobs = [job for job in jobs if job.row.clip_id not in lent]
+    elsewhere = shared_clips(jobs, shared, tar) if shared else {}
+    jobs = [job for job in jobs if job.row.clip_id not in elsewhere]
     ready = [row for row in clips if row.clip_id not in failures]
     name = Path(os.path.relpath(tar.resolve(), index.parent.resolve())).as_posix()
     if _is_done(finished, ready, stored):
         rows = {row.clip_id: finished.row(row.clip_id, name) for row in ready}
     else:
-        draft, held = _draft(tar, ready, begun, fits)
+        partial, held = _partial_shard(tar, ready, begun, fits)
         rows = {row.clip_id: held.row(row.clip_id, name) for row in ready[: len(held)]} if held else {}
-        with draft, contextlib.closing(_decoded(jobs, settings)) as decoding:
+        with partial, contextlib.closing(_decoded(jobs, settings)) as decoding:
             for row in ready[len(rows) :]:
                 if row.clip_id in stored:
                     clip = stored[row.clip_id].read(row.clip_id)
                 else:
-                    clip = lent[row.clip_id].read() if row.clip_id in lent else next(decoding)
+                    clip = elsewhere[row.clip_id].read() if row.clip_id in elsewhere else next(decoding)
                 if isinstance(clip, FailedClip):
                     failures[row.clip_id] = clip.error
                 else:
-                    rows[row.clip_id] = index_row(clip.notes, draft.add(clip), name)
+                    rows[row.clip_id] = index_row(clip.metadata, partial.add(clip), name)
             next(decoding, None)  # lets the progress bar and the workers end
             _refuse_many(clips, failures, settings)
-            draft.complete()
+            partial.complete()
             index.unlink(missing_ok=True)  # it fits the tar that is about to be replaced
-            draft.publish()
+            partial.publish()
     clear(tar)
     if shared:
         write_sources(finished if _is_done(finished, ready, stored) else ShardReader(tar))
@@ -108,12 +109,12 @@ def build_shard(
             f"{index}: cannot be written ({error.strerror or error}); {tar.name} is finished: make room and run again"
         ) from None
     file = {row.clip_id: row.video_path for row in clips}
-    partial = [f"{row.clip_id}: {file[row.clip_id]}: {row.error}" for row in ordered if row.status == PARTIAL]
+    incomplete = [f"{row.clip_id}: {file[row.clip_id]}: {row.error}" for row in ordered if row.status == PARTIAL]
     failed = [f"{row.clip_id}: {row.error}" for row in ordered if row.status == FAILED]
-    for line in (*partial, *failed):
+    for line in (*incomplete, *failed):
         logger.warning("%s", line)
     return ShardReport(
-        len(clips), len(jobs), len(stored) + len(lent), partial, failed, sum(row.n_frames for row in ordered)
+        len(clips), len(jobs), len(stored) + len(elsewhere), incomplete, failed, sum(row.n_frames for row in ordered)
     )
 
 
@@ -123,15 +124,15 @@ def _is_done(finished: ShardReader, ready: Sequence[ClipRow], stored: Mapping[st
     return finished.whole and finished.order() == wanted and all(stored.get(clip) is finished for clip in wanted)
 
 
-def _draft(
+def _partial_shard(
     tar: Path, ready: Sequence[ClipRow], begun: Sequence[ShardReader], fits: Callable[[ShardReader, ClipRow], bool]
 ) -> tuple[PartialShard, ShardReader | None]:
-    """A draft that goes on where a killed run stopped, with what it holds already; or an empty one."""
-    for shelf in begun:
-        first = ready[: len(shelf)]
-        position = shelf.beginning([row.clip_id for row in first])
-        if position and all(fits(shelf, row) for row in first):
-            return PartialShard(tar, shelf.path, position), shelf
+    """A partial shard that goes on where a killed run stopped, with what it holds already; or an empty one."""
+    for reader in begun:
+        first = ready[: len(reader)]
+        position = reader.beginning([row.clip_id for row in first])
+        if position and all(fits(reader, row) for row in first):
+            return PartialShard(tar, reader.path, position), reader
     return PartialShard(tar), None
 
 
@@ -159,23 +160,23 @@ def _decoded(jobs: Sequence[DecodeJob], settings: DecodeSettings) -> Iterator[St
 
 
 def _reusable(
-    clips: Sequence[ClipRow], shelves: Sequence[ShardReader], fits: Callable[[ShardReader, ClipRow], bool]
+    clips: Sequence[ClipRow], readers: Sequence[ShardReader], fits: Callable[[ShardReader, ClipRow], bool]
 ) -> dict[str, ShardReader]:
     """Where each clip can be copied from."""
-    found = {row.clip_id: next((shelf for shelf in shelves if fits(shelf, row)), None) for row in clips}
-    return {clip: shelf for clip, shelf in found.items() if shelf is not None}
+    found = {row.clip_id: next((reader for reader in readers if fits(reader, row)), None) for row in clips}
+    return {clip: reader for clip, reader in found.items() if reader is not None}
 
 
-def _fits(shelf: ShardReader, row: ClipRow, videos: Path, key: str) -> bool:
-    """Whether a shelf holds a clip, stored by the same settings from the file as it is now.
+def _fits(reader: ShardReader, row: ClipRow, videos: Path, fingerprint: str) -> bool:
+    """Whether a shard holds a clip, stored by the same settings from the file as it is now.
 
     A file that is gone is not held against what was decoded from it.
     """
-    notes = shelf.notes(row.clip_id)
-    if notes is None or notes.get("decode") != key:
+    metadata = reader.metadata(row.clip_id)
+    if metadata is None or metadata.decode != fingerprint:
         return False
     try:
-        return locate(videos / row.video_path).size == notes.get("source_bytes")
+        return locate(videos / row.video_path).size == metadata.source_bytes
     except OSError:
         return True
 

@@ -4,11 +4,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from refocus.config.decode import DecodeSettings
-from refocus.core.files import canonical
-from refocus.frames.encoding import frame_encoder, member_names
+from refocus.frames.clip_metadata import ClipMetadata
+from refocus.frames.encoding import frame_encoder
 from refocus.qa.clips import ClipRow
 from refocus.video.decode import DecodeReport, frames_shown, plan_clip
 from refocus.video.probe import VideoError
@@ -28,9 +27,9 @@ class DecodeJob:
 
 @dataclass(frozen=True)
 class StoredClip:
-    """A clip as a shard holds it: its notes (the `.json` member) and the contents of the members with its frames."""
+    """A clip as a shard holds it: its metadata and the contents of the members with its frames."""
 
-    notes: dict[str, Any]
+    metadata: ClipMetadata
     files: list[bytes]
 
     @property
@@ -39,9 +38,9 @@ class StoredClip:
         return sum(map(len, self.files))
 
     def members(self) -> list[tuple[str, bytes]]:
-        """Names and contents, the notes first."""
-        named = zip(member_names(self.notes), self.files, strict=True)
-        return [(f"{self.notes['clip_id']}.json", canonical(self.notes).encode()), *named]
+        """Names and contents, the metadata first."""
+        named = zip(self.metadata.member_names, self.files, strict=True)
+        return [(f"{self.metadata.clip_id}.json", self.metadata.to_json()), *named]
 
 
 @dataclass(frozen=True)
@@ -51,52 +50,58 @@ class FailedClip:
     error: str
 
 
-def decode_clip(job: DecodeJob, beat: Callable[[], None]) -> StoredClip | FailedClip:
+def decode_clip(job: DecodeJob, heartbeat: Callable[[], None]) -> StoredClip | FailedClip:
     """Decodes a clip at its grid and encodes every kept frame (stage 2 of the design)."""
     settings, row = job.settings, job.row
-    health = DecodeReport()
-    stamps: list[float] = []
-    sources: list[int] = []
-    media = frame_encoder(settings)
+    report = DecodeReport()
+    timestamps_s: list[float] = []
+    source_frames: list[int] = []
+    encoder = frame_encoder(settings)
     try:
         plan = plan_clip(job.video, settings.fps, settings.max_frames, row.start_s, row.end_s)
-        beat()
-        how = (settings.resize, settings.runtime.backend)
-        for shown in frames_shown(job.video, plan.times_s, settings.size, health, beat, *how, planes=True):
-            media.add(shown.image)
-            stamps.append(shown.timestamp_s)
-            sources.append(shown.source_frame)
+        heartbeat()
+        for shown in frames_shown(
+            job.video,
+            plan.times_s,
+            settings.size,
+            report,
+            heartbeat,
+            fit=settings.resize,
+            backend=settings.runtime.backend,
+            planes=True,
+        ):
+            encoder.add(shown.image)
+            timestamps_s.append(shown.timestamp_s)
+            source_frames.append(shown.source_frame)
     except MemoryError:
         return FailedClip(f"{row.video_path}: out of memory")
     except VideoError as error:  # reasons must read the same wherever the data root is
         return FailedClip(str(error).replace(str(job.video), row.video_path))
-    error = health.problem()
-    if not stamps:
+    error = report.problem()
+    if not timestamps_s:
         return FailedClip(f"{row.video_path}: no frames ({error})")
-    files, places = media.finish()
-    span = locate(job.video)
-    notes = {
-        "clip_id": row.clip_id,
-        "video_path": row.video_path,
-        "start_s": row.start_s,
-        "end_s": row.end_s,
-        "fps": round(plan.fps, 6),
-        "duration": round(plan.duration_s, 6),
-        "size": settings.size,
-        "n_frames": len(stamps),
-        "timestamps": stamps,
-        "source_frames": sources,
-        "status": "partial" if error else "ok",
-        "error": error,
-        "source_bytes": span.size,
-        "source": content(span, beat),
-        "decode": settings.fingerprint(),
-        **places,
-    }
-    return StoredClip(notes, files)
+    files, form = encoder.finish()
+    source = locate(job.video)
+    metadata = ClipMetadata(
+        clip_id=row.clip_id,
+        video_path=row.video_path,
+        start_s=row.start_s,
+        end_s=row.end_s,
+        fps=round(plan.fps, 6),
+        duration_s=round(plan.duration_s, 6),
+        size=settings.size,
+        timestamps_s=tuple(timestamps_s),
+        source_frames=tuple(source_frames),
+        error=error,
+        source_bytes=source.size,
+        source_sha256=source_digest(source, heartbeat),
+        decode=settings.fingerprint(),
+        form=form,
+    )
+    return StoredClip(metadata, files)
 
 
-def content(span: ByteSpan, beat: Callable[[], None] = lambda: None) -> str:
+def source_digest(span: ByteSpan, heartbeat: Callable[[], None] = lambda: None) -> str:
     """32 hex digits of SHA-256 over the bytes of a video, about a millisecond per megabyte."""
     digest = hashlib.sha256()
     left = span.size
@@ -105,5 +110,5 @@ def content(span: ByteSpan, beat: Callable[[], None] = lambda: None) -> str:
         while left and (chunk := handle.read(min(CHUNK, left))):
             digest.update(chunk)
             left -= len(chunk)
-            beat()
+            heartbeat()
     return digest.hexdigest()[:32]

@@ -4,17 +4,17 @@ Both look alike from the index: a frame is decoded from the `size` bytes at its 
 frame; in a video they begin at a key frame, which frames of the same group share, and end where the frame ends.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import simplejpeg
 
 from refocus.config.decode import DecodeSettings
+from refocus.frames.clip_metadata import ByteRange, StoredForm
 from refocus.frames.h264 import H264Error, H264Reader, H264Writer
 from refocus.video.yuv import YuvFrame
 
-Range = tuple[int, int]  # offset and size, bytes
 JPEG_MAGIC = b"\xff\xd8"
 
 
@@ -28,31 +28,16 @@ class FrameEncoder(Protocol):
     def add(self, image: np.ndarray | YuvFrame) -> None:
         """The next frame, (H, W, 3) uint8 RGB or planes."""
 
-    def finish(self) -> tuple[list[bytes], dict[str, Any]]:
-        """The contents of the clip's members, and what its notes must say for `ranges` to find the frames."""
+    def finish(self) -> tuple[list[bytes], StoredForm]:
+        """The contents of the clip's members, and where in them the frames are."""
 
 
 def frame_encoder(settings: DecodeSettings) -> FrameEncoder:
-    """The recorder of the form that the settings ask for."""
+    """The encoder of the form that the settings ask for."""
     return _H264Encoder(settings) if settings.frames == "video" else _JpegEncoder(settings)
 
 
-def member_names(notes: Mapping[str, Any]) -> list[str]:
-    """The members that hold a clip's frames, in their order."""
-    if notes["frames"] == "video":
-        return [f"{notes['clip_id']}.mp4"]
-    return [f"{notes['clip_id']}.{index:04d}.jpg" for index in range(notes["n_frames"])]
-
-
-def ranges(notes: Mapping[str, Any], places: Sequence[Range]) -> list[Range]:
-    """Where every frame is decoded from, given where the clip's members lie in the tar."""
-    if notes["frames"] == "video":
-        start = places[0][0]
-        return [(start + offset, size) for offset, size in zip(notes["offsets"], notes["sizes"], strict=True)]
-    return list(places)
-
-
-def spans(offsets: Sequence[int], sizes: Sequence[int], wanted: Sequence[int]) -> Iterator[tuple[Range, list[int]]]:
+def spans(offsets: Sequence[int], sizes: Sequence[int], wanted: Sequence[int]) -> Iterator[tuple[ByteRange, list[int]]]:
     """The fewest ranges that hold the wanted frames (increasing), each with the frames it holds."""
     start = 0
     while start < len(wanted):
@@ -77,7 +62,7 @@ def pictures(
     Yields:
         (H, W, 3) uint8 RGB of each.
     Raises:
-        Damaged: the bytes are not what was stored.
+        DamagedFrames: the bytes are not what was stored.
     """
     try:
         if data.startswith(JPEG_MAGIC):
@@ -107,8 +92,8 @@ class _JpegEncoder:
     def add(self, image: np.ndarray | YuvFrame) -> None:
         self.files.append(jpeg(image, self.quality))
 
-    def finish(self) -> tuple[list[bytes], dict[str, Any]]:
-        return self.files, {"frames": "jpeg"}
+    def finish(self) -> tuple[list[bytes], StoredForm]:
+        return self.files, StoredForm("jpeg")
 
 
 class _H264Encoder:
@@ -116,6 +101,6 @@ class _H264Encoder:
         self.writer = H264Writer(settings.fps, settings.crf, settings.gop)
         self.add = self.writer.add
 
-    def finish(self) -> tuple[list[bytes], dict[str, Any]]:
+    def finish(self) -> tuple[list[bytes], StoredForm]:
         video_file, offsets, sizes = self.writer.finish()
-        return [video_file], {"frames": "video", "offsets": offsets, "sizes": sizes}
+        return [video_file], StoredForm("video", tuple(offsets), tuple(sizes))

@@ -109,7 +109,7 @@ class FrameStore:
         if clip_id not in self._places:
             raise RefocusError(f"clip {clip_id} is in none of the index files")
         path, number = self._places[clip_id]
-        return IndexRow(**self._table(path).slice(number, 1).to_pylist()[0])
+        return IndexRow.from_columns(self._table(path).slice(number, 1).to_pylist()[0])
 
 
 def _read_table(path: Path) -> pa.Table:

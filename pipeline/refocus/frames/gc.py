@@ -1,7 +1,7 @@
 """What lies in a store and which of it no configuration refers to.
 
-A unit is what one fingerprint made for one data set, one run's checkpoints, or one data set's dealing of clips to
-shards. Only units are ever removed: what is unknown, and what is a link, stays.
+An entry is what one fingerprint made for one data set, one run's checkpoints, or one data set's assignment of clips to
+shards. Only entries are ever removed: what is unknown, and what is a link, stays.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from refocus.core.errors import RefocusError
 from refocus.core.progress import bar
 
-DEPTH = {"frames": 2, "reward": 2, "train": 1, "shards": 1}  # folders of a unit below its kind
+DEPTH = {"frames": 2, "reward": 2, "train": 1, "shards": 1}  # folders of an entry below its kind
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class StoreEntry:
 
 @dataclass(frozen=True)
 class StoreSurvey:
-    """A store, sorted out. `strange` is what is no unit of ours: never removed."""
+    """A store, sorted out. `unknown` is no entry of ours: never removed."""
 
     kept: list[StoreEntry]
     garbage: list[StoreEntry]
-    strange: list[Path]
+    unknown: list[Path]
 
 
 def survey(store: Path, kept: Iterable[str]) -> StoreSurvey:
@@ -42,41 +42,41 @@ def survey(store: Path, kept: Iterable[str]) -> StoreSurvey:
         kept: what configurations refer to, relative to the store.
     """
     wanted = {store / path for path in kept}
-    units, strange = [], []
+    paths, unknown = [], []
     for kind in _entries(store):
         if kind.name in DEPTH and _is_plain(kind):
             found = list(_below(Path(kind.path), DEPTH[kind.name]))
-            units += [Path(entry.path) for entry in found if _is_plain(entry)]
-            strange += [Path(entry.path) for entry in found if not _is_plain(entry)]
+            paths += [Path(entry.path) for entry in found if _is_plain(entry)]
+            unknown += [Path(entry.path) for entry in found if not _is_plain(entry)]
         else:
-            strange.append(Path(kind.path))
-    measured = [_measured(path) for path in bar(units, desc="measure", unit="unit")]
+            unknown.append(Path(kind.path))
+    measured = [_measured(path) for path in bar(paths, desc="measure", unit="entry")]
     return StoreSurvey(
-        [unit for unit in measured if unit.path in wanted],
-        [unit for unit in measured if unit.path not in wanted],
-        strange,
+        [entry for entry in measured if entry.path in wanted],
+        [entry for entry in measured if entry.path not in wanted],
+        unknown,
     )
 
 
-def remove(store: Path, units: Iterable[StoreEntry]) -> None:
-    """Removes units of a store, and folders that this leaves empty.
+def remove(store: Path, entries: Iterable[StoreEntry]) -> None:
+    """Removes entries of a store, and folders that this leaves empty.
 
     Raises:
-        RefocusError: a unit does not lie inside the store, or cannot be removed; nothing outside is ever touched.
+        RefocusError: an entry does not lie inside the store, or cannot be removed; nothing outside is ever touched.
     """
     root = store.resolve()
-    for unit in units:
-        inside = unit.path.resolve()
-        if root not in inside.parents or inside == root or unit.path.is_symlink():
-            raise RefocusError(f"{unit.path} leads out of {store}: left alone")
+    for entry in entries:
+        inside = entry.path.resolve()
+        if root not in inside.parents or inside == root or entry.path.is_symlink():
+            raise RefocusError(f"{entry.path} leads out of {store}: left alone")
         try:
-            if unit.path.is_dir():
-                shutil.rmtree(unit.path)
+            if entry.path.is_dir():
+                shutil.rmtree(entry.path)
             else:
-                unit.path.unlink()
+                entry.path.unlink()
         except OSError as error:
-            raise RefocusError(f"{unit.path}: cannot be removed ({error.strerror or error})") from None
-        for folder in unit.path.parents:
+            raise RefocusError(f"{entry.path}: cannot be removed ({error.strerror or error})") from None
+        for folder in entry.path.parents:
             if folder == store or any(folder.iterdir()):
                 break
             folder.rmdir()

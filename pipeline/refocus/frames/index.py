@@ -29,16 +29,17 @@ INDEX_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class ClipFrames:
-    """What the store knows of a clip. `timestamps` are seconds in the file; frames are numbered 0..n_frames-1.
+    """What the store knows of a clip.
 
-    `status` is ok, partial or failed, and `error` says why it is not ok.
+    status: ok, partial or failed; `error` says why it is not ok. timestamps_s, source_frames: when each kept frame is
+    shown, in seconds of the file, and its number in the file. Kept frames are numbered 0 to n_frames - 1.
     """
 
     clip_id: str
     status: str
     error: str | None
     n_frames: int
-    timestamps: list[float]
+    timestamps_s: list[float]
     source_frames: list[int]
 
 
@@ -53,15 +54,24 @@ class IndexRow(ClipFrames):
     offsets: list[int]
     sizes: list[int]
 
+    @classmethod
+    def from_columns(cls, values: Mapping[str, Any]) -> "IndexRow":
+        """A row of the index file; its column `timestamps` holds seconds."""
+        return cls(**{"timestamps_s" if name == "timestamps" else name: value for name, value in values.items()})
+
+    def to_columns(self) -> dict[str, Any]:
+        """The row as the index file has it."""
+        return {"timestamps" if name == "timestamps_s" else name: value for name, value in asdict(self).items()}
+
 
 def write_index(path: Path, rows: Iterable[IndexRow], settings: Mapping[str, Any]) -> None:
     """Writes the index of one shard, atomically."""
-    write_table(path, pa.Table.from_pylist([asdict(row) for row in rows], schema=INDEX_SCHEMA), "decode", settings)
+    write_table(path, pa.Table.from_pylist([row.to_columns() for row in rows], schema=INDEX_SCHEMA), "decode", settings)
 
 
 def read_index(path: Path | str) -> list[IndexRow]:
     """The rows of one index file."""
-    return [IndexRow(**row) for row in index_table(path).to_pylist()]
+    return [IndexRow.from_columns(row) for row in index_table(path).to_pylist()]
 
 
 def index_table(path: Path | str) -> pa.Table:

@@ -1,7 +1,7 @@
 """The tar a run is writing, hidden beside its final name until it is whole.
 
-A run that is killed leaves its draft behind. The next one goes on writing it if it holds the first clips of the shard,
-and otherwise copies from it what it can use.
+A run that is killed leaves its partial shard behind. The next one goes on writing it if it holds the first clips of the
+shard, and otherwise copies from it what it can use.
 """
 
 import contextlib
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from refocus.core.errors import RefocusError
 from refocus.core.files import replaced
+from refocus.frames.clip_metadata import ByteRange
 from refocus.frames.decode_clip import StoredClip
-from refocus.frames.encoding import Range
 from refocus.frames.shard_reader import ShardReader
 from refocus.frames.tar_writer import TarWriter
 
@@ -21,10 +21,10 @@ class PartialShard:
     """Takes clips one by one. Nothing of them stays in memory."""
 
     def __init__(self, tar: Path, begun: Path | None = None, position: int = 0) -> None:
-        """Starts a draft of `tar`, or continues the draft `begun` from `position`."""
+        """Starts a partial shard of `tar`, or continues the file `begun` from `position`."""
         self.tar = tar
         self.path = begun or _free(tar)
-        with self._told():
+        with self._writing():
             self.handle = self.path.open("r+b" if begun else "xb")
             self.handle.truncate(position)
             self.handle.seek(position)
@@ -37,12 +37,12 @@ class PartialShard:
         with contextlib.suppress(OSError):
             self.handle.close()
 
-    def add(self, clip: StoredClip) -> list[Range]:
+    def add(self, clip: StoredClip) -> list[ByteRange]:
         """Writes a clip and waits until the disk has it; returns where the members with its frames lie.
 
         Otherwise a power cut could leave headers without their content, and the next run would take them for a clip.
         """
-        with self._told():
+        with self._writing():
             places = [self.writer.add(name, content) for name, content in clip.members()]
             self.handle.flush()
             os.fdatasync(self.handle.fileno())
@@ -50,18 +50,18 @@ class PartialShard:
 
     def complete(self) -> None:
         """Ends the archive and waits until the disk has it."""
-        with self._told():
+        with self._writing():
             self.writer.close()
             self.handle.flush()
             os.fsync(self.handle.fileno())
 
     def publish(self) -> None:
         """Gives it the name of the shard."""
-        with self._told():
+        with self._writing():
             replaced(self.path, self.tar)
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _writing(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -72,21 +72,21 @@ class PartialShard:
 
 
 def partial_shards(tar: Path) -> list[ShardReader]:
-    """What killed runs left behind, the fullest first; drafts that hold nothing more are removed."""
+    """What killed runs left behind, the fullest first; files that hold nothing more are removed."""
     left: list[ShardReader] = []
     known: set[tuple[str, str]] = set()
-    for shelf in sorted(map(ShardReader, _paths(tar)), key=len, reverse=True):
-        clips = {(clip, str((shelf.notes(clip) or {}).get("decode"))) for clip in shelf.order()}
+    for reader in sorted(map(ShardReader, _paths(tar)), key=len, reverse=True):
+        clips = {(clip, metadata.decode) for clip in reader.order() if (metadata := reader.metadata(clip))}
         if clips <= known:
-            shelf.path.unlink(missing_ok=True)
+            reader.path.unlink(missing_ok=True)
         else:
-            left.append(shelf)
+            left.append(reader)
             known |= clips
     return left
 
 
 def clear(tar: Path) -> None:
-    """Removes every draft of a tar."""
+    """Removes every partial shard of a tar."""
     for path in _paths(tar):
         path.unlink(missing_ok=True)
 

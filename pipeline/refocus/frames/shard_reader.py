@@ -1,32 +1,30 @@
-"""The complete clips of a tar, however it ended: a finished shard, a killed run's draft, a file cut off."""
+"""The complete clips of a tar, however it ended: a finished shard, one a killed run left, a file cut off."""
 
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from refocus.core.errors import RefocusError
+from refocus.frames.clip_metadata import ByteRange, ClipMetadata
 from refocus.frames.decode_clip import StoredClip
-from refocus.frames.encoding import Range, member_names, ranges
 from refocus.frames.index import IndexRow
 from refocus.frames.tar_writer import END, members
 
 
 @dataclass
 class _Entry:
-    notes: dict[str, Any]
+    metadata: ClipMetadata
     names: list[str]
     start: int  # where the header of its first member begins
     end: int
-    places: list[Range] = field(default_factory=list)
+    places: list[ByteRange] = field(default_factory=list)
 
     def awaits(self, name: str) -> bool:
         return len(self.places) < len(self.names) and self.names[len(self.places)] == name
 
 
 class ShardReader:
-    """The clips of one file, in its order. Only notes and places are held; frames are read when asked for."""
+    """The clips of one file, in its order. Only metadata and places are held; frames are read when asked for."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -45,7 +43,7 @@ class ShardReader:
                 clip, _, kind = member.name.partition(".")
                 if kind == "json":
                     handle.seek(member.offset)
-                    entry = _noted(clip, handle.read(member.size), start, position)
+                    entry = _entry(clip, handle.read(member.size), start, position)
                     if entry is not None:
                         found[clip] = entry
                 elif clip in found and found[clip].awaits(member.name):
@@ -62,15 +60,15 @@ class ShardReader:
         """Clip ids in the order of the file."""
         return list(self._clips)
 
-    def notes(self, clip_id: str) -> dict[str, Any] | None:
-        """The notes of a clip, None if it is not here."""
+    def metadata(self, clip_id: str) -> ClipMetadata | None:
+        """What the shard says of a clip, None if it is not here."""
         entry = self._clips.get(clip_id)
-        return entry.notes if entry else None
+        return entry.metadata if entry else None
 
     def row(self, clip_id: str, tar: str) -> IndexRow:
         """A clip's row in the index of this file; `tar` is how the index calls the file."""
         entry = self._clips[clip_id]
-        return index_row(entry.notes, entry.places, tar)
+        return index_row(entry.metadata, entry.places, tar)
 
     def read(self, clip_id: str) -> StoredClip:
         """The clip itself.
@@ -86,37 +84,37 @@ class ShardReader:
             for offset, size in entry.places:
                 handle.seek(offset)
                 files.append(handle.read(size))
-        return StoredClip(entry.notes, files)
+        return StoredClip(entry.metadata, files)
 
     def beginning(self, clips: list[str]) -> int | None:
         """Where a file would be continued that begins with exactly these clips; None if this one does not."""
         position = 0
         for clip, entry in zip(clips, self._clips.values(), strict=False):
-            if entry.notes["clip_id"] != clip or entry.start != position:
+            if entry.metadata.clip_id != clip or entry.start != position:
                 return None
             position = entry.end
         return position if len(clips) <= len(self._clips) else None
 
 
-def index_row(notes: dict[str, Any], places: list[Range], tar: str) -> IndexRow:
-    """The index row of a clip whose members lie at these places of `tar`."""
-    found = ranges(notes, places)
+def index_row(metadata: ClipMetadata, members: list[ByteRange], tar: str) -> IndexRow:
+    """The index row of a clip whose members' contents lie at these places of `tar`."""
+    ranges = metadata.frame_ranges(members)
     return IndexRow(
-        clip_id=notes["clip_id"],
-        status=notes["status"],
-        error=notes["error"],
-        n_frames=notes["n_frames"],
-        timestamps=notes["timestamps"],
-        source_frames=notes["source_frames"],
+        clip_id=metadata.clip_id,
+        status=metadata.status,
+        error=metadata.error,
+        n_frames=metadata.n_frames,
+        timestamps_s=list(metadata.timestamps_s),
+        source_frames=list(metadata.source_frames),
         tar=tar,
-        offsets=[offset for offset, _ in found],
-        sizes=[size for _, size in found],
+        offsets=[offset for offset, _ in ranges],
+        sizes=[size for _, size in ranges],
     )
 
 
-def _noted(clip: str, content: bytes, start: int, end: int) -> _Entry | None:
+def _entry(clip: str, content: bytes, start: int, end: int) -> _Entry | None:
     try:
-        notes = json.loads(content)
-        return _Entry(notes, member_names(notes), start, end) if notes["clip_id"] == clip else None
-    except (ValueError, KeyError, TypeError):  # an earlier version's notes count as none
+        metadata = ClipMetadata.from_json(content)
+    except ValueError:  # what an earlier version wrote counts as none
         return None
+    return _Entry(metadata, metadata.member_names, start, end) if metadata.clip_id == clip else None

@@ -8,38 +8,40 @@ same moment do not know of each other yet; each then decodes for itself, to the 
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from refocus.core.files import write_json
-from refocus.frames.decode_clip import DecodeJob, StoredClip, content
+from refocus.frames.decode_clip import DecodeJob, StoredClip, source_digest
 from refocus.frames.shard_reader import ShardReader
 from refocus.video.tars import locate
 
 logger = logging.getLogger(__name__)
-COLUMNS = ("source_bytes", "source", "start_s", "end_s", "clip_id")
 Bounds = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
 class SharedClip:
-    """A clip that lies on another shard's shelf under another name."""
+    """A clip of another shard, where it has another name."""
 
-    shelf: ShardReader
+    reader: ShardReader
     clip_id: str
     job: DecodeJob
 
     def read(self) -> StoredClip:
         """The clip as decoding the job's own file would give it."""
-        lent, row = self.shelf.read(self.clip_id), self.job.row
-        return StoredClip({**lent.notes, "clip_id": row.clip_id, "video_path": row.video_path}, lent.files)
+        found, row = self.reader.read(self.clip_id), self.job.row
+        return StoredClip(replace(found.metadata, clip_id=row.clip_id, video_path=row.video_path), found.files)
 
 
-def write_sources(shelf: ShardReader) -> None:
-    """Writes what a finished shard can lend: clips that are whole."""
-    notes = [shelf.notes(clip) or {} for clip in shelf.order()]
-    write_json(_sources(shelf.path), [[note[key] for key in COLUMNS] for note in notes if note["status"] == "ok"])
+def write_sources(reader: ShardReader) -> None:
+    """Writes what other shards may copy from a finished one: clips that are whole."""
+    clips = [metadata for clip in reader.order() if (metadata := reader.metadata(clip)) and metadata.status == "ok"]
+    write_json(
+        _sources(reader.path),
+        [[clip.source_bytes, clip.source_sha256, clip.start_s, clip.end_s, clip.clip_id] for clip in clips],
+    )
 
 
 def shared_clips(jobs: Sequence[DecodeJob], folder: Path, tar: Path) -> dict[str, SharedClip]:
@@ -50,23 +52,23 @@ def shared_clips(jobs: Sequence[DecodeJob], folder: Path, tar: Path) -> dict[str
         folder: shards of the same decode settings, in one folder per data set.
         tar: the shard that is being made.
     """
-    lenders: dict[tuple[int, Bounds], list[tuple[str, Path, str]]] = {}
+    known: dict[tuple[int, Bounds], list[tuple[str, Path, str]]] = {}
     for path, entries in _catalogues(folder, tar):
-        for size, source, start, end, clip_id in entries:
-            lenders.setdefault((size, (start, end)), []).append((source, path, clip_id))
-    shelves: dict[Path, ShardReader] = {}
+        for size, sha256, start_s, end_s, clip_id in entries:
+            known.setdefault((size, (start_s, end_s)), []).append((sha256, path, clip_id))
+    readers: dict[Path, ShardReader] = {}
     found: dict[str, SharedClip] = {}
-    for job in jobs if lenders else ():
+    for job in jobs if known else ():
         span = locate(job.video)
-        offers = lenders.get((span.size, (job.row.start_s, job.row.end_s)))
-        source = content(span) if offers else ""
-        for offered, path, clip_id in offers or ():
-            if offered != source:
+        candidates = known.get((span.size, (job.row.start_s, job.row.end_s)), [])
+        source = source_digest(span) if candidates else ""
+        for sha256, path, clip_id in candidates:
+            if sha256 != source:
                 continue
-            shelf = shelves.setdefault(path, ShardReader(path))
-            notes = shelf.notes(clip_id) or {}
-            if notes.get("source") == source and notes.get("decode") == job.settings.fingerprint():
-                found[job.row.clip_id] = SharedClip(shelf, clip_id, job)
+            reader = readers.setdefault(path, ShardReader(path))
+            metadata = reader.metadata(clip_id)
+            if metadata and (metadata.source_sha256, metadata.decode) == (source, job.settings.fingerprint()):
+                found[job.row.clip_id] = SharedClip(reader, clip_id, job)
                 break
     return found
 

@@ -1,9 +1,12 @@
 """Plain ustar files: the same members give the same bytes, and every member's offset is known.
 
-Members of a clip are `{clip_id}.json` and then `{clip_id}.0000.jpg`, `{clip_id}.0001.jpg`, … or `{clip_id}.mp4`: the
-`webdataset` library groups them into one sample under the key `clip_id`.
+webdataset's own TarWriter cannot go on with the file of a killed run, does not say where a member lies, and pads the
+end to 10 KiB, so we write here and leave reading to it: members of a clip are `{clip_id}.json` and then
+`{clip_id}.0000.jpg`, `{clip_id}.0001.jpg`, … or `{clip_id}.mp4`, which it groups into one sample under the key
+`clip_id`.
 """
 
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,25 +52,16 @@ class TarWriter:
 
 
 def header(name: str, size: int) -> bytes:
-    """A ustar header of a regular file: mode 644, no owner, time 0."""
-    encoded = name.encode("ascii")
-    if len(encoded) > 100:
+    """A ustar header of a regular file: mode 644, no owner, time 0.
+
+    Raises:
+        ValueError: the name has more than 100 characters, or the size is 8 GiB or more.
+    """
+    if len(name) > 100:
         raise ValueError(f"{name}: more than 100 characters do not fit a ustar header")
-    fields = (
-        encoded.ljust(100, b"\0"),
-        b"0000644\0",  # mode
-        b"0000000\0",  # uid
-        b"0000000\0",  # gid
-        b"%011o\0" % size,
-        b"00000000000\0",  # mtime
-        b" " * 8,  # checksum counts as spaces
-        b"0",  # regular file
-        bytes(100),  # link name
-        b"ustar\x0000",
-        bytes(BLOCK - 265),
-    )
-    block = b"".join(fields)
-    return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+    info = tarfile.TarInfo(name)
+    info.size = size
+    return info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
 
 
 def members(path: Path) -> Iterator[Member]:

@@ -125,7 +125,7 @@ def _gather(material: Material, questions: Sequence[Question], selectors: Sequen
         Example(
             question=question,
             overview=store.images(question.clip_id, _spread(material, question), size=128),
-            times_s=store.record(question.clip_id).timestamps,
+            times_s=store.record(question.clip_id).timestamps_s,
             picks={
                 name: _picked(material, name, question)
                 for name in selectors

@@ -24,7 +24,7 @@ class MarginCache:
         self._folder = folder
         self._identity = dict(identity)
 
-    def read(self, clip_id: str, timestamps: Sequence[float]) -> pa.Table:
+    def read(self, clip_id: str, timestamps_s: Sequence[float]) -> pa.Table:
         """The clip's margins, computed under the same settings on frames at these seconds; empty if there are none.
 
         A damaged file counts as none and is replaced by the next `write`.
@@ -37,18 +37,18 @@ class MarginCache:
         except (OSError, pa.ArrowException):
             return nothing
         mark = (table.schema.metadata or {}).get(MARK)
-        if mark != self._mark(timestamps) or not table.schema.equals(MARGIN_SCHEMA):
+        if mark != self._mark(timestamps_s) or not table.schema.equals(MARGIN_SCHEMA):
             return nothing
         return table.replace_schema_metadata(None)
 
-    def write(self, clip_id: str, timestamps: Sequence[float], table: pa.Table) -> None:
+    def write(self, clip_id: str, timestamps_s: Sequence[float], table: pa.Table) -> None:
         """Keeps all of the clip's margins."""
         if self._folder is not None:
             with atomic(self._path(clip_id)) as draft:
-                pq.write_table(table.replace_schema_metadata({MARK: self._mark(timestamps)}), draft)
+                pq.write_table(table.replace_schema_metadata({MARK: self._mark(timestamps_s)}), draft)
 
-    def _mark(self, timestamps: Sequence[float]) -> bytes:
-        return digest([self._identity, [round(float(second), 3) for second in timestamps]], 16).encode()
+    def _mark(self, timestamps_s: Sequence[float]) -> bytes:
+        return digest([self._identity, [round(float(second), 3) for second in timestamps_s]], 16).encode()
 
     def _path(self, clip_id: str) -> Path:
         return Path(self._folder or "") / f"{clip_id}.parquet"

@@ -39,7 +39,7 @@ class ClipTask:
     """What is left to compute for one clip."""
 
     clip_id: str
-    timestamps: tuple[float, ...]  # seconds of the clip's kept frames
+    timestamps_s: tuple[float, ...]  # seconds of the clip's kept frames
     done: pa.Table
     questions: tuple[Question, ...]
     subsets: tuple[Subset, ...]
@@ -71,13 +71,13 @@ def score_shard(
     tasks = []
     for clip_id, asked in by_clip(usable).items():
         record = frames.record(clip_id)
-        done = _regraded(units.read(clip_id, record.timestamps), asked)
+        done = _regraded(units.read(clip_id, record.timestamps_s), asked)
         finished = set(done["qa_id"].to_pylist())
         missing = tuple(question for question in asked if question.qa_id not in finished)
         known[clip_id] = done
         if missing:
             tasks.append(
-                ClipTask(clip_id, tuple(record.timestamps), done, missing, _subsets(record.n_frames, settings))
+                ClipTask(clip_id, tuple(record.timestamps_s), done, missing, _subsets(record.n_frames, settings))
             )
     if len(tasks) < len(known):
         log.info("%d of %d clips were scored before", len(known) - len(tasks), len(known))
@@ -85,7 +85,7 @@ def score_shard(
     with bar(total=len(tasks), desc="reward", unit="clip") as progress:
         for task, images in zip(tasks, feed, strict=True):
             table = pa.concat_tables([task.done, margins_table(score_clip(lmm, images, task))])
-            units.write(task.clip_id, task.timestamps, table)
+            units.write(task.clip_id, task.timestamps_s, table)
             known[task.clip_id] = table
             progress.update()
     if tasks:

@@ -31,7 +31,7 @@ def select_benchmark(
             for n in budgets:
                 chosen[n].update({question.qa_id: Selection.of(Picks((), (), (NO_FRAMES,)), ()) for question in asked})
             continue
-        clip = ClipView(clip_id, tuple(record.timestamps))
+        clip = ClipView(clip_id, tuple(record.timestamps_s))
         for n, picked in selector.pick(clip, asked, budgets).items():
             for question, picks in zip(asked, picked, strict=True):
                 chosen[n][question.qa_id] = Selection.of(picks, clip.timestamps_s)

@@ -1,0 +1,129 @@
+"""What a shard says of each clip: the `.json` member beside its frames."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from refocus.core.files import canonical
+
+ByteRange = tuple[int, int]  # offset and size, bytes
+
+
+@dataclass(frozen=True)
+class StoredForm:
+    """How a clip's frames are stored (`decode.frames`).
+
+    jpeg: a member per frame; `offsets` and `sizes` are empty. video: one MP4; frame i is decoded from the `sizes[i]`
+    bytes at `offsets[i]` of it.
+    """
+
+    name: str  # jpeg or video
+    offsets: tuple[int, ...] = ()
+    sizes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClipMetadata:
+    """One clip of a shard.
+
+    start_s, end_s: the clip's bounds in its video file; None is the file's own. fps, duration_s: what the file's header
+    says. size: side of the stored frames in pixels. timestamps_s, source_frames: when each kept frame is shown, in
+    seconds of the file, and its number there. error: why fewer frames than asked for are here, None where they all are.
+    source_bytes, source_sha256: size of the file and the first 32 hex digits of its SHA-256. decode: fingerprint of the
+    settings that made the frames.
+    """
+
+    clip_id: str
+    video_path: str
+    start_s: float | None
+    end_s: float | None
+    fps: float
+    duration_s: float
+    size: int
+    timestamps_s: tuple[float, ...]
+    source_frames: tuple[int, ...]
+    error: str | None
+    source_bytes: int
+    source_sha256: str
+    decode: str
+    form: StoredForm
+
+    @property
+    def n_frames(self) -> int:
+        """Number of kept frames."""
+        return len(self.timestamps_s)
+
+    @property
+    def status(self) -> str:
+        """ok, or partial where `error` says why."""
+        return "partial" if self.error else "ok"
+
+    @property
+    def member_names(self) -> list[str]:
+        """The members of the tar that hold the frames, in their order."""
+        if self.form.name == "video":
+            return [f"{self.clip_id}.mp4"]
+        return [f"{self.clip_id}.{index:04d}.jpg" for index in range(self.n_frames)]
+
+    def frame_ranges(self, members: Sequence[ByteRange]) -> list[ByteRange]:
+        """Where every frame is decoded from, given where the contents of the clip's members lie in the tar."""
+        if self.form.name == "video":
+            start = members[0][0]
+            return [(start + offset, size) for offset, size in zip(self.form.offsets, self.form.sizes, strict=True)]
+        return list(members)
+
+    def to_json(self) -> bytes:
+        """The content of the `.json` member; its keys are a contract."""
+        values: dict[str, Any] = {
+            "clip_id": self.clip_id,
+            "video_path": self.video_path,
+            "start_s": self.start_s,
+            "end_s": self.end_s,
+            "fps": self.fps,
+            "duration": self.duration_s,
+            "size": self.size,
+            "n_frames": self.n_frames,
+            "timestamps": self.timestamps_s,
+            "source_frames": self.source_frames,
+            "status": self.status,
+            "error": self.error,
+            "source_bytes": self.source_bytes,
+            "source": self.source_sha256,
+            "decode": self.decode,
+            "frames": self.form.name,
+        }
+        if self.form.name == "video":
+            values |= {"offsets": self.form.offsets, "sizes": self.form.sizes}
+        return canonical(values).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "ClipMetadata":
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError: it is something else, such as what an earlier version wrote.
+        """
+        try:
+            values = json.loads(content)
+            made = cls(
+                clip_id=values["clip_id"],
+                video_path=values["video_path"],
+                start_s=values["start_s"],
+                end_s=values["end_s"],
+                fps=values["fps"],
+                duration_s=values["duration"],
+                size=values["size"],
+                timestamps_s=tuple(values["timestamps"]),
+                source_frames=tuple(values["source_frames"]),
+                error=values["error"],
+                source_bytes=values["source_bytes"],
+                source_sha256=values["source"],
+                decode=values["decode"],
+                form=StoredForm(values["frames"], tuple(values.get("offsets", ())), tuple(values.get("sizes", ()))),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no metadata of a clip: {error!r}") from None
+        if made.to_json() != content:
+            raise ValueError("no metadata of a clip: keys that are not known, or numbers that contradict each other")
+        return made
