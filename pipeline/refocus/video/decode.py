@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Generic, Literal, TypeVar, overload
 
 import numpy as np
 
@@ -29,13 +29,14 @@ __all__ = [
 ]
 
 Backend = Literal["pyav", "decord"]
+Image = TypeVar("Image", bound=np.ndarray | YuvFrame)
 
 
 @dataclass(frozen=True)
-class ShownFrame:
+class ShownFrame(Generic[Image]):
     """A source frame and the wanted times (indices into the request) at which it is on screen."""
 
-    image: np.ndarray | YuvFrame  # upright; (H, W, 3) uint8 RGB unless planes were asked for
+    image: Image  # upright; (H, W, 3) uint8 RGB unless planes were asked for
     timestamp_s: float
     source_frame: int  # 0-based, in presentation order
     wanted: tuple[int, ...]
@@ -80,7 +81,8 @@ def decode_frames(
     """
     low, high = start_s or 0.0, np.inf if end_s is None else end_s
     times = [time for time in times_s if low <= time < high]
-    health, shown = DecodeReport(), []
+    health = DecodeReport()
+    shown: list[ShownFrame[np.ndarray]] = []
     try:
         for frame in frames_shown(path, times, size, health):
             if shown and frame.image.shape != shown[0].image.shape:
@@ -138,6 +140,32 @@ def plan_clip(path: Path | str, fps: float, max_frames: int, start_s: float | No
     return ClipPlan(grid(end - start, fps, max_frames, start), rate, duration)
 
 
+@overload
+def frames_shown(
+    path: Path | str,
+    times_s: Sequence[float],
+    size: int | None,
+    health: DecodeReport,
+    beat: Heartbeat | None = ...,
+    fit: Fit = ...,
+    backend: Backend = ...,
+    *,
+    planes: Literal[True],
+) -> Iterator[ShownFrame[np.ndarray | YuvFrame]]: ...
+
+
+@overload
+def frames_shown(
+    path: Path | str,
+    times_s: Sequence[float],
+    size: int | None,
+    health: DecodeReport,
+    beat: Heartbeat | None = ...,
+    fit: Fit = ...,
+    backend: Backend = ...,
+) -> Iterator[ShownFrame[np.ndarray]]: ...
+
+
 def frames_shown(
     path: Path | str,
     times_s: Sequence[float],
@@ -146,8 +174,9 @@ def frames_shown(
     beat: Heartbeat | None = None,
     fit: Fit = "squash",
     backend: Backend = "pyav",
+    *,
     planes: bool = False,
-) -> Iterator[ShownFrame]:
+) -> Iterator[ShownFrame[Any]]:
     """Every frame that is on screen at one or more of the wanted times, in order. Nothing else is decoded for it.
 
     A time before the first frame gets the first frame; times after the last frame of a file that ends early get none,
@@ -178,7 +207,7 @@ def frames_shown(
         short = YuvScaler(size) if planes and size and size % 2 == 0 and fit == "squash" else None
         for frame, wanted in selective_decode(path, container, stream, times_s, health, beat):
             try:
-                image = short(frame) if short and short.takes(frame) else picture(frame)
+                shown = short(frame) if short and short.takes(frame) else picture(frame)
             except VideoError as error:
                 raise VideoError(f"{path}: {error}") from None
-            yield ShownFrame(image, round(wanted.time_s, 6), wanted.source_frame, wanted.times)
+            yield ShownFrame(shown, round(wanted.time_s, 6), wanted.source_frame, wanted.times)

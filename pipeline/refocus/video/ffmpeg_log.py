@@ -18,7 +18,9 @@ class FfmpegLog:
         self._seen = logging.get_last_error()[0]
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._level is None:
             logging.set_level(None)
 

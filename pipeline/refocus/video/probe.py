@@ -138,7 +138,7 @@ def last_moment(container: InputContainer, stream: VideoStream, enough_s: float 
     if header is None:
         return _end_of(container, stream)
     indexed = any(name in container.format.name for name in _INDEXED)
-    if (enough_s is not None and header >= enough_s) or not indexed:
+    if (enough_s is not None and header >= enough_s) or not indexed or stream.time_base is None:
         return header
     try:
         container.seek(int((header + origin(stream)) / stream.time_base), stream=stream)

@@ -90,7 +90,7 @@ class _SelectiveDecoder:
                 damage = (health.damaged, health.corrupt)
                 latest = ABSENT
                 for frame in self._decoded(_picked(feed, run), first):
-                    if frame.pts not in due or frame.pts < latest:
+                    if frame.pts is None or frame.pts not in due or frame.pts < latest:
                         self.disagreed = True
                         break
                     latest = frame.pts
@@ -114,30 +114,30 @@ class _SelectiveDecoder:
         first = head.pts if head is not None and head.pts is not None else ABSENT
         held: tuple[VideoFrame, float, int] | None = None
 
-        def shown(until_s: float) -> WantedFrame | None:
-            """What is held, if one of the wanted times lies before this moment."""
+        def shown(source_frame: int, time_s: float, until_s: float) -> WantedFrame | None:
+            """A frame that is on screen from `time_s` to `until_s`, if one of the wanted times lies before the end."""
             stop = done
             while stop < len(times_s) and times_s[stop] + EPSILON_S < until_s:
                 stop += 1
-            return WantedFrame(ABSENT, held[2], held[1], tuple(range(done, stop))) if stop > done else None
+            return WantedFrame(ABSENT, source_frame, time_s, tuple(range(done, stop))) if stop > done else None
 
         for count, frame in enumerate(self._decoded(chain([head] if head else [], packets), first)):
-            known = frame.pts is not None
-            time_s = track.time_s(frame.pts) if known else count * track.frame_s
+            time_s = count * track.frame_s if frame.pts is None else track.time_s(frame.pts)
             if held is not None and time_s < held[1]:
                 health.misplaced += 1
                 continue
-            if held is not None and (wanted := shown(time_s)):
+            if held is not None and (wanted := shown(held[2], held[1], time_s)):
                 yield held[0], wanted
                 done = wanted.times[-1] + 1
                 if done == len(times_s):
                     health.ended_s = time_s
                     return
-            held = frame, time_s, bisect.bisect_left(ranks, frame.pts) if ranks and known else count
+            rank = bisect.bisect_left(ranks, frame.pts) if ranks and frame.pts is not None else count
+            held = frame, time_s, rank
             health.ended_s = time_s + (float(frame.duration * track.time_base) if frame.duration else track.frame_s)
         if held is None:
             raise VideoError(f"{self.path}: not one frame decodes")
-        if wanted := shown(health.ended_s + SLACK_S):
+        if wanted := shown(held[2], held[1], health.ended_s + SLACK_S):
             yield held[0], wanted
 
     def _decoded(self, packets: Iterable[Packet], first: int) -> Iterator[VideoFrame]:

@@ -3,7 +3,7 @@
 import itertools
 import math
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from refocus.video.ffmpeg_log import FfmpegLog
 from refocus.video.packets import Role, reader, role
-from refocus.video.probe import opened, origin, rate_of
+from refocus.video.probe import VideoError, opened, origin, rate_of
 
 Heartbeat = Callable[[], None]
 KEPT_BYTES = 256 << 20  # packets stay in memory up to this, else the file is read twice
@@ -58,7 +58,13 @@ class PacketTable:
 def read_packets(
     container: InputContainer, stream: VideoStream, enough_s: float, beat: Heartbeat | None
 ) -> PacketTable:
-    """Reads packets until the next ones are decoded, and so shown, later than `enough_s` seconds."""
+    """Reads packets until the next ones are decoded, and so shown, later than `enough_s` seconds.
+
+    Raises:
+        VideoError: the stream has no clock for its times.
+    """
+    if stream.time_base is None:
+        raise VideoError(f"{container.name}: its video stream has no time base")
     rate = rate_of(stream)
     track = PacketTable(stream.time_base, origin(stream), 1.0 / rate if rate > 0 else FRAME_S)
     read = reader(stream.codec_context.name, stream.codec_context.extradata)
@@ -114,7 +120,7 @@ def _role(packet: Packet, read: Callable[[Packet], Role | None] | None, track: P
     return found
 
 
-def demuxed(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
+def demuxed(container: InputContainer, stream: VideoStream) -> Generator[Packet, None, None]:
     """The stream's packets, without the empty one that PyAV appends; reading goes on behind what cannot be read.
 
     Raises:
@@ -138,7 +144,7 @@ def demuxed(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
 
 def refed(
     path: Path | str, container: InputContainer, stream: VideoStream, track: PacketTable, beat: Heartbeat | None
-) -> Iterator[tuple[int, Packet]]:
+) -> Generator[tuple[int, Packet], None, None]:
     """The packets of `track` again, numbered: from memory, or from the file."""
     if track.packets is not None:
         yield from enumerate(track.packets)

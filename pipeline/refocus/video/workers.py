@@ -77,16 +77,16 @@ def run_jobs(
             while len(crew) < workers and waiting and held < held_bytes:
                 crew.append(_hire(context, work, memory_mb))
                 _give(crew[-1], waiting, jobs)
-            busy = [worker for worker in crew if worker.job is not None]
+            busy = {worker.job: worker for worker in crew if worker.job is not None}
             if not busy:
                 continue
-            deadline = min(worker.deadline(timeout_s) for worker in busy)
-            ready = wait([worker.pipe for worker in busy], max(0.0, deadline - time.monotonic()))
-            for worker in busy:
+            deadline = min(worker.deadline(timeout_s) for worker in busy.values())
+            ready = wait([worker.pipe for worker in busy.values()], max(0.0, deadline - time.monotonic()))
+            for job, worker in busy.items():
                 outcome = _listen(worker, timeout_s, worker.pipe in ready)
                 if outcome is None:
                     continue
-                done[worker.job] = outcome[0]
+                done[job] = outcome[0]
                 held += _size(outcome[0])
                 worker.job = None
                 if outcome[1]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from av.filter import Graph
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -43,7 +44,7 @@ class YuvScaler:
             size: an even number of pixels.
         """
         self.size = size
-        self._looks: tuple | None = None  # of the frames that the graph takes
+        self._looks: tuple[int, int, str, int] | None = None  # of the frames that the graph takes
         self._graph: Graph | None = None
 
     @staticmethod
@@ -55,15 +56,17 @@ class YuvScaler:
     def __call__(self, frame: VideoFrame) -> YuvFrame:
         """The planes of a frame that `takes` accepts, upright."""
         looks = (frame.width, frame.height, frame.format.name, frame.colorspace)
-        if looks != self._looks:
+        if self._graph is None or looks != self._looks:
             self._looks, self._graph = looks, _graph(self.size, *looks, siting(frame))
-        self._graph.push(frame)
+        self._graph.vpush(frame)
         turns = quarter_turn(frame.rotation) // 90
-        return YuvFrame(*(np.ascontiguousarray(np.rot90(_pixels(plane), turns)) for plane in self._graph.pull().planes))
+        return YuvFrame(
+            *(np.ascontiguousarray(np.rot90(_pixels(plane), turns)) for plane in self._graph.vpull().planes)
+        )
 
 
 def _pixels(plane: VideoPlane) -> np.ndarray:
-    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+    return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
 def _graph(size: int, width: int, height: int, pixels: str, colorspace: int, place: str) -> Graph:
@@ -74,7 +77,7 @@ def _graph(size: int, width: int, height: int, pixels: str, colorspace: int, pla
     matrix = {"ispace": _MATRICES.get(colorspace, "bt470bg"), "irange": "tv", "space": "bt470bg", "range": "pc"}
     light = {"iprimaries": "bt709", "primaries": "bt709", "itrc": "bt709", "trc": "bt709", "fast": "1"}  # stays
     graph.link_nodes(
-        graph.add_buffer(width=width, height=height, format=pixels, time_base=Fraction(1, 1000)),
+        graph.add_buffer(width=width, height=height, format=VideoFormat(pixels), time_base=Fraction(1, 1000)),
         graph.add("scale", _spelled({**scaling, **chroma, **_UNTOUCHED})),
         graph.add("format", "yuv420p10le"),
         graph.add("colorspace", _spelled({**matrix, **light, "format": "yuv420p"})),
@@ -101,11 +104,13 @@ def siting(frame: VideoFrame) -> str:
     for plane, values in zip(small.planes[1:], (slope, slope.T), strict=True):
         padded = np.zeros((plane.height, plane.line_size), np.uint8)
         padded[:, : side // 2] = values
-        plane.update(padded)
+        plane.update(padded.tobytes())
     spread = VideoReformatter().reformat(
         small, format="yuv444p16le", interpolation=Interpolation.BILINEAR, dst_color_range="MPEG", threads=1
     )
-    blue, red = (np.frombuffer(plane, np.uint16).reshape(plane.height, -1) / 256 for plane in spread.planes[1:])
+    blue, red = (
+        np.frombuffer(memoryview(plane), np.uint16).reshape(plane.height, -1) / 256 for plane in spread.planes[1:]
+    )
     middle = side // 2
     column, row = ((4 * middle - values[middle, middle]) / 4 for values in (blue, red))  # in pixels: 0, 0.5 or 1
     name = ("top", "", "bottom")[round(2 * row)] + ("left" if column < 0.25 else "")
