@@ -121,7 +121,7 @@ def test_missing_inputs_are_named(inputs, tmp_path):
         call(inputs, tmp_path, max_step=3)
 
 
-def test_the_judge_is_the_margin_of_each_subset_alone(inputs):
+def test_the_reward_is_the_margin_of_each_subset_alone(inputs):
     """Batched over clips, questions and repeated subsets, each reward equals Eq. 5 on that subset by itself."""
     lmm = load_lmm(str(inputs / "lmm"))
     random = np.random.default_rng(1)
@@ -130,14 +130,14 @@ def test_the_judge_is_the_margin_of_each_subset_alone(inputs):
     }
     asked = questions(COUNTS)[1::4]
     subsets = [[(0, 2), (1, 3), (0, 2)] for _ in asked]
-    verdict = LmmRewardModel(lmm, features.__getitem__)(asked, subsets)
+    rewards = LmmRewardModel(lmm, features.__getitem__)(asked, subsets)
     for row, question in enumerate(asked):
         for column, frames in enumerate(subsets[row]):
             prompt = Prompt(question.question, question.options)
             logits = lmm.score(features[question.clip_id], [(frames, 0)], [prompt])[0].logsumexp(-1)
             expected = margins([logits], [question.answer_index])[0]
-            assert verdict.reward[row, column].item() == pytest.approx(expected, abs=1e-4)
-            assert bool(verdict.correct[row, column]) == (int(logits.argmax()) == question.answer_index)
+            assert rewards.reward[row, column].item() == pytest.approx(expected, abs=1e-4)
+            assert bool(rewards.correct[row, column]) == (int(logits.argmax()) == question.answer_index)
 
 
 def test_deepspeed_is_asked_for_where_it_is_missing(inputs, tmp_path, monkeypatch):

@@ -86,7 +86,7 @@ def build_trainer(
     settings: TrainSettings = SETTINGS,
     *,
     policy: FramePolicy | None = None,
-    judge=None,
+    reward_model=None,
     counts=COUNTS,
     ranks: Ranks | None = None,
     identity=None,
@@ -94,8 +94,9 @@ def build_trainer(
     """A trainer in `folder/work` and `folder/out`."""
     policy = policy or build_policy(dtype=torch.float64)
     features = dict(zip((f"c{i}" for i in range(len(counts))), build_features(policy, list(counts)), strict=True))
+    reward_model = reward_model or LateFrames(list(counts))
     return Trainer(
-        policy, training_set(settings, counts), features.__getitem__, judge or LateFrames(list(counts)), settings,
+        policy, training_set(settings, counts), features.__getitem__, reward_model, settings,
         reinit_layers=2, work=folder / "work", out=folder / "out", identity=identity or {"toy": 1}, ranks=ranks,
     )  # fmt: skip
 
@@ -118,22 +119,22 @@ def train_several(ranks: Ranks, jobs: dict[Path, TrainSettings]) -> None:
 
 @dataclasses.dataclass
 class Fails(LateFrames):
-    """A judge that gives up at one of its calls."""
+    """A reward model that gives up at one of its calls."""
 
     at: int = 0
 
     def __call__(self, asked, subsets) -> Rewards:
         if self.calls == self.at:
-            raise RefocusError("the judge gave up")
+            raise RefocusError("the reward model gave up")
         return super().__call__(asked, subsets)
 
 
 def train_until_it_fails(ranks: Ranks, job: tuple[Path, TrainSettings, int]) -> None:
-    """Every process's judge fails at the same call."""
+    """Every process's reward model fails at the same call."""
     torch.set_num_threads(1)
     folder, settings, at = job
     with contextlib.suppress(RefocusError):
-        build_trainer(folder, settings, ranks=ranks, judge=Fails(COUNTS, at=at)).run()
+        build_trainer(folder, settings, ranks=ranks, reward_model=Fails(COUNTS, at=at)).run()
 
 
 def train_in_parts(ranks: Ranks, jobs: list[tuple[Path, TrainSettings, int]]) -> None:
@@ -163,11 +164,11 @@ def outlive_first(ranks: Ranks, mark: Path) -> None:
     mark.touch()
 
 
-def train_until_told(ranks: Ranks, job: tuple[Path, TrainSettings]) -> None:
+def train_until_stopped(ranks: Ranks, job: tuple[Path, TrainSettings]) -> None:
     """The second process gets a SIGTERM during its first step."""
 
     @dataclasses.dataclass
-    class Told(LateFrames):
+    class Stopped(LateFrames):
         def __call__(self, asked, subsets) -> Rewards:
             if ranks.rank == 1 and self.calls == 0:
                 os.kill(os.getpid(), signal.SIGTERM)
@@ -175,4 +176,4 @@ def train_until_told(ranks: Ranks, job: tuple[Path, TrainSettings]) -> None:
 
     torch.set_num_threads(1)
     folder, settings = job
-    build_trainer(folder, settings, ranks=ranks, judge=Told(COUNTS)).run()
+    build_trainer(folder, settings, ranks=ranks, reward_model=Stopped(COUNTS)).run()

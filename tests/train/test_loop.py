@@ -22,7 +22,7 @@ from tests.support.tiny_training import (
     die_second,
     outlive_first,
     train_and_save,
-    train_until_told,
+    train_until_stopped,
 )  # fmt: skip
 
 
@@ -54,8 +54,10 @@ def test_training_raises_the_reward(tmp_path):
         max_steps=30, candidates=16, frames=1, lr_new=3e-3, lr_pretrained=1e-3, entropy=0.05, validation_share=0.0,
         clips_per_batch=3, batch=9, runtime={"micro_batch": 3, "checkpoint_every": 100},
     )  # fmt: skip
-    judge = LateFrames(counts, target=5)
-    build_trainer(tmp_path, settings, judge=judge, counts=counts, policy=build_policy(dtype=torch.float32)).run()
+    reward_model = LateFrames(counts, target=5)
+    build_trainer(
+        tmp_path, settings, reward_model=reward_model, counts=counts, policy=build_policy(dtype=torch.float32)
+    ).run()
     lines = read(tmp_path / "out" / "metrics.jsonl")
     assert sum(line["reward/mean"] for line in lines[:3]) / 3 < 0
     assert sum(line["reward/mean"] for line in lines[-5:]) / 5 > 0.9
@@ -91,8 +93,8 @@ def test_killed_and_resumed_is_never_killed(tmp_path):
                 os.kill(os.getpid(), signal.SIGTERM)
             return super().__call__(asked, subsets)
 
-    for name, judge in (("whole", LateFrames(COUNTS)), ("killed", Terminated(COUNTS))):
-        trainer = build_trainer(tmp_path / name, judge=judge, policy=build_policy(dtype=torch.float32))
+    for name, reward_model in (("whole", LateFrames(COUNTS)), ("killed", Terminated(COUNTS))):
+        trainer = build_trainer(tmp_path / name, reward_model=reward_model, policy=build_policy(dtype=torch.float32))
         if name == "whole":
             trainer.run()
             continue
@@ -117,7 +119,7 @@ def test_a_crash_between_checkpoints_loses_only_the_steps_since(tmp_path):
 
     build_trainer(tmp_path / "whole").run()
     with pytest.raises(RuntimeError, match="power cut"):
-        build_trainer(tmp_path / "crashed", judge=Crashes(COUNTS)).run()
+        build_trainer(tmp_path / "crashed", reward_model=Crashes(COUNTS)).run()
     with (tmp_path / "crashed" / "work" / "metrics.jsonl").open("a") as log:
         log.write('{"step": 3, "rew')
     build_trainer(tmp_path / "crashed").run()
@@ -131,9 +133,9 @@ def test_a_finished_run_only_writes_its_outputs_again(tmp_path):
     before = weights(tmp_path)
     for name in ("metrics.jsonl", "policy/model.safetensors"):
         (tmp_path / "out" / name).unlink()
-    judge = LateFrames(COUNTS)
-    build_trainer(tmp_path, judge=judge).run()
-    assert judge.calls == 0
+    reward_model = LateFrames(COUNTS)
+    build_trainer(tmp_path, reward_model=reward_model).run()
+    assert reward_model.calls == 0
     assert_same(before, weights(tmp_path))
     assert len(read(tmp_path / "out" / "metrics.jsonl")) == 6
 
@@ -228,7 +230,7 @@ def test_a_signal_to_one_process_stops_all_with_a_checkpoint(tmp_path):
     """And the run then goes on to the same end as one that was never stopped."""
     settings = change(max_steps=3)
     with pytest.raises(RefocusError, match=r"after step [12] of 3"):
-        launch(train_until_told, (tmp_path / "told", settings), 2, "cpu")
-    for name in ("told", "free"):
+        launch(train_until_stopped, (tmp_path / "stopped", settings), 2, "cpu")
+    for name in ("stopped", "free"):
         launch(train_and_save, (tmp_path / name, settings), 2, "cpu")
-    assert_same(weights(tmp_path / "free"), weights(tmp_path / "told"))
+    assert_same(weights(tmp_path / "free"), weights(tmp_path / "stopped"))

@@ -20,19 +20,19 @@ class Undecided(LateFrames):
     seen: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def __call__(self, asked, subsets) -> Rewards:
-        verdict = super().__call__(asked, subsets)
+        rewards = super().__call__(asked, subsets)
         for row, question in enumerate(asked):
             self.seen[question.qa_id] = self.seen.get(question.qa_id, 0) + 1
             if question.qa_id in self.questions and self.seen[question.qa_id] <= self.times:
-                verdict.reward[row] = 0.5
-        return verdict
+                rewards.reward[row] = 0.5
+        return rewards
 
 
-def one_step(folder, judge=None, steps=1, **changes):
+def one_step(folder, reward_model=None, steps=1, **changes):
     """A trainer after its first steps, their metrics and their groups by question."""
     runtime = SETTINGS.runtime.model_copy(update=changes.pop("runtime", {}))
     settings = SETTINGS.model_copy(update={"max_steps": steps, "runtime": runtime, **changes})
-    trainer = build_trainer(folder, settings, judge=judge)
+    trainer = build_trainer(folder, settings, reward_model=reward_model)
     trainer.run()
     lines, groups = (read(folder / "out" / name) for name in ("metrics.jsonl", "groups.jsonl"))
     return trainer, lines, {(group["step"], group["qa_id"]): group for group in groups}
@@ -54,14 +54,14 @@ def test_redrawn_groups_get_candidates_of_their_own_and_others_keep_theirs(tmp_p
     base = one_step(tmp_path / "keep", Undecided(COUNTS, questions=(first,)))[2]
     found = []
     for size in (1, 8):
-        judge = Undecided(COUNTS, questions=(first,))
+        reward_model = Undecided(COUNTS, questions=(first,))
         _, lines, groups = one_step(
-            tmp_path / str(size), judge, zero_variance="resample", runtime={"micro_batch": size}
+            tmp_path / str(size), reward_model, zero_variance="resample", runtime={"micro_batch": size}
         )
         found.append(groups)
         assert lines[0]["reward/redrawn"] == pytest.approx(1 / len(groups))
         assert lines[0]["reward/frac_zero_std"] == 0 and lines[0]["groups"] == len(groups)
-        assert judge.seen[first] == 2 and judge.seen[second] == 1
+        assert reward_model.seen[first] == 2 and reward_model.seen[second] == 1
     assert found[0] == found[1]
     assert found[0][0, first]["picks"] != base[0, first]["picks"]
     assert set(base[0, first]["advantage"]) == {0.0} and len(set(found[0][0, first]["advantage"])) > 1
@@ -71,13 +71,13 @@ def test_redrawn_groups_get_candidates_of_their_own_and_others_keep_theirs(tmp_p
 def test_what_stays_equal_is_left_out_after_so_many_tries(tmp_path):
     """Bounded, counted, and not part of the mean: the update is that of the other groups alone."""
     stuck = asked_first(tmp_path / "asked")[0]
-    judge = Undecided(COUNTS, questions=(stuck,), times=99)
-    tried, lines, groups = one_step(tmp_path / "tried", judge, zero_variance="resample", resample_tries=3)
-    assert judge.seen[stuck] == 1 + 3
+    reward_model = Undecided(COUNTS, questions=(stuck,), times=99)
+    tried, lines, groups = one_step(tmp_path / "tried", reward_model, zero_variance="resample", resample_tries=3)
+    assert reward_model.seen[stuck] == 1 + 3
     assert lines[0]["groups"] == len(groups) - 1
     assert lines[0]["reward/frac_zero_std"] == pytest.approx(1 / len(groups))
-    judge = Undecided(COUNTS, questions=(stuck,), times=99)
-    assert same(tried, one_step(tmp_path / "masked", judge, zero_variance="mask")[0])
+    reward_model = Undecided(COUNTS, questions=(stuck,), times=99)
+    assert same(tried, one_step(tmp_path / "masked", reward_model, zero_variance="mask")[0])
 
 
 def test_the_entropy_bonus_alone_moves_the_policy_towards_uniform(tmp_path):
@@ -85,8 +85,8 @@ def test_the_entropy_bonus_alone_moves_the_policy_towards_uniform(tmp_path):
     every = tuple(f"q{clip}-{number}" for clip in range(len(COUNTS)) for number in range(3))
     rates = {"lr_new": 1e-2, "lr_pretrained": 1e-3, "weight_decay": 0.0, "batch": 15, "clips_per_batch": None}
     for beta in (0.0, 1.0):
-        judge = Undecided(COUNTS, questions=every, times=10**6)
-        trainer, lines, _ = one_step(tmp_path / str(beta), judge, steps=4, entropy=beta, **rates)
+        reward_model = Undecided(COUNTS, questions=every, times=10**6)
+        trainer, lines, _ = one_step(tmp_path / str(beta), reward_model, steps=4, entropy=beta, **rates)
         if beta:
             assert min(line["grad_norm"] for line in lines) > 0
             assert lines[-1]["policy/entropy_share"] > lines[0]["policy/entropy_share"] + 0.05

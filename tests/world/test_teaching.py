@@ -1,4 +1,4 @@
-"""The tiny models' lessons: what is asked of which token, and that training sees what the pipeline later scores."""
+"""The tiny models' tasks: what is asked of which token, and that training sees what the pipeline later scores."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ from refocus.world.tasks import CURRICULUM, LETTERS, Task, curriculum, sample_ta
 from refocus.world.tokenizer import build_tokenizer
 
 SHIPPED = Path(__file__).parents[2] / "assets"
-LESSON = Task("choose", "static/corner", "which corner has the dot?", ("top left", "nowhere", "top right"), "C", "top")
+TASK = Task("choose", "static/corner", "which corner has the dot?", ("top left", "nowhere", "top right"), "C", "top")
 
 
 def test_no_prompt_of_the_world_has_an_unknown_token():
@@ -28,17 +28,17 @@ def test_no_prompt_of_the_world_has_an_unknown_token():
     texts = [internvl_prefix(32, TOKENS), before_frames("paper")]
     for seed in range(60):
         scene = sample_scene(rng, 12.0 + seed / 3)
-        lesson = sample_task(rng, scene, scene.events, (0.4, 0.3, 0.3))
-        texts += [suffix_text(lesson), after_frames("paper", Prompt(lesson.text, lesson.options)), lesson.answer]
+        task = sample_task(rng, scene, scene.events, (0.4, 0.3, 0.3))
+        texts += [suffix_text(task), after_frames("paper", Prompt(task.text, task.options)), task.answer]
     for text in texts:
         assert tokenizer.unk_token_id not in tokenizer(text, add_special_tokens=False).input_ids, text
     assert all(len(tokenizer(letter, add_special_tokens=False).input_ids) == 1 for letter in LETTERS)
 
 
-def test_a_lesson_supervises_the_end_of_the_question_every_option_and_the_answer():
+def test_a_task_supervises_the_end_of_the_question_every_option_and_the_answer():
     tokenizer = build_tokenizer()
-    for text in (suffix_text(LESSON), after_frames("paper", Prompt(LESSON.text, LESSON.options))):
-        ids, wanted = supervise(tokenizer, text, LESSON)
+    for text in (suffix_text(TASK), after_frames("paper", Prompt(TASK.text, TASK.options))):
+        ids, wanted = supervise(tokenizer, text, TASK)
         at = tokenizer.convert_ids_to_tokens([ids[position] for position, _, _ in wanted])
         due = tokenizer.convert_ids_to_tokens([token for _, token, _ in wanted])
         assert at[:4] == ["?", "left", "nowhere", "right"]
@@ -55,24 +55,24 @@ def test_a_curriculum_covers_the_training_and_its_mixes_are_shares(stages):
 
 
 def test_questions_packed_behind_one_prefix_are_scored_as_the_pipeline_scores_them(tmp_path):
-    teacher = ReferenceTrainer(3)
-    bank = teacher._draw_bank(2)
+    trainer = ReferenceTrainer(3)
+    bank = trainer._draw_bank(2)
     picked = [[0, 2, 5], [len(bank.frames[0]) + i for i in (1, 3, 4)]]
-    lessons = [
-        [sample_task(teacher.rng, scene, scene.events, (1.0, 0.0, 0.0)) for _ in range(3)] for scene in bank.scenes
+    tasks = [
+        [sample_task(trainer.rng, scene, scene.events, (1.0, 0.0, 0.0)) for _ in range(3)] for scene in bank.scenes
     ]
     with torch.no_grad():
-        logits, _, _, ends = teacher._due_logits(bank.features, picked, lessons)
-        features = teacher.model.model.multi_modal_projector(bank.features)
-    letters = teacher.tokenizer.convert_tokens_to_ids(list(LETTERS))
-    teacher.model.save_pretrained(tmp_path)
-    teacher.tokenizer.save_pretrained(tmp_path)
+        logits, _, _, ends = trainer._due_logits(bank.features, picked, tasks)
+        features = trainer.model.model.multi_modal_projector(bank.features)
+    letters = trainer.tokenizer.convert_tokens_to_ids(list(LETTERS))
+    trainer.model.save_pretrained(tmp_path)
+    trainer.tokenizer.save_pretrained(tmp_path)
     lmm = load_lmm(str(tmp_path), device="cpu", dtype="float32")
-    flat = [lesson for row in lessons for lesson in row]
+    flat = [task for row in tasks for task in row]
     rows = [(picked[index // 3], index) for index in range(6)]
-    scored = lmm.score(features, rows, [Prompt(lesson.text, lesson.options) for lesson in flat])
-    for end, lesson, raw in zip(ends, flat, scored, strict=True):
-        ours = logits[end - 1, letters[: len(lesson.options)]]
+    scored = lmm.score(features, rows, [Prompt(task.text, task.options) for task in flat])
+    for end, task, raw in zip(ends, flat, scored, strict=True):
+        ours = logits[end - 1, letters[: len(task.options)]]
         assert torch.allclose(ours, raw.squeeze(-1), atol=2e-4)
     assert suffix_text(flat[0]) in internvl_prompt(Prompt(flat[0].text, flat[0].options), 3, TOKENS)
 

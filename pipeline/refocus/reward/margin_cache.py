@@ -1,7 +1,7 @@
 """The store of the reward pass: one small file per clip, so that a killed job or a grown data set loses nothing.
 
-A unit holds the margins of some of a clip's questions and a mark of what they depend on: the frames and the settings.
-It is used only if that mark still fits; questions it lacks are computed and added.
+A file holds the margins of some of a clip's questions and a digest of what they depend on: the frames and the settings.
+It is used only if that digest is still the same; questions it lacks are computed and added.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from refocus.core.files import atomic, digest
 from refocus.reward.margin_table import MARGIN_SCHEMA
 
-MARK = b"refocus.mark"
+DIGEST = b"refocus.mark"  # the key in the file's metadata
 
 
 class MarginCache:
-    """The units of one shard in one folder; without a folder nothing is kept."""
+    """The margins of one shard's clips in one folder; without a folder nothing is kept."""
 
     def __init__(self, folder: Path | None, identity: Mapping[str, Any]) -> None:
         self._folder = folder
@@ -36,8 +36,8 @@ class MarginCache:
             table = pq.read_table(self._path(clip_id))
         except (OSError, pa.ArrowException):
             return nothing
-        mark = (table.schema.metadata or {}).get(MARK)
-        if mark != self._mark(timestamps_s) or not table.schema.equals(MARGIN_SCHEMA):
+        found = (table.schema.metadata or {}).get(DIGEST)
+        if found != self._digest(timestamps_s) or not table.schema.equals(MARGIN_SCHEMA):
             return nothing
         return table.replace_schema_metadata(None)
 
@@ -45,9 +45,9 @@ class MarginCache:
         """Keeps all of the clip's margins."""
         if self._folder is not None:
             with atomic(self._path(clip_id)) as draft:
-                pq.write_table(table.replace_schema_metadata({MARK: self._mark(timestamps_s)}), draft)
+                pq.write_table(table.replace_schema_metadata({DIGEST: self._digest(timestamps_s)}), draft)
 
-    def _mark(self, timestamps_s: Sequence[float]) -> bytes:
+    def _digest(self, timestamps_s: Sequence[float]) -> bytes:
         return digest([self._identity, [round(float(second), 3) for second in timestamps_s]], 16).encode()
 
     def _path(self, clip_id: str) -> Path:

@@ -22,7 +22,7 @@ class ClipRequest(Protocol):
 
 
 class FrameSource(Protocol):
-    """What a feed needs of a `FrameStore`."""
+    """What a prefetcher needs of a `FrameStore`."""
 
     def images(self, clip_id: str, indices: Sequence[int] | None = None, size: int | None = None): ...
 

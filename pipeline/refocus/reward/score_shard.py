@@ -59,9 +59,9 @@ class ShardMargins:
 
 
 def score_shard(
-    lmm: Lmm, frames: Frames, questions: Sequence[Question], settings: RewardSettings, units: MarginCache
+    lmm: Lmm, frames: Frames, questions: Sequence[Question], settings: RewardSettings, cache: MarginCache
 ) -> ShardMargins:
-    """Scores every question that can be scored; what `units` already holds is not computed again.
+    """Scores every question that can be scored; what `cache` already holds is not computed again.
 
     Raises:
         RefocusError: frames cannot be read.
@@ -71,7 +71,7 @@ def score_shard(
     tasks = []
     for clip_id, asked in by_clip(usable).items():
         record = frames.record(clip_id)
-        done = _regraded(units.read(clip_id, record.timestamps_s), asked)
+        done = _regraded(cache.read(clip_id, record.timestamps_s), asked)
         finished = set(done["qa_id"].to_pylist())
         missing = tuple(question for question in asked if question.qa_id not in finished)
         known[clip_id] = done
@@ -81,15 +81,15 @@ def score_shard(
             )
     if len(tasks) < len(known):
         log.info("%d of %d clips were scored before", len(known) - len(tasks), len(known))
-    feed = Prefetcher(frames, tasks, lmm.frame_size, settings.runtime.readers, pinned=lmm.device.type == "cuda")
+    prefetcher = Prefetcher(frames, tasks, lmm.frame_size, settings.runtime.readers, pinned=lmm.device.type == "cuda")
     with bar(total=len(tasks), desc="reward", unit="clip") as progress:
-        for task, images in zip(tasks, feed, strict=True):
+        for task, images in zip(tasks, prefetcher, strict=True):
             table = pa.concat_tables([task.done, margins_table(score_clip(lmm, images, task))])
-            units.write(task.clip_id, task.timestamps_s, table)
+            cache.write(task.clip_id, task.timestamps_s, table)
             known[task.clip_id] = table
             progress.update()
     if tasks:
-        log.info("the model waited for frames in %.1f %% of %.1f s", 100 * feed.share_waited, feed.total_s)
+        log.info("the model waited for frames in %.1f %% of %.1f s", 100 * prefetcher.share_waited, prefetcher.total_s)
         log.info("computed: %s", lmm.work)
     table = pa.concat_tables([MARGIN_SCHEMA.empty_table(), *known.values()])
     table = _in_order(table, [question.qa_id for question in usable])

@@ -22,33 +22,33 @@ Item = TypeVar("Item")
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSet:
-    """Questions that carry a signal, split by video; `frames` is the number of kept frames of each of their clips."""
+    """Questions that carry a signal, split by video; `n_frames` is the number of kept frames of each of their clips."""
 
     train: tuple[Question, ...]
     validation: tuple[Question, ...]
-    frames: dict[str, int]
+    n_frames: dict[str, int]
     dropped: dict[str, int]  # reason -> questions
 
 
-def build(questions: Sequence[Question], n_frames: Callable[[str], int], settings: TrainSettings) -> TrainingSet:
+def build(questions: Sequence[Question], kept_frames: Callable[[str], int], settings: TrainSettings) -> TrainingSet:
     """Drops what cannot be trained on, counted by reason, and holds back the videos of the validation slice.
 
     A clip with T <= T' frames leaves nothing to choose; open questions have no margin. Which videos are held back
     depends on their names only, so all runs hold back the same.
 
     Args:
-        n_frames: kept frames of a clip id, 0 where it has none.
+        kept_frames: the number of kept frames of a clip id, 0 where it has none.
     Raises:
         RefocusError: nothing is left to train on.
     """
-    frames = {clip: n_frames(clip) for clip in dict.fromkeys(question.clip_id for question in questions)}
+    n_frames = {clip: kept_frames(clip) for clip in dict.fromkeys(question.clip_id for question in questions)}
     kept, dropped = [], Counter()
     for question in questions:
         if not 0 <= question.answer_index < len(question.options) or len(question.options) < 2:
             dropped["no options to compare"] += 1
-        elif frames[question.clip_id] == 0:
+        elif n_frames[question.clip_id] == 0:
             dropped["no frames"] += 1
-        elif frames[question.clip_id] <= settings.frames:
+        elif n_frames[question.clip_id] <= settings.frames:
             dropped["no more frames than picks"] += 1
         else:
             kept.append(question)
@@ -62,7 +62,7 @@ def build(questions: Sequence[Question], n_frames: Callable[[str], int], setting
             f"none of the {len(questions)} questions can be trained on "
             f"({', '.join(f'{count} {reason}' for reason, count in dropped.items()) or 'all were held back'})"
         )
-    return TrainingSet(train, validation, frames, dict(dropped))
+    return TrainingSet(train, validation, n_frames, dict(dropped))
 
 
 def held_back(videos: Sequence[tuple[str, str]], share: float) -> set[tuple[str, str]]:
@@ -124,21 +124,21 @@ def rollout_seed(run_seed: int, step: int, qa_id: str, attempt: int = 0) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
 
 
-def share_out(questions: Sequence[Question], frames: dict[str, int], ranks: int) -> list[list[Question]]:
+def share_out(questions: Sequence[Question], n_frames: dict[str, int], ranks: int) -> list[list[Question]]:
     """Splits a batch over ranks by clip, longest clips first onto the least loaded rank."""
     clips = by_clip(questions)
     shares: list[list[Question]] = [[] for _ in range(ranks)]
     loads = [0] * ranks
-    for clip in sorted(clips, key=lambda clip: (-frames[clip], clip)):
+    for clip in sorted(clips, key=lambda clip: (-n_frames[clip], clip)):
         rank = loads.index(min(loads))
-        loads[rank] += frames[clip]
+        loads[rank] += n_frames[clip]
         shares[rank] += clips[clip]
     return shares
 
 
-def micro_batches(questions: Sequence[Question], frames: dict[str, int], clips: int) -> list[list[Question]]:
+def micro_batches(questions: Sequence[Question], n_frames: dict[str, int], clips: int) -> list[list[Question]]:
     """Cuts a share into parts of at most `clips` clips of similar length, so that little is padding."""
-    order = sorted(dict.fromkeys(question.clip_id for question in questions), key=lambda clip: (frames[clip], clip))
+    order = sorted(dict.fromkeys(question.clip_id for question in questions), key=lambda clip: (n_frames[clip], clip))
     parts = math.ceil(len(order) / clips)
     cuts = [len(order) * part // parts for part in range(parts + 1)] if parts else []
     groups = [set(order[start:end]) for start, end in itertools.pairwise(cuts)]

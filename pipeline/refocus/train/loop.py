@@ -39,7 +39,7 @@ class Trainer:
         policy: FramePolicy,
         data: TrainingSet,
         features: Callable[[str], Tensor],
-        judge: RewardModel,
+        reward_model: RewardModel,
         settings: TrainSettings,
         *,
         reinit_layers: int,
@@ -51,7 +51,7 @@ class Trainer:
         """
         Args:
             features: clip id -> (t, p, c) features of the policy's tower.
-            judge: rewards of subsets.
+            reward_model: rewards of subsets.
             reinit_layers: how many layers at the end learn at the new parts' rate.
             work: checkpoints and logs. out: `initial/`, `policy/`, metrics, events.
             identity: what makes this run this run; a checkpoint with another one is refused.
@@ -61,13 +61,14 @@ class Trainer:
         self.ranks = ranks or Ranks()
         self.work, self.out = work, out
         self.optimiser = build_optimiser(policy, settings, reinit_layers, self.ranks)
-        self.step = Stepper(policy, data, features, judge, settings, self.ranks, self.optimiser)
+        self.step = Stepper(policy, data, features, reward_model, settings, self.ranks, self.optimiser)
         self.steps = self.step.batches.steps
         self.checkpoints = Checkpoints(work, identity or {}, self.runtime.keep)
-        validation = (data.validation, data.frames, features, judge, settings, self.ranks)
-        self.validation = Validation(*validation) if data.validation and self.runtime.validate_every else None
+        self.validation: Validation | None = None
+        if data.validation and self.runtime.validate_every:
+            self.validation = Validation(data.validation, data.n_frames, features, reward_model, settings, self.ranks)
         self.best: Best | None = None
-        self.record: RunLog | None = None  # in the first process
+        self.run_log: RunLog | None = None  # in the first process
         self.progress: Any = None
         policy.backbone.checkpointing = Checkpointing(self.runtime.checkpointing, self.runtime.memory_gb)
 
@@ -81,37 +82,42 @@ class Trainer:
         """
         start, self.best = self.checkpoints.resume(self.policy, self.optimiser, self.ranks)
         if self.ranks.first:
-            self.record = RunLog(
+            self.run_log = RunLog(
                 self.work, self.out, start, self.runtime.tensorboard, open_mirror(self.settings, self.work, self.out)
             )
             self.progress = bar(total=self.steps, desc="train", unit="step")
             self.progress.update(start)
-            counts = map(len, (self.data.train, self.data.validation))
-            log.info("%d questions, %d held back, %d steps from %d", *counts, self.steps, start)
+            log.info(
+                "%d questions, %d held back, %d steps from %d",
+                len(self.data.train),
+                len(self.data.validation),
+                self.steps,
+                start,
+            )
         try:
-            with _terminated() as told:
-                self._steps(start, told)
+            with _terminated() as should_stop:
+                self._steps(start, should_stop)
             if self.ranks.first:
                 self._export()
         finally:
-            if self.record is not None:
+            if self.run_log is not None:
                 self.progress.close()
-                self.record.close()
+                self.run_log.close()
         self.ranks.wait()
 
-    def _steps(self, start: int, told: Callable[[], bool]) -> None:
+    def _steps(self, start: int, should_stop: Callable[[], bool]) -> None:
         """From step `start` to the end, or to the signal."""
         if start == 0 and self.steps:
             self._validate(0)
         for step in range(start, self.steps):
             self.step.clock.clear()
             began = time.perf_counter()
-            outcome = self.step(step, told)
-            if outcome is None:
+            result = self.step(step, should_stop)
+            if result is None:
                 self._save(step)
                 raise RefocusError(f"stopped by a signal after step {step} of {self.steps}; run it again to go on")
-            everyone = self.ranks.gather((outcome.groups, self.step.clock.tokens, told()))
-            self._note(step, everyone, outcome, time.perf_counter() - began)
+            everyone = self.ranks.gather((result.groups, self.step.clock.tokens, should_stop()))
+            self._note(step, everyone, result, time.perf_counter() - began)
             done, stopping = step + 1, any(signalled for _, _, signalled in everyone)
             due = done == self.steps or done % self.runtime.checkpoint_every == 0
             if done == self.steps or (self.runtime.validate_every and done % self.runtime.validate_every == 0):
@@ -121,22 +127,22 @@ class Trainer:
             if stopping and done < self.steps:
                 raise RefocusError(f"stopped by a signal after step {done} of {self.steps}; run it again to go on")
 
-    def _note(self, step: int, everyone: list[Any], outcome: StepResult, taken: float) -> None:
+    def _note(self, step: int, everyone: list[Any], result: StepResult, taken: float) -> None:
         """One line of metrics and one per group."""
-        if self.record is None:
+        if self.run_log is None:
             return
         groups = [group for share, _, _ in everyone for group in share]
         if step % self.runtime.log_every == 0:
-            values = summarise(groups) | outcome.stats
+            values = summarise(groups) | result.stats
             values |= {f"time/{phase}": seconds for phase, seconds in self.step.clock.seconds.items()}
             values |= {"time/step": taken, "tokens_per_s": sum(tokens for _, tokens, _ in everyone) / taken}
             values["memory/peak_gb"] = peak_memory_gb(self.ranks.device)
-            self.record.metrics(step, values)
+            self.run_log.metrics(step, values)
             self.progress.set_postfix(
                 reward=f"{values['reward/mean']:+.3f}", entropy=f"{values['policy/entropy_share']:.2f}", refresh=False
             )
         if self.runtime.log_groups:
-            self.record.groups(step, [group.to_log() for group in groups])
+            self.run_log.groups(step, [group.to_log() for group in groups])
         self.progress.update()
 
     def _validate(self, done: int) -> bool:
@@ -145,9 +151,9 @@ class Trainer:
             return False
         last = max(done - 1, 0)
         values = self.validation(self.policy, self.settings.frames_at(last, self.steps))
-        if self.record is not None:
-            self.record.metrics(last, values)
-            self.record.publish()
+        if self.run_log is not None:
+            self.run_log.metrics(last, values)
+            self.run_log.publish()
             log.info(
                 "after %d steps: answers right on held-back videos %.3f, with uniform frames %.3f",
                 done, values["validation/accuracy"], values["validation/accuracy_uniform"],
@@ -159,8 +165,8 @@ class Trainer:
         return better
 
     def _save(self, done: int) -> None:
-        if self.record is not None:
-            self.record.sync()
+        if self.run_log is not None:
+            self.run_log.sync()
         self.checkpoints.save(done, self.policy, self.optimiser, self.ranks, self.best)
 
     def _export(self) -> None:

@@ -25,7 +25,7 @@ class Group:
     """One question's candidates at one step, in plain numbers: what is gathered from all processes and logged."""
 
     qa_id: str
-    frames: int
+    n_frames: int
     picks: list[list[int]]
     reward: list[float]
     correct: list[bool]
@@ -57,9 +57,9 @@ class Group:
 
 def groups_of(
     questions: Sequence[Question],
-    frames: dict[str, int],
+    n_frames: dict[str, int],
     drawn: Rollout,
-    verdict: Rewards,
+    rewards: Rewards,
     scored: Scored,
     advantage: Tensor,
     redrawn: Sequence[int],
@@ -67,23 +67,29 @@ def groups_of(
 ) -> list[Group]:
     """The records of a micro-batch."""
     share = scored.entropy.detach() / scored.available.clamp(min=2).log()
-    columns = zip(
-        questions,
-        drawn.picks.tolist(),
-        verdict.reward.tolist(),
-        verdict.correct.tolist(),
-        advantage.tolist(),
-        scored.logp.detach().sum(-1).tolist(),
-        drawn.logp.sum(-1).tolist(),
-        scored.entropy.detach().mean((1, 2)).tolist(),
-        share.mean((1, 2)).tolist(),
-        redrawn,
-        goal.counts.tolist(),
-        goal.ratio.tolist(),
-        goal.clipped.tolist(),
-        strict=True,
-    )
-    return [Group(question.qa_id, frames[question.clip_id], *rest) for question, *rest in columns]
+    columns = {
+        "picks": drawn.picks,
+        "reward": rewards.reward,
+        "correct": rewards.correct,
+        "advantage": advantage,
+        "logp": scored.logp.detach().sum(-1),
+        "sampler_logp": drawn.logp.sum(-1),
+        "entropy": scored.entropy.detach().mean((1, 2)),
+        "entropy_share": share.mean((1, 2)),
+        "counts": goal.counts,
+        "ratio": goal.ratio,
+        "clipped": goal.clipped,
+    }
+    values = {name: column.tolist() for name, column in columns.items()}
+    return [
+        Group(
+            qa_id=question.qa_id,
+            n_frames=n_frames[question.clip_id],
+            redrawn=redrawn[row],
+            **{name: value[row] for name, value in values.items()},
+        )
+        for row, question in enumerate(questions)
+    ]
 
 
 def summarise(groups: Sequence[Group]) -> dict[str, float]:
@@ -118,7 +124,7 @@ def summarise(groups: Sequence[Group]) -> dict[str, float]:
         "select/frames": _mean([len(picks) for group in groups for picks in group.picks]),
         "select/distinct_frames": _mean([len({f for picks in group.picks for f in picks}) for group in groups]),
         "select/temporal_entropy": _mean(
-            [temporal_entropy(picks, group.frames) for group in groups for picks in group.picks]
+            [temporal_entropy(picks, group.n_frames) for group in groups for picks in group.picks]
         ),
         "groups": float(sum(group.counts for group in groups)),
     }

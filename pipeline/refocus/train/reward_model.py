@@ -22,7 +22,7 @@ Subset = tuple[int, ...]  # frames of a clip in temporal order
 
 @dataclasses.dataclass(frozen=True)
 class Rewards:
-    """What the judge says of each candidate."""
+    """Of each candidate subset."""
 
     reward: Tensor  # (q, n) float32 in [-1, 1], NaN where it failed
     correct: Tensor  # (q, n) bool, the right option has the highest logit

@@ -37,7 +37,7 @@ class TrainingJob:
 
 
 def work(ranks: Ranks, job: TrainingJob) -> None:
-    """Builds policy, judge and data, trains, and draws the curves."""
+    """Builds policy, reward model and data, trains, and draws the curves."""
     from refocus.frames.frame_store import FrameStore
     from refocus.lmm.option_scorer import load_lmm_entry
     from refocus.train.data import build
@@ -58,13 +58,13 @@ def work(ranks: Ranks, job: TrainingJob) -> None:
             return policy.encode(images(clip, policy.frame_size))
 
     features = FeatureCache(encode, half)
-    judge = LmmRewardModel(lmm, FeatureCache(lambda clip: lmm.encode(images(clip, lmm.frame_size)), half))
+    reward_model = LmmRewardModel(lmm, FeatureCache(lambda clip: lmm.encode(images(clip, lmm.frame_size)), half))
     same = identity(job, data.train + data.validation)
     trainer = Trainer(
         policy,
         data,
         features,
-        judge,
+        reward_model,
         settings,
         reinit_layers=job.policy.reinit_layers,
         work=job.work / same["questions"],  # grown data begins anew instead of refusing the old checkpoints

@@ -1,4 +1,4 @@
-"""One step of Algorithm 1 on one batch: sample, judge, normalise within groups, update K times.
+"""One step of Algorithm 1 on one batch: sample, reward, normalise within groups, update K times.
 
 q questions · n candidates · k picks
 """
@@ -34,7 +34,7 @@ class Sample:
 
     questions: list[Question]
     drawn: Rollout
-    verdict: Rewards
+    rewards: Rewards
     redrawn: list[int]  # per question, how often its candidates were drawn again
     advantage: Tensor  # (q, n)
     old_logp: Tensor | None = None  # (q, n, k)
@@ -73,29 +73,29 @@ class Stepper:
         policy: FramePolicy,
         data: TrainingSet,
         features: Callable[[str], Tensor],
-        judge: RewardModel,
+        reward_model: RewardModel,
         settings: TrainSettings,
         ranks: Ranks,
         optimiser: Optimiser,
     ):
-        self.policy, self.data, self.features, self.judge = policy, data, features, judge
+        self.policy, self.data, self.features, self.reward_model = policy, data, features, reward_model
         self.settings, self.ranks, self.optimiser = settings, ranks, optimiser
         self.batches = Batches(data.train, settings)
         self.clock = Clock()
 
-    def __call__(self, step: int, told: Callable[[], bool] = lambda: False) -> StepResult | None:
+    def __call__(self, step: int, should_stop: Callable[[], bool] = lambda: False) -> StepResult | None:
         """K updates on the batch of `step`; called by all processes.
 
         Args:
-            told: whether to stop. A process that is told stops at its next micro-batch before the first update.
+            should_stop: asked before every micro-batch of the first update.
         Returns:
             None where one has stopped: nothing was changed.
         """
-        share = share_out(self.batches[step], self.data.frames, self.ranks.world)[self.ranks.rank]
-        parts = micro_batches(share, self.data.frames, self.settings.runtime.micro_batch)
+        share = share_out(self.batches[step], self.data.n_frames, self.ranks.world)[self.ranks.rank]
+        parts = micro_batches(share, self.data.n_frames, self.settings.runtime.micro_batch)
         samples: list[Sample | None] = [None] * len(parts)
         if self.settings.advantage_scale == "batch":
-            samples = self._sample_all(parts, step, told)
+            samples = self._sample_all(parts, step, should_stop)
             if samples is None:
                 return None
         factor = lr_factor(step, self.batches.steps, self.settings)
@@ -104,7 +104,7 @@ class Stepper:
             self.optimiser.zero_grad()
             groups: list[Group] = []
             for index, questions in enumerate(parts):
-                if update == 0 and told():
+                if update == 0 and should_stop():
                     break
                 clips, asked = self._read(questions)
                 if samples[index] is None:
@@ -134,21 +134,23 @@ class Stepper:
     def _sample(self, questions: list[Question], clips: ClipState, asked: QuestionState, step: int) -> Sample:
         """Candidates and rewards; with `zero_variance: resample`, groups of equal rewards are drawn again."""
         settings = self.settings
-        drawn, verdict = self._draw(questions, clips, asked, step, 0)
+        drawn, rewards = self._draw(questions, clips, asked, step, 0)
         redrawn = [0] * len(questions)
         for attempt in range(1, settings.resample_tries + 1 if settings.zero_variance == "resample" else 1):
-            flat = (~varied(verdict.reward)).nonzero().flatten()
+            flat = (~varied(rewards.reward)).nonzero().flatten()
             if not len(flat):
                 break
             rows = flat.tolist()
-            again, judged = self._draw([questions[row] for row in rows], clips, _rows(asked, flat), step, attempt)
+            again, redrawn_rewards = self._draw(
+                [questions[row] for row in rows], clips, _rows(asked, flat), step, attempt
+            )
             drawn.picks[flat], drawn.logp[flat] = again.picks, again.logp
-            verdict.reward[flat], verdict.correct[flat.cpu()] = judged.reward, judged.correct
+            rewards.reward[flat], rewards.correct[flat.cpu()] = redrawn_rewards.reward, redrawn_rewards.correct
             for row in rows:
                 redrawn[row] = attempt
         scale = "none" if settings.advantage_scale == "batch" else settings.advantage_scale
-        advantage = advantages(verdict.reward, settings.model_copy(update={"advantage_scale": scale}))
-        return Sample(questions, drawn, verdict, redrawn, advantage)
+        advantage = advantages(rewards.reward, settings.model_copy(update={"advantage_scale": scale}))
+        return Sample(questions, drawn, rewards, redrawn, advantage)
 
     def _draw(
         self, questions: list[Question], clips: ClipState, asked: QuestionState, step: int, attempt: int
@@ -160,20 +162,20 @@ class Stepper:
             drawn = rollout(self.policy, clips, asked, settings.candidates, frames, seeds, settings.temperature)
         with self.clock("reward"):
             subsets = [[tuple(sorted(picks)) for picks in group] for group in drawn.picks.tolist()]
-            verdict = self.judge(questions, subsets)
-        return drawn, Rewards(verdict.reward.to(self.policy.device), verdict.correct)
+            rewards = self.reward_model(questions, subsets)
+        return drawn, Rewards(rewards.reward.to(self.policy.device), rewards.correct)
 
     @torch.no_grad()
     def _sample_all(
-        self, parts: list[list[Question]], step: int, told: Callable[[], bool]
+        self, parts: list[list[Question]], step: int, should_stop: Callable[[], bool]
     ) -> list[Sample | None] | None:
-        """Samples the whole batch before any update, because its advantages share one scale; None if told to stop."""
+        """Samples the whole batch before any update, because its advantages share one scale; None if it is to stop."""
         samples: list[Sample | None] = []
         for part in parts:
-            if told():
+            if should_stop():
                 break
             samples.append(self._sample(part, *self._read(part), step))
-        shares = self.ranks.gather((len(samples) == len(parts), [s.verdict.reward.cpu() for s in samples]))
+        shares = self.ranks.gather((len(samples) == len(parts), [s.rewards.reward.cpu() for s in samples]))
         if not all(done for done, _ in shares):
             return None
         everyone = [rewards for _, share in shares for rewards in share]
@@ -183,7 +185,7 @@ class Stepper:
             self.settings,
         )
         for sample in samples:
-            sample.advantage = advantages(sample.verdict.reward, self.settings, std)
+            sample.advantage = advantages(sample.rewards.reward, self.settings, std)
         return samples
 
     # ---- updates
@@ -196,15 +198,15 @@ class Stepper:
             if sample.old_logp is None:
                 sample.old_logp = scored.logp.detach()
             goal = objective(
-                scored.logp, scored.entropy, sample.old_logp, sample.advantage, sample.verdict.reward, self.settings
+                scored.logp, scored.entropy, sample.old_logp, sample.advantage, sample.rewards.reward, self.settings
             )
         with self.clock("backward"):
             (-goal.value.sum()).backward()
         return groups_of(
             sample.questions,
-            self.data.frames,
+            self.data.n_frames,
             sample.drawn,
-            sample.verdict,
+            sample.rewards,
             scored,
             sample.advantage,
             sample.redrawn,

@@ -22,9 +22,9 @@ class Validation:
     def __init__(
         self,
         questions: Sequence[Question],
-        frames: dict[str, int],
+        n_frames: dict[str, int],
         features: Callable[[str], Tensor],
-        judge: RewardModel,
+        reward_model: RewardModel,
         settings: TrainSettings,
         ranks: Ranks,
     ):
@@ -33,7 +33,7 @@ class Validation:
         mine = set(clips[ranks.rank :: ranks.world])
         self.questions = [question for question in order if question.clip_id in mine]
         self.size = len(order)
-        self.frames, self.features, self.judge = frames, features, judge
+        self.n_frames, self.features, self.reward_model = n_frames, features, reward_model
         self.settings, self.ranks = settings, ranks
         self._uniform: dict[int, tuple[float, float]] = {}
 
@@ -50,7 +50,7 @@ class Validation:
 
     def _compare(self, policy: FramePolicy, size: int, name: str) -> dict[str, float]:
         if size not in self._uniform:
-            self._uniform[size] = self._ask([uniform(self.frames[q.clip_id], size) for q in self.questions])
+            self._uniform[size] = self._ask([uniform(self.n_frames[q.clip_id], size) for q in self.questions])
         accuracy, reward = self._ask(self._pick(policy, size))
         return {
             f"{name}/accuracy": accuracy,
@@ -73,7 +73,7 @@ class Validation:
     def _ask(self, subsets: list[tuple[int, ...]]) -> tuple[float, float]:
         sums = [0.0, 0.0]
         if self.questions:
-            verdict = self.judge(self.questions, [[subset] for subset in subsets])
-            sums = [float(verdict.correct.sum()), float(torch.nan_to_num(verdict.reward).sum())]
+            rewards = self.reward_model(self.questions, [[subset] for subset in subsets])
+            sums = [float(rewards.correct.sum()), float(torch.nan_to_num(rewards.reward).sum())]
         total = [sum(parts) for parts in zip(*self.ranks.gather(sums), strict=True)]
         return total[0] / self.size, total[1] / self.size

@@ -21,34 +21,34 @@ def train_reference(settings: AssetsSettings, out: Path) -> None:
     """Trains the reference LMM and writes its model folder."""
     from refocus.world.reference_lmm import ReferenceTrainer
 
-    teacher = ReferenceTrainer(settings.seed)
-    teacher.align_tower(settings.align_steps, lr=settings.align_lr)
-    teacher.teach(settings.lmm_steps, lr=settings.lmm_lr, joint=False)
+    trainer = ReferenceTrainer(settings.seed)
+    trainer.align_tower(settings.align_steps, lr=settings.align_lr)
+    trainer.teach(settings.lmm_steps, lr=settings.lmm_lr, joint=False)
     if settings.lmm_joint_steps:
-        teacher.teach(settings.lmm_joint_steps, lr=settings.lmm_lr / 2, joint=True)
-    teacher.save(out)
+        trainer.teach(settings.lmm_joint_steps, lr=settings.lmm_lr / 2, joint=True)
+    trainer.save(out)
 
 
 def train_base(settings: AssetsSettings, out: Path) -> None:
     """Trains the supervised base policy and writes its model folder."""
     from refocus.world.base_policy import BaseTrainer
 
-    teacher = BaseTrainer(settings.seed)
-    teacher.align_tower(settings.base_align_steps, lr=settings.align_lr)
-    teacher.teach(settings.base_steps, lr=settings.base_lr)
-    teacher.save(out)
+    trainer = BaseTrainer(settings.seed)
+    trainer.align_tower(settings.base_align_steps, lr=settings.align_lr)
+    trainer.teach(settings.base_steps, lr=settings.base_lr)
+    trainer.save(out)
 
 
 def write_manifest(folder: Path, settings: AssetsSettings, worlds: list[WorldSettings]) -> dict[str, Any]:
     """Examines the models below `folder` on held-out videos of each world and writes `manifest.json` beside them."""
     from refocus.world.build_world import fingerprint
-    from refocus.world.evaluation import examine
+    from refocus.world.evaluation import evaluate
 
     exams = [
         {
             "world": world.identity(),
             "world_fingerprint": fingerprint(world),
-            "scores": examine(folder / "lmm", folder / "policy", world),
+            "scores": evaluate(folder / "lmm", folder / "policy", world),
         }
         for world in worlds
     ]

@@ -30,7 +30,7 @@ from refocus.world.tokenizer import build_tokenizer
 
 FPS = 4.0
 TOKEN_NORM = 8.0  # length of a frame token when the language model starts
-# from which share of the training on: the mix of lessons, how many events clips are cut to, by true times (None: not),
+# from which share of the training on: the mix of tasks, how many events clips are cut to, by true times (None: not),
 # and how many clips a batch of questions is about. What to pick needs reading the frames, so naming comes first.
 CURRICULUM: tuple[tuple[float, Mix, int | None, int], ...] = (
     (0.0, (0.1, 0.9, 0.0), 3, 48),
@@ -38,7 +38,7 @@ CURRICULUM: tuple[tuple[float, Mix, int | None, int], ...] = (
     (0.6, (0.5, 0.5, 0.0), None, 24),
 )
 QUESTIONS = 96  # per step
-HOLD = 2  # every second frame is drawn and shown twice: half the drawing, the same lesson
+HOLD = 2  # every second frame is drawn and shown twice: half the drawing, as much to learn
 
 
 def base_config(vocab: int, start_of_frame: int) -> PolicyConfig:
@@ -127,12 +127,12 @@ class BaseTrainer:
         Every step draws `fresh` new videos into a pool of `start` to `pool` and asks new questions about some of them.
 
         Returns:
-            Accuracy of answers about moments, in words after the options, over the last lessons.
+            Accuracy of answers about moments, in words after the options, over the last tasks.
         """
         parameters = list(self.policy.backbone.parameters())
         optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(steps))
-        marks = RunningAccuracy()
+        accuracy = RunningAccuracy()
         progress = bar(range(steps), desc="teach base policy", unit="step")
         for step in progress:
             self._draw(fresh if self.pool else start)
@@ -142,31 +142,31 @@ class BaseTrainer:
             if events is not None:
                 chosen = [clip.excerpt(self.rng, events) for clip in chosen]
             each = max(1, questions // len(chosen))
-            lessons = [[sample_task(self.rng, clip.scene, clip.events, mix) for _ in range(each)] for clip in chosen]
-            logits, targets, weights, ends = self.due_logits(chosen, lessons)
+            tasks = [[sample_task(self.rng, clip.scene, clip.events, mix) for _ in range(each)] for clip in chosen]
+            logits, targets, weights, ends = self.due_logits(chosen, tasks)
             loss = weighted_loss(logits, targets, weights)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             schedule.step()
-            flat = [lesson for row in lessons for lesson in row]
-            names = [q.task if q.kind.startswith("moment") or q.task == "find" else "static" for q in flat]
-            marks.add_all(names, ends, (logits.argmax(-1) == targets).tolist())
+            flat = [task for row in tasks for task in row]
+            names = [q.form if q.kind.startswith("moment") or q.form == "find" else "static" for q in flat]
+            accuracy.add_all(names, ends, (logits.argmax(-1) == targets).tolist())
             if step % 10 == 0:
-                progress.set_postfix({"loss": f"{loss.item():.2f}", **marks.shown()})
-        return marks.share("choose")
+                progress.set_postfix({"loss": f"{loss.item():.2f}", **accuracy.shown()})
+        return accuracy.share("choose")
 
-    def due_logits(self, clips: list[WorldClip], lessons: list[list[Task]]) -> tuple[Tensor, Tensor, Tensor, list[int]]:
-        """Logits (m, vocab) where tokens are due, those tokens, their weights (m,), where each lesson's part ends."""
+    def due_logits(self, clips: list[WorldClip], tasks: list[list[Task]]) -> tuple[Tensor, Tensor, Tensor, list[int]]:
+        """Logits (m, vocab) where tokens are due, those tokens, their weights (m,), where each task's part ends."""
         policy = self.policy
-        row = torch.tensor([v for v, asked in enumerate(lessons) for _ in asked])
-        flat = [lesson for asked in lessons for lesson in asked]
-        prompts = [after_frames(policy.config.prompt, Prompt(lesson.text, lesson.options)) for lesson in flat]
-        asked = [supervise(policy.tokenizer, text, lesson) for text, lesson in zip(prompts, flat, strict=True)]
-        for lesson, (_, wanted) in zip(flat, asked, strict=True):
+        row = torch.tensor([v for v, asked in enumerate(tasks) for _ in asked])
+        flat = [task for asked in tasks for task in asked]
+        prompts = [after_frames(policy.config.prompt, Prompt(task.text, task.options)) for task in flat]
+        asked = [supervise(policy.tokenizer, text, task) for text, task in zip(prompts, flat, strict=True)]
+        for task, (_, wanted) in zip(flat, asked, strict=True):
             # the word, not the letter: what was asked for must stay in mind to the end, where frames are picked
-            wanted[-1] = (wanted[-1][0], self._token_ids[lesson.word], WORD_WEIGHT)
+            wanted[-1] = (wanted[-1][0], self._token_ids[task.word], WORD_WEIGHT)
         state = policy.prefix([clip.features for clip in clips]).state.expand(row)
         hidden, _, _ = policy.read([ids for ids, _ in asked], state)
         due = torch.tensor([(q, position) for q, (_, wanted) in enumerate(asked) for position, _, _ in wanted])

@@ -56,7 +56,8 @@ def _render(jobs: dict[Path, Video], workers: int) -> None:
     progress.update(len(jobs) - len(missing))
     with ProcessPoolExecutor(workers) as pool:
         futures = [
-            pool.submit(_encode, path, video.scene, video.encoding, _mark(video)) for path, video in missing.items()
+            pool.submit(_encode, path, video.scene, video.encoding, _plan_digest(video))
+            for path, video in missing.items()
         ]
         for future in as_completed(futures):
             future.result()
@@ -64,15 +65,15 @@ def _render(jobs: dict[Path, Video], workers: int) -> None:
     progress.close()
 
 
-def _encode(path: Path, scene: Scene, encoding: Encoding, mark: str) -> None:
+def _encode(path: Path, scene: Scene, encoding: Encoding, plan_digest: str) -> None:
     write_video(path, scene, encoding)
-    path.with_suffix(".plan").write_text(mark)
+    path.with_suffix(".plan").write_text(plan_digest)
 
 
 def _finished(path: Path, video: Video) -> bool:
     sidecar = path.with_suffix(".plan")
-    return path.is_file() and sidecar.is_file() and sidecar.read_text() == _mark(video)
+    return path.is_file() and sidecar.is_file() and sidecar.read_text() == _plan_digest(video)
 
 
-def _mark(video: Video) -> str:
+def _plan_digest(video: Video) -> str:
     return digest([dataclasses.asdict(video.scene), dataclasses.asdict(video.encoding)])

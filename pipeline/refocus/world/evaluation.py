@@ -25,7 +25,7 @@ FRAMES = 4  # shown to the reference LMM
 FPS, MOST = 4.0, 512
 
 
-def examine(lmm_folder: Path, policy_folder: Path, settings: WorldSettings) -> dict[str, Any]:
+def evaluate(lmm_folder: Path, policy_folder: Path, settings: WorldSettings) -> dict[str, Any]:
     """Accuracies of both models on the world's held-out videos, encoded and decoded as real files.
 
     Returns:
@@ -34,18 +34,18 @@ def examine(lmm_folder: Path, policy_folder: Path, settings: WorldSettings) -> d
         questions, with the number of questions.
     """
     lmm, policy = load_lmm(str(lmm_folder), device="cpu", dtype="float32"), FramePolicy.from_pretrained(policy_folder)
-    marks: dict[str, list[float]] = {}
+    right: dict[str, list[float]] = {}
     videos = [(part, video) for part in FORMATS if part in BENCHMARKS for video in plan(settings, part)]
     with tempfile.TemporaryDirectory() as folder:
-        for part, video in bar(videos, desc="examine", unit="video"):
+        for part, video in bar(videos, desc="evaluate", unit="video"):
             path = Path(folder) / f"{part}-{video.number}.mp4"
             write_video(path, video.scene, video.encoding)
             times = grid(video.scene.duration_s, FPS, MOST)
             frames = frames_at(path, times, SIDE)
-            _question_lmm(lmm, video, times, frames, marks)
-            _question_base(policy, video, frames, marks)
+            _question_lmm(lmm, video, times, frames, right)
+            _question_base(policy, video, frames, right)
             path.unlink()
-    return {name: {"accuracy": float(np.mean(row)), "questions": len(row)} for name, row in sorted(marks.items())}
+    return {name: {"accuracy": float(np.mean(row)), "questions": len(row)} for name, row in sorted(right.items())}
 
 
 def shown_frames(question: WorldQuestion, times: Sequence[float], evidence: bool) -> list[int]:
@@ -60,7 +60,7 @@ def shown_frames(question: WorldQuestion, times: Sequence[float], evidence: bool
 
 
 def _question_lmm(
-    lmm: Any, video: Video, times: list[float], frames: np.ndarray, marks: dict[str, list[float]]
+    lmm: Any, video: Video, times: list[float], frames: np.ndarray, right: dict[str, list[float]]
 ) -> None:
     features = lmm.encode(frames)
     prompts = [Prompt(f"{q.text}?", q.options) for q in video.questions]
@@ -71,13 +71,13 @@ def _question_lmm(
             if kind == "static" and not evidence:
                 continue
             name = f"lmm {kind}" + ("" if kind == "static" else " with evidence" if evidence else " without evidence")
-            marks.setdefault(name, []).append(float(option_logits(raw).argmax() == q.answer_index))
+            right.setdefault(name, []).append(float(option_logits(raw).argmax() == q.answer_index))
             if kind == "moment" and evidence:
-                marks.setdefault("chance moment", []).append(1 / len(q.options))
+                right.setdefault("chance moment", []).append(1 / len(q.options))
 
 
 @torch.no_grad()
-def _question_base(policy: FramePolicy, video: Video, frames: np.ndarray, marks: dict[str, list[float]]) -> None:
+def _question_base(policy: FramePolicy, video: Video, frames: np.ndarray, right: dict[str, list[float]]) -> None:
     """The base answers in words, after the options; of the words on offer the likeliest counts."""
     state = policy.prefix([policy.encode(frames)]).state
     texts = [policy.question_ids(Prompt(f"{q.text}?", q.options)) for q in video.questions]
@@ -86,4 +86,4 @@ def _question_base(policy: FramePolicy, video: Video, frames: np.ndarray, marks:
     for q, row in zip(video.questions, logits, strict=True):
         words = [option.split()[0] for option in q.options]
         best = words[int(row[policy.tokenizer.convert_tokens_to_ids(words)].argmax())]
-        marks.setdefault(f"base {q.kind.split('/')[0]} all frames", []).append(float(best == q.answer.split()[0]))
+        right.setdefault(f"base {q.kind.split('/')[0]} all frames", []).append(float(best == q.answer.split()[0]))

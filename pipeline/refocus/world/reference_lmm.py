@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PATCH, TOKENS = 16, 4
 FRAME_COUNTS = (1, 2, 4, 6, 8)
-BLIND = 0.2  # share of lessons that may ask for a moment no frame shows
+BLIND = 0.2  # share of tasks that may ask for a moment no frame shows
 
 
 def build_reference(vocab: int, context_id: int) -> "InternVLForConditionalGeneration":
@@ -110,14 +110,14 @@ class ReferenceTrainer:
         """Phases two and three: the answers, first with the tower frozen along the curriculum, then all together.
 
         Returns:
-            Accuracy of multiple choice with visible evidence over the last lessons.
+            Accuracy of multiple choice with visible evidence over the last tasks.
         """
         inner = self.model.model
         inner.vision_tower.requires_grad_(joint)
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(steps))
-        marks = RunningAccuracy()
+        accuracy = RunningAccuracy()
         progress = bar(range(steps), desc="teach LMM" + (" with tower" if joint else ""), unit="step")
         bank: FrameBank | None = None
         for step in progress:
@@ -125,15 +125,15 @@ class ReferenceTrainer:
             count = int(self.rng.choice(FRAME_COUNTS[:counts]))
             if joint or bank is None or step % fresh_every == 0:
                 bank = self._draw_bank(clips, keep=count, grad=True) if joint else self._draw_bank(300)
-            loss = self._lesson_loss(bank, clips, each, mix, count, marks)
+            loss = self._task_loss(bank, clips, each, mix, count, accuracy)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             schedule.step()
             if step % 10 == 0:
-                progress.set_postfix({"loss": f"{loss.item():.2f}", **marks.shown()})
-        return marks.share("choose")
+                progress.set_postfix({"loss": f"{loss.item():.2f}", **accuracy.shown()})
+        return accuracy.share("choose")
 
     def save(self, folder: Path) -> None:
         """Writes an ordinary model folder, weights as float16."""
@@ -170,11 +170,11 @@ class ReferenceTrainer:
             )
         return FrameBank(drawn, frames, features)
 
-    def _lesson_loss(
-        self, bank: FrameBank, clips: int, each: int, mix: Mix, count: int, marks: RunningAccuracy
+    def _task_loss(
+        self, bank: FrameBank, clips: int, each: int, mix: Mix, count: int, accuracy: RunningAccuracy
     ) -> Tensor:
-        """Mean loss of a batch of lessons; those with visible evidence are marked by task."""
-        picked, lessons, evident = [], [], []
+        """Mean loss of a batch of tasks; those with visible evidence are counted by their form."""
+        picked, tasks, evident = [], [], []
         for index in self.rng.permutation(len(bank.scenes))[:clips]:
             scene, frames = bank.scenes[index], bank.frames[index]
             chosen = sorted(self.rng.permutation(len(frames))[:count])
@@ -186,23 +186,23 @@ class ReferenceTrainer:
             ]
             evident += [not q.kind.startswith("moment") or any(f" {e.shape}" in q.text for e in visible) for q in asked]
             picked.append([frames[i][1] for i in chosen])
-            lessons.append(asked)
-        logits, targets, weights, ends = self._due_logits(bank.features, picked, lessons)
-        flat = [lesson for asked in lessons for lesson in asked]
-        names = [lesson.task if seen else "blind" for lesson, seen in zip(flat, evident, strict=True)]
-        marks.add_all(names, ends, (logits.argmax(-1) == targets).tolist())
+            tasks.append(asked)
+        logits, targets, weights, ends = self._due_logits(bank.features, picked, tasks)
+        flat = [task for asked in tasks for task in asked]
+        names = [task.form if seen else "blind" for task, seen in zip(flat, evident, strict=True)]
+        accuracy.add_all(names, ends, (logits.argmax(-1) == targets).tolist())
         return weighted_loss(logits, targets, weights)
 
     def _due_logits(
-        self, features: Tensor, picked: list[list[int]], lessons: list[list[Task]]
+        self, features: Tensor, picked: list[list[int]], tasks: list[list[Task]]
     ) -> tuple[Tensor, Tensor, Tensor, list[int]]:
         """All questions of a clip behind one frame prefix; none sees another.
 
         Returns:
-            Logits (m, vocab) where tokens are due, those tokens, their weights (m,), where each lesson's part ends.
+            Logits (m, vocab) where tokens are due, those tokens, their weights (m,), where each task's part ends.
         """
         prefix = self._ids(internvl_prefix(len(picked[0]), TOKENS))
-        suffixes = [[supervise(self.tokenizer, suffix_text(lesson), lesson) for lesson in row] for row in lessons]
+        suffixes = [[supervise(self.tokenizer, suffix_text(task), task) for task in row] for row in tasks]
         longest = max(len(prefix) + sum(len(ids) for ids, _ in row) for row in suffixes)
         ids = torch.zeros(len(picked), longest, dtype=torch.long)
         part = torch.full((len(picked), longest), -1)  # 0 prefix, k the k-th question, -1 padding
@@ -236,7 +236,7 @@ class ReferenceTrainer:
         return self.tokenizer(text, add_special_tokens=False).input_ids
 
 
-def suffix_text(lesson: Task) -> str:
-    """The golden suffix; a lesson without options leaves the option lines out."""
-    suffix = internvl_suffix(Prompt(lesson.text, lesson.options))
-    return suffix if lesson.options else suffix.replace("Options:", "", 1).replace("\n<|im_end|>", "<|im_end|>", 1)
+def suffix_text(task: Task) -> str:
+    """The golden suffix; a task without options leaves the option lines out."""
+    suffix = internvl_suffix(Prompt(task.text, task.options))
+    return suffix if task.options else suffix.replace("Options:", "", 1).replace("\n<|im_end|>", "<|im_end|>", 1)
