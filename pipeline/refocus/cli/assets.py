@@ -1,4 +1,4 @@
-"""`refocus assets`: trains, examines and promotes the tiny models of the synthetic world."""
+"""`refocus assets`: trains, evaluates and promotes the tiny models of the synthetic world."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""`refocus screen`: which questions of the training pool are copies of others, or about a benchmark's videos."""
+"""`refocus screen`: which questions of the training pool are duplicates, or about a benchmark's videos."""
 
 import argparse
 import sys

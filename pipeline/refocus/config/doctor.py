@@ -1,4 +1,4 @@
-"""Settings of `refocus doctor`: how much of a source may be lost before it complains."""
+"""Settings of `refocus doctor`: how much of a source may be missing before the doctor fails."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Settings of `refocus screen` (stage 1b): copies among training sets, and training videos of benchmarks."""
+"""Settings of `refocus screen` (stage 1b): duplicates among training sets, and training videos that benchmarks use."""
 
 from typing import Literal
 

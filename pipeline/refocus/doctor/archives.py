@@ -1,4 +1,4 @@
-"""Archives beside the videos: which hold missing videos, and which were not unpacked to their end."""
+"""Archives beside the videos: which hold missing videos, and which were not fully unpacked."""
 
 import posixpath
 import tarfile

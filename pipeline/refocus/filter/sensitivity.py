@@ -1,4 +1,4 @@
-"""What another threshold would have kept: pairs per data set over a range of τ, for machines and for eyes."""
+"""What another threshold would have kept: pairs per data set over a range of τ, as a table and as text."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The tar a run is writing, hidden beside its final name until it is whole.
+"""The tar that a run is writing, under a hidden name until it is complete.
 
 A run that is killed leaves its partial shard behind. The next one goes on writing it if it holds the first clips of the
 shard, and otherwise copies from it what it can use.

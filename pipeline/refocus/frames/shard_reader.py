@@ -1,4 +1,4 @@
-"""The complete clips of a tar, however it ended: a finished shard, one a killed run left, a file cut off."""
+"""The complete clips of a tar, whether it is finished, left by a killed run, or truncated."""
 
 import os
 from dataclasses import dataclass, field

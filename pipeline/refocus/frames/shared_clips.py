@@ -1,4 +1,4 @@
-"""Videos that several data sets have are decoded once: clips of other shards of a store, found by the file's content.
+"""Videos shared by several data sets are decoded once: clips are copied from other shards, found by the file's content.
 
 Beside every shard lies `{shard}.sources.json`: which clip was made from which content and bounds. A clip whose file has
 the bytes of another set's, and whose bounds are the same, is copied from there. Shards that are being decoded at the

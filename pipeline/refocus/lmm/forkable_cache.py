@@ -1,4 +1,4 @@
-"""The KV cache of a pack: room for all its rows and tokens is taken once, rows fork and end in place.
+"""The KV cache of a pack: memory for all its rows and tokens is allocated once; rows fork and end in place.
 
 r rows · h heads · n tokens · w width of a head
 """

@@ -1,4 +1,4 @@
-"""A video LMM that scores answer options: frames are encoded once, shared beginnings of frame lists computed once.
+"""A video LMM that scores answer options: frames are encoded once, shared prefixes of frame lists are computed once.
 
 f frames · p tokens per frame · d width of the language model
 r rows (frames, question) · o options · v letter variants

@@ -1,4 +1,4 @@
-"""The prefix tree of frame lists: beginnings that several lists share are computed once.
+"""The prefix tree of frame lists: prefixes that several lists share are computed once.
 
 A list of frames is a path from the root. Paths that fit into memory together form a pack: they advance side by side,
 all at the same depth, so that a pass needs no padding. Where paths do not fit together, the frames they share form a

@@ -1,4 +1,4 @@
-"""How many tokens fit into memory at once, and what happens when they do not after all."""
+"""How many tokens fit into memory at once, and what to do when memory runs out anyway."""
 
 import gc
 import logging

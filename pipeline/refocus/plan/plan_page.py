@@ -1,4 +1,4 @@
-"""A plan as text for eyes and as plain values for machines."""
+"""A plan as text for people and as plain values for programs."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

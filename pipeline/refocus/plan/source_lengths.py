@@ -1,4 +1,4 @@
-"""What is known of a data set or benchmark: its questions per clip and frames per clip, from the best witness there is.
+"""What is known of a data set or benchmark: its questions per clip and frames per clip, from the best source there is.
 
 Questions and clips come from the tables of `refocus ingest`, else from `plan.sources`. A clip's frames come from the
 index of its shard; else its length comes from its own bounds, from the headers of some videos, or from `plan.sources`.

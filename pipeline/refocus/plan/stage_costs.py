@@ -1,4 +1,4 @@
-"""The bill of every stage, with what is shared computed once (ours) and without any sharing (naive)."""
+"""The cost of every stage, with shared work done once (ours) and with nothing shared (naive)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The unit of decoding. Apart from the tables, so that decoding workers go without pyarrow: 30 MB of each."""
+"""The unit of decoding, in a module of its own: decoding workers need not load pyarrow (30 MB each)."""
 
 from dataclasses import dataclass
 

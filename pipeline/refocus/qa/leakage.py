@@ -1,4 +1,4 @@
-"""Training videos that are benchmark videos too, by their YouTube ids.
+"""Training videos that benchmarks use too, by their YouTube ids.
 
 Nothing is said about videos whose id no path tells (NExT-QA, Perception Test, MLVU); the summary counts them.
 """

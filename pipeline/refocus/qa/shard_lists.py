@@ -1,4 +1,4 @@
-"""Deals clips to shards so that growth never moves a clip: what is decoded stays decoded."""
+"""Assigns clips to shards so that a growing data set never moves a clip: what is decoded stays decoded."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

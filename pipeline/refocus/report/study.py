@@ -1,4 +1,4 @@
-"""A study's results as numbers: what each setting reached, and settings that differ in one thing side by side.
+"""A study's results as numbers: what each setting reached, and comparisons of settings that differ in one key.
 
 All uncertainty is over the seeds: Student's t on one value per seed; differences are those of equal seeds.
 """

@@ -1,4 +1,4 @@
-"""Tables 1 and 4 of the paper, and the synthetic world's proof, from all answers there are."""
+"""Tables 1 and 4 of the paper, and the table of the synthetic world, from all answers there are."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Frames on their way to the model: read and decoded ahead of it by several threads, in pinned memory for a GPU."""
+"""Frames are read and decoded ahead of the model by several threads, into pinned memory for a GPU."""
 
 import time
 from collections import deque

@@ -1,4 +1,4 @@
-"""The log of groups read again: what other settings of the objective would have made of the same rewards.
+"""Replay of the log of groups: what other settings of the objective would have made of the same rewards.
 
 q questions (groups) · n candidates
 """

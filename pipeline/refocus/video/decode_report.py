@@ -1,4 +1,4 @@
-"""What a walk through a file met on its way."""
+"""What went wrong while a file was read and decoded."""
 
 from dataclasses import dataclass, field
 

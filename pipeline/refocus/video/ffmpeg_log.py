@@ -1,4 +1,4 @@
-"""Counting what FFmpeg complains of. It conceals most damage and says so in its log alone."""
+"""Counts FFmpeg's error messages: it conceals most damage and reports it only in its log."""
 
 from types import TracebackType
 

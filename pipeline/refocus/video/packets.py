@@ -1,4 +1,4 @@
-"""What a packet means for the others, read from the first bytes of its pictures.
+"""Whether others depend on a packet, read from the first bytes of its pictures.
 
 Container flags are no help: the mp4 muxer marks no packet as disposable, and a keyframe flag does not say whether
 decoding may begin there. A codec that is not known here has no reader, and its files are decoded in order.

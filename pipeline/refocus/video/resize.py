@@ -1,4 +1,4 @@
-"""The one resize everybody uses: antialiased bicubic, to a square."""
+"""The one resize used everywhere: antialiased bicubic, to a square."""
 
 from fractions import Fraction
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Videos inside uncompressed tar shards, as VISTA-400K ships them: addressed and read where they lie, never unpacked.
+"""Videos inside uncompressed tar shards, as VISTA-400K ships them: read in place, never unpacked.
 
 A member's address is a relative path like any other, `<tar>/<offset>+<size>/<name>`: the bytes of the tar that are the
 video. With the place in the address, whoever decodes the clip reads one header instead of those of a 20 GB archive.

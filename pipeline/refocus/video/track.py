@@ -1,4 +1,4 @@
-"""One pass over a file's packets: when each is shown, what the others need of it, what its container complains of."""
+"""One pass over a file's packets: when each is shown, what the others need of it, which errors its container reports."""
 
 import itertools
 import math

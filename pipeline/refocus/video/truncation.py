@@ -1,4 +1,4 @@
-"""Files whose end is missing, in containers whose reader takes what is there for the whole."""
+"""Truncated files, in containers whose demuxer takes what is there for the whole."""
 
 from pathlib import Path
 from typing import BinaryIO

@@ -1,4 +1,4 @@
-"""Killable worker processes: a job that hangs, crashes or eats memory loses itself and nothing else.
+"""Killable worker processes: a job that hangs, crashes or exhausts memory takes nothing else down.
 
 Workers are fresh interpreters that import only the job's own modules, so a decode worker never imports torch.
 """

@@ -1,4 +1,4 @@
-"""Frames scaled straight to the planes that JPEG and H.264 store: a third of the time that the way over RGB takes.
+"""Frames scaled straight to the planes that JPEG and H.264 store: in a third of the time that the way over RGB takes.
 
 The scaler works in the stream's own matrix and leaves 10 bits, so that colours are changed and rounded to 8 bits once.
 Chroma goes from where the stream has it to the middle of its four pixels, where JPEG has it.
