@@ -16,7 +16,7 @@ ANSWERED = [
 
 rule answer_questions:
     input:
-        questions="<results>/qa/{benchmark}.parquet",
+        questions=RESULTS.QUESTIONS.fill(dataset="{benchmark}"),
         selections=lambda wildcards: selections_of(wildcards.benchmark, wildcards.selector),
         frames=lambda wildcards: frames_of([wildcards.benchmark]) if SETTINGS.answer.frames == "shard" else [],
         lmm=lambda wildcards: ancient(model_files(SETTINGS.lmms[wildcards.lmm].path)),

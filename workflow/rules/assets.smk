@@ -5,7 +5,7 @@ Writes: <results>/assets/lmm, <results>/assets/policy and <results>/assets/manif
 Design: docs/design.md; both are trained on an endless stream of the world, so that they know it and not some of its videos.
 """
 
-ASSETS = f"{SETTINGS.results}/assets"
+ASSETS = str(RESULTS.ASSETS.at(SETTINGS.results))
 EXAM_SEEDS = (0, 1, 2)  # worlds the models are examined on; 120 questions about moments each
 EXAM_WORLDS = [SETTINGS.world.model_copy(update={"seed": seed}).canonical() for seed in EXAM_SEEDS if SETTINGS.world]
 
@@ -13,9 +13,9 @@ EXAM_WORLDS = [SETTINGS.world.model_copy(update={"seed": seed}).canonical() for 
 rule train_asset:
     """The reference LMM, or the supervised base policy (never trained on frame labels)."""
     output:
-        config="<results>/assets/{asset}/config.json",
-        weights="<results>/assets/{asset}/model.safetensors",
-        tokenizer="<results>/assets/{asset}/tokenizer.json",
+        config=RESULTS.ASSET.fill(file="config.json"),
+        weights=RESULTS.ASSET.fill(file="model.safetensors"),
+        tokenizer=RESULTS.ASSET.fill(file="tokenizer.json"),
     log:
         "<results>/logs/assets/{asset}.log",
     benchmark:
@@ -38,9 +38,9 @@ rule train_asset:
 rule examine_assets:
     """Scores on held-out videos: with and without the evidence in sight."""
     input:
-        expand("<results>/assets/{asset}/model.safetensors", asset=["lmm", "policy"]),
+        expand(RESULTS.ASSET, asset=["lmm", "policy"], file="model.safetensors"),
     output:
-        "<results>/assets/manifest.json",
+        RESULTS.ASSETS_MANIFEST,
     log:
         "<results>/logs/assets/exam.log",
     benchmark:

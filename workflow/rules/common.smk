@@ -12,6 +12,7 @@ from refocus.config.identity import checkpoints_kept, frames_kept, margins_kept,
 from refocus.config.code_digest import sources
 from refocus.config.selectors import SelectorName, slug, unslug
 from refocus.config.variants import to_json, variants
+from refocus.core import results_folder as RESULTS
 from refocus.core.files import canonical
 
 # Jobs run `python -m refocus`: with --sdm conda a stage's environment holds the dependencies, not the package.
@@ -23,7 +24,7 @@ SOURCES = [*USE.datasets, *USE.benchmarks]
 SELECTORS = [slug(name) for name in USE.selectors]
 BUDGETS = SETTINGS.answer.frames_list
 SEED = SETTINGS.select.seed
-STORE = f"{SETTINGS.results}/store"
+STORE = str(RESULTS.STORE.at(SETTINGS.results))
 
 
 wildcard_constraints:
@@ -74,36 +75,37 @@ def times_attempt(amount):
 
 def shards(name):
     """The shard ids of a data set or benchmark; their number is fixed by its entry."""
-    return [f"{number:06d}" for number in range(SETTINGS.source(name).shards)]
+    return [RESULTS.shard_name(number) for number in range(SETTINGS.source(name).shards)]
 
 
 def frames_of(names):
     """The index files of the stored frames of `names`."""
-    return [f"<results>/frames/{name}/{shard}.index.parquet" for name in names for shard in shards(name)]
+    return [RESULTS.INDEX.fill(dataset=name, shard=shard) for name in names for shard in shards(name)]
 
 
 def margins_of(names, model):
     """The reward tables of `names` under one LMM."""
-    return [f"<results>/reward/{model}/{name}/{shard}.parquet" for name in names for shard in shards(name)]
+    return [RESULTS.MARGINS.fill(model=model, dataset=name, shard=shard) for name in names for shard in shards(name)]
 
 
-def spelled(folder, names, suffix):
+def spelled(file, names):
     """All shards' files of `names`, for bash to list: a command of Linux holds 128 KiB, the paths of some thousand shards do not fit."""
-    ids = {name: shards(name) for name in names}
-    return " ".join(
-        f"{shlex.quote(f'{SETTINGS.results}/{folder}/{name}')}/{{{ids[name][0]}..{ids[name][-1]}}}{suffix}"
-        for name in names
-    )
+    found = []
+    for name in names:
+        folder, _, shard = str(file.fill(dataset=name).at(SETTINGS.results, shard="*")).rpartition("/")
+        ids = f"{{{shards(name)[0]}..{shards(name)[-1]}}}"
+        found.append(f"{shlex.quote(folder)}/{shard.replace('*', ids)}")
+    return " ".join(found)
 
 
 def selections_of(benchmark, selector):
     """One selector's tables on one benchmark, one per number of frames."""
-    return [f"<results>/selections/{benchmark}/{selector}/n{n}.s{SEED}.parquet" for n in BUDGETS]
+    return [RESULTS.SELECTIONS.fill(benchmark=benchmark, selector=selector, frames=n, seed=SEED) for n in BUDGETS]
 
 
 def answers_of(benchmark, lmm, selector):
     """One LMM's answers from one selector's frames, one table per number of frames."""
-    return [f"<results>/answers/{benchmark}/{lmm}/{selector}/n{n}.s{SEED}.parquet" for n in BUDGETS]
+    return [RESULTS.ANSWERS.fill(benchmark=benchmark, lmm=lmm, selector=selector, frames=n, seed=SEED) for n in BUDGETS]
 
 
 def reward_model_of(run):
@@ -145,8 +147,12 @@ def needs(wildcards):
         return truth_of([wildcards.benchmark])
     if selector.needs == "selections":
         return selections_of(wildcards.benchmark, slug(f"refocus/{selector.run}"))
-    folder = f"<results>/train/{selector.run}/{selector.needs}"  # policy or initial
-    return [f"{folder}/{name}" for name in ("config.json", "model.safetensors")] if selector.asks_policy else []
+    if selector.asks_policy:  # it needs `policy` or `initial`, the names of the two folders
+        return [
+            file.fill(run=selector.run, state=selector.needs)
+            for file in (RESULTS.POLICY_CONFIG, RESULTS.POLICY_WEIGHTS)
+        ]
+    return []
 
 
 def needs_flag(wildcards, input):

@@ -11,9 +11,9 @@ FRAMES = frames_of(SOURCES)
 
 rule decode_shard:
     input:
-        "<results>/qa/shards/{dataset}/{shard}.clips.parquet",
+        RESULTS.SHARD_CLIPS,
     output:
-        "<results>/frames/{dataset}/{shard}.index.parquet",
+        RESULTS.INDEX,
     log:
         "<results>/logs/decode/{dataset}.{shard}.log",
     benchmark:

@@ -15,7 +15,7 @@ DRAWN = {
     "one_question": SELECTED,
 }
 FIGURES = [
-    f"<results>/figures/{name}.{suffix}"
+    RESULTS.FIGURE.fill(figure=name, suffix=suffix)
     for name, wanted in DRAWN.items()
     if wanted
     for suffix in SETTINGS.figures.formats
@@ -25,16 +25,16 @@ FIGURES = [
 rule draw_figures:
     input:
         filtered=FILTERED,
-        pool=[f"<results>/qa/{name}.parquet" for name in USE.datasets],
+        pool=expand(RESULTS.QUESTIONS, dataset=USE.datasets),
         trained=TRAINED,
-        questions=[f"<results>/qa/{name}.parquet" for name in USE.benchmarks],
+        questions=expand(RESULTS.QUESTIONS, dataset=USE.benchmarks),
         answers=ANSWERED,
         selections=SELECTED,
         frames=frames_of(USE.benchmarks),
         truth=truth_of(USE.benchmarks),
     output:
         [path for path in FIGURES if not path.endswith(".png")],
-        ["<results>/figures/fig6_temporal_entropy.csv"] if TRAINED else [],
+        [RESULTS.FIGURE.fill(figure="fig6_temporal_entropy", suffix="csv")] if TRAINED else [],
         pictures=report(
             [path for path in FIGURES if path.endswith(".png")],
             caption="../report/figures.rst",
@@ -56,7 +56,7 @@ rule draw_figures:
         budget=SETTINGS.answer.budget,
         filtered=lambda wildcards, input: flag("--filtered", *input.filtered[:1], parent=True),
         pool=lambda wildcards, input: flag("--pool", *input.pool),
-        runs=flag("--train", *(f"{run}={SETTINGS.results}/train/{run}" for run in USE.runs)),
+        runs=flag("--train", *(f"{run}={RESULTS.RUN.at(SETTINGS.results, run=run)}" for run in USE.runs)),
         variants=to_json(variants(SETTINGS)),
         questions=lambda wildcards, input: flag("--benchmark", *input.questions),
         answers=lambda wildcards, input: flag("--answers", *input.answers),

@@ -8,8 +8,14 @@ Paper:  section 3.1, appendix A.1 (Var > tau).
 
 FILTERED = (
     [
-        f"<results>/filtered/{SETTINGS.reward.model}/{name}"
-        for name in ("variance.parquet", "pairs.parquet", "summary.json", "sensitivity.csv", "sensitivity.md")
+        file.fill(model=SETTINGS.reward.model)
+        for file in (
+            RESULTS.VARIANCE,
+            RESULTS.PAIRS,
+            RESULTS.FILTER_SUMMARY,
+            RESULTS.SENSITIVITY_CSV,
+            RESULTS.SENSITIVITY_MD,
+        )
     ]
     if USE.datasets
     else []
@@ -19,13 +25,13 @@ FILTERED = (
 rule filter_pairs:
     input:
         rewards=lambda wildcards: margins_of(USE.datasets, wildcards.model),
-        questions=[f"<results>/qa/{name}.parquet" for name in USE.datasets],
+        questions=expand(RESULTS.QUESTIONS, dataset=USE.datasets),
         dropped=DROPPED,
     output:
-        variance="<results>/filtered/{model}/variance.parquet",
-        pairs="<results>/filtered/{model}/pairs.parquet",
-        summary="<results>/filtered/{model}/summary.json",
-        sensitivity=multiext("<results>/filtered/{model}/sensitivity", ".csv", ".md"),
+        variance=RESULTS.VARIANCE,
+        pairs=RESULTS.PAIRS,
+        summary=RESULTS.FILTER_SUMMARY,
+        sensitivity=[RESULTS.SENSITIVITY_CSV, RESULTS.SENSITIVITY_MD],
     log:
         "<results>/logs/filter/{model}.log",
     benchmark:
@@ -36,7 +42,7 @@ rule filter_pairs:
         mem_mb=8000,
         runtime=60,
     params:
-        rewards=lambda wildcards: spelled(f"reward/{wildcards.model}", USE.datasets, ".parquet"),
+        rewards=lambda wildcards: spelled(RESULTS.MARGINS.fill(model=wildcards.model), USE.datasets),
         settings=section("filter"),
         code=sources("refocus.cli.filter"),
         dropped=lambda wildcards, input: flag("--drop", *input.dropped),

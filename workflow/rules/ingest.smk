@@ -6,7 +6,7 @@ Keeps:  <results>/store/shards/{name}.parquet: a clip stays in the shard it was 
 Paper:  section 4.1, appendix A.
 """
 
-INGESTED = [f"<results>/qa/{name}{suffix}.parquet" for name in SOURCES for suffix in ("", ".rejects", ".clips")]
+INGESTED = [file.fill(dataset=name) for name in SOURCES for file in (RESULTS.QUESTIONS, RESULTS.REJECTS, RESULTS.CLIPS)]
 
 # One rule per data set, because each has its own number of shards among its outputs.
 for name in SOURCES:
@@ -17,13 +17,13 @@ for name in SOURCES:
         input:
             [SETTINGS.path(path) for path in SETTINGS.source(name).annotations],
         output:
-            questions=f"<results>/qa/{name}.parquet",
-            rejects=f"<results>/qa/{name}.rejects.parquet",
-            clips=f"<results>/qa/{name}.clips.parquet",
+            questions=RESULTS.QUESTIONS.fill(dataset=name),
+            rejects=RESULTS.REJECTS.fill(dataset=name),
+            clips=RESULTS.CLIPS.fill(dataset=name),
             shards=[
-                f"<results>/qa/shards/{name}/{shard}.{kind}.parquet"
+                file.fill(dataset=name, shard=shard)
                 for shard in shards(name)
-                for kind in ("clips", "qa")
+                for file in (RESULTS.SHARD_CLIPS, RESULTS.SHARD_QUESTIONS)
             ],
         log:
             f"<results>/logs/ingest/{name}.log",

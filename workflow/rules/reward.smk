@@ -12,12 +12,12 @@ REWARDS = margins_of(USE.datasets, SETTINGS.reward.model)
 
 rule score_shard:
     input:
-        frames="<results>/frames/{dataset}/{shard}.index.parquet",
-        questions="<results>/qa/shards/{dataset}/{shard}.qa.parquet",
+        frames=RESULTS.INDEX,
+        questions=RESULTS.SHARD_QUESTIONS,
         model=lambda wildcards: ancient(model_files(SETTINGS.lmms[wildcards.model].path)),
     output:
-        margins="<results>/reward/{model}/{dataset}/{shard}.parquet",
-        skipped="<results>/reward/{model}/{dataset}/{shard}.skipped.parquet",
+        margins=RESULTS.MARGINS,
+        skipped=RESULTS.SKIPPED,
     log:
         "<results>/logs/reward/{model}.{dataset}.{shard}.log",
     benchmark:

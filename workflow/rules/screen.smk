@@ -7,18 +7,18 @@ Design: docs/design.md; only `filter` reads them, so a data set more or less nev
 """
 
 SCREEN = SETTINGS.screen
-COPIES = ["<results>/screened/duplicates.parquet"] if USE.datasets and SCREEN.duplicates != "off" else []
-LEAKS = ["<results>/screened/leaks.parquet"] if USE.datasets and USE.benchmarks and SCREEN.leaks != "off" else []
+COPIES = [RESULTS.DUPLICATES] if USE.datasets and SCREEN.duplicates != "off" else []
+LEAKS = [RESULTS.LEAKS] if USE.datasets and USE.benchmarks and SCREEN.leaks != "off" else []
 SCREENED = COPIES + LEAKS
 DROPPED = [*(COPIES if SCREEN.duplicates == "drop" else []), *(LEAKS if SCREEN.leaks == "drop" else [])]
 
 
 rule find_duplicates:
     input:
-        [f"<results>/qa/{name}.parquet" for name in USE.datasets],
+        expand(RESULTS.QUESTIONS, dataset=USE.datasets),
     output:
-        questions="<results>/screened/duplicates.parquet",
-        summary="<results>/screened/duplicates.json",
+        questions=RESULTS.DUPLICATES,
+        summary=RESULTS.DUPLICATES_SUMMARY,
     log:
         "<results>/logs/screen/duplicates.log",
     benchmark:
@@ -38,11 +38,11 @@ rule find_duplicates:
 
 rule find_leaks:
     input:
-        trained=[f"<results>/qa/{name}.parquet" for name in USE.datasets],
-        benchmarks=[f"<results>/qa/{name}.parquet" for name in USE.benchmarks],
+        trained=expand(RESULTS.QUESTIONS, dataset=USE.datasets),
+        benchmarks=expand(RESULTS.QUESTIONS, dataset=USE.benchmarks),
     output:
-        questions="<results>/screened/leaks.parquet",
-        summary="<results>/screened/leaks.json",
+        questions=RESULTS.LEAKS,
+        summary=RESULTS.LEAKS_SUMMARY,
     log:
         "<results>/logs/screen/leaks.log",
     benchmark:

@@ -10,7 +10,7 @@ SELECTED = [path for name in USE.benchmarks for selector in SELECTORS for path i
 
 rule select_frames:
     input:
-        questions="<results>/qa/{benchmark}.parquet",
+        questions=RESULTS.QUESTIONS.fill(dataset="{benchmark}"),
         frames=lambda wildcards: frames_of([wildcards.benchmark]),
         needs=needs,
     output:

@@ -8,7 +8,7 @@ Paper:  Tables 1 and 4.
 
 IN_WORLD = any(SETTINGS.is_rendered(name) for name in USE.benchmarks)
 TABLES = [
-    f"<results>/tables/{name}.{suffix}"
+    RESULTS.TABLE.fill(table=name, suffix=suffix)
     for name in ["table1", "table4", *(["world", "world_frames"] if IN_WORLD else [])]
     for suffix in ("csv", "md", "tex")
     if ANSWERED
@@ -17,7 +17,7 @@ TABLES = [
 
 rule make_tables:
     input:
-        questions=[f"<results>/qa/{name}.parquet" for name in USE.benchmarks],
+        questions=expand(RESULTS.QUESTIONS, dataset=USE.benchmarks),
         answers=ANSWERED,
     output:
         [path for path in TABLES if not path.endswith(".md")],

@@ -7,25 +7,30 @@ Paper:  sections 3.2 and 3.3, Algorithms 1 and 2, appendix B.
 """
 
 TRAINED = [
-    f"<results>/train/{run}/{name}"
+    file.fill(run=run)
     for run in USE.runs
-    for name in ("policy/config.json", "initial/config.json", "metrics.jsonl", "curves.png")
+    for file in (
+        RESULTS.POLICY_CONFIG.fill(state="policy"),
+        RESULTS.POLICY_CONFIG.fill(state="initial"),
+        RESULTS.METRICS,
+        RESULTS.CURVES,
+    )
 ]
 
 
 rule train_policy:
     input:
-        pairs=f"<results>/filtered/{SETTINGS.reward.model}/pairs.parquet",
+        pairs=RESULTS.PAIRS.fill(model=SETTINGS.reward.model),
         frames=frames_of(USE.datasets),
         start=lambda wildcards: ancient(model_files(SETTINGS.run_policy(wildcards.run).start)),
         reward_model=lambda wildcards: ancient(model_files(reward_model_of(wildcards.run).path)),
     output:
-        policy="<results>/train/{run}/policy/config.json",
-        weights="<results>/train/{run}/policy/model.safetensors",
-        initial="<results>/train/{run}/initial/config.json",
-        initial_weights="<results>/train/{run}/initial/model.safetensors",
-        metrics="<results>/train/{run}/metrics.jsonl",
-        curves=report("<results>/train/{run}/curves.png", caption="../report/curves.rst", category="Training"),
+        policy=RESULTS.POLICY_CONFIG.fill(state="policy"),
+        weights=RESULTS.POLICY_WEIGHTS.fill(state="policy"),
+        initial=RESULTS.POLICY_CONFIG.fill(state="initial"),
+        initial_weights=RESULTS.POLICY_WEIGHTS.fill(state="initial"),
+        metrics=RESULTS.METRICS,
+        curves=report(RESULTS.CURVES, caption="../report/curves.rst", category="Training"),
     log:
         "<results>/logs/train/{run}.log",
     benchmark:
@@ -39,7 +44,7 @@ rule train_policy:
         mem_mb=times_attempt(32_000),
         runtime=times_attempt(1440),
     params:
-        frames=lambda wildcards: spelled("frames", USE.datasets, ".index.parquet"),
+        frames=lambda wildcards: spelled(RESULTS.INDEX, USE.datasets),
         settings=lambda wildcards: SETTINGS.run_train(wildcards.run).canonical(),
         policy=lambda wildcards: SETTINGS.run_policy(wildcards.run).canonical(),
         start=lambda wildcards: SETTINGS.run_policy(wildcards.run).start,

@@ -9,7 +9,7 @@ WORLD_FILES = sorted(
         SETTINGS.path(path)
         for entry in [*SETTINGS.datasets.values(), *SETTINGS.benchmarks.values()]
         for path in [*entry.annotations, getattr(entry, "truth", None)]
-        if SETTINGS.world and path and path.startswith("<results>/world/")
+        if SETTINGS.world and path and path.startswith(f"{RESULTS.WORLD}/")
     }
 )
 
@@ -32,6 +32,6 @@ if SETTINGS.world:
         params:
             settings=section("world"),
             runtime=runtime(SETTINGS.world),
-            out=lambda wildcards: SETTINGS.path("<results>/world"),
+            out=lambda wildcards: SETTINGS.path(RESULTS.WORLD),
         shell:
             "python -m refocus world --settings {params.settings:q} --runtime {params.runtime:q} --out {params.out:q} 2>&1 | tee {log:q}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from refocus.cli.flags import add_settings, read_settings
 from refocus.config.decode import DecodeSettings
 from refocus.core.errors import UsageError
+from refocus.core.results_folder import INDEX
 
 HELP = "clips -> frames in a WebDataset shard with an index"
 DESCRIPTION = """
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     clips = [row for row in read_clips(args.clips) if args.shard is None or row.shard == args.shard]
     if not clips and args.shard is not None:
         logger.warning("%s has no clips in shard %d", args.clips, args.shard)
-    index = args.index or args.out.with_name(args.out.name.removesuffix(".tar") + ".index.parquet")
+    index = args.index or INDEX.inside(args.out.parent, shard=args.out.stem)
     report = build_shard(clips, args.videos, args.out, index, settings, args.shared)
     logger.info(
         "%d frames of %d clips: %d decoded, %d copied; %d partial, %d failed",

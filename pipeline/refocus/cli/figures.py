@@ -200,11 +200,10 @@ def _selections(paths: list[Path], frames: int) -> dict:
 
     from refocus.config.selectors import KINDS, kind_of
     from refocus.core.files import settings_of
-    from refocus.select.selections import frames_of, read_selections
+    from refocus.select.selections import frames_of, read_selections, tables_below
 
-    files = [file for path in paths for file in (sorted(path.rglob("n*.s*.parquet")) if path.is_dir() else [path])]
     found: dict = {}
-    for file in files:
+    for file in tables_below(paths):
         name = settings_of(pq.read_schema(file))["selector"]
         kind = kind_of(name)
         known = next((other for other in found if kind_of(other) == kind), name)

@@ -8,6 +8,7 @@ from typing import Any
 
 from refocus.cli.flags import add_settings, read_settings
 from refocus.config.filter import FilterSettings
+from refocus.core.results_folder import SKIPPED
 
 HELP = "margins -> the questions whose variance over the subsets exceeds tau"
 DESCRIPTION = """
@@ -20,7 +21,7 @@ paper's share) and sensitivity.csv and .md (pairs kept by tau from 0.05 to 0.5) 
 Example: refocus filter reward/*.parquet --qa qa/nextqa.parquet --tau 0.21 --out filtered
 """
 
-SKIPPED = ".skipped.parquet"
+SKIPPED_SUFFIX = SKIPPED.name.removeprefix("{shard}")
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ def run(args: argparse.Namespace) -> None:
     from refocus.filter.variance import variances
 
     settings = read_settings(args, FilterSettings)
-    rewards = [path for path in args.rewards if not path.name.endswith(SKIPPED)]
-    skipped = [path for path in (path.with_suffix(SKIPPED) for path in rewards) if path.is_file()]
+    rewards = [path for path in args.rewards if not path.name.endswith(SKIPPED_SUFFIX)]
+    skipped = [path for path in (path.with_suffix(SKIPPED_SUFFIX) for path in rewards) if path.is_file()]
     found = variances(rewards, settings.ddof, bar(rewards, desc="filter", unit="shard"))
     summary = write_filtered(args.out, args.qa, found, settings, args.drop, skipped)
     if summary["rewards_without_question"]:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from refocus.core.errors import RefocusError
+from refocus.core.results_folder import STORE
 
 HELP = "list, and with --delete remove, what no configuration refers to in the store"
 DESCRIPTION = """
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     kept: dict[Path, set[str]] = {}
     for overlays in args.configfile or [[]]:
         root = load([args.base, *overlays])
-        kept.setdefault(Path(root.results) / "store", set()).update(all_kept(root))
+        kept.setdefault(STORE.at(root.results), set()).update(all_kept(root))
     for store, wanted in kept.items():
         found = survey(store, wanted)
         for entry in found.garbage:

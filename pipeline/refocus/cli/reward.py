@@ -11,6 +11,7 @@ from refocus.config.parsing import parse, parse_json
 from refocus.config.reward import RewardSettings
 from refocus.core.devices import claim
 from refocus.core.errors import UsageError
+from refocus.core.results_folder import INDEX
 
 HELP = "a shard of frames and its questions -> margins of the 16 frame subsets (Eq. 5)"
 DESCRIPTION = """
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
     from refocus.reward.score_shard import score_shard
 
     torch.set_num_threads(settings.runtime.threads)
-    index = args.index or args.shard.with_suffix(".index.parquet")
+    index = args.index or INDEX.inside(args.shard.parent, shard=args.shard.stem)
     frames = FrameStore.open([index])
     questions = read_questions(args.qa)
     if args.shard is not None:

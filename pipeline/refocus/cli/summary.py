@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from refocus.core.results_folder import FIGURES, TABLES
+
 HELP = "print what a finished run shows: the tables, and where the figures are"
 DESCRIPTION = """\
 In:  the folder of the tables and the folder of the figures.
@@ -16,10 +18,10 @@ Out: on standard output, the synthetic world's table where there is one, table 1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
     parser.add_argument(
-        "--tables", type=Path, default=Path("results/tables"), help="folder of the tables (default: %(default)s)"
+        "--tables", type=Path, default=TABLES.at("results"), help="folder of the tables (default: %(default)s)"
     )
     parser.add_argument(
-        "--figures", type=Path, default=Path("results/figures"), help="folder of the figures (default: %(default)s)"
+        "--figures", type=Path, default=FIGURES.at("results"), help="folder of the figures (default: %(default)s)"
     )
 
 

@@ -15,6 +15,7 @@ from refocus.config.policy import PolicySettings
 from refocus.config.train import TrainSettings
 from refocus.core.devices import claim
 from refocus.core.errors import ResourceMissing, UsageError
+from refocus.core.results_folder import INDEX, PAIRS, shard_name
 from refocus.train.wandb_mirror import library
 
 if TYPE_CHECKING:
@@ -128,13 +129,12 @@ def _from_config(args: argparse.Namespace) -> "TrainingJob":
     if name not in root.runs:
         raise UsageError(f"--run: the configuration has no run '{name}' ({', '.join(root.runs) or 'it has none'})")
     settings, policy = root.run_train(name), root.run_policy(name)
-    results = Path(root.results)
     frames = [
-        results / "frames" / dataset / f"{shard:06d}.index.parquet"
+        INDEX.at(root.results, dataset=dataset, shard=shard_name(shard))
         for dataset in root.use.datasets
         for shard in range(root.source(dataset).shards)
     ]
-    pairs = results / "filtered" / root.reward.model / "pairs.parquet"
+    pairs = PAIRS.at(root.results, model=root.reward.model)
     for path in (pairs, *frames):
         if not path.is_file():
             raise UsageError(f"{path} is missing: run the stages before training (`snakemake {path}`)")

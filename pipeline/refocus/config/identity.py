@@ -9,6 +9,7 @@ from refocus.config.root import Root
 from refocus.core.errors import UsageError
 from refocus.core.files import digest
 from refocus.core.model_folder import CONFIG, WEIGHTS, WEIGHTS_INDEX, local_folder
+from refocus.core.results_folder import KEPT_CHECKPOINTS, KEPT_FRAMES, KEPT_MARGINS, KEPT_SHARDS, STORE
 
 HASHED_UP_TO = 64 * 1024 * 1024
 
@@ -58,17 +59,17 @@ def train_fingerprint(root: Root, run: str) -> str:
 
 def frames_kept(root: Root, name: str) -> str:
     """The folder of one data set's shards, below the store."""
-    return f"frames/{decode_fingerprint(root, name)}/{name}"
+    return _in_store(KEPT_FRAMES.fill(fingerprint=decode_fingerprint(root, name), dataset=name))
 
 
 def margins_kept(root: Root, name: str) -> str:
     """The folder of one data set's margins, below the store."""
-    return f"reward/{reward_fingerprint(root, name)}/{name}"
+    return _in_store(KEPT_MARGINS.fill(fingerprint=reward_fingerprint(root, name), dataset=name))
 
 
 def checkpoints_kept(root: Root, run: str) -> str:
     """The folder of one run's checkpoints, below the store."""
-    return f"train/{train_fingerprint(root, run)}"
+    return _in_store(KEPT_CHECKPOINTS.fill(fingerprint=train_fingerprint(root, run)))
 
 
 def all_kept(root: Root) -> set[str]:
@@ -87,10 +88,15 @@ def all_kept(root: Root) -> set[str]:
                 f"{model}: no such model folder, so what was computed with it cannot be told from the rest"
             )
     sources = [*root.datasets, *root.benchmarks]
-    kept = {f"shards/{name}.parquet" for name in sources} | {frames_kept(root, name) for name in sources}
+    kept = {_in_store(KEPT_SHARDS.fill(dataset=name)) for name in sources}
+    kept |= {frames_kept(root, name) for name in sources}
     if root.reward.model in root.lmms:
         kept |= {margins_kept(root, name) for name in sources}
     return kept | {checkpoints_kept(root, run) for run in root.runs}
+
+
+def _in_store(path: str) -> str:
+    return path.removeprefix(f"{STORE}/")
 
 
 def _decode(root: Root, name: str) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from refocus.config.tables import FiguresSettings, TablesSettings
 from refocus.config.train import TrainSettings
 from refocus.config.world import WorldSettings
 from refocus.core.errors import UsageError
+from refocus.core.results_folder import ROOT, WORLD
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-RESULTS = "<results>/"
 
 
 class UseSettings(Strict):
@@ -158,11 +158,11 @@ class Root(Strict):
 
     def path(self, text: str) -> str:
         """A path as the config writes it, with `<results>/` filled in."""
-        return f"{self.results}/{text.removeprefix(RESULTS)}" if text.startswith(RESULTS) else text
+        return f"{self.results}/{text.removeprefix(ROOT)}" if text.startswith(ROOT) else text
 
     def is_rendered(self, name: str) -> bool:
         """Whether a data set's videos come from the synthetic world of this configuration."""
-        return self.world is not None and self.source(name).videos.startswith(f"{RESULTS}world/")
+        return self.world is not None and self.source(name).videos.startswith(f"{WORLD}/")
 
 
 def _known(key: str, name: str, defined: dict[str, Any], where: str) -> None:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from refocus.config.filter import FilterSettings
 from refocus.core.errors import RefocusError
 from refocus.core.files import atomic, provenance, write_json
+from refocus.core.results_folder import FILTER_SUMMARY, PAIRS, VARIANCE
 from refocus.filter.sensitivity import write_sensitivity
 from refocus.filter.stream import batches
 from refocus.filter.summary import Tally
@@ -52,8 +53,8 @@ def write_filtered(
     screened = _screened(drop, found)
     pairs_schema = QUESTION_SCHEMA.append(pa.field("variance", pa.float64()))
     with contextlib.ExitStack() as stack:
-        everything = _writer(stack, out / "variance.parquet", VARIANCE_SCHEMA, settings.identity())
-        pairs = _writer(stack, out / "pairs.parquet", pairs_schema, settings.identity())
+        everything = _writer(stack, VARIANCE.inside(out), VARIANCE_SCHEMA, settings.identity())
+        pairs = _writer(stack, PAIRS.inside(out), pairs_schema, settings.identity())
         for path in qa:
             places, done = found.find(_ids(path)), 0
             for batch in batches(path, QUESTION_SCHEMA.names):
@@ -78,7 +79,7 @@ def write_filtered(
     summary["skipped"] = _reasons(skipped)
     summary["rewards_without_question"] = int((~used).sum())
     write_sensitivity(out, tally.decided(), settings.tau)
-    write_json(out / "summary.json", summary)
+    write_json(FILTER_SUMMARY.inside(out), summary)
     return summary
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from refocus.core.files import write_text
+from refocus.core.results_folder import SENSITIVITY_CSV, SENSITIVITY_MD
 from refocus.filter.summary import PAPER_KEPT, PAPER_OF, Decided, tau_for_share
 
 TAUS = tuple(round(0.05 * step, 2) for step in range(1, 11))
@@ -58,8 +59,8 @@ def write_sensitivity(out: Path, decided: Mapping[str, Decided], tau: float) -> 
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["dataset", "tau", "questions", "kept", "share"])
     writer.writerows([row.dataset, f"{row.tau:g}", row.questions, row.kept, f"{row.share:.6f}"] for row in rows)
-    write_text(out / "sensitivity.csv", text.getvalue())
-    write_text(out / "sensitivity.md", "\n".join(_page(rows, decided, tau)))
+    write_text(SENSITIVITY_CSV.inside(out), text.getvalue())
+    write_text(SENSITIVITY_MD.inside(out), "\n".join(_page(rows, decided, tau)))
 
 
 def _page(rows: list[SensitivityRow], decided: Mapping[str, Decided], tau: float) -> list[str]:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from refocus.config.decode import DecodeSettings
 from refocus.config.plan import PlanSettings
 from refocus.config.root import Root
+from refocus.core import results_folder
 from refocus.lmm.prompts import LETTERS, Prompt
 from refocus.plan.prompt_tokens import PromptTokens
 from refocus.plan.reward_layout import QuestionGroup
@@ -63,8 +64,7 @@ class Lengths:
 
 def read_source(root: Root, name: str, settings: PlanSettings, tokens: PromptTokens) -> SourceEstimate | None:
     """What is known of a source; None if nothing is, neither tables nor an entry in `plan.sources`."""
-    folder = Path(root.results) / "qa"
-    if (folder / f"{name}.parquet").is_file() and (folder / f"{name}.clips.parquet").is_file():
+    if all(file.at(root.results, dataset=name).is_file() for file in (results_folder.QUESTIONS, results_folder.CLIPS)):
         return _ingested(root, name, settings, tokens)
     return _assumed(root, name, settings, tokens) if name in settings.sources else None
 
@@ -99,9 +99,10 @@ def _assumed(root: Root, name: str, settings: PlanSettings, tokens: PromptTokens
 
 
 def _ingested(root: Root, name: str, settings: PlanSettings, tokens: PromptTokens) -> SourceEstimate:
-    folder = Path(root.results) / "qa"
-    clips = read_columns(folder / f"{name}.clips.parquet", CLIP_SCHEMA.names)
-    asked = read_columns(folder / f"{name}.parquet", ["clip_id", "question", "options", "answer_index"])
+    clips = read_columns(results_folder.CLIPS.at(root.results, dataset=name), CLIP_SCHEMA.names)
+    asked = read_columns(
+        results_folder.QUESTIONS.at(root.results, dataset=name), ["clip_id", "question", "options", "answer_index"]
+    )
     lengths = _lengths(root, name, settings, clips)
     options = pc.list_value_length(asked["options"]).to_numpy().astype(np.int64)
     answer = asked["answer_index"].to_numpy()
@@ -179,10 +180,9 @@ def _index(
     root: Root, name: str, clips: pa.Table, frames: np.ndarray, seconds: np.ndarray, witness: np.ndarray
 ) -> float | None:
     """Overwrites what the indexes of decoded shards know; the bytes of their tars where every clip is in one."""
-    folder = Path(root.results) / "frames" / name
     found, tars = 0, set()
     for shard in range(root.source(name).shards):
-        path = folder / f"{shard:06d}.index.parquet"
+        path = results_folder.INDEX.at(root.results, dataset=name, shard=results_folder.shard_name(shard))
         if not path.is_file():
             continue
         table = read_columns(path, ["clip_id", "n_frames", "timestamps", "tar"])
@@ -193,7 +193,7 @@ def _index(
         seconds[place[here]] = np.array(lasting)[here]
         witness[place[here]] = INDEX
         found += int(here.sum())
-        tars |= {folder / tar for tar in table["tar"].unique().to_pylist() if tar}
+        tars |= {path.parent / tar for tar in table["tar"].unique().to_pylist() if tar}
     whole = found == len(clips) and all(tar.is_file() for tar in tars)
     return float(sum(tar.stat().st_size for tar in tars)) if whole and found else None
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from refocus.config.plan import PlanSettings
 from refocus.config.root import Root
 from refocus.config.train import TrainSettings
+from refocus.core.results_folder import PAIRS
 from refocus.frames.sampling import uniform
 from refocus.plan.flops import (
     Flops,
@@ -111,7 +111,7 @@ def reward_cost(
 
 def pairs_kept(root: Root, sources: Sequence[SourceEstimate], settings: PlanSettings) -> tuple[float, bool]:
     """Questions that pass the filter, and whether they were counted (else assumed)."""
-    path = Path(root.results) / "filtered" / root.reward.model / "pairs.parquet"
+    path = PAIRS.at(root.results, model=root.reward.model)
     if path.is_file():
         return float(pq.read_metadata(path).num_rows), True
     return settings.kept_share * sum(source.scored for source in sources), False

@@ -14,6 +14,7 @@ from refocus.config.ingest import IngestSettings
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import write_table
 from refocus.core.progress import bar
+from refocus.core.results_folder import CLIPS, KEPT_SHARDS, QUESTIONS, REJECTS, STORE
 from refocus.qa.adapters import adapter, checked_options
 from refocus.qa.clips import Clip
 from refocus.qa.raw_question import build
@@ -85,8 +86,9 @@ def ingest(
     found = read_source(source)
     report(source, found)
     clips = {q.clip_id: Clip(q.clip_id, q.dataset, q.video_path, q.start_s, q.end_s) for q in found.questions}
-    clips_path = out / f"{source.name}.clips.parquet"
-    kept_path = store / "shards" / f"{source.name}.parquet" if store else clips_path
+    name = source.name
+    clips_path = CLIPS.inside(out, dataset=name)
+    kept_path = store / KEPT_SHARDS.fill(dataset=name).removeprefix(f"{STORE}/") if store else clips_path
     kept = read_kept(kept_path)
     rows = assign(clips.values(), kept, settings.clips_per_shard, shards)
     notes = {
@@ -98,11 +100,11 @@ def ingest(
     if store:
         write_kept(kept_path, kept, rows)
     rejects = pa.Table.from_pylist([vars(reject) for reject in found.rejects], schema=REJECT_SCHEMA)
-    write_table(out / f"{source.name}.rejects.parquet", rejects, "ingest", notes)
+    write_table(REJECTS.inside(out, dataset=name), rejects, "ingest", notes)
     count = shards if shards is not None else max((row.shard for row in rows), default=-1) + 1
-    write_lists(out / "shards" / source.name, rows, found.questions, count, notes)
+    write_lists(out / "shards" / name, rows, found.questions, count, notes)
     write_table(clips_path, clips_table(rows), "ingest", notes)
-    write_questions(out / f"{source.name}.parquet", found.questions, "ingest", notes)
+    write_questions(QUESTIONS.inside(out, dataset=name), found.questions, "ingest", notes)
     if not found.questions and not any(reject.reason == DROPPED for reject in found.rejects):
         raise RefocusError(
             f"{source.name}: none of {len(found.rejects)} rows is a usable question{_first(found.rejects)}"

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from refocus.core.errors import UsageError
 from refocus.core.files import write_table
+from refocus.core.results_folder import SHARD_CLIPS, SHARD_QUESTIONS, shard_name
 from refocus.qa.clips import Clip, ClipRow
 from refocus.qa.records import CLIP_SCHEMA, Question, questions_table, read_columns
 
@@ -85,9 +86,13 @@ def write_lists(
         asked[home[question.clip_id]].append(question)
     written = 0
     for number in range(shards):
-        name = f"{number:06d}"
-        written += write_unless_same(folder / f"{name}.clips.parquet", clips_table(clips[number]), "ingest", settings)
-        written += write_unless_same(folder / f"{name}.qa.parquet", questions_table(asked[number]), "ingest", settings)
+        shard = shard_name(number)
+        written += write_unless_same(
+            SHARD_CLIPS.inside(folder, shard=shard), clips_table(clips[number]), "ingest", settings
+        )
+        written += write_unless_same(
+            SHARD_QUESTIONS.inside(folder, shard=shard), questions_table(asked[number]), "ingest", settings
+        )
     return written
 
 

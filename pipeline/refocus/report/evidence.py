@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from refocus.core.errors import UsageError
+from refocus.core.results_folder import BENCHMARKS, FIGURE, FILTER_SUMMARY, ROOT, TABLE
 from refocus.report.claims import claims, verdict
 
-TABLES = ("world", "world_frames", "table1", "table4")
-FIGURES = ("training", "accuracy", "fig2_variance", "fig9_examples")
+SHOWN_TABLES = ("world", "world_frames", "table1", "table4")
+SHOWN_FIGURES = ("training", "accuracy", "fig2_variance", "fig9_examples")
 
 
 def copy_figures(results: Path, folder: Path) -> list[Path]:
     """Copies the figures that the page shows into `folder`; those there are."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = [results / "figures" / f"{name}.png" for name in FIGURES]
+    found = [FIGURE.at(results, figure=name, suffix="png") for name in SHOWN_FIGURES]
     return [Path(shutil.copy2(path, folder / path.name)) for path in found if path.is_file()]
 
 
@@ -25,9 +26,10 @@ def page(results: Path, overlays: Sequence[Path], figures: Sequence[Path]) -> st
     Raises:
         UsageError: the run has no tables.
     """
-    tables = [results / "tables" / f"{name}.md" for name in TABLES]
+    tables = [TABLE.at(results, table=name, suffix="md") for name in SHOWN_TABLES]
     if not tables[0].is_file():
         raise UsageError(f"{results} holds no finished run of the synthetic world: {tables[0]} is missing")
+    world = TABLE.at(results, table="world", suffix="csv")
     options = f" --configfile {' '.join(map(str, overlays))}" if overlays else ""
     commands = [
         f"snakemake --cores all{options}",
@@ -38,14 +40,14 @@ def page(results: Path, overlays: Sequence[Path], figures: Sequence[Path]) -> st
         "All numbers are of the **synthetic world** and models of about a million parameters: they show that the "
         "method works from end to end, and are not results on real videos.",
         "```sh\n" + "\n".join(commands) + "\n```",
-        verdict(results / "tables" / "world.csv"),
-        claims(results / "tables" / "world.csv"),
+        verdict(world),
+        claims(world),
         "## Accuracy on held-out videos",
         *(path.read_text(encoding="utf-8").strip() for path in tables if path.is_file()),
         "## The filter",
-        *(_filter(path) for path in sorted(results.glob("filtered/*/summary.json"))),
+        *(_filter(path) for path in sorted(results.glob(FILTER_SUMMARY.fill(model="*").removeprefix(ROOT)))),
         "## Seconds and memory",
-        _costs(results / "benchmarks"),
+        _costs(BENCHMARKS.at(results)),
         "## Figures",
         *(f"![{path.stem}]({path.parent.name}/{path.name})" for path in figures),
     ]

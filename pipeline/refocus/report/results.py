@@ -14,6 +14,7 @@ from refocus.core.files import settings_of
 from refocus.evaluate.answers import Answer, AnswerSet, read_answers
 from refocus.evaluate.scoring import Outcome, mean_outcomes, outcomes
 from refocus.qa.records import Question, read_questions
+from refocus.select.selections import tables_below
 
 FORMATS = ("videomme", "mlvu", "longvideobench", "videommmu")
 
@@ -71,10 +72,7 @@ class Results:
     @classmethod
     def read(cls, benchmarks: Iterable[Path], answers: Iterable[Path], variants: Sequence[Variant] = ()) -> "Results":
         """Reads question tables, and files of answers or folders that hold them at any depth."""
-        found = [
-            file for path in answers for file in (sorted(path.rglob("n*.s*.parquet")) if path.is_dir() else [path])
-        ]
-        return cls([read_benchmark(path) for path in benchmarks], map(read_answers, found), variants)
+        return cls([read_benchmark(path) for path in benchmarks], map(read_answers, tables_below(answers)), variants)
 
     @cached_property
     def lmms(self) -> list[str]:

@@ -14,6 +14,7 @@ from scipy import stats
 from refocus.config.root import Root
 from refocus.config.selectors import run_of, slug
 from refocus.config.variants import Variant, variants
+from refocus.core.results_folder import ANSWERS, METRICS, POLICY_CONFIG, QUESTIONS
 from refocus.report.results import AnswerFile, Results
 from refocus.report.series import Lines, read_metrics, series
 
@@ -77,16 +78,16 @@ class Study:
     def __init__(self, root: Root, results: Path):
         self.root, self.results = root, results
         self.variants = variants(root)
-        done = [run for run in root.use.runs if (results / "train" / run / "policy" / "config.json").is_file()]
-        self.runs: dict[str, Lines] = {run: read_metrics(results / "train" / run / "metrics.jsonl") for run in done}
+        done = [run for run in root.use.runs if POLICY_CONFIG.at(results, run=run, state="policy").is_file()]
+        self.runs: dict[str, Lines] = {run: read_metrics(METRICS.at(results, run=run)) for run in done}
 
     @cached_property
     def board(self) -> Results:
         """Questions and the answers there are, of the configuration's own selectors, frames and seed."""
         root = self.root
-        questions = [self.results / "qa" / f"{name}.parquet" for name in root.use.benchmarks]
+        questions = [QUESTIONS.at(self.results, dataset=name) for name in root.use.benchmarks]
         answers = [
-            self.results / "answers" / name / lmm / slug(selector) / f"n{n}.s{root.select.seed}.parquet"
+            ANSWERS.at(self.results, benchmark=name, lmm=lmm, selector=slug(selector), frames=n, seed=root.select.seed)
             for name in root.use.benchmarks
             for lmm in root.use.lmms
             for selector in root.use.selectors

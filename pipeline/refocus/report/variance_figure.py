@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
 from refocus.core.errors import RefocusError
+from refocus.core.results_folder import FILTER_SUMMARY, VARIANCE
 from refocus.report import style
 
 LARGEST = 16 / 15  # unbiased variance of 16 margins, half of them -1 and half +1
@@ -21,8 +22,8 @@ def read_variances(folder: Path) -> tuple[dict[str, float], dict]:
         RefocusError: the folder is not the filter's.
     """
     try:
-        table = pq.read_table(folder / "variance.parquet", columns=["qa_id", "variance"])
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        table = pq.read_table(VARIANCE.inside(folder), columns=["qa_id", "variance"])
+        summary = json.loads(FILTER_SUMMARY.inside(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError) as error:
         raise RefocusError(f"{folder} does not hold the filter's variance.parquet and summary.json: {error}") from None
     values = zip(table["qa_id"].to_pylist(), table["variance"].to_pylist(), strict=True)

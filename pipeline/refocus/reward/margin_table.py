@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from refocus.core.results_folder import SKIPPED
+
 
 @dataclass(frozen=True)
 class Margin:
@@ -65,4 +67,4 @@ def skipped_table(rows: Iterable[Skipped]) -> pa.Table:
 
 def skipped_path(out: Path) -> Path:
     """Where the skipped questions of `NAME.parquet` are listed: `NAME.skipped.parquet` beside it."""
-    return out.with_name(f"{out.stem}.skipped.parquet")
+    return SKIPPED.inside(out.parent, shard=out.stem)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from refocus.core.errors import RefocusError
 from refocus.core.files import write_table
+from refocus.core.results_folder import SELECTIONS
 
 NO_FRAMES = "no_frames"  # the clip could not be decoded: nothing to pick from
 ALONE = "alone_on_clip"  # swapped picks need a second question on the clip
@@ -115,10 +116,16 @@ def selection_files(folder: Path) -> list[Path]:
     Raises:
         RefocusError: there is none.
     """
-    files = sorted(Path(folder).glob("n*.s*.parquet"), key=frames_of)
+    files = sorted(Path(folder).glob(SELECTIONS.name.format(frames="*", seed="*")), key=frames_of)
     if not files:
         raise RefocusError(f"{folder} holds no selections (n<frames>.s<seed>.parquet)")
     return files
+
+
+def tables_below(paths: Iterable[Path]) -> list[Path]:
+    """Tables of selections or answers: files as they are given, and those of folders at any depth."""
+    pattern = SELECTIONS.name.format(frames="*", seed="*")
+    return [file for path in paths for file in (sorted(path.rglob(pattern)) if path.is_dir() else [path])]
 
 
 def frames_of(path: Path) -> int:
@@ -133,7 +140,7 @@ def seed_of(path: Path) -> int:
 
 def file_name(frames: int, seed: int) -> str:
     """`n{frames}.s{seed}.parquet`."""
-    return f"n{frames}.s{seed}.parquet"
+    return SELECTIONS.name.format(frames=frames, seed=seed)
 
 
 def count_flags(rows: Iterable[Selection]) -> dict[str, int]:

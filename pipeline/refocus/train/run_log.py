@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from refocus.core import results_folder
 from refocus.core.files import atomic
 from refocus.train.wandb_mirror import WandbMirror
 
-METRICS, GROUPS, EVENTS = "metrics.jsonl", "groups.jsonl", "tensorboard"
+METRICS, GROUPS, EVENTS = results_folder.METRICS.name, results_folder.GROUPS.name, "tensorboard"
 
 
 class RunLog:
