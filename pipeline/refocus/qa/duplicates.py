@@ -1,4 +1,4 @@
-"""Questions that occur more than once in the training pool: the same video, question and options.
+"""Questions that occur twice or more in the training pool: the same video, question and options.
 
 LLaVA-Video-178K contains NExT-QA and Perception Test, and some NExT-QA clips twice. The copy that is met first is kept.
 """

@@ -1,4 +1,4 @@
-"""What a run shows in the synthetic world, from its table: the policy against uniform picks, its controls and the oracle."""
+"""What a run shows in the synthetic world: the policy against uniform picks, its controls and the oracle."""
 
 import csv
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""One pass over a file's packets: when each is shown, what the others need of it, which errors its container reports."""
+"""One pass over a file's packets: when each is shown, what the others need of it, errors of its container."""
 
 import itertools
 import math
