@@ -6,16 +6,21 @@ import sys
 from snakemake.utils import min_version, validate
 
 sys.path.insert(0, os.path.join(workflow.basedir, "pipeline"))
+from refocus.config.layers import merge
 from refocus.config.overlay import check
+from refocus.config.renamed import current_names, without_old_names
 
 min_version("9.27")
+
+OVERLAYS = current_names(config)  # what --configfile and --config set; config.yaml follows
 
 
 configfile: os.path.join(workflow.basedir, "config.yaml")
 
 
+config = merge(without_old_names(config), OVERLAYS)
 SETTINGS = check(config)
-validate(config, "workflow/schemas/config.schema.yaml", set_default=False)
+validate(SETTINGS.model_dump(mode="json"), "workflow/schemas/config.schema.yaml", set_default=False)
 
 
 pathvars:

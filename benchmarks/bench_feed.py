@@ -64,11 +64,11 @@ class Rate:
 
 
 def make_shard(folder: Path, videos: Path, names: Sequence[str], form: str) -> FrameStore:
-    """Decodes videos into a shard in the folder, in one of the two forms of `decode.frames`."""
+    """Decodes videos into a shard in the folder, in one of the two forms of `decode.storage`."""
     folder.mkdir(parents=True)
     clips = [ClipRow(f"{number:016x}", name, 0.0, _seconds(videos / name), 0) for number, name in enumerate(names)]
     write_table(folder / "clips.parquet", clips_table(clips), "ingest")
-    words = [folder / "clips.parquet", "--videos", videos, "--out", folder / "0.tar", "--frames", form]
+    words = [folder / "clips.parquet", "--videos", videos, "--out", folder / "0.tar", "--storage", form]
     if refocus(["decode", *map(str, words)]) != 0:
         raise SystemExit("refocus decode failed")
     return FrameStore.open([folder / "0.index.parquet"])

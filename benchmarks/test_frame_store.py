@@ -60,7 +60,7 @@ CLIPS = {
 def stored(folder, images, form):
     """A shard of one clip; gives its store, its tar and the CPU seconds of encoding."""
     begin = time.process_time()
-    encoder = frame_encoder(DecodeSettings(frames=form))
+    encoder = frame_encoder(DecodeSettings(storage=form))
     for image in images:
         encoder.add(image)
     files, stored_form = encoder.finish()

@@ -67,8 +67,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def answered(folder):
     for selector in ("uniform", "refocus--demo"):
-        flags = ["--benchmark", folder / "bench.parquet", "--selections", folder / "selections" / selector]
-        flags += ["--videos", folder / "videos", "--lmm", folder / "lmm", "--lmm-settings", '{"dtype": "float32"}']
+        flags = ["--qa", folder / "bench.parquet", "--selections", folder / "selections" / selector]
+        flags += ["--videos", folder / "videos", "--model", folder / "lmm", "--lmm-settings", '{"dtype": "float32"}']
         flags += ["--device", "cpu", "--out", folder / "answers" / selector]
         assert main(["answer", *map(str, flags)]) == 0
     return folder
@@ -94,8 +94,8 @@ def test_other_frames_and_other_numbers_of_frames_give_other_logits(answered):
 
 def test_the_tables_are_made_and_the_summary_prints_them(answered, capsys):
     tables, figures = answered / "tables", answered / "figures"
-    flags = ["--benchmark", answered / "bench.parquet", "--answers", answered / "answers", "--out", tables]
-    assert main(["tables", *map(str, flags), "--budget", str(N)]) == 0
+    flags = ["--qa", answered / "bench.parquet", "--answers", answered / "answers", "--out", tables]
+    assert main(["tables", *map(str, flags), "--n-frames", str(N)]) == 0
     names = {
         f"{name}.{kind}" for name in ("table1", "table4", "world", "world_frames") for kind in ("csv", "md", "tex")
     }
@@ -109,8 +109,8 @@ def test_the_tables_are_made_and_the_summary_prints_them(answered, capsys):
 def test_wrong_requests_end_with_status_2(answered, tmp_path):
     bench, answers = str(answered / "bench.parquet"), str(answered / "answers")
     picked = str(answered / "selections" / "uniform")
-    assert main(["tables", "--benchmark", bench, "--answers", answers, "--out", str(tmp_path), "--budget", "7"]) == 2
-    assert main(["answer", "--benchmark", bench, "--selections", picked, "--out", str(tmp_path)]) == 2
-    flags = ["--lmm", str(answered / "lmm"), "--videos", str(tmp_path), "--out", str(tmp_path), "--n", "5"]
-    assert main(["answer", "--benchmark", bench, "--selections", picked, *flags]) == 2
+    assert main(["tables", "--qa", bench, "--answers", answers, "--out", str(tmp_path), "--n-frames", "7"]) == 2
+    assert main(["answer", "--qa", bench, "--selections", picked, "--out", str(tmp_path)]) == 2
+    flags = ["--model", str(answered / "lmm"), "--videos", str(tmp_path), "--out", str(tmp_path), "--n-frames", "5"]
+    assert main(["answer", "--qa", bench, "--selections", picked, *flags]) == 2
     assert main(["summary", "--tables", str(tmp_path)]) == 2

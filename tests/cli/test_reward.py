@@ -67,7 +67,17 @@ def test_the_rules_form_lists_questions_of_clips_that_the_index_lacks(shard, lmm
     lmm = json.dumps({"path": str(lmm_folder), "dtype": "float32"})
     settings = json.dumps({"model": "tiny", "frames_per_subset": 4})
     common = ["--index", shard / "s.index.parquet", "--qa", shard / "qa.parquet", "--store", shard / "store"]
-    call(*common, "--lmm", lmm, "--settings", settings, "--runtime", '{"device": "cpu"}', "--out", shard / "r.parquet")
+    call(
+        *common,
+        "--lmm-settings",
+        lmm,
+        "--settings",
+        settings,
+        "--runtime",
+        '{"device": "cpu"}',
+        "--out",
+        shard / "r.parquet",
+    )
     assert sorted(file.name for file in (shard / "store").iterdir()) == ["a.parquet", "b.parquet"]
     skipped = pq.read_table(shard / "r.skipped.parquet").to_pylist()
     assert [(row["qa_id"], row["reason"]) for row in skipped] == [("q3", "clip_missing")]

@@ -54,11 +54,11 @@ def inputs(tmp_path_factory):
 
 
 def call(inputs, out, *words, **settings):
-    values = {"candidates": 4, "frames": 2, "batch": 4, "clips_per_batch": 2, "max_steps": 2, "reward_model": "tiny"}
+    values = {"candidates": 4, "picks": 2, "batch": 4, "clips_per_batch": 2, "max_steps": 2, "reward_model": "tiny"}
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     fixed = [
-        "--pairs", inputs / "pairs.parquet", "--frames", inputs / "s.index.parquet", "--start", inputs / "base",
+        "--pairs", inputs / "pairs.parquet", "--index", inputs / "s.index.parquet", "--start", inputs / "base",
         "--reward-model", inputs / "lmm", "--lmm-settings", '{"dtype": "float32"}', "--out", out, "--device", "cpu",
         "--settings", json.dumps({**values, **settings}), "--runtime", json.dumps({"validate_every": 2}),
     ]  # fmt: skip
@@ -67,7 +67,7 @@ def call(inputs, out, *words, **settings):
 
 def test_a_run_leaves_everything_a_reader_expects(inputs, tmp_path):
     """policy/ and initial/ load and differ, logs have a line per step, curves are drawn; a rerun trains nothing."""
-    call(inputs, tmp_path, storage="float16")
+    call(inputs, tmp_path, save_dtype="float16")
     names = {
         "policy",
         "best",
@@ -89,16 +89,16 @@ def test_a_run_leaves_everything_a_reader_expects(inputs, tmp_path):
     assert [line["step"] for line in lines if "time/step" in line] == [0, 1]
     assert [line["step"] for line in lines if "validation/accuracy" in line] == [0, 1]
     written = (tmp_path / "policy" / "model.safetensors").read_bytes()
-    call(inputs, tmp_path, storage="float16")
+    call(inputs, tmp_path, save_dtype="float16")
     assert (tmp_path / "policy" / "model.safetensors").read_bytes() == written
 
 
 def test_other_settings_in_the_same_work_folder_are_refused(inputs, tmp_path):
     """By the names of the keys; runtime may change freely."""
     call(inputs, tmp_path, max_steps=1)
-    call(inputs, tmp_path, "--micro-batch", 1, max_steps=1)
+    call(inputs, tmp_path, "--clips-per-micro-batch", 1, max_steps=1)
     with pytest.raises(UsageError, match=r"train\.entropy"):
-        call(inputs, tmp_path, "--entropy", 0.5, max_steps=1)
+        call(inputs, tmp_path, "--entropy-weight", 0.5, max_steps=1)
 
 
 def test_grown_data_begins_anew_beside_the_old_checkpoints(inputs, tmp_path):
@@ -196,7 +196,7 @@ def test_torchrun_leaves_the_flags_to_us():
 def test_torchrun_with_two_processes_trains_what_one_does(inputs, tmp_path, repository):
     """`torchrun --nproc-per-node 2 -m refocus train --config … --out …`: one set of outputs, as one process gives."""
     call(inputs, tmp_path / "one", validation_share=0.0)
-    values = {"candidates": 4, "frames": 2, "batch": 4, "clips_per_batch": 2, "max_steps": 2, "validation_share": 0.0}
+    values = {"candidates": 4, "picks": 2, "batch": 4, "clips_per_batch": 2, "max_steps": 2, "validation_share": 0.0}
     folders = {name: tmp_path / "results" / name / "toy" for name in ("frames", "filtered")}
     for folder in folders.values():
         folder.mkdir(parents=True)

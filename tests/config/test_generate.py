@@ -55,5 +55,5 @@ def test_the_schema_accepts_the_default_and_no_unknown_key(repository):
 
 def test_the_settings_page_lists_every_key():
     page = settings_md()
-    for key in ("`tau`", "`runtime.micro_batch`", "`<name>.annotations`", "`lr_pretrained`", "`frames_list`"):
+    for key in ("`tau`", "`runtime.clips_per_micro_batch`", "`<name>.annotations`", "`lr_pretrained`", "`n_frames`"):
         assert f"| {key} |" in page

@@ -38,7 +38,7 @@ def changed(repository):
         ({"screen": {"leaks": "off"}}, set()),
         ({"use": {"datasets": ["llava_video", "nextqa"]}}, {"train"}),
         ({"use": {"benchmarks": ["mlvu"]}}, set()),
-        ({"train": {"entropy": 0.5}}, {"train"}),
+        ({"train": {"entropy_weight": 0.5}}, {"train"}),
         ({"runs": {"demo": {"seed": 3}}}, {"train"}),
         ({"policy": {"logit_scale": 3.0}}, {"train"}),
         ({"datasets": {"nextqa": {"limit": 3}}}, {"train"}),
@@ -46,7 +46,7 @@ def changed(repository):
         ({"decode": {"max_failure_rate": 0.5}}, set()),
         ({"datasets": {"nextqa": {"max_failure_rate": 0.5}}}, set()),
         ({"datasets": {"nextqa": {"shards": 9}}}, set()),
-        ({"train": {"runtime": {"micro_batch": 1}}, "reward": {"runtime": {"threads": 2}}}, set()),
+        ({"train": {"runtime": {"clips_per_micro_batch": 1}}, "reward": {"runtime": {"threads": 2}}}, set()),
     ],
 )
 def test_a_change_reaches_exactly_what_depends_on_it(changed, change, expected):

@@ -1,6 +1,7 @@
 """The typed root: overlays, names that must exist, and settings of single runs."""
 
 import pytest
+import yaml
 from refocus.config.layers import merge, read
 from refocus.config.overlay import check, load
 from refocus.config.selectors import slug, unslug
@@ -64,10 +65,16 @@ def test_layers_merge_as_snakemake_does(repository):
         ({"use": {"selectors": ["unifrom"]}}, "no selector is called 'unifrom'"),
         ({"use": {"selectors": ["refocus/nobody"]}}, "'nobody' is not defined under runs"),
         ({"benchmarks": {"mlvu": {"truth": None}}}, "benchmarks.mlvu.truth"),
-        ({"answer": {"budget": 3}}, "answer.budget"),
+        ({"tables": {"n_frames": 3}}, "tables.n_frames"),
         ({"runs": {"demo": {"train": {"entropie": 1}}}}, "runs.demo.train: unknown key 'entropie'"),
         ({"runs": {"Demo!": {}}}, "runs.Demo!"),
         ({"reward": {"model": "big"}}, "reward.model"),
+        ({"filter": {"tau": float("inf")}}, "filter.tau"),
+        ({"filter": {"tau": float("nan")}}, "filter.tau"),
+        ({"filter": {"tau": True}}, "filter.tau: a number is wanted, not true"),
+        ({"train": {"max_steps": False}}, "train.max_steps: a number is wanted, not false"),
+        ({"train": {"seed": 1}, "runs": {"demo": {"seed": 2}}}, "train.seed: no run uses 1"),
+        ({"runs": {"demo": {"seed": 2, "train": {"seed": 1}}}}, "runs.demo.train.seed"),
     ],
 )
 def test_what_is_wrong_is_named(values, change, named):
@@ -77,11 +84,25 @@ def test_what_is_wrong_is_named(values, change, named):
 
 
 def test_a_run_takes_its_changes_and_seed_over_the_shared_section(values):
-    run = {"seed": 7, "train": {"entropy": 0.5}, "policy": {"logit_scale": 2.0}}
+    run = {"seed": 7, "train": {"entropy_weight": 0.5}, "policy": {"logit_scale": 2.0}}
     root = check(merge(values, {"runs": {"demo": run}}))
-    changed = {"entropy": 0.5, "seed": 7}
+    changed = {"entropy_weight": 0.5, "seed": 7}
     assert root.run_train("demo").identity() == {**root.train.identity(), **changed}
     assert root.run_policy("demo").logit_scale == 2.0
+
+
+def test_the_seed_of_train_reaches_every_run_without_its_own(values):
+    runs = {"demo": {}, "other": {"seed": 5}}
+    root = check(merge(values, {"train": {"seed": 1}, "runs": runs, "use": {"runs": ["demo", "other"]}}))
+    assert [root.run_train(name).seed for name in runs] == [1, 5]
+
+
+@pytest.mark.parametrize("text", ["1e-5", "1E-5", "1.e-5", "+1e-5", "0.00001"])
+def test_a_small_number_may_be_written_without_a_point(values, text):
+    """YAML 1.1 reads 1e-5 as text."""
+    overlay = yaml.safe_load(f"train: {{lr_new: {text}}}\nruns: {{demo: {{train: {{lr_pretrained: {text}}}}}}}")
+    train = check(merge(values, overlay)).run_train("demo")
+    assert train.lr_new == train.lr_pretrained == 1e-5
 
 
 def test_slugs_are_reversible():
@@ -113,9 +134,15 @@ def test_the_paper_overlay_has_the_papers_numbers(repository):
     root = load([repository / "config.yaml", repository / "config/paper.yaml"])
     train = root.run_train("t32")
     assert (root.filter.tau, root.decode.fps, root.decode.max_frames, root.decode.size) == (0.21, 4.0, 512, 384)
-    assert (train.candidates, train.frames, train.entropy, train.batch) == (16, 32, 0.002, 192)
+    assert (train.candidates, train.picks, train.entropy_weight, train.batch) == (16, 32, 0.002, 192)
     assert (train.lr_pretrained, train.lr_new, train.betas, train.weight_decay) == (1e-5, 1e-4, (0.9, 0.99), 0.01)
-    assert (train.clip_norm, train.warmup, train.decay, train.epochs, train.max_steps) == (1.0, 0.05, "linear", 1, None)
+    assert (train.max_grad_norm, train.lr_warmup, train.lr_decay, train.epochs, train.max_steps) == (
+        1.0,
+        0.05,
+        "linear",
+        1,
+        None,
+    )
     assert (root.reward.frames_per_subset, root.reward.windows, root.reward.sampling) == (32, "wrapped", "midpoints")
     assert train.clips_per_batch is None and root.run_policy("t32").reinit_layers == 2
     assert root.world is None

@@ -11,7 +11,11 @@ from refocus.core.errors import UsageError
 @pytest.fixture
 def configured(repository):
     def build(**runs) -> Root:
-        overlay = {"runs": runs, "use": {"runs": list(runs), "selectors": []}, "train": {"frames": 2, "entropy": 0.05}}
+        overlay = {
+            "runs": runs,
+            "use": {"runs": list(runs), "selectors": []},
+            "train": {"picks": 2, "entropy_weight": 0.05},
+        }
         return check(merge(read(repository / "config.yaml"), overlay))
 
     return build
@@ -26,9 +30,9 @@ def test_labels_hold_t_and_what_differs_from_the_section(configured):
     made = variants(
         configured(
             a={"seed": 0},
-            b={"train": {"frames": 8}},
-            c={"train": {"entropy": 0.0}},
-            d={"seed": 3, "train": {"frames": 8}},
+            b={"train": {"picks": 8}},
+            c={"train": {"entropy_weight": 0.0}},
+            d={"seed": 3, "train": {"picks": 8}},
             e={"policy": {"reinit_layers": 1}},
         )
     )
@@ -38,7 +42,7 @@ def test_labels_hold_t_and_what_differs_from_the_section(configured):
 
 
 def test_the_setting_as_configured_is_named_by_what_the_others_change(configured):
-    made = variants(configured(base={}, none={"train": {"entropy": 0.0}}))
+    made = variants(configured(base={}, none={"train": {"entropy_weight": 0.0}}))
     assert [v.label for v in made] == ["β = 0.05", "β = 0"]
 
 
@@ -47,7 +51,7 @@ def test_what_never_decides_a_result_makes_no_setting(configured):
 
 
 def test_they_survive_the_command_line(configured):
-    made = variants(configured(a={}, b={"train": {"frames": 8}}))
+    made = variants(configured(a={}, b={"train": {"picks": 8}}))
     assert from_json(to_json(made)) == made
     assert from_json(None) == []
     with pytest.raises(UsageError, match="--variants"):
@@ -55,5 +59,5 @@ def test_they_survive_the_command_line(configured):
 
 
 def test_a_curriculum_is_named_by_its_stages():
-    assert trained({"frames": 8, "curriculum": [[0.0, 2], [0.5, 8]]}) == "2→8"
-    assert trained({"frames": 8}) == trained({"frames": 8, "curriculum": None}) == "8"
+    assert trained({"picks": 8, "curriculum": [[0.0, 2], [0.5, 8]]}) == "2→8"
+    assert trained({"picks": 8}) == trained({"picks": 8, "curriculum": None}) == "8"

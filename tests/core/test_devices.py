@@ -164,7 +164,7 @@ def test_cuda_without_a_gpu_ends_with_status_75(stage, repository, tmp_path):
     files = ["--qa", "qa.parquet", "--out", "out.parquet"]
     words = {
         "reward": ["--index", "s.index.parquet", "--model", repository / "assets/lmm", *files],
-        "train": ["--pairs", "qa.parquet", "--frames", "s.index.parquet", "--reward-model", "lmm", "--out", "out"],
+        "train": ["--pairs", "qa.parquet", "--index", "s.index.parquet", "--reward-model", "lmm", "--out", "out"],
         "select": ["video.mp4", "What is first?"],
     }[stage]
     command = [sys.executable, "-m", "refocus", stage, *map(str, words), "--device", "cuda"]

@@ -40,7 +40,7 @@ def config(**changes):
         "lmms": {"tiny": {"path": "model"}},
         "reward": {"model": "tiny"},
         "train": {"reward_model": "tiny"},
-        "doctor": {"max_missing": 0.2},
+        "doctor": {"max_missing_share": 0.2},
     }
     return {**values, **changes}
 
@@ -86,23 +86,23 @@ def test_every_illness_is_named_with_what_it_costs(home):
 
 
 @pytest.mark.parametrize(
-    ("limits", "fails"), [({}, True), ({"max_missing": 0.1}, False), ({"max_missing": 0.09}, True)]
+    ("limits", "fails"), [({}, True), ({"max_missing_share": 0.1}, False), ({"max_missing_share": 0.09}, True)]
 )
 def test_a_source_may_have_its_own_limit(home, limits, fails):
     for number in range(2):
         (home / f"data/NExTVideo/{number}.mp4").unlink()
-    report, _ = visit(doctor={"max_missing": 0.05, "sources": {"nextqa": limits}})
+    report, _ = visit(doctor={"max_missing_share": 0.05, "sources": {"nextqa": limits}})
     assert bool(report.fails) == fails
 
 
 @pytest.mark.parametrize(
-    ("limits", "fails"), [({}, False), ({"max_missing": 0.09}, True), ({"max_rejected": 0.0}, False)]
+    ("limits", "fails"), [({}, False), ({"max_missing_share": 0.09}, True), ({"max_rejected_share": 0.0}, False)]
 )
 def test_what_decoding_tolerates_of_a_source_is_no_illness(home, limits, fails):
     for number in range(2):
         (home / f"data/NExTVideo/{number}.mp4").unlink()
     entry = {**config()["datasets"]["nextqa"], "max_failure_rate": 0.1}
-    report, _ = visit(datasets={"nextqa": entry}, doctor={"max_missing": 0.05, "sources": {"nextqa": limits}})
+    report, _ = visit(datasets={"nextqa": entry}, doctor={"max_missing_share": 0.05, "sources": {"nextqa": limits}})
     assert bool(report.fails) == fails
 
 
@@ -118,8 +118,8 @@ def test_rejected_rows_count_by_reason_and_have_their_limit(home):
     assert {"rejected:empty_question", "rejected:answer_out_of_range", "rejected:unparsable_answer"} == set(
         kinds(report)
     )
-    assert report.rejected_share == 3 / 43 and "max_rejected" in report.fails[0]
-    assert not visit(doctor={"max_rejected": 0.1})[0].fails
+    assert report.rejected_share == 3 / 43 and "max_rejected_share" in report.fails[0]
+    assert not visit(doctor={"max_rejected_share": 0.1})[0].fails
 
 
 def test_a_sample_speaks_for_the_videos_that_were_not_read(home):
@@ -217,7 +217,12 @@ def test_a_source_that_an_option_empties_is_no_failure(tmp_path, monkeypatch):
     asked = [{"video_name": "a", "question": "where", "question_id": "v_a_1"}]
     (tmp_path / "val_q.json").write_text(json.dumps(asked))
     (tmp_path / "val_a.json").write_text(json.dumps([{"answer": "here", "type": 6, "question_id": "v_a_1"}]))
-    entry = {"format": "activitynetqa", "annotations": ["val_q.json"], "videos": ".", "options": {"convert": "drop"}}
+    entry = {
+        "format": "activitynetqa",
+        "annotations": ["val_q.json"],
+        "videos": ".",
+        "adapter_options": {"convert": "drop"},
+    }
     report, _ = visit(datasets={"nextqa": entry})
     assert not report.fails and report.rejected == 0
     assert [found.level for found in report.findings] == ["note", "note"]
@@ -303,7 +308,7 @@ def test_the_command_says_it_all_and_ends_with_its_status(home, capsys):
     (home / "data/NExTVideo/\udcff.mp4").write_bytes(b"")
     assert cli.main([*words, "--json"]) == 1
     plain = json.loads(capsys.readouterr().out)
-    assert plain["ok"] is False and "max_missing" in plain["fails"][0]
+    assert plain["ok"] is False and "max_missing_share" in plain["fails"][0]
     assert plain["sources"][0]["lost"] == 18 and plain["sources"][0]["lost_share"] == 18 / 40
     assert cli.main([*words[:-1], "many"]) == 2
 

@@ -25,7 +25,7 @@ from refocus.video.decode import decode_frames
 from tests.support.videos import constant, level, variable, write_video
 
 SETTINGS = DecodeSettings(size=32, runtime=DecodeRuntime(workers=1, timeout_s=30))
-FORMS = {form: SETTINGS.model_copy(update={"frames": form, "crf": 10, "gop": 4}) for form in ("jpeg", "video")}
+FORMS = {form: SETTINGS.model_copy(update={"storage": form, "crf": 10, "gop": 4}) for form in ("jpeg", "video")}
 
 
 def row(name, start=None, end=None):
@@ -139,7 +139,7 @@ def test_webdataset_reads_the_shard(built):
     assert first["json"]["timestamps"][:2] == pytest.approx([0.0, 7 / 30], abs=1e-4)
     assert {"clip_id", "fps", "duration", "size"} <= set(first["json"])
     store = FrameStore.open([out / "s.index.parquet"])
-    if settings.frames == "jpeg":
+    if settings.storage == "jpeg":
         assert sum(key.endswith(".jpg") for key in first) == 12
         theirs = np.stack([first[f"{k:04d}.jpg"] for k in range(12)])
     else:
@@ -168,7 +168,7 @@ def test_only_what_the_wanted_frames_need_is_read(built, monkeypatch):
         os, "pread", lambda handle, size, offset: asked.append((offset, size)) or pread(handle, size, offset)
     )
     FrameStore.open([out / "s.index.parquet"]).images(entry.clip_id, [9, 1, 5, 4, 5])
-    needed = [1, 4, 5, 9] if settings.frames == "jpeg" else [1, 5, 9]
+    needed = [1, 4, 5, 9] if settings.storage == "jpeg" else [1, 5, 9]
     assert asked == [(entry.offsets[index], entry.sizes[index]) for index in needed]
 
 

@@ -17,7 +17,7 @@ def project(tmp_path, monkeypatch, repository):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text((repository / "config.yaml").read_text())
     (tmp_path / "assets").symlink_to(repository / "assets")
-    (tmp_path / "other.yaml").write_text(yaml.safe_dump({"decode": {"fps": 2.0}, "train": {"entropy": 0.5}}))
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump({"decode": {"fps": 2.0}, "train": {"entropy_weight": 0.5}}))
     for overlays in ([], ["other.yaml"]):
         root = load(["config.yaml", *overlays])
         for path in all_kept(root):

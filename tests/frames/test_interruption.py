@@ -33,7 +33,7 @@ TRACED = ("pipeline/refocus/frames/", "pipeline/refocus/core/files.py")
 @pytest.fixture(scope="module", params=["jpeg", "video"])
 def settings(request):
     runtime = DecodeRuntime(workers=1, timeout_s=30)
-    return DecodeSettings(size=32, quality=100, crf=4, gop=4, frames=request.param, runtime=runtime)
+    return DecodeSettings(size=32, quality=100, crf=4, gop=4, storage=request.param, runtime=runtime)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ def row(dataset, name, start=None, end=None):
 
 @pytest.fixture(params=["jpeg", "video"])
 def settings(request):
-    return DecodeSettings(size=32, frames=request.param, runtime=DecodeRuntime(workers=1))
+    return DecodeSettings(size=32, storage=request.param, runtime=DecodeRuntime(workers=1))
 
 
 @pytest.fixture

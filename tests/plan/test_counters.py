@@ -32,4 +32,4 @@ def test_a_planned_reward_pass_is_the_one_that_runs(lmm, lmm_folder, tmp_path):
     assert bill.frames == lmm.work.frames
     assert bill.tokens == pytest.approx(lmm.work.prefix_tokens + lmm.work.suffix_tokens, rel=0.02)
     assert bill.flops == pytest.approx(flops, rel=0.02)
-    assert bill.disk_bytes == results[0].margins.num_rows * root.plan.row_bytes
+    assert bill.disk_bytes == results[0].margins.num_rows * root.plan.margin_row_bytes

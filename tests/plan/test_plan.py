@@ -35,7 +35,7 @@ VALUES = {
     "runs": {"r": {}},
     "train": {"reward_model": "lmm"},
     "lmms": {"lmm": {"path": "OpenGVLab/InternVL3-1B-hf"}},
-    "answer": {"frames_list": [8, 32], "budget": 32},
+    "answer": {"n_frames": [8, 32]},
     "plan": {"sources": {"exam": {"questions": 100, "clips": 10, "seconds": [8.0, 200.0]}}},
 }
 
@@ -179,7 +179,7 @@ def test_training_is_billed_by_the_questions_it_visits(whole, tmp_path):
     assert twice.tokens == pytest.approx(2 * once.tokens)
     assert twice.frames == once.frames == 2 * (176 + 336 + 496)  # by both towers
     assert bill(cache=0.0, epochs=2).frames > 5 * once.frames
-    assert (once.clips, bill(frames=8).clips) == (3, 4)
+    assert (once.clips, bill(picks=8).clips) == (3, 4)
 
 
 def test_kept_pairs_are_counted_once_the_filter_has_run(whole, tmp_path):

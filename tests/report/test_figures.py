@@ -184,7 +184,7 @@ def test_the_command_draws_what_it_is_given(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "metrics.jsonl").write_text('{"step": 1, "reward/mean": 0.5}\n')
     out = tmp_path / "figures"
-    assert main(["figures", "--train", f"demo={tmp_path / 'run'}", "--out", str(out), "--formats", '["svg"]']) == 0
+    assert main(["figures", "--runs", f"demo={tmp_path / 'run'}", "--out", str(out), "--formats", '["svg"]']) == 0
     drawn = {"fig6_temporal_entropy.svg", "fig6_temporal_entropy.csv", "fig7_subsets.svg", "training.svg"}
     assert {path.name for path in out.iterdir()} == drawn
     assert main(["figures", "--answers", str(tmp_path), "--out", str(out)]) == 2

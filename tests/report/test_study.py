@@ -42,7 +42,7 @@ def write_results(results: Path, root, right: dict[str, int]) -> None:
         ]
         write_questions(results / "qa" / f"{name}.parquet", questions, "ingest")
         for selector, count in right.items():
-            for n in root.answer.frames_list:
+            for n in root.answer.n_frames:
                 rows = {q.qa_id: Answer((0,), (0.0, 0.0), 0, i < count, "A") for i, q in enumerate(questions)}
                 path = results / "answers" / name / "tiny" / slug(selector) / f"n{n}.s0.parquet"
                 write_answers(path, AnswerSet(name, "tiny", "assets/lmm", selector, n, 0, rows), {})
@@ -102,7 +102,7 @@ def test_no_collapse_is_told_where_there_is_none(root, results):
 
 def test_intervals_are_students_over_paired_seeds(root, results):
     study = Study(root, results)
-    (comparison,) = [c for c in study.comparisons if c.what == "entropy"]
+    (comparison,) = [c for c in study.comparisons if c.what == "entropy_weight"]
     row = next(row for row in study.rows(comparison) if row.measure.key == "reward/mean")
     differences = [0.5 - (0.8 + 0.01 * seed) for seed in SEEDS]
     assert row.difference.values == pytest.approx(differences)
@@ -143,6 +143,6 @@ def test_the_command_writes_the_page_and_a_picture_of_each(repository, results, 
     files = ["--base", str(repository / "config.yaml"), "--configfile", str(repository / "config/study.yaml")]
     out = tmp_path / "docs" / "study.md"
     assert main(["study", *files, "--results", str(results), "--out", str(out)]) == 0
-    names = {"accuracy", "curriculum-c8-s0", "entropy-flat-s0", "fig6_temporal_entropy"}
+    names = {"accuracy", "curriculum-c8-s0", "entropy_weight-flat-s0", "fig6_temporal_entropy"}
     assert {path.stem for path in (tmp_path / "docs" / "study").iterdir()} == names
     assert all(f"![{name}](study/{name}.png)" in out.read_text() for name in names)

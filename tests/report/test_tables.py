@@ -15,7 +15,7 @@ from refocus.report.table_files import MISSING, to_csv, to_latex, to_markdown
 from refocus.report.tables import table1, table4, world_table
 from refocus.select.selections import NO_FRAMES
 
-SETTINGS = TablesSettings(resamples=50)
+SETTINGS = TablesSettings(bootstrap_resamples=50)
 KINDS = ("moment/color", "moment/place", "static/corner")
 
 
@@ -129,7 +129,9 @@ def test_published_numbers_stand_beside_ours_and_can_be_left_out():
     (row,) = rows_of(table1(Results([MME], made), 32, SETTINGS))
     assert (row["videomme.short.paper"], row["videomme.overall.paper"]) == ("75.9", "64.7")
     assert "33.3 paper 64.7" in to_markdown(table1(Results([MME], made), 32, SETTINGS))
-    assert "paper" not in to_markdown(table1(Results([MME], made), 32, TablesSettings(published=False, resamples=0)))
+    assert "paper" not in to_markdown(
+        table1(Results([MME], made), 32, TablesSettings(published=False, bootstrap_resamples=0))
+    )
 
 
 def test_the_world_table_reads_off_the_claim():

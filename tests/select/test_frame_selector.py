@@ -137,7 +137,7 @@ def test_the_command_writes_json_and_a_contact_sheet(model, video, capsys, tmp_p
         assert image.format == "PNG" and image.width >= 480
 
 
-@pytest.mark.parametrize("argv", [["select"], ["select", "a.mp4"], ["select", "--benchmark", "qa.parquet"]])
+@pytest.mark.parametrize("argv", [["select"], ["select", "a.mp4"], ["select", "--qa", "qa.parquet"]])
 def test_half_a_request_ends_with_status_2(argv):
     assert main(argv) == 2
 

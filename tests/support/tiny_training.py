@@ -21,10 +21,16 @@ from refocus.train.reward_model import Rewards
 from tests.support.tiny_policy import build_features, build_policy
 
 RUNTIME = TrainRuntime(
-    micro_batch=2, checkpoint_every=2, validate_every=0, tensorboard=False, device="cpu", validation_questions=8
+    clips_per_micro_batch=2,
+    checkpoint_every=2,
+    validate_every=0,
+    tensorboard=False,
+    device="cpu",
+    validation_questions=8,
 )
 SETTINGS = TrainSettings(
-    candidates=4, frames=2, batch=4, clips_per_batch=2, max_steps=6, entropy=0.01, validation_share=0.2, runtime=RUNTIME
+    candidates=4, picks=2, batch=4, clips_per_batch=2, max_steps=6, entropy_weight=0.01, validation_share=0.2,
+    runtime=RUNTIME,
 )  # fmt: skip
 COUNTS = [6, 9, 4, 7, 5]
 

@@ -12,17 +12,17 @@ STAGES = ((0.0, 1), (0.5, 2), (0.75, 3))
 
 
 def grown(**changes):
-    return SETTINGS.model_copy(update={"frames": 3, "curriculum": STAGES, "max_steps": 8, **changes})
+    return SETTINGS.model_copy(update={"picks": 3, "curriculum": STAGES, "max_steps": 8, **changes})
 
 
 def test_each_stage_holds_from_its_share_of_the_steps():
     """Exactly at the share, whatever the rounding of share times steps; without a curriculum T' never changes."""
-    assert [grown().frames_at(step, 8) for step in range(8)] == [1, 1, 1, 1, 2, 2, 3, 3]
-    tenths = TrainSettings(frames=10, curriculum=tuple((n / 10, n + 1) for n in range(10)))
+    assert [grown().picks_at(step, 8) for step in range(8)] == [1, 1, 1, 1, 2, 2, 3, 3]
+    tenths = TrainSettings(picks=10, curriculum=tuple((n / 10, n + 1) for n in range(10)))
     for steps in (10, 30, 110, 1000):
-        assert [tenths.frames_at(n * steps // 10, steps) for n in range(10)] == list(range(1, 11))
-        assert [tenths.frames_at(n * steps // 10 - 1, steps) for n in range(1, 10)] == list(range(1, 10))
-    assert {TrainSettings(frames=7).frames_at(step, 5) for step in range(5)} == {7}
+        assert [tenths.picks_at(n * steps // 10, steps) for n in range(10)] == list(range(1, 11))
+        assert [tenths.picks_at(n * steps // 10 - 1, steps) for n in range(1, 10)] == list(range(1, 10))
+    assert {TrainSettings(picks=7).picks_at(step, 5) for step in range(5)} == {7}
 
 
 @pytest.mark.parametrize(
@@ -32,20 +32,20 @@ def test_each_stage_holds_from_its_share_of_the_steps():
         ([[0.0, 2], [0.5, 3], [0.5, 3]], "rise from 0.0"),
         ([[0.0, 2], [1.0, 3]], "below 1"),
         ([], "rise from 0.0"),
-        ([[0.0, 1], [0.5, 2]], "last T' is 2, and frames is 3"),
-        ([[0.0, 4], [0.5, 3]], "from 1 to frames"),
-        ([[0.0, 0], [0.5, 3]], "from 1 to frames"),
+        ([[0.0, 1], [0.5, 2]], "last T' is 2, and picks is 3"),
+        ([[0.0, 4], [0.5, 3]], "from 1 to picks"),
+        ([[0.0, 0], [0.5, 3]], "from 1 to picks"),
     ],
 )
 def test_a_curriculum_that_cannot_be_is_refused(stages, message):
     """With the key and the reason."""
     with pytest.raises(UsageError, match=f"curriculum: .*{message}"):
-        parse(TrainSettings, {"frames": 3, "curriculum": stages})
+        parse(TrainSettings, {"picks": 3, "curriculum": stages})
 
 
 def test_a_curriculum_is_part_of_the_identity_and_none_is_not():
     """Runs from before the option keep their fingerprint; with it they are others."""
-    fixed = TrainSettings(frames=3)
+    fixed = TrainSettings(picks=3)
     assert "curriculum" not in fixed.identity()
     assert parse(TrainSettings, fixed.identity()) == fixed
     stepped = fixed.model_copy(update={"curriculum": STAGES})
@@ -55,7 +55,7 @@ def test_a_curriculum_is_part_of_the_identity_and_none_is_not():
 
 def test_clips_are_measured_by_the_last_stage():
     """So that the questions are the same throughout; what is too short for the last T' is dropped and counted."""
-    settings = grown(frames=4, curriculum=((0.0, 1), (0.5, 4)))
+    settings = grown(picks=4, curriculum=((0.0, 1), (0.5, 4)))
     made = training_set(settings)
     assert made.dropped == {"no more frames than picks": 3}
     assert len(made.train) + len(made.validation) == len(questions(COUNTS)) - 3
@@ -71,7 +71,7 @@ def test_the_stages_show_in_the_run(tmp_path):
     assert [line["select/frames"] for line in steps] == [1, 1, 1, 1, 2, 2, 3, 3]
     assert [line["lr/new"] for line in steps] == [line["lr/new"] for line in fixed if "lr/new" in line]
     for group in read(tmp_path / "grown" / "out" / "groups.jsonl"):
-        assert {len(picks) for picks in group["picks"]} == {grown().frames_at(group["step"], 8)}
+        assert {len(picks) for picks in group["picks"]} == {grown().picks_at(group["step"], 8)}
     asked = [line for line in lines if "validation/accuracy" in line]
     assert ["validation/stage/reward" in line for line in asked] == [True, True, False]
     assert asked[0]["validation/stage/reward"] != asked[0]["validation/reward"]

@@ -36,7 +36,7 @@ def test_validation_is_split_by_video():
 def test_an_epoch_has_every_question_once(clips):
     """In any order mode; epochs differ, seeds differ, and a step's batch depends on nothing but seed and step."""
     asked = questions(COUNTS)
-    settings = TrainSettings(batch=4, clips_per_batch=clips, epochs=2, frames=2)
+    settings = TrainSettings(batch=4, clips_per_batch=clips, epochs=2, picks=2)
     batches = Batches(asked, settings)
     epochs = [[batches[step] for step in range(e * batches.per_epoch, (e + 1) * batches.per_epoch)] for e in (0, 1)]
     for epoch in epochs:

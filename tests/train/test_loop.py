@@ -51,8 +51,8 @@ def test_training_raises_the_reward(tmp_path):
     """A bandit: one frame of a clip pays. The policy finds it, and its entropy falls."""
     counts = [8, 8, 8]
     settings = change(
-        max_steps=30, candidates=16, frames=1, lr_new=3e-3, lr_pretrained=1e-3, entropy=0.05, validation_share=0.0,
-        clips_per_batch=3, batch=9, runtime={"micro_batch": 3, "checkpoint_every": 100},
+        max_steps=30, candidates=16, picks=1, lr_new=3e-3, lr_pretrained=1e-3, entropy_weight=0.05,
+        validation_share=0.0, clips_per_batch=3, batch=9, runtime={"clips_per_micro_batch": 3, "checkpoint_every": 100},
     )  # fmt: skip
     reward_model = LateFrames(counts, target=5)
     build_trainer(
@@ -79,7 +79,7 @@ def test_metrics_of_the_first_update(tmp_path):
 def test_micro_batches_do_not_change_the_update(tmp_path, changes):
     """One backward pass over everything equals several over parts, to rounding in float64."""
     for name, size in (("whole", 8), ("parts", 1)):
-        settings = change(max_steps=2, runtime={"micro_batch": size}, **changes)
+        settings = change(max_steps=2, runtime={"clips_per_micro_batch": size}, **changes)
         build_trainer(tmp_path / name, settings).run()
     assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"), rtol=0, atol=1e-6)
 
@@ -142,16 +142,16 @@ def test_a_finished_run_only_writes_its_outputs_again(tmp_path):
 
 def test_another_runs_checkpoint_is_refused(tmp_path):
     """The message names the keys that differ."""
-    identity = {"train": {"entropy": 0.01, "frames": 2}, "questions": "abc"}
+    identity = {"train": {"entropy_weight": 0.01, "picks": 2}, "questions": "abc"}
     build_trainer(tmp_path, change(max_steps=2), identity=identity).run()
-    other = {"train": {"entropy": 0.02, "frames": 2}, "questions": "abd"}
-    with pytest.raises(UsageError, match=r"train\.entropy, questions differ"):
+    other = {"train": {"entropy_weight": 0.02, "picks": 2}, "questions": "abd"}
+    with pytest.raises(UsageError, match=r"train\.entropy_weight, questions differ"):
         build_trainer(tmp_path, change(max_steps=2), identity=other).run()
 
 
 def test_only_the_newest_checkpoints_stay(tmp_path):
     """`keep` of them, and no drafts."""
-    build_trainer(tmp_path, change(runtime={"keep": 1})).run()
+    build_trainer(tmp_path, change(runtime={"keep_checkpoints": 1})).run()
     assert sorted(p.name for p in (tmp_path / "work").iterdir()) == ["groups.jsonl", "metrics.jsonl", "step-00000006"]
 
 
@@ -166,18 +166,18 @@ def test_validation_compares_with_uniform_frames(tmp_path):
 
 def test_learning_rates_rise_then_fall_to_zero():
     """5 % warm-up, linear decay that would reach 0 one step after the last."""
-    settings = change(warmup=0.05)
+    settings = change(lr_warmup=0.05)
     factors = [lr_factor(step, 100, settings) for step in range(101)]
     assert factors[:5] == sorted(factors[:5]) and max(factors) == factors[5] == 1.0 and factors[100] == 0
     steps = torch.tensor(factors[5:]).diff()
     torch.testing.assert_close(steps, torch.full_like(steps, -1 / 95))
-    assert lr_factor(99, 100, change(decay="constant")) == 1.0
+    assert lr_factor(99, 100, change(lr_decay="constant")) == 1.0
 
 
 def test_two_learning_rates_and_the_start_tokens_row():
     """One step of Adam moves every weight by its group's rate; <start_of_frame> moves as new, its neighbours as old."""
     policy = build_policy(dtype=torch.float64)
-    settings = change(lr_pretrained=1e-3, lr_new=1e-2, weight_decay=0.0, clip_norm=1e9)
+    settings = change(lr_pretrained=1e-3, lr_new=1e-2, weight_decay=0.0, max_grad_norm=1e9)
     optimiser = Optimiser(policy, settings, reinit_layers=2)
     before = {name: p.detach().clone() for name, p in policy.named_parameters()}
     for parameter in optimiser.parameters.values():
@@ -210,7 +210,7 @@ def test_checkpoints_hold_no_pickles(tmp_path):
     folder = tmp_path / "work" / "step-00000002"
     assert {p.suffix for p in folder.iterdir()} == {".safetensors", ".json"}
     assert json.loads((folder / "state.json").read_text())["step"] == 2
-    assert RUNTIME.keep == 2
+    assert RUNTIME.keep_checkpoints == 2
 
 
 def test_a_worker_that_dies_ends_the_run(tmp_path):

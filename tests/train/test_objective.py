@@ -8,7 +8,7 @@ import torch
 from refocus.config.train import TrainSettings
 from refocus.train.objective import advantages, batch_std, centre, objective, varied
 
-PLAIN = TrainSettings(entropy=0.0)
+PLAIN = TrainSettings(entropy_weight=0.0)
 
 
 def draw(q=3, n=5, k=4, seed=0):
@@ -21,7 +21,7 @@ def draw(q=3, n=5, k=4, seed=0):
 def test_objective_is_the_papers_loop():
     """Eq. 2 written out: ratios of products, group advantages with eps, entropy as a mean; value and gradient."""
     logp, entropy, old, rewards = draw()
-    settings = TrainSettings(entropy=0.05)
+    settings = TrainSettings(entropy_weight=0.05)
     ours = objective(logp, entropy, old, advantages(rewards, settings), rewards, settings).value.mean()
     total = 0.0
     for v in range(3):
@@ -41,7 +41,7 @@ def test_objective_is_the_papers_loop():
 def test_first_update_is_the_policy_gradient(level, share):
     """At pi = pi_old the ratio is exactly 1 and the gradient is that of the mean of A log pi (of a step: geo_mean)."""
     logp, entropy, _, rewards = draw()
-    settings = TrainSettings(entropy=0.0, ratio_level=level)
+    settings = TrainSettings(entropy_weight=0.0, ratio_level=level)
     advantage = advantages(rewards, settings)
     goal = objective(logp, entropy, logp.detach(), advantage, rewards, settings)
     assert (goal.ratio == 1).all()
@@ -53,7 +53,7 @@ def test_first_update_is_the_policy_gradient(level, share):
 def test_the_geometric_mean_is_the_root_of_the_products():
     """(pi / pi_old)^(1/k), the same whatever the number of picks; the reported ratio stays the whole subset's."""
     logp, entropy, old, rewards = draw()
-    settings = TrainSettings(entropy=0.0, ratio_level="geo_mean")
+    settings = TrainSettings(entropy_weight=0.0, ratio_level="geo_mean")
     advantage = advantages(rewards, settings)
     goal = objective(logp, entropy, old, advantage, rewards, settings)
     whole = (logp - old).sum(-1).exp()
@@ -130,7 +130,7 @@ def test_zero_variance_groups_keep_their_entropy_bonus_or_do_not_count():
         ("mask", torch.tensor(0.0).double(), False),
         ("resample", torch.tensor(0.0).double(), False),
     ):
-        settings = TrainSettings(entropy=0.5, zero_variance=choice)
+        settings = TrainSettings(entropy_weight=0.5, zero_variance=choice)
         goal = objective(logp, entropy, logp, advantages(rewards, settings), rewards, settings)
         torch.testing.assert_close(goal.value[0], value)
         assert goal.counts.tolist() == [counts]
@@ -170,7 +170,7 @@ def test_ratios_are_clamped_and_clipped():
     advantage = advantages(rewards, PLAIN)
     far = objective(logp, logp.detach(), logp.detach() - 50, advantage, rewards, PLAIN)
     torch.testing.assert_close(far.ratio, torch.full((1, 2), math.exp(20.0), dtype=torch.float64))
-    settings = TrainSettings(entropy=0.0, clip_eps=0.2)
+    settings = TrainSettings(entropy_weight=0.0, clip_eps=0.2)
     goal = objective(logp, logp.detach(), logp.detach() - 0.5, advantage, rewards, settings)
     grad = torch.autograd.grad(goal.value.sum(), logp)[0].flatten()
     assert grad[0] == 0 and grad[1] < 0

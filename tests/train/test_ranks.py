@@ -16,7 +16,7 @@ EIGHT = SETTINGS.model_copy(
         "batch": 8,
         "clips_per_batch": None,
         "max_steps": 3,
-        "runtime": RUNTIME.model_copy(update={"micro_batch": 1}),
+        "runtime": RUNTIME.model_copy(update={"clips_per_micro_batch": 1}),
     }
 )
 CASES = {
@@ -27,7 +27,7 @@ CASES = {
     "groups left out": {"zero_variance": "mask", "candidates": 2},
     "groups drawn again": {"zero_variance": "resample", "candidates": 2},
     "two updates": {"updates": 2, "clip_eps": 0.2},
-    "one pick, so that the value head has no gradient": {"frames": 1, "weight_decay": 0.5},
+    "one pick, so that the value head has no gradient": {"picks": 1, "weight_decay": 0.5},
 }
 
 
@@ -74,7 +74,7 @@ def test_one_process_with_eight_questions_is_two_with_four(tmp_path):
 @pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
     """Killed with two and continued by one, killed with one and continued by two: the same end."""
-    settings = changed(EIGHT, {"micro_batch": 8}, batch=4, clips_per_batch=2, max_steps=5)
+    settings = changed(EIGHT, {"clips_per_micro_batch": 8}, batch=4, clips_per_batch=2, max_steps=5)
     launch(train_several, {tmp_path / "whole": settings}, 1, "cpu")
     for before, after in ((2, 1), (1, 2)):
         folder = tmp_path / f"{before}-{after}"
@@ -90,7 +90,7 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
 @pytest.mark.skipif(find_spec("deepspeed") is None, reason="needs the extra `deepspeed`")
 def test_deepspeed_makes_the_same_updates_and_checkpoints(tmp_path):
     """Within rounding of torch's ZeRO-1; each goes on from the other's checkpoint, and from its own bit for bit."""
-    zero1 = changed(EIGHT, {"micro_batch": 8}, batch=4, clips_per_batch=2, max_steps=4)
+    zero1 = changed(EIGHT, {"clips_per_micro_batch": 8}, batch=4, clips_per_batch=2, max_steps=4)
     deepspeed = changed(zero1, {"strategy": "deepspeed"})
     begun = {"again": deepspeed, "to": zero1, "from": deepspeed}
     ended = {"zero1": zero1, "deepspeed": deepspeed, "again": deepspeed, "to": deepspeed, "from": zero1}

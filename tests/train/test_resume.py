@@ -12,7 +12,7 @@ from tests.support.killing import PLACES, Death, run
 from tests.support.tiny_training import RUNTIME, SETTINGS, build_trainer
 
 SIX = SETTINGS.model_copy(
-    update={"runtime": RUNTIME.model_copy(update={"checkpoint_every": 2, "validate_every": 2, "keep": 1})}
+    update={"runtime": RUNTIME.model_copy(update={"checkpoint_every": 2, "validate_every": 2, "keep_checkpoints": 1})}
 )
 DEATHS = [
     Death("prefix", 8),
@@ -120,7 +120,7 @@ def damaged(folder: Path, name: str) -> None:
 @pytest.fixture
 def stopped(tmp_path):
     """A run that has died in its last step, with checkpoints after steps 2 and 4."""
-    settings = SIX.model_copy(update={"runtime": SIX.runtime.model_copy(update={"keep": 2})})
+    settings = SIX.model_copy(update={"runtime": SIX.runtime.model_copy(update={"keep_checkpoints": 2})})
     assert run(tmp_path, settings, Death("optimiser", 6)) == -signal.SIGKILL
     assert sorted(path.name for path in (tmp_path / "work").glob("step-*")) == ["step-00000002", "step-00000004"]
     return tmp_path, settings

@@ -56,7 +56,7 @@ def test_redrawn_groups_get_candidates_of_their_own_and_others_keep_theirs(tmp_p
     for size in (1, 8):
         reward_model = Undecided(COUNTS, questions=(first,))
         _, lines, groups = one_step(
-            tmp_path / str(size), reward_model, zero_variance="resample", runtime={"micro_batch": size}
+            tmp_path / str(size), reward_model, zero_variance="resample", runtime={"clips_per_micro_batch": size}
         )
         found.append(groups)
         assert lines[0]["reward/redrawn"] == pytest.approx(1 / len(groups))
@@ -86,7 +86,7 @@ def test_the_entropy_bonus_alone_moves_the_policy_towards_uniform(tmp_path):
     rates = {"lr_new": 1e-2, "lr_pretrained": 1e-3, "weight_decay": 0.0, "batch": 15, "clips_per_batch": None}
     for beta in (0.0, 1.0):
         reward_model = Undecided(COUNTS, questions=every, times=10**6)
-        trainer, lines, _ = one_step(tmp_path / str(beta), reward_model, steps=4, entropy=beta, **rates)
+        trainer, lines, _ = one_step(tmp_path / str(beta), reward_model, steps=4, entropy_weight=beta, **rates)
         if beta:
             assert min(line["grad_norm"] for line in lines) > 0
             assert lines[-1]["policy/entropy_share"] > lines[0]["policy/entropy_share"] + 0.05
@@ -98,7 +98,7 @@ def test_the_entropy_bonus_alone_moves_the_policy_towards_uniform(tmp_path):
 
 def test_entropy_and_every_other_mean_are_those_of_the_questions_alone(tmp_path):
     """In a batch with longer clips or by itself: padding frames are not available, and parts are not averaged."""
-    lines = [one_step(tmp_path / str(size), runtime={"micro_batch": size})[1][0] for size in (1, 8)]
+    lines = [one_step(tmp_path / str(size), runtime={"clips_per_micro_batch": size})[1][0] for size in (1, 8)]
     for name, value in lines[0].items():
         if not name.startswith(("time/", "tokens", "memory/")):
             assert lines[1][name] == pytest.approx(value, abs=1e-12), name
@@ -106,7 +106,7 @@ def test_entropy_and_every_other_mean_are_those_of_the_questions_alone(tmp_path)
 
 def test_a_second_update_leaves_the_first_ones_policy(tmp_path):
     """K=2: the first update's ratio is 1, the last one's is not; a narrow clipping range changes the second update."""
-    rates = {"lr_new": 1e-2, "lr_pretrained": 1e-2, "warmup": 0.0}
+    rates = {"lr_new": 1e-2, "lr_pretrained": 1e-2, "lr_warmup": 0.0}
     once, _, _ = one_step(tmp_path / "once", **rates)
     clipped, _, _ = one_step(tmp_path / "once-clipped", clip_eps=1e-3, **rates)
     assert same(once, clipped)
@@ -119,7 +119,7 @@ def test_a_second_update_leaves_the_first_ones_policy(tmp_path):
 
 def test_bfloat16_arithmetic_trains_float32_weights(tmp_path):
     """Ratios stay exactly 1, the sampler's gap is small but there; weights and moments stay float32 and move."""
-    settings = SETTINGS.model_copy(update={"precision": "bfloat16", "max_steps": 2, "frames": 3})
+    settings = SETTINGS.model_copy(update={"precision": "bfloat16", "max_steps": 2, "picks": 3})
     policy = build_policy(dtype=torch.float32)
     before = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
     trainer = build_trainer(tmp_path, settings, policy=policy)

@@ -84,7 +84,7 @@ def test_every_run_of_an_overlay_learns_in_a_small_world(repository, small_world
         steps = [line for line in lines if "time/step" in line]
         settings = root.run_train(name)
         assert len(steps) == TINY["train"]["max_steps"]
-        assert steps[-1]["select/frames"] == settings.frames
+        assert steps[-1]["select/frames"] == settings.picks
         assert all(0 <= line["policy/entropy_share"] <= 1.001 for line in steps)
         assert not any(line["reward/failed"] for line in steps)
         assert any("validation/accuracy" in line for line in lines)

@@ -14,6 +14,7 @@ import yaml
         ({"train": {"runtime": {"device": "tpu"}}}, "train.runtime.device"),
         ({"runs": {"demo": {"train": {"entropie": 1.0}}}}, "runs.demo.train"),
         ({"use": {"runs": ["demon"]}}, "use.runs"),
+        ({"train": {"frames": 4, "picks": 4}}, "train.frames is the old name of train.picks"),
     ],
 )
 def test_snakemake_refuses_and_names_the_key(repository, tmp_path, overlay, named):

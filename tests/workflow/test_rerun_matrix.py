@@ -26,12 +26,12 @@ def test_a_finished_run_plans_nothing(plan):
         ({"screen": {"leaks": "off"}}, set()),
         ({"use": {"datasets": ["llava_video", "nextqa"]}}, {"find_duplicates", "filter_pairs"} | TRAINING),
         ({"filter": {"tau": 0.3}}, {"filter_pairs"} | TRAINING),
-        ({"train": {"entropy": 0.5}}, TRAINING),
+        ({"train": {"entropy_weight": 0.5}}, TRAINING),
         ({"train": {"lr_new": 1e-05, "lr_pretrained": 0.001}}, TRAINING),
         ({"policy": {"logit_scale": 2.0}}, TRAINING),
         ({"select": {"temperature": 0.5}}, SELECTION),
-        ({"answer": {"frames": "shard"}}, SELECTION - {"select_frames"}),
-        ({"tables": {"level": 0.9}}, {"make_tables"}),
+        ({"answer": {"pixels": "shard"}}, SELECTION - {"select_frames"}),
+        ({"tables": {"confidence_level": 0.9}}, {"make_tables"}),
         ({"figures": {"dpi": 99}}, {"draw_figures"}),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -42,9 +42,22 @@ def test_a_changed_setting_plans_its_stage_and_what_follows(plan, overlay, expec
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"train": {"entropy": 0.5}}, {"train": {"entropy_weight": 0.5}}),
+        ({"answer": {"frames_list": [2, 4], "budget": 4}}, {"answer": {"n_frames": [2, 4]}, "tables": {"n_frames": 4}}),
+        ({"train": {"lr_new": "1e-3"}}, {"train": {"lr_new": 0.001}}),
+    ],
+    ids=["key", "section", "number"],
+)
+def test_another_spelling_of_a_setting_plans_the_same(plan, old, new):
+    assert plan(old) == plan(new) != {}
+
+
+@pytest.mark.parametrize(
     "overlay",
     [
-        {"train": {"runtime": {"micro_batch": 1, "processes": 1}}},
+        {"train": {"runtime": {"clips_per_micro_batch": 1, "processes": 1}}},
         {"reward": {"runtime": {"batch_tokens": 99}}, "answer": {"runtime": {"threads": 2}}},
         {"decode": {"runtime": {"workers": 1, "timeout_s": 5.0}}},
         {"datasets": {"nextqa": {"max_failure_rate": 0.5}}},

@@ -1,6 +1,6 @@
 """Stage 7, answer: an LMM answers a benchmark from the picked frames, one job per benchmark, selector and LMM.
 
-Reads:  the benchmark's questions, one selector's picks, the videos (or, with answer.frames: shard, the stored frames), the LMM.
+Reads:  the benchmark's questions, one selector's picks, the videos (or, with answer.pixels: shard, the stored frames), the LMM.
 Writes: <results>/answers/{benchmark}/{lmm}/{selector}/n{frames}.s{seed}.parquet, one table per number of frames.
 Paper:  section 4.
 """
@@ -18,7 +18,7 @@ rule answer_questions:
     input:
         questions=RESULTS.QUESTIONS.fill(dataset="{benchmark}"),
         selections=lambda wildcards: selections_of(wildcards.benchmark, wildcards.selector),
-        frames=lambda wildcards: frames_of([wildcards.benchmark]) if SETTINGS.answer.frames == "shard" else [],
+        frames=lambda wildcards: frames_of([wildcards.benchmark]) if SETTINGS.answer.pixels == "shard" else [],
         lmm=lambda wildcards: ancient(model_files(SETTINGS.lmms[wildcards.lmm].path)),
     output:
         answers_of("{benchmark}", "{lmm}", "{selector}"),
@@ -40,12 +40,12 @@ rule answer_questions:
         selector=lambda wildcards: unslug(wildcards.selector),
         runtime=runtime(SETTINGS.answer),
         videos=lambda wildcards: SETTINGS.path(SETTINGS.benchmarks[wildcards.benchmark].videos),
-        index=lambda wildcards, input: flag("--frames-index", *input.frames),
+        index=lambda wildcards, input: flag("--index", *input.frames),
         selections=lambda wildcards, input: os.path.dirname(input.selections[0]),
         out=subpath(output[0], parent=True),
-        budgets=" ".join(map(str, BUDGETS)),
+        n_frames=" ".join(map(str, N_FRAMES)),
     shell:
-        "python -m refocus answer --benchmark {input.questions:q} --selections {params.selections:q} --n {params.budgets}"
+        "python -m refocus answer --qa {input.questions:q} --selections {params.selections:q} --n-frames {params.n_frames}"
         " --videos {params.videos:q} {params.index} --lmm-settings {params.lmm:q} --lmm-name {wildcards.lmm:q}"
         " --selector {params.selector:q} --settings {params.settings:q} --runtime {params.runtime:q} --out {params.out:q}"
         " 2>&1 | tee {log:q}"

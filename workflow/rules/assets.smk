@@ -54,7 +54,7 @@ rule examine_assets:
     params:
         settings=section("assets"),
         runtime=runtime(SETTINGS.assets),
-        worlds=" ".join(flag("--world", world) for world in EXAM_WORLDS),
+        worlds=" ".join(flag("--world-settings", world) for world in EXAM_WORLDS),
         folder=subpath(output[0], parent=True),
     shell:
         "python -m refocus assets exam --dir {params.folder:q} {params.worlds} --settings {params.settings:q}"

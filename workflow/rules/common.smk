@@ -22,7 +22,7 @@ shell.prefix(f"set -euo pipefail; export PYTHONPATH={SOURCE_ROOT}${{{{PYTHONPATH
 USE = SETTINGS.use
 SOURCES = [*USE.datasets, *USE.benchmarks]
 SELECTORS = [slug(name) for name in USE.selectors]
-BUDGETS = SETTINGS.answer.frames_list
+N_FRAMES = SETTINGS.answer.n_frames
 SEED = SETTINGS.select.seed
 STORE = str(RESULTS.STORE.at(SETTINGS.results))
 
@@ -100,12 +100,12 @@ def spelled(file, names):
 
 def selections_of(benchmark, selector):
     """One selector's tables on one benchmark, one per number of frames."""
-    return [RESULTS.SELECTIONS.fill(benchmark=benchmark, selector=selector, frames=n, seed=SEED) for n in BUDGETS]
+    return [RESULTS.SELECTIONS.fill(benchmark=benchmark, selector=selector, frames=n, seed=SEED) for n in N_FRAMES]
 
 
 def answers_of(benchmark, lmm, selector):
     """One LMM's answers from one selector's frames, one table per number of frames."""
-    return [RESULTS.ANSWERS.fill(benchmark=benchmark, lmm=lmm, selector=selector, frames=n, seed=SEED) for n in BUDGETS]
+    return [RESULTS.ANSWERS.fill(benchmark=benchmark, lmm=lmm, selector=selector, frames=n, seed=SEED) for n in N_FRAMES]
 
 
 def reward_model_of(run):
@@ -159,5 +159,5 @@ def needs_flag(wildcards, input):
     """The flag that says so."""
     selector = selector_of(wildcards)
     if selector.asks_policy:
-        return flag("--policy", *input.needs[:1], parent=True)
+        return flag("--model", *input.needs[:1], parent=True)
     return flag("--truth" if selector.needs == "truth" else "--from", *input.needs)

@@ -53,18 +53,18 @@ rule draw_figures:
         settings=section("figures"),
         reward=section("reward"),
         code=sources("refocus.cli.figures"),
-        budget=SETTINGS.answer.budget,
+        n_frames=SETTINGS.main_n_frames,
         filtered=lambda wildcards, input: flag("--filtered", *input.filtered[:1], parent=True),
-        pool=lambda wildcards, input: flag("--pool", *input.pool),
-        runs=flag("--train", *(f"{run}={RESULTS.RUN.at(SETTINGS.results, run=run)}" for run in USE.runs)),
+        pool=lambda wildcards, input: flag("--training-qa", *input.pool),
+        runs=flag("--runs", *(f"{run}={RESULTS.RUN.at(SETTINGS.results, run=run)}" for run in USE.runs)),
         variants=to_json(variants(SETTINGS)),
-        questions=lambda wildcards, input: flag("--benchmark", *input.questions),
+        questions=lambda wildcards, input: flag("--qa", *input.questions),
         answers=lambda wildcards, input: flag("--answers", *input.answers),
         selections=lambda wildcards, input: flag("--selections", *input.selections),
-        frames=lambda wildcards, input: flag("--frames-index", *input.frames),
+        frames=lambda wildcards, input: flag("--index", *input.frames),
         truth=lambda wildcards, input: flag("--truth", *input.truth),
         out=subpath(output[0], parent=True),
     shell:
-        "python -m refocus figures {params.filtered} {params.pool} --reward {params.reward:q} {params.runs} --variants {params.variants:q}"
+        "python -m refocus figures {params.filtered} {params.pool} --reward-settings {params.reward:q} {params.runs} --variants {params.variants:q}"
         " {params.questions} {params.answers} {params.selections} {params.frames} {params.truth}"
-        " --budget {params.budget} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"
+        " --n-frames {params.n_frames} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"

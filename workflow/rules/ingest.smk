@@ -38,7 +38,7 @@ for name in SOURCES:
             settings=section("ingest"),
             code=sources("refocus.cli.ingest", f"refocus.qa.adapters.{SETTINGS.source(name).format}"),
             format=SETTINGS.source(name).format,
-            options=canonical(SETTINGS.source(name).options),
+            options=canonical(SETTINGS.source(name).adapter_options),
             limit=f"--limit {SETTINGS.source(name).limit}" if SETTINGS.source(name).limit else "",
             shards=SETTINGS.source(name).shards,
             videos=videos_of(name),
@@ -47,5 +47,5 @@ for name in SOURCES:
             out=subpath(output.questions, parent=True),
         shell:
             "python -m refocus ingest {params.format:q} --annotations {input:q} --videos {params.videos:q} --name {params.name:q}"
-            " --options {params.options:q} --shards {params.shards} {params.limit} --settings {params.settings:q}"
+            " --adapter-options {params.options:q} --shards {params.shards} {params.limit} --settings {params.settings:q}"
             " --store {params.store:q} --out {params.out:q} 2>&1 | tee {log:q}"

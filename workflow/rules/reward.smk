@@ -36,5 +36,5 @@ rule score_shard:
         runtime=runtime(SETTINGS.reward),
         store=lambda wildcards: f"{STORE}/{margins_kept(SETTINGS, wildcards.dataset)}/{wildcards.shard}",
     shell:
-        "python -m refocus reward --index {input.frames:q} --qa {input.questions:q} --lmm {params.lmm:q}"
+        "python -m refocus reward --index {input.frames:q} --qa {input.questions:q} --lmm-settings {params.lmm:q}"
         " --settings {params.settings:q} --runtime {params.runtime:q} --store {params.store:q} --out {output.margins:q} 2>&1 | tee {log:q}"

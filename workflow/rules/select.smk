@@ -29,11 +29,11 @@ rule select_frames:
     params:
         settings=section("select"),
         selector=lambda wildcards: unslug(wildcards.selector),
-        budgets=" ".join(map(str, BUDGETS)),
+        n_frames=" ".join(map(str, N_FRAMES)),
         needs=needs_flag,
         runtime=runtime(SETTINGS.select),
         out=subpath(output[0], parent=True),
     shell:
-        "python -m refocus select --benchmark {input.questions:q} --frames-index {input.frames:q} --selector {params.selector:q}"
-        " {params.needs} --n {params.budgets} --settings {params.settings:q} --runtime {params.runtime:q} --out {params.out:q}"
+        "python -m refocus select --qa {input.questions:q} --index {input.frames:q} --selector {params.selector:q}"
+        " {params.needs} --n-frames {params.n_frames} --settings {params.settings:q} --runtime {params.runtime:q} --out {params.out:q}"
         " 2>&1 | tee {log:q}"

@@ -36,9 +36,9 @@ rule make_tables:
     params:
         settings=section("tables"),
         code=sources("refocus.cli.tables"),
-        budget=SETTINGS.answer.budget,
+        n_frames=SETTINGS.main_n_frames,
         variants=to_json(variants(SETTINGS)),
         out=subpath(output[0], parent=True),
     shell:
-        "python -m refocus tables --benchmark {input.questions:q} --answers {input.answers:q} --budget {params.budget}"
+        "python -m refocus tables --qa {input.questions:q} --answers {input.answers:q} --n-frames {params.n_frames}"
         " --variants {params.variants:q} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"

@@ -56,7 +56,7 @@ rule train_policy:
         store=lambda wildcards: f"{STORE}/{checkpoints_kept(SETTINGS, wildcards.run)}",
         out=subpath(output.metrics, parent=True),
     shell:
-        "python -m refocus train --pairs {input.pairs:q} --frames {params.frames} --start {params.start:q}"
-        " --reward-model {params.reward_model:q} --lmm-settings {params.lmm:q} --policy {params.policy:q}"
+        "python -m refocus train --pairs {input.pairs:q} --index {params.frames} --start {params.start:q}"
+        " --reward-model {params.reward_model:q} --lmm-settings {params.lmm:q} --policy-settings {params.policy:q}"
         " --settings {params.settings:q} --runtime {params.runtime:q} --work-dir {params.store:q} --out {params.out:q}"
         " 2>&1 | tee {log:q}"

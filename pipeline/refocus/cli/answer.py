@@ -1,13 +1,12 @@
 """`refocus answer`: an LMM answers a benchmark's questions from the frames a selector picked."""
 
 import argparse
-import json
 from pathlib import Path
 
 from refocus.cli.flags import add_settings, read_settings
 from refocus.config.answer import AnswerSettings
 from refocus.config.lmm import LmmSettings
-from refocus.config.parsing import parse
+from refocus.config.parsing import parse, parse_json
 from refocus.core.devices import claim
 from refocus.core.errors import UsageError
 
@@ -20,26 +19,26 @@ Out: one table of the same name per selection table: qa_id, frame_indices, logit
      highest logit; raw_reply is its letter.
 Paper: section 4.
 
-  refocus answer --benchmark qa/videomme.parquet --selections selections/videomme/uniform --videos data/videomme \\
-      --lmm OpenGVLab/InternVL3-8B-hf --out answers/videomme/internvl3-8b/uniform
+  refocus answer --qa qa/videomme.parquet --selections selections/videomme/uniform --videos data/videomme \\
+      --model OpenGVLab/InternVL3-8B-hf --out answers/videomme/internvl3-8b/uniform
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
-    parser.add_argument("--benchmark", type=Path, required=True, metavar="QA.parquet", help="question table")
+    parser.add_argument("--qa", type=Path, required=True, metavar="QA.parquet", help="question table of a benchmark")
     parser.add_argument(
         "--selections", type=Path, required=True, metavar="DIR", help="folder of one selector's selections"
     )
     parser.add_argument(
-        "--n", type=int, nargs="+", metavar="N", help="numbers of frames to answer with (default: all there are)"
+        "--n-frames", type=int, nargs="+", metavar="N", help="numbers of frames to answer with (default: all there are)"
     )
     parser.add_argument(
         "--videos", type=Path, metavar="DIR", help="folder the question table's video paths are relative to"
     )
-    stored = "index files of the stored frames; only for --frames shard"
-    parser.add_argument("--frames-index", type=Path, nargs="+", default=[], metavar="INDEX", help=stored)
-    parser.add_argument("--lmm", metavar="DIR_OR_ID", help="the answering model (default: path in --lmm-settings)")
+    stored = "index files of the stored frames; only for --pixels shard"
+    parser.add_argument("--index", type=Path, nargs="+", default=[], metavar="INDEX.parquet", help=stored)
+    parser.add_argument("--model", metavar="DIR_OR_ID", help="the answering model (default: path in --lmm-settings)")
     parser.add_argument("--lmm-settings", metavar="JSON", help="its entry in lmms (path, family, dtype, attention)")
     parser.add_argument(
         "--lmm-name", metavar="NAME", help="its name in the tables (default: the last part of its path)"
@@ -48,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--selector", metavar="NAME", help="the selector's name in the tables (default: what the selections say)"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the tables of answers")
-    add_settings(parser, AnswerSettings)
+    add_settings(parser, AnswerSettings, without=("n_frames",))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -60,9 +59,9 @@ def run(args: argparse.Namespace) -> None:
 
     settings = read_settings(args, AnswerSettings)
     lmm_settings = _lmm_settings(args)
-    questions = read_questions(args.benchmark)
-    files = [file for file in selection_files(args.selections) if not args.n or frames_of(file) in args.n]
-    missing = set(args.n or ()) - {frames_of(file) for file in files}
+    questions = read_questions(args.qa)
+    files = [file for file in selection_files(args.selections) if not args.n_frames or frames_of(file) in args.n_frames]
+    missing = set(args.n_frames or ()) - {frames_of(file) for file in files}
     if missing:
         raise UsageError(f"{args.selections} has no selections of {', '.join(map(str, sorted(missing)))} frames")
     seeds = {seed_of(file) for file in files}
@@ -72,7 +71,7 @@ def run(args: argparse.Namespace) -> None:
     lmm = _load(lmm_settings, settings)
     answers = answer_benchmark(lmm, questions, chosen, _pixels(args, settings, lmm.frame_size))
     made = {
-        "benchmark": questions[0].dataset if questions else args.benchmark.stem,
+        "benchmark": questions[0].dataset if questions else args.qa.stem,
         "lmm": args.lmm_name or Path(lmm_settings.path).name,
         "lmm_path": lmm_settings.path,
         "selector": args.selector or _selector(files[0]),
@@ -84,14 +83,11 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _lmm_settings(args: argparse.Namespace) -> LmmSettings:
-    try:
-        values = json.loads(args.lmm_settings) if args.lmm_settings else {}
-    except json.JSONDecodeError as error:
-        raise UsageError(f"--lmm-settings is not JSON: {error}") from None
-    if args.lmm:
-        values["path"] = args.lmm
+    values = parse_json(args.lmm_settings, "--lmm-settings")
+    if args.model:
+        values["path"] = args.model
     if "path" not in values:
-        raise UsageError("name the answering model with --lmm")
+        raise UsageError("name the answering model with --model")
     return parse(LmmSettings, values)
 
 
@@ -107,12 +103,12 @@ def _load(lmm: LmmSettings, settings: AnswerSettings):
 
 
 def _pixels(args: argparse.Namespace, settings: AnswerSettings, size: int):
-    if settings.frames == "shard":
+    if settings.pixels == "shard":
         from refocus.frames.frame_store import FrameStore
 
-        if not args.frames_index:
-            raise UsageError("--frames shard needs --frames-index")
-        store = FrameStore.open(args.frames_index)
+        if not args.index:
+            raise UsageError("--pixels shard needs --index")
+        store = FrameStore.open(args.index)
         return lambda question, frames, times: store.images(question.clip_id, indices=frames, size=size)
     if args.videos is None:
         raise UsageError("name the folder of the videos with --videos")

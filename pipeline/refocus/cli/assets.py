@@ -1,13 +1,12 @@
 """`refocus assets`: trains, evaluates and promotes the tiny models of the synthetic world."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from refocus.cli.flags import add_settings, read_settings
 from refocus.config.assets import AssetsSettings
-from refocus.config.parsing import parse
+from refocus.config.parsing import parse, parse_json
 from refocus.config.world import WorldSettings
 
 STEPS = ("lmm", "policy", "exam", "promote", "selector")
@@ -32,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to", type=Path, default=Path("assets"), metavar="DIR", help="where `promote` copies to (default: assets)"
     )
     parser.add_argument(
-        "--world",
+        "--world-settings",
         action="append",
         metavar="JSON",
         help="world section to examine on; may be repeated (default: the class defaults)",
@@ -59,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
     elif args.step == "policy":
         assets.train_base(settings, args.dir / "policy")
     else:
-        worlds = [parse(WorldSettings, json.loads(text)) for text in args.world or ["{}"]]
+        worlds = [parse(WorldSettings, parse_json(text, "--world-settings")) for text in args.world_settings or ["{}"]]
         for exam in assets.write_manifest(args.dir, settings, worlds)["exams"]:
             for name, row in exam["scores"].items():
                 sys.stdout.write(f"{name:30} {row['accuracy']:.3f}  ({row['questions']} questions)\n")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import yaml
 
+from refocus.cli.flags import add_configuration
 from refocus.config.generate import config_yaml, schema_yaml, settings_md
-from refocus.config.layers import merge, read
-from refocus.config.overlay import check
+from refocus.config.layers import read
+from refocus.config.overlay import load
+from refocus.config.renamed import current_names
 from refocus.core.errors import RefocusError
 from refocus.core.files import write_text
 
@@ -24,26 +26,18 @@ Without --write or --check: the configuration with all defaults filled in, as YA
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--base", type=Path, default=Path("config.yaml"), help="the default configuration (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--configfile", nargs="*", type=Path, default=[], help="overlays, each laid over the ones before it"
-    )
+    add_configuration(parser)
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--write", action="store_true", help="write the rendered files")
     action.add_argument("--check", action="store_true", help="compare the rendered files with those on disk")
 
 
 def run(args: argparse.Namespace) -> None:
-    values = read(args.base)
     if not (args.write or args.check):
-        for path in args.configfile:
-            values = merge(values, read(path))
-        settings = check(values).model_dump(mode="json")
+        settings = load([args.base, *args.configfile]).model_dump(mode="json")
         sys.stdout.write(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=120))
         return
-    check(values)
+    load([args.base])
     for path, text in rendered(args.base).items():
         if args.write:
             write_text(path, text)
@@ -59,7 +53,7 @@ def rendered(base: Path) -> dict[Path, str]:
     """Every generated file with the text it should have; `base` is the config.yaml whose values are kept."""
     root = base.parent
     return {
-        base: config_yaml(read(base)),
+        base: config_yaml(current_names(read(base))),
         root / "workflow/schemas/config.schema.yaml": schema_yaml(),
         root / "docs/settings.md": settings_md(),
     }

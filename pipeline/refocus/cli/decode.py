@@ -11,10 +11,10 @@ from refocus.core.results_folder import INDEX
 
 HELP = "clips -> frames in a WebDataset shard with an index"
 DESCRIPTION = """
-Takes the frames shown at min(4 fps, 512 frames) of every clip, 384x384, and writes them as JPEG, or with --frames video
-as one H.264 video per clip, into SHARD.tar (readable by the webdataset library) and where to find each of them into
-SHARD.index.parquet. A file that is missing, corrupt, cut off or hangs gets a row with its reason. Clips that SHARD.tar
-or a killed run's draft holds already are not decoded again. Paper 4.1, Table 5.
+Takes the frames shown at min(4 fps, 512 frames) of every clip, 384x384, and writes them as JPEG, or with
+--storage video as one H.264 video per clip, into SHARD.tar (readable by the webdataset library) and where to find each
+of them into SHARD.index.parquet. A file that is missing, corrupt, cut off or hangs gets a row with its reason. Clips
+that SHARD.tar or a killed run's draft holds already are not decoded again. Paper 4.1, Table 5.
 
 Example: refocus decode results/qa/nextqa.clips.parquet --videos NExTQA --out 000000.tar --shard 0
 """

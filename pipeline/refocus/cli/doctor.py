@@ -3,8 +3,8 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 
+from refocus.cli.flags import add_configuration
 from refocus.core.errors import UsageError
 
 HELP = "what is missing, unreadable or suspicious, before anything runs"
@@ -14,8 +14,9 @@ annotation files, rejected rows by reason, videos that are missing, empty, cut o
 were not unpacked, shards, model folders, disk space. Each data root is walked once; of each source the headers of
 doctor.probe videos, and of all files below 64 KiB, are read. Nothing is decoded and nothing is written.
 
-Status 1 if more than doctor.max_missing of a source's questions have no usable video, or more than doctor.max_rejected
-of its rows are rejected (doctor.sources sets other limits for single sources), or if something ends the run for sure.
+Status 1 if more than doctor.max_missing_share of a source's questions have no usable video, if more than
+doctor.max_rejected_share of its rows are rejected (doctor.sources sets other limits for single sources), or if
+something is certain to end the run.
 
 Example: refocus doctor --configfile config/paper.yaml --probe all
 """
@@ -23,12 +24,7 @@ Example: refocus doctor --configfile config/paper.yaml --probe all
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's flags."""
-    parser.add_argument(
-        "--base", type=Path, default=Path("config.yaml"), help="the default configuration (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--configfile", nargs="*", type=Path, default=[], help="overlays, each laid over the ones before it"
-    )
+    add_configuration(parser)
     parser.add_argument("--probe", metavar="N|all", help="videos per source whose headers are read (doctor.probe)")
     parser.add_argument("--json", action="store_true", help="write everything as JSON")
 

@@ -1,12 +1,11 @@
 """`refocus figures`: draws what the stages wrote."""
 
 import argparse
-import json
 import logging
 from pathlib import Path
 
 from refocus.cli.flags import add_settings, read_settings
-from refocus.config.parsing import parse
+from refocus.config.parsing import parse, parse_json
 from refocus.config.tables import FiguresSettings
 from refocus.config.variants import from_json
 from refocus.core.errors import UsageError
@@ -14,14 +13,14 @@ from refocus.core.errors import UsageError
 HELP = "draw the figures of whatever there is"
 DESCRIPTION = """\
 In:  any of: the filter's folder, training runs, answers with their question tables, selections with the stored frames.
-Out: fig7_subsets (always), fig2_variance (--filtered), training and fig6_temporal_entropy (--train; also as .csv),
+Out: fig7_subsets (always), fig2_variance (--filtered), training and fig6_temporal_entropy (--runs; also as .csv),
      accuracy (--answers), fig9_examples and one_question (--selections); each in every format of the settings. Figures
      of the synthetic world say so.
 Paper: figures 2, 6, 7 and 9.
 
-  refocus figures --filtered filtered/internvl3-8b --train demo=train/demo --benchmark qa/videomme.parquet \\
+  refocus figures --filtered filtered/internvl3-8b --runs demo=train/demo --qa qa/videomme.parquet \\
       --answers answers --selections selections \\
-      --frames-index frames/videomme/*.parquet --budget 32 --out figures
+      --index frames/videomme/*.parquet --n-frames 32 --out figures
 """
 
 log = logging.getLogger(__name__)
@@ -32,16 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--filtered", type=Path, metavar="DIR", help="folder with variance.parquet and summary.json (Fig. 2)")
     add(
-        "--pool",
+        "--training-qa",
         type=Path,
         nargs="+",
         default=[],
         metavar="QA.parquet",
         help="questions behind --filtered, for their categories",
     )
-    add("--reward", metavar="JSON", help="the reward section: which subsets Fig. 7 shows")
+    add("--reward-settings", metavar="JSON", help="the reward section: which subsets Fig. 7 shows")
     add(
-        "--train",
+        "--runs",
         nargs="+",
         default=[],
         metavar="NAME=DIR",
@@ -52,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help="which runs are seeds of one setting (the rules say it from the configuration)",
     )
-    add("--benchmark", type=Path, nargs="+", default=[], metavar="QA.parquet", help="question tables of the benchmarks")
+    add("--qa", type=Path, nargs="+", default=[], metavar="QA.parquet", help="question tables of the benchmarks")
     add(
         "--answers",
         type=Path,
@@ -70,15 +69,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="selection tables, or folders that hold them (Fig. 9)",
     )
     add(
-        "--frames-index",
+        "--index",
         type=Path,
         nargs="+",
         default=[],
-        metavar="INDEX",
+        metavar="INDEX.parquet",
         help="index files of the benchmarks' frames (Fig. 9)",
     )
     add("--truth", type=Path, nargs="+", default=[], metavar="PATH", help="when the evidence is visible (Fig. 9)")
-    add("--budget", type=int, default=32, metavar="N", help="number of frames (default: 32)")
+    add("--n-frames", type=int, default=32, metavar="N", help="frames per question (default: 32)")
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the figures")
     add_settings(parser, FiguresSettings)
 
@@ -86,8 +85,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Draws every figure there is something for."""
     settings = read_settings(args, FiguresSettings)
-    if bool(args.answers) > bool(args.benchmark) or bool(args.selections) > bool(args.benchmark and args.frames_index):
-        raise UsageError("--answers needs --benchmark; --selections needs --benchmark and --frames-index")
+    if bool(args.answers) > bool(args.qa) or bool(args.selections) > bool(args.qa and args.index):
+        raise UsageError("--answers needs --qa; --selections needs --qa and --index")
     board = _board(args)
     from refocus.report.example_strips import draw_examples
     from refocus.report.examples import drawn_by_lot, first_win
@@ -95,7 +94,7 @@ def run(args: argparse.Namespace) -> None:
     figures = {"fig7_subsets": lambda: _subsets(args)}
     if args.filtered:
         figures["fig2_variance"] = lambda: _variance(args, settings)
-    if args.train:
+    if args.runs:
         figures["training"] = lambda: _curves(args, board)
         figures["fig6_temporal_entropy"] = lambda: _entropy(args, board)
     if args.answers:
@@ -113,14 +112,14 @@ def run(args: argparse.Namespace) -> None:
 def _board(args: argparse.Namespace):
     from refocus.report.results import Results
 
-    return Results.read(args.benchmark, args.answers, from_json(args.variants)) if args.benchmark else None
+    return Results.read(args.qa, args.answers, from_json(args.variants)) if args.qa else None
 
 
 def _subsets(args: argparse.Namespace):
     from refocus.config.reward import RewardSettings
     from refocus.report.subsets_figure import draw_subsets
 
-    reward = parse(RewardSettings, json.loads(args.reward)) if args.reward else RewardSettings()
+    reward = parse(RewardSettings, parse_json(args.reward_settings, "--reward-settings"))
     return draw_subsets(256, reward.frames_per_subset, reward.windows, reward.sampling)
 
 
@@ -129,14 +128,14 @@ def _variance(args: argparse.Namespace, settings: FiguresSettings):
     from refocus.report.variance_figure import draw_variance, read_variances
 
     variances, summary = read_variances(args.filtered)
-    categories = {question.qa_id: question.category for path in args.pool for question in read_questions(path)}
+    categories = {question.qa_id: question.category for path in args.training_qa for question in read_questions(path)}
     return draw_variance(variances, summary, categories, settings.histogram_bins)
 
 
 def _runs(args: argparse.Namespace) -> dict[str, Path]:
-    runs = dict(text.partition("=")[::2] for text in args.train)
+    runs = dict(text.partition("=")[::2] for text in args.runs)
     if not all(runs.values()):
-        raise UsageError("--train takes NAME=DIR")
+        raise UsageError("--runs takes NAME=DIR")
     return {name: Path(folder) for name, folder in runs.items()}
 
 
@@ -164,7 +163,7 @@ def _entropy(args: argparse.Namespace, board):
 def _accuracy(args: argparse.Namespace, settings: FiguresSettings, board):
     from refocus.report.accuracy_figure import draw_accuracy
 
-    return draw_accuracy(board, args.budget, settings.level)
+    return draw_accuracy(board, args.n_frames, settings.confidence_level)
 
 
 def _examples(args: argparse.Namespace, settings: FiguresSettings, board):
@@ -174,11 +173,11 @@ def _examples(args: argparse.Namespace, settings: FiguresSettings, board):
     runs = _runs(args)
     return Material(
         board=board,
-        selections=_selections(args.selections, args.budget),
-        store=FrameStore.open(args.frames_index),
+        selections=_selections(args.selections, args.n_frames),
+        store=FrameStore.open(args.index),
         truth=_truth(args.truth, board.benchmarks),
         policies={f"refocus/{run}": folder / "policy" for run, folder in runs.items()},
-        frames=args.budget,
+        frames=args.n_frames,
         settings=settings,
     )
 

@@ -3,20 +3,57 @@
 import argparse
 import json
 import typing
+from collections.abc import Container
+from pathlib import Path
 from typing import Any, TypeVar
 
 from refocus.config.base import Section, Strict
 from refocus.config.parsing import parse, parse_json
+from refocus.config.renamed import current_section
+from refocus.config.root import section_name
 
 S = TypeVar("S", bound=Section)
 
 
-def add_settings(parser: argparse.ArgumentParser, model: type[Section]) -> None:
-    """Adds `--settings JSON`, `--runtime JSON` and one flag per plain field of `model` and of its `runtime`."""
+def add_configuration(parser: argparse.ArgumentParser, required: bool = False) -> None:
+    """Adds `--base` and `--configfile`, which together say what `snakemake --configfile` runs with."""
+    parser.add_argument(
+        "--base",
+        metavar="CONFIG.yaml",
+        type=Path,
+        default=Path("config.yaml"),
+        help="the default configuration (default: %(default)s)",
+    )
+    overlays = "overlays, each laid over the ones before it"
+    parser.add_argument(
+        "--configfile",
+        metavar="YAML",
+        nargs="+" if required else "*",
+        type=Path,
+        default=[],
+        required=required,
+        help=overlays,
+    )
+
+
+def add_settings(
+    parser: argparse.ArgumentParser,
+    model: type[Section],
+    only: Container[str] | None = None,
+    without: Container[str] = (),
+) -> None:
+    """Adds `--settings JSON`, `--runtime JSON` and one flag per plain field of `model` and of its `runtime`.
+
+    Args:
+        only: fields that get a flag; None: all of them.
+        without: fields that get none.
+    """
     group = parser.add_argument_group("settings", "each also a key of this stage's section in config.yaml")
     group.add_argument("--settings", metavar="JSON", help="the section as JSON; single flags win over it")
     group.add_argument("--runtime", metavar="JSON", help="the section's runtime part as JSON")
     for name, field in _plain_fields(model):
+        if name in without or (only is not None and name not in only):
+            continue
         default = "off" if field.default is False else field.default
         kwargs: dict[str, Any] = {
             "default": None,
@@ -36,10 +73,11 @@ def read_settings(args: argparse.Namespace, model: type[S]) -> S:
         UsageError: a value does not fit, naming the key.
     """
     runtime_model = _runtime_model(model)
-    values = parse_json(args.settings, "--settings")
-    runtime = parse_json(args.runtime, "--runtime")
+    section = section_name(model)
+    values = current_section(section, parse_json(args.settings, "--settings"))
+    runtime = current_section(section, {"runtime": parse_json(args.runtime, "--runtime")})["runtime"]
     for name, _ in _plain_fields(model):
-        given = getattr(args, name)
+        given = getattr(args, name, None)
         if given is None:
             continue
         target = values if name in model.model_fields else runtime

@@ -1,11 +1,11 @@
 """`refocus ingest`: reads one data set's or benchmark's own annotation files into the common tables."""
 
 import argparse
-import json
 from pathlib import Path
 
 from refocus.cli.flags import add_settings, read_settings
 from refocus.config.ingest import IngestSettings
+from refocus.config.parsing import parse_json
 from refocus.core.errors import UsageError
 from refocus.qa.adapters import FORMATS
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", required=True, help="the data set's name in every table")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the tables go")
     parser.add_argument("--limit", metavar="N", type=int, help="read only the first N rows (default: all)")
-    parser.add_argument("--options", metavar="JSON", default="{}", help='adapter options, such as {"split": "train"}')
+    parser.add_argument("--adapter-options", metavar="JSON", help='adapter options, such as {"split": "train"}')
     parser.add_argument("--shards", metavar="N", type=int, help="write exactly N shard lists (default: what is needed)")
     parser.add_argument(
         "--store", metavar="DIR", type=Path, help="keep the assignment of clips to shards in DIR/shards"
@@ -44,12 +44,7 @@ def run(args: argparse.Namespace) -> None:
     from refocus.qa.ingest import SourceFiles, ingest
 
     settings = read_settings(args, IngestSettings)
-    try:
-        options = json.loads(args.options)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"--options is not JSON: {error}") from None
-    if not isinstance(options, dict):
-        raise UsageError("--options must be a JSON object")
+    options = parse_json(args.adapter_options, "--adapter-options")
     for name in ("limit", "shards"):
         value = getattr(args, name)
         if value is not None and value < 1:

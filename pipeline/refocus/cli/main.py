@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from refocus import __version__
-from refocus.core.errors import RefocusError
+from refocus.cli.renamed_flags import current_flags
+from refocus.core.errors import RefocusError, UsageError
 
 COMMANDS = {
     "world": "refocus.cli.world",
@@ -46,11 +47,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 the work failed, 2 bad arguments or configuration, 75 a resource is missing here.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    parser, modules = _parser(argv)
+    command = next((word for word in argv if not word.startswith("-")), None)
+    logging.basicConfig(level=logging.INFO, format=f"{command or 'refocus'}: %(message)s", stream=sys.stderr)
+    try:
+        argv = current_flags(argv) if argv[:1] == [command] else argv
+    except UsageError as error:
+        log.error("error: %s", error)
+        return error.exit_code
+    parser, modules = _parser(command)
     args = parser.parse_args(argv)
-    logging.basicConfig(
-        level=logging.DEBUG if args.debug else logging.INFO, format=f"{args.command}: %(message)s", stream=sys.stderr
-    )
+    if args.debug:
+        logging.getLogger().setLevel(logging.DEBUG)
     _quieten()
     try:
         return modules[args.command].run(args) or 0
@@ -66,9 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser(argv: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, ModuleType]]:
+def _parser(asked: str | None) -> tuple[argparse.ArgumentParser, dict[str, ModuleType]]:
     """The parser with the called command's flags; all commands are loaded only to list them."""
-    asked = next((word for word in argv if not word.startswith("-")), None)
     names = [asked] if asked in COMMANDS else list(COMMANDS)
     modules = {name: importlib.import_module(COMMANDS[name]) for name in names}
     parser = argparse.ArgumentParser(

@@ -3,9 +3,8 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 
-from refocus.cli.flags import add_settings, read_settings
+from refocus.cli.flags import add_configuration, add_settings, read_settings
 from refocus.config.plan import PlanSettings
 
 HELP = "frames, tokens, FLOP, GPU-hours, disk and jobs of every stage, before anything runs"
@@ -22,12 +21,7 @@ Example: refocus plan --configfile config/paper.yaml --gpu "NVIDIA H100" --tflop
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's flags."""
-    parser.add_argument(
-        "--base", type=Path, default=Path("config.yaml"), help="the default configuration (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--configfile", nargs="*", type=Path, default=[], help="overlays, each laid over the ones before it"
-    )
+    add_configuration(parser)
     parser.add_argument("--json", action="store_true", help="write everything as JSON")
     add_settings(parser, PlanSettings)
 

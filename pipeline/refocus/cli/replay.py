@@ -4,10 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pydantic import create_model
-
 from refocus.cli.flags import add_settings, read_settings
-from refocus.config.base import Section
 from refocus.config.train import TrainSettings
 
 HELP = "a run's log of groups under other settings of the advantage, without any model"
@@ -19,23 +16,18 @@ Out: a CSV with a line per step: reward, spread, the advantages these settings g
   refocus replay results/train/demo/groups.jsonl --advantage-scale batch --out replay.csv
 """
 KEYS = ("advantage_scale", "advantage_eps", "advantage_ddof", "advantage_std_floor", "zero_variance")
-Flags = create_model(
-    "Flags",
-    __base__=Section,
-    **{name: (field.annotation, field) for name, field in TrainSettings.model_fields.items() if name in KEYS},
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
     parser.add_argument("groups", type=Path, metavar="GROUPS.jsonl", help="log of groups")
     parser.add_argument("--out", type=Path, metavar="FILE.csv", help="where to write (default: standard output)")
-    add_settings(parser, Flags)
+    add_settings(parser, TrainSettings, only=KEYS)
 
 
 def run(args: argparse.Namespace) -> None:
     """Writes or prints the table."""
-    settings = TrainSettings(**read_settings(args, Flags).model_dump())
+    settings = read_settings(args, TrainSettings)
     from refocus.core.files import write_text
     from refocus.core.progress import bar
     from refocus.train.replay import read_groups, replay, to_csv

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--qa", metavar="QA.parquet", type=Path, required=True, help="questions, also of other shards")
     parser.add_argument("--out", metavar="REWARD.parquet", type=Path, required=True, help="where the margins go")
     parser.add_argument("--store", metavar="DIR", type=Path, help="keep margins per clip in DIR and resume from there")
-    parser.add_argument("--lmm", metavar="JSON", help="an `lmms` entry as JSON; --model is then only its name")
+    parser.add_argument("--lmm-settings", metavar="JSON", help="an `lmms` entry as JSON; --model is then only its name")
     for name in ("family", "dtype", "attention"):
         field = LmmSettings.model_fields[name]
         parser.add_argument(f"--{name}", metavar=name.upper(), help=f"{field.description} (default: {field.default})")
@@ -77,12 +77,12 @@ def run(args: argparse.Namespace) -> None:
 
 def _model_settings(args: argparse.Namespace, settings: RewardSettings) -> LmmSettings:
     """The LMM: an entry given as JSON, else the folder or hub id given as --model, with single flags on top."""
-    if args.lmm:
-        values = parse_json(args.lmm, "--lmm")
+    if args.lmm_settings:
+        values = parse_json(args.lmm_settings, "--lmm-settings")
     elif args.model is not None:
         values = {"path": settings.model}
     else:
-        raise UsageError("which LMM? Give --model DIR_OR_ID, or --lmm JSON")
+        raise UsageError("which LMM? Give --model DIR_OR_ID, or --lmm-settings JSON")
     given = {name: getattr(args, name) for name in ("family", "dtype", "attention") if getattr(args, name) is not None}
     return parse(LmmSettings, {**values, **given})
 

@@ -13,16 +13,16 @@ from refocus.core.errors import UsageError
 
 HELP = "pick the frames of a video that answer a question, or of every question of a benchmark"
 DESCRIPTION = """\
-In:  a video file and a question; or, with --benchmark, a question table and the index files of its stored frames.
-Out: the picked frames on standard output (--json for machines, --contact-sheet for eyes); or, with --benchmark, one
+In:  a video file and a question; or, with --qa, a question table and the index files of its stored frames.
+Out: the picked frames on standard output (--json for machines, --contact-sheet for eyes); or, with --qa, one
      table n{frames}.s{seed}.parquet per number of frames: qa_id, frame_indices, pick_order, timestamps_s, score, flags.
      Of the picks, the JSON gives timestamps_s (seconds of the file), source_frames (numbers of the frames in the file
      from 0: what a decoder takes), candidate_indices (their places among the candidates), pick_rank and score.
 Paper: section 3.2 and Algorithm 2. Frames come from min(4 fps, 512) candidates, sampled once at temperature 1.
 
   refocus select lecture.mp4 "What is on the board?" --option "a map" --option "a formula" --frames 8
-  refocus select --benchmark qa/videomme.parquet --frames-index frames/videomme/*.parquet --selector uniform \\
-      --n 4 8 32 --out DIR
+  refocus select --qa qa/videomme.parquet --index frames/videomme/*.parquet --selector uniform \\
+      --n-frames 4 8 32 --out DIR
 """
 
 
@@ -33,28 +33,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("question", nargs="?", help="what is asked about it")
     one.add_argument("--option", action="append", default=[], metavar="TEXT", help="an answer option; repeat for each")
     one.add_argument("--frames", type=int, default=32, help="how many frames to pick (default: 32)")
-    one.add_argument("--model", metavar="DIR_OR_ID", help="policy folder or hub id (default: the tiny embedded model)")
     one.add_argument("--json", action="store_true", help="print JSON instead of text")
     one.add_argument("--contact-sheet", type=Path, metavar="OUT.png", help="write the picked frames as one picture")
     many = parser.add_argument_group("a benchmark")
-    many.add_argument("--benchmark", type=Path, metavar="QA.parquet", help="question table; turns benchmark mode on")
     many.add_argument(
-        "--frames-index", type=Path, nargs="+", default=[], metavar="INDEX", help="index files of its frames"
+        "--qa", type=Path, metavar="QA.parquet", help="its question table; without it, one video is asked about"
+    )
+    many.add_argument(
+        "--index", type=Path, nargs="+", default=[], metavar="INDEX.parquet", help="index files of its frames"
     )
     many.add_argument("--selector", help="uniform, random, oracle, refocus/<run>, initial/<run>, swapped/<run>")
-    many.add_argument("--policy", metavar="DIR", help="policy folder, for refocus and initial")
     many.add_argument("--truth", type=Path, metavar="PATH", help="when the evidence is visible, for oracle")
     made = "selection folder or files of refocus/<run>, for swapped"
     many.add_argument("--from", dest="made", type=Path, nargs="+", default=[], metavar="SELECTIONS", help=made)
-    many.add_argument("--n", type=int, nargs="+", default=[32], metavar="N", help="numbers of frames (default: 32)")
+    many.add_argument(
+        "--n-frames", type=int, nargs="+", default=[32], metavar="N", help="numbers of frames (default: 32)"
+    )
     many.add_argument("--out", type=Path, metavar="DIR", help="folder for the selection tables")
+    parser.add_argument(
+        "--model",
+        metavar="DIR_OR_ID",
+        help="the policy: folder or hub id (default: the tiny embedded model for one video; a benchmark needs it for "
+        "refocus and initial)",
+    )
     add_settings(parser, SelectSettings)
 
 
 def run(args: argparse.Namespace) -> None:
     """Runs the mode the arguments ask for."""
     settings = read_settings(args, SelectSettings)
-    if args.benchmark is not None:
+    if args.qa is not None:
         _benchmark(args, settings)
     else:
         _one_video(args, settings)
@@ -65,7 +73,7 @@ def _one_video(args: argparse.Namespace, settings: SelectSettings) -> None:
     from refocus.select.frame_selector import FrameSelector
 
     if args.video is None or args.question is None:
-        raise UsageError("name a video and a question, or a question table with --benchmark")
+        raise UsageError("name a video and a question, or a question table with --qa")
     claim(settings.runtime.device)
     selector = FrameSelector.from_pretrained(args.model, settings)
     selection = selector.select(args.video, args.question, args.option, args.frames)
@@ -96,16 +104,16 @@ def _benchmark(args: argparse.Namespace, settings: SelectSettings) -> None:
 
     if args.video is not None or args.question is not None:
         raise UsageError("benchmark mode takes no video and no question")
-    for flag, value in (("--selector", args.selector), ("--frames-index", args.frames_index), ("--out", args.out)):
+    for flag, value in (("--selector", args.selector), ("--index", args.index), ("--out", args.out)):
         if not value:
             raise UsageError(f"benchmark mode needs {flag}")
-    if min(args.n) < 1:
-        raise UsageError("--n takes positive numbers of frames")
+    if min(args.n_frames) < 1:
+        raise UsageError("--n-frames takes positive numbers of frames")
     name = SelectorName.parse(args.selector)
-    questions = read_questions(args.benchmark)
-    benchmark = questions[0].dataset if questions else args.benchmark.stem
-    budgets = sorted(set(args.n))
-    store = FrameStore.open(args.frames_index)
+    questions = read_questions(args.qa)
+    benchmark = questions[0].dataset if questions else args.qa.stem
+    budgets = sorted(set(args.n_frames))
+    store = FrameStore.open(args.index)
     selector = _build(name, args, settings, store, benchmark)
     chosen = select_benchmark(selector, questions, store, budgets)
     write_benchmark(chosen, args.out, name, benchmark, settings.identity())
@@ -129,12 +137,12 @@ def _build(name, args: argparse.Namespace, settings: SelectSettings, store, benc
             raise UsageError(f"{name} needs --from, the selections of refocus/{name.run}")
         files = [file for path in args.made for file in (selection_files(path) if path.is_dir() else [path])]
         return SwappedSelector({frames_of(file): read_selections(file) for file in files})
-    if args.policy is None:
-        raise UsageError(f"{name} needs --policy, the folder of the trained policy")
+    if args.model is None:
+        raise UsageError(f"{name} needs --model, the folder of the trained policy")
     from refocus.select.policy_selector import PolicySelector, load_policy
 
     claim(settings.runtime.device)
 
     runtime = settings.runtime
-    policy = load_policy(args.policy, runtime.device, runtime.threads, runtime.kernels)
+    policy = load_policy(args.model, runtime.device, runtime.threads, runtime.kernels)
     return PolicySelector(policy, lambda clip_id: store.images(clip_id, size=policy.frame_size), settings)

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from refocus.cli.flags import add_configuration
+
 HELP = "write the page that compares the settings of several runs"
 DESCRIPTION = """\
 In:  the results of a configuration whose runs are several settings with some seeds each; runs may still be missing.
@@ -16,15 +18,7 @@ Out: a Markdown page with tables, sentences computed from them and, in a folder 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
     add = parser.add_argument
-    add("--base", type=Path, default=Path("config.yaml"), help="the default configuration (default: %(default)s)")
-    add(
-        "--configfile",
-        type=Path,
-        nargs="+",
-        required=True,
-        metavar="YAML",
-        help="overlays, each laid over those before",
-    )
+    add_configuration(parser, required=True)
     add("--results", type=Path, metavar="DIR", help="results of the runs (default: what the configuration says)")
     add("--out", type=Path, required=True, metavar="PAGE.md", help="the page; pictures go into a folder of its name")
 

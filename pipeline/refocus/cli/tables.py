@@ -12,24 +12,22 @@ HELP = "make the tables from all answers"
 DESCRIPTION = """\
 In:  the question tables of the benchmarks and their answers (files, or folders that hold them at any depth).
 Out: table1 (groups of each benchmark), table4 (by number of frames) and, where the synthetic world is among the
-     benchmarks, world (at the budget) and world_frames (by number of frames and kind); each as .csv, .md and .tex.
+     benchmarks, world (with as many frames as table 1) and world_frames (by number of frames and kind); each as .csv,
+     .md and .tex.
      Beside each figure: the gain over uniform sampling in the same harness, and the paper's number where it has one.
 Paper: tables 1 and 4.
 
-  refocus tables --benchmark qa/videomme.parquet qa/mlvu.parquet --answers answers --budget 32 --out tables
+  refocus tables --qa qa/videomme.parquet qa/mlvu.parquet --answers answers --n-frames 32 --out tables
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
     parser.add_argument(
-        "--benchmark", type=Path, nargs="+", required=True, metavar="QA.parquet", help="question tables"
+        "--qa", type=Path, nargs="+", required=True, metavar="QA.parquet", help="question tables of the benchmarks"
     )
     parser.add_argument(
         "--answers", type=Path, nargs="+", required=True, metavar="PATH", help="files of answers, or folders"
-    )
-    parser.add_argument(
-        "--budget", type=int, metavar="N", help="number of frames of table 1 (default: the largest answered)"
     )
     parser.add_argument(
         "--variants",
@@ -47,16 +45,16 @@ def run(args: argparse.Namespace) -> None:
     from refocus.report.tables import table1, table4, world_table
 
     settings = read_settings(args, TablesSettings)
-    board = Results.read(args.benchmark, args.answers, from_json(args.variants))
+    board = Results.read(args.qa, args.answers, from_json(args.variants))
     if not board.frames:
         raise UsageError("there are no answers in " + ", ".join(map(str, args.answers)))
-    budget = args.budget or board.frames[-1]
-    if budget not in board.frames:
-        raise UsageError(f"--budget {budget}: nothing was answered with {budget} frames, only {board.frames}")
+    n = settings.n_frames or board.frames[-1]
+    if n not in board.frames:
+        raise UsageError(f"--n-frames {n}: nothing was answered with {n} frames, only {board.frames}")
     made = {
-        "table1": table1(board, budget, settings),
+        "table1": table1(board, n, settings),
         "table4": table4(board, settings),
-        "world": world_table(board, [budget], settings),
+        "world": world_table(board, [n], settings),
         "world_frames": world_table(board, board.frames, settings, detail=True),
     }
     for name, table in made.items():

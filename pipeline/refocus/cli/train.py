@@ -1,14 +1,11 @@
 """`refocus train`: policy gradients with margin rewards, from the supervised base to a frame-selection policy."""
 
 import argparse
-import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import create_model
-
-from refocus.cli.flags import add_settings, read_settings
-from refocus.config.base import Section
+from refocus.cli.flags import add_configuration, add_settings, read_settings
 from refocus.config.lmm import LmmSettings
 from refocus.config.parsing import parse, parse_json
 from refocus.config.policy import PolicySettings
@@ -35,11 +32,11 @@ it had never stopped; another number of processes may go on with it. SIGTERM sav
 of other settings or data is refused with the keys that differ; one that is damaged gives way to the one before.
 
 Several GPUs: --processes N here, or torchrun, also over several machines with one shared --work-dir. A step is the same
-however it is split: --batch counts questions over all processes, --micro-batch only bounds memory.
+however it is split: --batch counts questions over all processes, --clips-per-micro-batch only bounds memory.
 
 Examples:
   refocus train --config config.yaml --run demo --out train/demo
-  refocus train --pairs pairs.parquet --frames 000000.index.parquet --start BASE --reward-model LMM --out run
+  refocus train --pairs pairs.parquet --index 000000.index.parquet --start BASE --reward-model LMM --out run
   refocus train ... --picks 32 --curriculum '[[0.0, 4], [0.25, 8], [0.5, 16], [0.75, 32]]'      T' grows as it learns
   torchrun --nproc-per-node 8 -m refocus train --config config.yaml config/paper.yaml --out train/paper
   torchrun --nnodes 4 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 \\
@@ -47,39 +44,39 @@ Examples:
 (torchrun takes --run and --start for its own unless a -- stands before `train`.)
 """
 
-FRAMES = TrainSettings.model_fields["frames"]
-TAKEN = ("frames", "reward_model")  # flags of other meaning
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's flags. `--frames` names index files here, so the setting of that name is `--picks`."""
+    """The command's flags. `--reward-model` is a folder or hub id, not the name of an entry of `lmms`."""
     parser.add_argument(
-        "--config", metavar="CONFIG.yaml", type=Path, nargs="+", help="take all inputs from a configuration"
+        "--config",
+        metavar="CONFIG.yaml",
+        type=Path,
+        nargs="+",
+        help="take all inputs from a configuration: these files, each laid over the ones before it",
     )
+    add_configuration(parser)
     parser.add_argument("--run", metavar="NAME", help="which of its runs (default: the first that is used)")
     parser.add_argument("--pairs", metavar="PAIRS.parquet", type=Path, help="questions that passed the filter")
     parser.add_argument(
-        "--frames", metavar="INDEX.parquet", type=Path, nargs="+", dest="index", help="index files of the stored frames"
+        "--index", metavar="INDEX.parquet", type=Path, nargs="+", help="index files of the stored frames"
     )
     parser.add_argument("--start", metavar="DIR_OR_ID", help="the supervised base (default: policy.start)")
     parser.add_argument("--reward-model", metavar="DIR_OR_ID", dest="lmm_path", help="the reward LMM")
     parser.add_argument("--lmm-settings", metavar="JSON", help="the reward LMM's entry of `lmms`")
-    parser.add_argument("--policy", metavar="JSON", help="the section `policy`")
+    parser.add_argument("--policy-settings", metavar="JSON", help="the section `policy`")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the run's results go")
     parser.add_argument("--work-dir", metavar="DIR", type=Path, help="checkpoints and logs (default: OUT/work)")
-    parser.add_argument(
-        "--picks", metavar="T'", dest="frames", help=f"{FRAMES.description} (default: {FRAMES.default})"
-    )
-    parser.set_defaults(reward_model=None)
-    fields = {
-        name: (field.annotation, field) for name, field in TrainSettings.model_fields.items() if name not in TAKEN
-    }
-    add_settings(parser, create_model("TrainFlags", __base__=Section, **fields))
+    add_settings(parser, TrainSettings, without=("reward_model",))
 
 
 def run(args: argparse.Namespace) -> None:
     """Trains."""
-    job = _from_config(args) if args.config else _from_flags(args)
+    if args.config and args.configfile:
+        raise UsageError(
+            "--config and --configfile: --config names all files, --configfile those over --base; give one"
+        )
+    files = args.config or [args.base, *args.configfile] if args.config or args.configfile else None
+    job = _from_config(args, files) if files else _from_flags(args)
     runtime = job.settings.runtime
     library(runtime)  # before anything is loaded
     claim(runtime.device, runtime.processes)
@@ -101,10 +98,10 @@ def run(args: argparse.Namespace) -> None:
 def _from_flags(args: argparse.Namespace) -> "TrainingJob":
     from refocus.train.run import TrainingJob
 
-    for flag, given in (("--pairs", args.pairs), ("--frames", args.index)):
+    for flag, given in (("--pairs", args.pairs), ("--index", args.index)):
         if not given:
-            raise UsageError(f"{flag} is missing (or give --config)")
-    policy = parse(PolicySettings, parse_json(args.policy, "--policy"))
+            raise UsageError(f"{flag} is missing (or give --config or --configfile)")
+    policy = parse(PolicySettings, parse_json(args.policy_settings, "--policy-settings"))
     lmm = parse_json(args.lmm_settings, "--lmm-settings")
     if args.lmm_path:
         lmm["path"] = args.lmm_path
@@ -118,13 +115,12 @@ def _from_flags(args: argparse.Namespace) -> "TrainingJob":
     )  # fmt: skip
 
 
-def _from_config(args: argparse.Namespace) -> "TrainingJob":
+def _from_config(args: argparse.Namespace, files: Sequence[Path]) -> "TrainingJob":
     """All inputs where the configuration's rules put them, made by `snakemake` before."""
-    from refocus.config.overlay import merge, read
-    from refocus.config.root import Root
+    from refocus.config.overlay import load
     from refocus.train.run import TrainingJob
 
-    root = parse(Root, functools.reduce(merge, map(read, args.config)))
+    root = load(files)
     name = args.run or next(iter(root.use.runs), None)
     if name not in root.runs:
         raise UsageError(f"--run: the configuration has no run '{name}' ({', '.join(root.runs) or 'it has none'})")

@@ -1,16 +1,28 @@
 """What every section of the configuration has: frozen typed settings, strict keys, an identity without `runtime`."""
 
+import typing
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from refocus.core.files import canonical, digest
 
 
 class Strict(BaseModel):
-    """Frozen settings that refuse unknown keys. Every field has a default and a one-line description."""
+    """Frozen settings that refuse unknown keys, infinite numbers, and true or false for a number.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    Every field has a default and a one-line description. Text that spells a number is one: YAML 1.1 reads 1e-5 as text.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_values(cls, value: Any, info: ValidationInfo) -> Any:
+        kinds = {annotation := cls.model_fields[info.field_name].annotation, *typing.get_args(annotation)}
+        if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
+            raise ValueError(f"a number is wanted, not {str(value).lower()}")
+        return value
 
 
 class Runtime(Strict):

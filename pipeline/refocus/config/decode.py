@@ -29,7 +29,7 @@ class DecodeSettings(Section):
     fps: float = Field(4.0, gt=0, description="frames per second of a clip, at most")
     max_frames: int = Field(512, ge=1, description="frames of a clip, at most: longer clips are sampled more thinly")
     size: int = Field(384, ge=16, le=4096, description="stored frames are size x size pixels")
-    frames: Literal["jpeg", "video"] = Field(
+    storage: Literal["jpeg", "video"] = Field(
         "jpeg", description="jpeg: one file per frame, cheapest to read; video: one H.264 video per clip, far smaller"
     )
     quality: int = Field(90, ge=1, le=100, description="JPEG quality (4:2:0); frames: jpeg")
@@ -50,8 +50,8 @@ class DecodeSettings(Section):
 
     @model_validator(mode="after")
     def _even(self) -> "DecodeSettings":
-        if self.frames == "video" and self.size % 2:
-            raise ValueError(f"size: frames: video needs an even size, not {self.size}")
+        if self.storage == "video" and self.size % 2:
+            raise ValueError(f"size: storage: video needs an even size, not {self.size}")
         return self
 
     def fingerprint(self) -> str:
@@ -59,7 +59,7 @@ class DecodeSettings(Section):
 
         How many failures are tolerated does not count, nor does the compression of the storage that is not used.
         """
-        aside = _TOLERANCE | _COMPRESSION["jpeg" if self.frames == "video" else "video"]
+        aside = _TOLERANCE | _COMPRESSION["jpeg" if self.storage == "video" else "video"]
         deciding = {key: value for key, value in self.identity().items() if key not in aside}
         if self.runtime.backend != "pyav":  # another decoder's pixels must not mix with these
             deciding["backend"] = self.runtime.backend

@@ -12,29 +12,29 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 class SourceLimits(Strict):
     """Limits of one data set or benchmark; null: what its entry says, else the general one."""
 
-    max_missing: float | None = Field(
-        None, ge=0, le=1, description="in place of the entry's max_failure_rate and of doctor.max_missing"
+    max_missing_share: float | None = Field(
+        None, ge=0, le=1, description="in place of the entry's max_failure_rate and of doctor.max_missing_share"
     )
-    max_rejected: float | None = Field(None, ge=0, le=1, description="in place of doctor.max_rejected")
+    max_rejected_share: float | None = Field(None, ge=0, le=1, description="in place of doctor.max_rejected_share")
 
 
 class DoctorSettings(Section):
     """What `refocus doctor` accepts; nothing else reads it."""
 
-    max_missing: float = Field(
+    max_missing_share: float = Field(
         0.05, ge=0, le=1, description="share of a source's questions whose video may be missing or unusable"
     )
-    max_rejected: float = Field(0.05, ge=0, le=1, description="share of a source's rows that may be rejected")
+    max_rejected_share: float = Field(0.05, ge=0, le=1, description="share of a source's rows that may be rejected")
     probe: int = Field(200, ge=0, description="videos per source whose headers are read; --probe all reads every one")
     sources: dict[Name, SourceLimits] = Field({}, description="limits of single data sets and benchmarks")
 
     def missing_allowed(self, name: str, tolerated: float | None = None) -> float:
-        """`max_missing` of one source; where none is set for it, `tolerated`: what decoding it accepts."""
-        own = self.sources[name].max_missing if name in self.sources else None
+        """`max_missing_share` of one source; where none is set for it, `tolerated`: what decoding it accepts."""
+        own = self.sources[name].max_missing_share if name in self.sources else None
         own = tolerated if own is None else own
-        return self.max_missing if own is None else own
+        return self.max_missing_share if own is None else own
 
     def rejected_allowed(self, name: str) -> float:
-        """`max_rejected` of one source."""
-        own = self.sources[name].max_rejected if name in self.sources else None
-        return self.max_rejected if own is None else own
+        """`max_rejected_share` of one source."""
+        own = self.sources[name].max_rejected_share if name in self.sources else None
+        return self.max_rejected_share if own is None else own

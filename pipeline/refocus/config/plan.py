@@ -31,13 +31,13 @@ class PlanSettings(Section):
     decode_speed: float = Field(
         25.0, gt=0, description="seconds of video that one core decodes per second; 25: H.264, 720p, 30 fps"
     )
-    jpeg_kb: float = Field(
+    jpeg_frame_kb: float = Field(
         25.0, gt=0, description="kB of a stored frame; 25: 384 x 384 at quality 90, the larger of two real videos"
     )
-    video_kb: float = Field(
-        11.3, gt=0, description="kB of a frame with decode.frames: video; 11.3: rate factor 26, 4 frames per second"
+    video_frame_kb: float = Field(
+        11.3, gt=0, description="kB of a frame with decode.storage: video; 11.3: rate factor 26, 4 frames per second"
     )
-    row_bytes: float = Field(
+    margin_row_bytes: float = Field(
         255.0, gt=0, description="bytes of a question's row for one subset; 255: 99 in the table and 156 in the store"
     )
     kept_share: float = Field(

@@ -1,6 +1,6 @@
 """The whole configuration: one typed section per stage, the entries they work on, and which of those are used."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -56,7 +56,7 @@ class DatasetSettings(Strict):
     max_failure_rate: float | None = Field(
         None, ge=0, le=1, description="in place of decode.max_failure_rate, for sets known to have lost many videos"
     )
-    options: dict[str, Any] = Field({}, description="settings of this adapter alone")
+    adapter_options: dict[str, Any] = Field({}, description="settings of this adapter alone")
 
 
 class BenchmarkSettings(DatasetSettings):
@@ -68,7 +68,7 @@ class BenchmarkSettings(DatasetSettings):
 class RunSettings(Strict):
     """One training run: what differs from `train` and `policy`."""
 
-    seed: int = Field(0, ge=0, description="seed of initialisation, data order and rollouts")
+    seed: int | None = Field(None, ge=0, description="seed of this run; null: train.seed")
     train: dict[str, Any] = Field({}, description="keys of `train` that differ in this run")
     policy: dict[str, Any] = Field({}, description="keys of `policy` that differ in this run")
 
@@ -118,14 +118,22 @@ class Root(Strict):
             _known("plan.sources", name, {**self.datasets, **self.benchmarks}, "datasets and benchmarks")
         for selector in self.use.selectors:
             self._check_selector(selector)
-        if self.answer.budget not in self.answer.frames_list:
-            raise ValueError(f"answer.budget: {self.answer.budget} is not one of answer.frames_list")
+        if self.main_n_frames not in self.answer.n_frames:
+            raise ValueError(f"tables.n_frames: {self.tables.n_frames} is not one of answer.n_frames")
         if self.use.datasets:
             _known("reward.model", self.reward.model, self.lmms, "lmms")
         for name in self.runs:
             _known(f"runs.{name}: train.reward_model", self.run_train(name).reward_model, self.lmms, "lmms")
             self.run_policy(name)
+        self._check_seed()
         return self
+
+    def _check_seed(self) -> None:
+        """A seed of `train` that no run would take is a mistake."""
+        own = {name: self.run_train(name).seed for name in self.use.runs}
+        if self.train.seed and own and self.train.seed not in own.values():
+            keys = ", ".join(f"runs.{name}.seed" for name in own)
+            raise ValueError(f"train.seed: no run uses {self.train.seed}, because each has its own seed ({keys})")
 
     def _check_selector(self, selector: str) -> None:
         try:
@@ -139,6 +147,11 @@ class Root(Strict):
                 if not self.benchmarks[name].truth:
                     raise ValueError(f"benchmarks.{name}.truth: the selector '{selector}' needs it")
 
+    @property
+    def main_n_frames(self) -> int:
+        """Frames per question in Table 1 and in the figures."""
+        return self.tables.n_frames or max(self.answer.n_frames)
+
     def section(self, name: str) -> Section:
         """The settings of the stage `name`."""
         return getattr(self, name)
@@ -149,8 +162,12 @@ class Root(Strict):
 
     def run_train(self, name: str) -> TrainSettings:
         """`train` with the changes and the seed of run `name`."""
-        changes = {**self.runs[name].train, "seed": self.runs[name].seed}
-        return _changed(self.train, changes, f"runs.{name}.train")
+        run = self.runs[name]
+        if run.seed is None:
+            return _changed(self.train, run.train, f"runs.{name}.train")
+        if "seed" in run.train:
+            raise ValueError(f"runs.{name}.train.seed: the run has a seed already, runs.{name}.seed")
+        return _changed(self.train, {**run.train, "seed": run.seed}, f"runs.{name}.train")
 
     def run_policy(self, name: str) -> PolicySettings:
         """`policy` with the changes of run `name`."""
@@ -163,6 +180,13 @@ class Root(Strict):
     def is_rendered(self, name: str) -> bool:
         """Whether a data set's videos come from the synthetic world of this configuration."""
         return self.world is not None and self.source(name).videos.startswith(f"{WORLD}/")
+
+
+def section_name(model: type[Section]) -> str:
+    """The key of the configuration whose value is a `model`."""
+    return next(
+        name for name, field in Root.model_fields.items() if model in (field.annotation, *get_args(field.annotation))
+    )
 
 
 def _known(key: str, name: str, defined: dict[str, Any], where: str) -> None:

@@ -8,24 +8,29 @@ from refocus.config.base import Section
 class TablesSettings(Section):
     """How answers become tables."""
 
-    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals")
-    resamples: int = Field(
-        1000, ge=0, description="bootstrap resamples of videos for gains and macro averages; 0: none"
+    n_frames: int | None = Field(
+        None,
+        ge=1,
+        description="frames per question in Table 1 and in the figures, one of answer.n_frames; null: the largest",
+    )
+    confidence_level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals")
+    bootstrap_resamples: int = Field(
+        1000, ge=0, description="bootstrap resamples over videos, for intervals of gains and macro averages; 0: none"
     )
     seed: int = Field(0, ge=0, description="seed of the bootstrap")
-    published: bool = Field(True, description="show the paper's number beside each row that exists in the paper")
+    published: bool = Field(True, description="show the paper's number beside each row that the paper has too")
 
 
 class FiguresSettings(Section):
     """How figures are drawn."""
 
-    formats: tuple[str, ...] = Field(("png", "svg"), description="files written per figure")
-    dpi: int = Field(160, ge=50, description="resolution of PNG files")
-    examples: int = Field(4, ge=0, description="questions drawn as frame strips (Fig. 9)")
-    strip_frames: int = Field(12, ge=2, description="thumbnails per strip, evenly spread over the clip")
+    formats: tuple[str, ...] = Field(("png", "svg"), description="file formats of each figure")
+    dpi: int = Field(160, ge=50, description="resolution of PNG files, dots per inch")
+    examples: int = Field(4, ge=0, description="questions shown as strips of frames (Fig. 9)")
+    strip_frames: int = Field(12, ge=2, description="thumbnails per strip, evenly spaced over the clip")
     marginal_samples: int = Field(
-        64, ge=0, description="rollouts behind each strip's selection curve (Eq. 10); 0: no curve"
+        64, ge=0, description="rollouts averaged for each strip's selection curve (Eq. 10); 0: no curve"
     )
-    histogram_bins: int = Field(50, ge=5, description="bars of the variance histogram (Fig. 2)")
-    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the error bars")
-    seed: int = Field(0, ge=0, description="seed of which examples are drawn")
+    histogram_bins: int = Field(50, ge=5, description="bins of the variance histogram (Fig. 2)")
+    confidence_level: float = Field(0.95, gt=0, lt=1, description="confidence level of the error bars")
+    seed: int = Field(0, ge=0, description="seed for choosing the examples")

@@ -22,11 +22,11 @@ class TrainRuntime(Runtime):
         "torch's, or DeepSpeed's with the extra `deepspeed`",
     )
     threads: int = Field(1, ge=1, description="torch threads of each process; more than the free cores is far slower")
-    micro_batch: int = Field(8, ge=1, description="clips whose prefixes are held for one backward pass")
+    clips_per_micro_batch: int = Field(8, ge=1, description="clips whose prefixes are held for one backward pass")
     batch_tokens: int | None = Field(
         None, ge=1, description="most tokens the reward LMM holds at once; null: what free memory allows"
     )
-    checkpointing: Literal["auto", "none", "layers", "grid"] = Field(
+    gradient_checkpointing: Literal["auto", "none", "layers", "grid"] = Field(
         "auto", description="kept for the backward pass: all, each layer's input, cells of layers x steps, or what fits"
     )
     memory_gb: float | None = Field(
@@ -39,7 +39,7 @@ class TrainRuntime(Runtime):
         4.0, ge=0, description="memory for features of the frozen vision towers, per process"
     )
     checkpoint_every: int = Field(50, ge=1, description="steps between checkpoints")
-    keep: int = Field(2, ge=1, description="checkpoints kept; older ones are removed")
+    keep_checkpoints: int = Field(2, ge=1, description="checkpoints kept; older ones are removed")
     validate_every: int = Field(
         50, ge=0, description="steps between answer-accuracy checks on the validation slice; 0: none"
     )
@@ -60,13 +60,13 @@ class TrainSettings(Section):
     seed: int = Field(0, ge=0, description="seed of initialisation, data order and rollouts")
     reward_model: str = Field("internvl3-8b", description="entry of `lmms` whose margin is the reward (Eq. 1, Eq. 5)")
     candidates: int = Field(16, ge=2, description="N: frame subsets sampled per question")
-    frames: int = Field(
+    picks: int = Field(
         32, ge=1, description="T': frames per subset; questions on clips with no more frames are dropped"
     )
     curriculum: tuple[tuple[float, int], ...] | None = Field(
         None,
-        description="T' that grows: pairs [share of all steps after which it holds, T'], the last with T' = frames, "
-        "e.g. [[0.0, 4], [0.25, 8], [0.5, 16], [0.75, 32]]; null: frames throughout",
+        description="T' that grows: pairs [share of all steps after which it holds, T'], the last with T' = picks, "
+        "e.g. [[0.0, 4], [0.25, 8], [0.5, 16], [0.75, 32]]; null: picks throughout",
     )
     temperature: float = Field(1.0, gt=0, description="divides the frame logits while sampling and scoring")
     batch: int = Field(192, ge=1, description="questions per step, over all processes")
@@ -78,7 +78,7 @@ class TrainSettings(Section):
     max_steps: int | None = Field(
         None, ge=1, description="number of steps instead of epochs; null: as many as epochs need"
     )
-    entropy: float = Field(0.002, ge=0, description="beta: weight of the entropy bonus (Eq. 2, Eq. 7)")
+    entropy_weight: float = Field(0.002, ge=0, description="beta: weight of the entropy bonus (Eq. 2, Eq. 7)")
     advantage_scale: Literal["group", "batch", "none"] = Field(
         "group", description="rewards are divided by the std of their group, of the batch, or not at all"
     )
@@ -107,17 +107,19 @@ class TrainSettings(Section):
     )
     betas: tuple[float, float] = Field((0.9, 0.99), description="AdamW's betas")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay, on matrices only")
-    clip_norm: float = Field(1.0, gt=0, description="the gradient's global norm is cut to this")
-    warmup: float = Field(
+    max_grad_norm: float = Field(1.0, gt=0, description="the gradient's global norm is cut to this")
+    lr_warmup: float = Field(
         0.05, ge=0, lt=1, description="share of all steps in which the learning rates rise linearly from 0"
     )
-    decay: Literal["linear", "constant"] = Field("linear", description="after warm-up: linearly to 0, or constant")
+    lr_decay: Literal["linear", "constant"] = Field("linear", description="after warm-up: linearly to 0, or constant")
     validation_share: float = Field(0.05, ge=0, lt=1, description="share of the videos held back from training")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32",
         description="arithmetic of the policy's matrix products; weights and optimiser are float32 either way",
     )
-    storage: Literal["float32", "float16"] = Field("float32", description="how the trained policy's weights are stored")
+    save_dtype: Literal["float32", "float16"] = Field(
+        "float32", description="how the trained policy's weights are stored"
+    )
     runtime: TrainRuntime = Field(TrainRuntime(), description="how training runs; never part of what it gives")
 
     @model_validator(mode="after")
@@ -133,15 +135,15 @@ class TrainSettings(Section):
         shares, sizes = [share for share, _ in self.curriculum], [frames for _, frames in self.curriculum]
         if not shares or shares[0] != 0 or shares != sorted(set(shares)) or shares[-1] >= 1:
             raise ValueError("curriculum: the shares of its stages must rise from 0.0 and stay below 1")
-        if sizes[-1] != self.frames:
-            raise ValueError(f"curriculum: its last T' is {sizes[-1]}, and frames is {self.frames}; they must agree")
-        if min(sizes) < 1 or max(sizes) > self.frames:
-            raise ValueError(f"curriculum: every T' must be from 1 to frames ({self.frames})")
+        if sizes[-1] != self.picks:
+            raise ValueError(f"curriculum: its last T' is {sizes[-1]}, and picks is {self.picks}; they must agree")
+        if min(sizes) < 1 or max(sizes) > self.picks:
+            raise ValueError(f"curriculum: every T' must be from 1 to picks ({self.picks})")
         return self
 
-    def frames_at(self, step: int, steps: int) -> int:
+    def picks_at(self, step: int, steps: int) -> int:
         """T' in step `step` (from 0) of `steps`."""
-        stages = self.curriculum or ((0.0, self.frames),)
+        stages = self.curriculum or ((0.0, self.picks),)
         return [frames for share, frames in stages if share <= step / steps][-1]
 
     def identity(self) -> dict[str, Any]:

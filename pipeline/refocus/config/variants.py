@@ -11,8 +11,8 @@ from refocus.config.root import Root
 from refocus.core.errors import UsageError
 from refocus.core.files import canonical
 
-SYMBOLS = {"frames": "T'", "entropy": "β", "candidates": "N"}
-LENGTH = ("frames", "curriculum")  # what T' is made of: shown as one
+SYMBOLS = {"picks": "T'", "entropy_weight": "β", "candidates": "N"}
+LENGTH = ("picks", "curriculum")  # what T' is made of: shown as one
 
 
 class Variant(Strict):
@@ -46,7 +46,7 @@ def trained(values: dict[str, Any]) -> str:
 
 def stages(values: dict[str, Any]) -> list[int]:
     """T' over training, first to last."""
-    return [frames for _, frames in values.get("curriculum") or [(0.0, values["frames"])]]
+    return [frames for _, frames in values.get("curriculum") or [(0.0, values["picks"])]]
 
 
 def to_json(made: Sequence[Variant]) -> str:

@@ -41,7 +41,7 @@ def examine(root: Root, name: str, probe: int | None, tree_of: Callable[[Path], 
         report.findings += problems
         return report
     try:
-        source = SourceFiles(name, entry.format, tuple(annotations), videos, entry.limit, entry.options)
+        source = SourceFiles(name, entry.format, tuple(annotations), videos, entry.limit, entry.adapter_options)
         found = read_source(source)
     except UsageError as error:
         report.findings.append(Finding("error", "format", str(error)))

@@ -54,8 +54,8 @@ class Report:
         """Why this source should not be run as it is; empty if it may."""
         reasons = [found.text for found in self.findings if found.kind in BLOCKING and found.level == "error"]
         for share, allowed, what, key in (
-            (self.lost_share, self.missing_allowed, "questions have no usable video", "max_missing"),
-            (self.rejected_share, self.rejected_allowed, "rows are rejected", "max_rejected"),
+            (self.lost_share, self.missing_allowed, "questions have no usable video", "max_missing_share"),
+            (self.rejected_share, self.rejected_allowed, "rows are rejected", "max_rejected_share"),
         ):
             if share > allowed:
                 reasons.append(f"{share:.1%} of its {what}, more than {allowed:.1%} (doctor.sources.{self.name}.{key})")

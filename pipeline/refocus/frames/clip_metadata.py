@@ -12,7 +12,7 @@ ByteRange = tuple[int, int]  # offset and size, bytes
 
 @dataclass(frozen=True)
 class StoredForm:
-    """How a clip's frames are stored (`decode.frames`).
+    """How a clip's frames are stored (`decode.storage`).
 
     jpeg: a member per frame; `offsets` and `sizes` are empty. video: one MP4; frame i is decoded from the `sizes[i]`
     bytes at `offsets[i]` of it.

@@ -1,4 +1,4 @@
-"""The two forms in which a clip's frames are stored: a JPEG per frame, or one H.264 video (`decode.frames`).
+"""The two forms in which a clip's frames are stored: a JPEG per frame, or one H.264 video (`decode.storage`).
 
 Both look alike from the index: a frame is decoded from the `size` bytes at its `offset`. With JPEGs these bytes are the
 frame; in a video they begin at a key frame, which frames of the same group share, and end where the frame ends.
@@ -34,7 +34,7 @@ class FrameEncoder(Protocol):
 
 def frame_encoder(settings: DecodeSettings) -> FrameEncoder:
     """The encoder of the form that the settings ask for."""
-    return _H264Encoder(settings) if settings.frames == "video" else _JpegEncoder(settings)
+    return _H264Encoder(settings) if settings.storage == "video" else _JpegEncoder(settings)
 
 
 def spans(offsets: Sequence[int], sizes: Sequence[int], wanted: Sequence[int]) -> Iterator[tuple[ByteRange, list[int]]]:

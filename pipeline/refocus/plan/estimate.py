@@ -100,7 +100,7 @@ def _models(root: Root, settings: PlanSettings) -> dict[str, Model]:
     names = [root.reward.model] if root.use.datasets else []
     names += [*root.use.lmms, *(root.run_train(run).reward_model for run in root.use.runs)]
     longest = max(
-        [root.reward.frames_per_subset, *root.answer.frames_list, *(root.run_train(r).frames for r in root.use.runs)]
+        [root.reward.frames_per_subset, *root.answer.n_frames, *(root.run_train(r).picks for r in root.use.runs)]
     )
     models = {}
     for name in dict.fromkeys(names):
@@ -148,10 +148,12 @@ def _notes(
     if root.use.runs:
         how = "counted in pairs.parquet" if counted else f"assumed: {settings.kept_share:.1%} (plan.kept_share)"
         notes.append(f"training on {pairs:,.0f} pairs, {how}")
-        notes.append("training with checkpointing `auto` is counted as if nothing were kept: one more forward pass")
+        notes.append(
+            "training: gradient_checkpointing `auto` is counted as if nothing were kept: one more forward pass"
+        )
     notes.append(
-        f"decode: {settings.decode_speed:g} s of video per core second; frames of {settings.jpeg_kb:g} kB "
-        f"({settings.video_kb:g} kB as videos), reward rows of {settings.row_bytes:g} bytes, where nothing is"
-        " decoded yet"
+        f"decode: {settings.decode_speed:g} s of video per core second; frames of {settings.jpeg_frame_kb:g} kB "
+        f"({settings.video_frame_kb:g} kB as videos), reward rows of {settings.margin_row_bytes:g} bytes, where "
+        "nothing is decoded yet"
     )
     return notes

@@ -62,8 +62,8 @@ class StageCost:
 
 
 def decode_costs(root: Root, sources: Sequence[SourceEstimate], settings: PlanSettings) -> list[StageCost]:
-    """One line per source; frames weigh `jpeg_kb` or `video_kb`, scaled by their area, unless their tars are there."""
-    kilobytes = settings.video_kb if root.decode.frames == "video" else settings.jpeg_kb
+    """One line per source; frames weigh what the settings say, scaled by their area, unless their tars are there."""
+    kilobytes = settings.video_frame_kb if root.decode.storage == "video" else settings.jpeg_frame_kb
     each = 1e3 * kilobytes * (root.decode.size / 384) ** 2
     return [
         StageCost(
@@ -105,7 +105,7 @@ def reward_cost(
         naive_frames=naive.frames,
         naive_tokens=naive.tokens,
         naive_flops=naive.flops(shape),
-        disk_bytes=naive.rows * settings.row_bytes,
+        disk_bytes=naive.rows * settings.margin_row_bytes,
     )
 
 
@@ -127,7 +127,7 @@ def train_cost(root: Root, run: str, sources: Sequence[SourceEstimate], pairs: f
     train = root.run_train(run)
     config, _ = policy_shape(root.run_policy(run))
     scored = sum(source.scored for source in sources)
-    usable = [group for source in sources for group in source.groups if group.n_frames > train.frames]
+    usable = [group for source in sources for group in source.groups if group.n_frames > train.picks]
     kept = pairs / scored * (1 - train.validation_share) if scored else 0.0  # of every group alike
     asked = sum(group.questions for group in usable) * kept
     visits = train.max_steps * train.batch if train.max_steps else train.epochs * asked
@@ -139,8 +139,8 @@ def train_cost(root: Root, run: str, sources: Sequence[SourceEstimate], pairs: f
         encoded = min(group.clips, clips) if cached else clips
         total = _plus(total, _visits(group, mine, clips, encoded, train, config, model))
     parameters = policy_parameters(config)
-    out = 2 * parameters * (2 if train.storage == "float16" else 4)
-    disk = train.runtime.keep * ADAM_BYTES * parameters + out
+    out = 2 * parameters * (2 if train.save_dtype == "float16" else 4)
+    disk = train.runtime.keep_checkpoints * ADAM_BYTES * parameters + out
     return _plus(total, StageCost("train", run, 0, clips=sum(group.clips for group in usable), disk_bytes=disk))
 
 
@@ -155,8 +155,8 @@ def _visits(
 ) -> StageCost:
     """What `visits` visits of questions cost, on clips of one length: `clips` prefixes, features of `encoded` clips."""
     t, s = group.n_frames, group.tokens / group.questions
-    n, k = train.candidates, train.frames
-    passes = train.updates * (FORWARD_AND_BACKWARD + (train.runtime.checkpointing != "none"))
+    n, k = train.candidates, train.picks
+    passes = train.updates * (FORWARD_AND_BACKWARD + (train.runtime.gradient_checkpointing != "none"))
     prefix = policy_prefix_flops(config, t, POLICY_TEXT)
     question = policy_prefix_flops(config, 0, s)
     picks = n * k * pick_flops(config, t)
@@ -199,7 +199,7 @@ def select_cost(root: Root, benchmarks: Sequence[SourceEstimate], run: str, sele
     for group in (group for source in benchmarks for group in source.groups):
         t, s = group.n_frames, group.tokens / group.questions
         once = t * policy_frame_flops(config) + policy_prefix_flops(config, t, POLICY_TEXT)
-        each = policy_prefix_flops(config, 0, s) + min(t, max(root.answer.frames_list)) * pick_flops(config, t)
+        each = policy_prefix_flops(config, 0, s) + min(t, max(root.answer.n_frames)) * pick_flops(config, t)
         tokens = t * config.tokens_per_frame + POLICY_TEXT
         line = StageCost(
             "select",
@@ -226,7 +226,7 @@ def answer_cost(root: Root, benchmarks: Sequence[SourceEstimate], lmm: str, mode
     total = StageCost("answer", lmm, len(benchmarks) * len(root.use.selectors))
     for group in (group for source in benchmarks for group in source.groups):
         for selector in root.use.selectors:
-            total = _plus(total, _answers(group, selector == "uniform", root.answer.frames_list, model))
+            total = _plus(total, _answers(group, selector == "uniform", root.answer.n_frames, model))
     return total
 
 

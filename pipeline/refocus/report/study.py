@@ -91,7 +91,7 @@ class Study:
             for name in root.use.benchmarks
             for lmm in root.use.lmms
             for selector in root.use.selectors
-            for n in root.answer.frames_list
+            for n in root.answer.n_frames
         ]
         found = [path for path in questions if path.is_file()]
         return Results.read(found, [path for path in answers if path.is_file()] if found else [], self.variants)
@@ -101,7 +101,7 @@ class Study:
         """What the numbers lack: runs that are not finished, and finished ones without all their answers."""
         lacking = [run for run in self.root.use.runs if run not in self.runs]
         selectors = [s for s in self.root.use.selectors if run_of(s) not in lacking]
-        frames = self.root.answer.frames_list
+        frames = self.root.answer.n_frames
         return [f"run {run}" for run in lacking] + [
             f"answers of {s}" for s in selectors if any(self.accuracy(s, n) is None for n in frames)
         ]
@@ -117,7 +117,7 @@ class Study:
     @cached_property
     def direct(self) -> list[Variant]:
         """The settings that differ from the configuration's in T' alone, by T'."""
-        found = [v for v in self.variants if set(self.changes(v)) <= {"frames"}]
+        found = [v for v in self.variants if set(self.changes(v)) <= {"picks"}]
         return sorted(found, key=self.frames)
 
     @cached_property
@@ -126,7 +126,7 @@ class Study:
         direct = {self.frames(variant): variant for variant in self.direct}
         found = []
         for variant in self.variants:
-            changed = set(self.changes(variant)) - {"frames"}
+            changed = set(self.changes(variant)) - {"picks"}
             if len(changed) == 1 and self.frames(variant) in direct:
                 found.append(Comparison(variant, direct[self.frames(variant)], changed.pop()))
         return found
@@ -162,7 +162,7 @@ class Study:
 
     def by_seed(self, variant: Variant, measure: Measure) -> dict[int, float]:
         """A measure of a setting's finished runs, by their seed."""
-        values = {self.root.runs[run].seed: measure.values(run) for run in variant.runs if run in self.runs}
+        values = {self.root.run_train(run).seed: measure.values(run) for run in variant.runs if run in self.runs}
         return {seed: value for seed, value in values.items() if value is not None}
 
     def estimate(self, values: Sequence[float]) -> Estimate:
@@ -171,7 +171,8 @@ class Study:
         middle = mean(values)
         if len(values) < 2:
             return Estimate(middle, None, None, values)
-        half = stats.t.ppf((1 + self.root.tables.level) / 2, len(values) - 1) * stdev(values) / len(values) ** 0.5
+        quantile = stats.t.ppf((1 + self.root.tables.confidence_level) / 2, len(values) - 1)
+        half = quantile * stdev(values) / len(values) ** 0.5
         return Estimate(middle, middle - half, middle + half, values)
 
     def changes(self, variant: Variant) -> list[str]:
@@ -186,7 +187,7 @@ class Study:
 
     def frames(self, variant: Variant) -> int:
         """The last T' of a setting."""
-        return self.root.run_train(variant.runs[0]).frames
+        return self.root.run_train(variant.runs[0]).picks
 
     def _at_the_end(self, key: str, title: str) -> Measure:
         return Measure(title, key, lambda run: self._mean(run, key, END))

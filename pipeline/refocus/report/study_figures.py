@@ -42,7 +42,7 @@ def _accuracy(study: Study) -> Figure:
         axes.axvline(study.frames(variant), color="black", linestyle=":", linewidth=1)
         axes.set_title(f"trained at T' = {study.frames(variant)}")
         axes.set(xlabel="frames answered with", xscale="log", ylim=(0, 103))
-        axes.set_xticks(study.root.answer.frames_list, [str(n) for n in study.root.answer.frames_list])
+        axes.set_xticks(study.root.answer.n_frames, [str(n) for n in study.root.answer.n_frames])
         axes.minorticks_off()
     figure.axes[0].set_ylabel("answers right, %")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
@@ -52,7 +52,7 @@ def _accuracy(study: Study) -> Figure:
 
 def _line(axes: Axes, study: Study, selectors: list[str], label: str, colour: str) -> None:
     """The mean over selectors by number of frames, and a dot for each where there are several."""
-    points = {n: [study.accuracy(selector, n) for selector in selectors] for n in study.root.answer.frames_list}
+    points = {n: [study.accuracy(selector, n) for selector in selectors] for n in study.root.answer.n_frames}
     points = {n: [value for value in values if value is not None] for n, values in points.items()}
     points = {n: values for n, values in points.items() if values}
     axes.plot(list(points), [mean(values) for values in points.values()], "o-", color=colour, label=label, markersize=3)

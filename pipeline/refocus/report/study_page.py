@@ -12,7 +12,7 @@ SIGNS = {1: "higher", -1: "lower", 0: "no difference that the seeds can show"}
 def page(study: Study, commands: Sequence[str], figures: Iterable[Path]) -> str:
     """The page as Markdown; what was not run is listed at its top."""
     pictures = {path.stem: f"![{path.stem}]({path.parent.name}/{path.name})" for path in figures}
-    level = f"{study.root.tables.level:.0%}"
+    level = f"{study.root.tables.confidence_level:.0%}"
     parts = [
         "# What decides a run?",
         "All numbers are of the **synthetic world** and models of about a million parameters. "
@@ -69,7 +69,7 @@ def _against_uniform(study: Study) -> str:
 
 def _by_frames(study: Study) -> str:
     """Rows: uniform, every setting, oracle; columns: frames answered with."""
-    columns = study.root.answer.frames_list
+    columns = study.root.answer.n_frames
     lines = ["| frames picked by | " + " | ".join(map(str, columns)) + " |", "|---|" + "---:|" * len(columns)]
     plain = [name for name in ("uniform", "random") if name in study.root.use.selectors]
     rows = [(name, [study.accuracy(name, n) for n in columns]) for name in plain]
@@ -119,7 +119,7 @@ def _word(difference: Estimate) -> str:
 
 def _collapse(study: Study, comparison: Comparison, rows: Sequence[StudyRow]) -> str:
     """Whether leaving the entropy bonus out does what it is there to prevent."""
-    if comparison.what != "entropy" or study.root.run_train(comparison.variant.runs[0]).entropy:
+    if comparison.what != "entropy_weight" or study.root.run_train(comparison.variant.runs[0]).entropy_weight:
         return ""
     lower = {row.measure.key for row in rows if row.difference.sign < 0}
     seen = [

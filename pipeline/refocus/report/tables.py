@@ -116,7 +116,7 @@ def world_table(board: Results, frames: Sequence[int], settings: TablesSettings,
     names = ", ".join(benchmark.name for benchmark in worlds)
     title = f"Synthetic world: accuracy in % on held-out videos ({names})"
     notes = [
-        f"in square brackets: {settings.level:.0%} interval; in round brackets: gain over uniform sampling",
+        f"in square brackets: {settings.confidence_level:.0%} interval; in round brackets: gain over uniform sampling",
         "moment-dependent questions can only be answered from frames of one event; static ones from any frame",
         "swapped: the policy's own picks, made for another question about the same video",
         *_notes(board),
@@ -129,7 +129,7 @@ def _cell(
 ) -> Cell:
     ours = [o for o in board.outcomes(lmm, entry, column.benchmark, frames) if column.keep(o)]
     base = [o for o in board.outcomes(lmm, UNIFORM, column.benchmark, frames) if column.keep(o)]
-    options = {"level": settings.level, "resamples": settings.resamples, "seed": settings.seed}
+    options = {"level": settings.confidence_level, "resamples": settings.bootstrap_resamples, "seed": settings.seed}
     lead = gain(ours, base, column.statistic, **options) if base and entry != UNIFORM else None
     paper = None
     if settings.published:
@@ -147,7 +147,7 @@ def _group_cell(
     entry: AnswerFile | None, results: list[Outcome], base: list[Outcome], prefix: str, settings: TablesSettings
 ) -> Cell:
     """A group of world questions; with a gain and a visible interval where `entry` is given."""
-    options = {"level": settings.level, "resamples": settings.resamples, "seed": settings.seed}
+    options = {"level": settings.confidence_level, "resamples": settings.bootstrap_resamples, "seed": settings.seed}
     ours = [outcome for outcome in results if outcome.category.startswith(prefix)]
     theirs = [outcome for outcome in base if outcome.category.startswith(prefix)]
     wanted = entry is not None and entry != UNIFORM and theirs

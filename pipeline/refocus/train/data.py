@@ -48,7 +48,7 @@ def build(questions: Sequence[Question], kept_frames: Callable[[str], int], sett
             dropped["no options to compare"] += 1
         elif n_frames[question.clip_id] == 0:
             dropped["no frames"] += 1
-        elif n_frames[question.clip_id] <= settings.frames:
+        elif n_frames[question.clip_id] <= settings.picks:
             dropped["no more frames than picks"] += 1
         else:
             kept.append(question)

@@ -125,7 +125,7 @@ def _initialise(leaves: Iterable[Tensor], adam: torch.optim.Optimizer, settings:
     config = {
         "train_micro_batch_size_per_gpu": 1,  # batches are cut here; DeepSpeed only wants a number
         "gradient_accumulation_steps": 1,
-        "gradient_clipping": settings.clip_norm,
+        "gradient_clipping": settings.max_grad_norm,
         "zero_optimization": {"stage": 1, "overlap_comm": False, "contiguous_gradients": False},
         "zero_allow_untested_optimizer": True,  # torch's AdamW
         "zero_force_ds_cpu_optimizer": False,

@@ -63,14 +63,14 @@ class Trainer:
         self.optimiser = build_optimiser(policy, settings, reinit_layers, self.ranks)
         self.step = Stepper(policy, data, features, reward_model, settings, self.ranks, self.optimiser)
         self.steps = self.step.batches.steps
-        self.checkpoints = Checkpoints(work, identity or {}, self.runtime.keep)
+        self.checkpoints = Checkpoints(work, identity or {}, self.runtime.keep_checkpoints)
         self.validation: Validation | None = None
         if data.validation and self.runtime.validate_every:
             self.validation = Validation(data.validation, data.n_frames, features, reward_model, settings, self.ranks)
         self.best: Best | None = None
         self.run_log: RunLog | None = None  # in the first process
         self.progress: Any = None
-        policy.backbone.checkpointing = Checkpointing(self.runtime.checkpointing, self.runtime.memory_gb)
+        policy.backbone.checkpointing = Checkpointing(self.runtime.gradient_checkpointing, self.runtime.memory_gb)
 
     def run(self) -> None:
         """Trains to the end, from the newest checkpoint if there is one, and writes the policy.
@@ -150,7 +150,7 @@ class Trainer:
         if self.validation is None:
             return False
         last = max(done - 1, 0)
-        values = self.validation(self.policy, self.settings.frames_at(last, self.steps))
+        values = self.validation(self.policy, self.settings.picks_at(last, self.steps))
         if self.run_log is not None:
             self.run_log.metrics(last, values)
             self.run_log.publish()
@@ -171,7 +171,7 @@ class Trainer:
 
     def _export(self) -> None:
         """Writes the policy as it is after the last step, and as it was when validation was at its best."""
-        dtype = getattr(torch, self.settings.storage)
+        dtype = getattr(torch, self.settings.save_dtype)
         self.policy.save_pretrained(self.out / "policy", dtype)
         if self.best is not None:
             try:

@@ -94,7 +94,7 @@ def objective(
         gain = torch.minimum(gain, inside * advantage[..., None])
     gain = gain.sum(-1) - (gain.shape[-1] - 1) * advantage
     n_valid = valid.sum(-1).clamp(min=1)
-    value = (gain * valid).sum(-1) / n_valid + settings.entropy * entropy.mean((1, 2))
+    value = (gain * valid).sum(-1) / n_valid + settings.entropy_weight * entropy.mean((1, 2))
     counts = valid.any(-1)
     if settings.zero_variance != "keep":
         counts = counts & varied(rewards)

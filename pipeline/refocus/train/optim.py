@@ -17,10 +17,10 @@ RATES = ("pretrained", "new")
 
 def lr_factor(step: int, steps: int, settings: TrainSettings) -> float:
     """Share of the full learning rate: up linearly over the warm-up, then linearly down to 0 after the last step."""
-    warm = math.ceil(settings.warmup * steps)
+    warm = math.ceil(settings.lr_warmup * steps)
     if step < warm:
         return (step + 1) / (warm + 1)
-    return 1.0 if settings.decay == "constant" else (steps - step) / (steps - warm)
+    return 1.0 if settings.lr_decay == "constant" else (steps - step) / (steps - warm)
 
 
 class Optimiser:
@@ -90,7 +90,7 @@ class Optimiser:
         for parameter in self.parameters.values():
             if parameter.grad is not None:
                 parameter.grad /= max(groups, 1)
-        norm = nn.utils.clip_grad_norm_(list(self.parameters.values()), self.settings.clip_norm)
+        norm = nn.utils.clip_grad_norm_(list(self.parameters.values()), self.settings.max_grad_norm)
         if self.embedding.grad is not None:
             self._take_row()
         self._set_rates(self.adam.param_groups, factor)

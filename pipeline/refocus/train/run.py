@@ -73,7 +73,7 @@ def work(ranks: Ranks, job: TrainingJob) -> None:
         ranks=ranks,
     )
     if ranks.first:
-        policy.save_pretrained(job.out / "initial", getattr(torch, settings.storage))
+        policy.save_pretrained(job.out / "initial", getattr(torch, settings.save_dtype))
     trainer.run()
     if ranks.first:
         from refocus.train.curves import draw

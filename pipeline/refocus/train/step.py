@@ -92,7 +92,7 @@ class Stepper:
             None where one has stopped: nothing was changed.
         """
         share = share_out(self.batches[step], self.data.n_frames, self.ranks.world)[self.ranks.rank]
-        parts = micro_batches(share, self.data.n_frames, self.settings.runtime.micro_batch)
+        parts = micro_batches(share, self.data.n_frames, self.settings.runtime.clips_per_micro_batch)
         samples: list[Sample | None] = [None] * len(parts)
         if self.settings.advantage_scale == "batch":
             samples = self._sample_all(parts, step, should_stop)
@@ -158,7 +158,7 @@ class Stepper:
         settings = self.settings
         with self.clock("rollout"), self._autocast():
             seeds = [rollout_seed(settings.seed, step, question.qa_id, attempt) for question in questions]
-            frames = settings.frames_at(step, self.batches.steps)
+            frames = settings.picks_at(step, self.batches.steps)
             drawn = rollout(self.policy, clips, asked, settings.candidates, frames, seeds, settings.temperature)
         with self.clock("reward"):
             subsets = [[tuple(sorted(picks)) for picks in group] for group in drawn.picks.tolist()]

@@ -43,8 +43,8 @@ class Validation:
         Args:
             now: T' of the curriculum's stage; where it is not the last, it is asked beside the last.
         """
-        values = self._compare(policy, self.settings.frames, "validation")
-        if now != self.settings.frames:
+        values = self._compare(policy, self.settings.picks, "validation")
+        if now != self.settings.picks:
             values |= self._compare(policy, now, "validation/stage")
         return values
 

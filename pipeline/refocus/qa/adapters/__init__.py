@@ -51,4 +51,4 @@ def checked_options(name: str, options: Mapping[str, Any]) -> AdapterOptions:
     try:
         return parse(model, dict(options))
     except UsageError as error:
-        raise UsageError(f"options: {error}; {name} knows {', '.join(model.model_fields)}") from None
+        raise UsageError(f"adapter_options: {error}; {name} knows {', '.join(model.model_fields)}") from None
