@@ -9,7 +9,7 @@ import contextlib
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +82,7 @@ def build_shard(
         rows = {row.clip_id: held.row(row.clip_id, name) for row in ready[: len(held)]} if held else {}
         with partial, contextlib.closing(_decoded(jobs, settings)) as decoding:
             for row in ready[len(rows) :]:
+                clip: StoredClip | FailedClip
                 if row.clip_id in stored:
                     clip = stored[row.clip_id].read(row.clip_id)
                 else:
@@ -150,7 +151,7 @@ def _jobs(clips: Sequence[ClipRow], videos: Path, settings: DecodeSettings) -> t
     return jobs, failures
 
 
-def _decoded(jobs: Sequence[DecodeJob], settings: DecodeSettings) -> Iterator[StoredClip | FailedClip]:
+def _decoded(jobs: Sequence[DecodeJob], settings: DecodeSettings) -> Generator[StoredClip | FailedClip, None, None]:
     """Clips in the order of the jobs, decoded by worker processes."""
     runtime = settings.runtime
     workers = min(runtime.workers or len(os.sched_getaffinity(0)), max(1, len(jobs)))

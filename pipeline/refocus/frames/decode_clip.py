@@ -75,8 +75,8 @@ def decode_clip(job: DecodeJob, heartbeat: Callable[[], None]) -> StoredClip | F
             source_frames.append(shown.source_frame)
     except MemoryError:
         return FailedClip(f"{row.video_path}: out of memory")
-    except VideoError as error:  # reasons must read the same wherever the data root is
-        return FailedClip(str(error).replace(str(job.video), row.video_path))
+    except VideoError as failure:  # reasons must read the same wherever the data root is
+        return FailedClip(str(failure).replace(str(job.video), row.video_path))
     error = report.problem()
     if not timestamps_s:
         return FailedClip(f"{row.video_path}: no frames ({error})")

@@ -7,11 +7,15 @@ that range is what the index says of a frame, and neither the container nor its 
 
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av
 import numpy as np
+from av.container import OutputContainer
+from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from av.video.stream import VideoStream
 
 from refocus.video.yuv import YuvFrame
 
@@ -29,20 +33,31 @@ class H264Error(ValueError):
     """The bytes do not decode to the frames they should hold."""
 
 
+@dataclass(frozen=True)
+class _Output:
+    """An MP4 being written."""
+
+    container: OutputContainer
+    stream: VideoStream
+
+    def write(self, frame: VideoFrame | None) -> None:
+        """Encodes a frame; None for what the encoder still holds."""
+        self.container.mux(self.stream.encode(frame))
+
+
 class H264Writer:
     """Encodes upright RGB frames; the same frames and settings give the same bytes."""
 
     def __init__(self, fps: float, crf: int, gop: int) -> None:
         self.rate = Fraction(fps).limit_denominator(1000)
-        self.options = {
+        self.options: dict[str, object] = {
             "crf": str(crf),
             "preset": PRESET,
             "x264-params": f"keyint={gop}:min-keyint={gop}:repeat-headers=1:{CENTRED}:{PLAIN}",
         }
         self._reformatter = VideoReformatter()
         self._bytes = io.BytesIO()
-        self._container: av.container.OutputContainer | None = None
-        self._stream: av.VideoStream | None = None
+        self._output: _Output | None = None
         self._count = 0
 
     def add(self, image: np.ndarray | YuvFrame) -> None:
@@ -59,34 +74,41 @@ class H264Writer:
                 interpolation=EXACT,
                 threads=1,
             )
-        if self._container is None:
-            self._open(frame.height, frame.width)
+        if self._output is None:
+            self._output = self._opened(frame.height, frame.width)
         frame.pts, frame.time_base = self._count, 1 / self.rate
         self._count += 1
-        self._container.mux(self._stream.encode(frame))
+        self._output.write(frame)
 
     def finish(self) -> tuple[bytes, list[int], list[int]]:
-        """The MP4, and each frame's byte range in it: where its group starts, and how many bytes to the frame's end."""
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
+        """The MP4, and each frame's byte range in it: where its group starts, and how many bytes to the frame's end.
+
+        Raises:
+            H264Error: no frame was added.
+        """
+        if self._output is None:
+            raise H264Error("a video needs a frame")
+        self._output.write(None)
+        self._output.container.close()
         video_file = self._bytes.getvalue()
-        offsets, sizes = [], []
-        with av.open(io.BytesIO(video_file)) as container:
+        offsets: list[int] = []
+        sizes: list[int] = []
+        with av.open(io.BytesIO(video_file), "r") as container:
             for packet in container.demux(video=0):
-                if packet.size:
+                if packet.size and packet.pos is not None:  # PyAV ends with an empty packet
                     offsets.append(packet.pos if packet.is_keyframe else offsets[-1])
                     sizes.append(packet.pos + packet.size - offsets[-1])
         return video_file, offsets, sizes
 
-    def _open(self, height: int, width: int) -> None:
-        self._container = av.open(self._bytes, "w", format="mp4", options={"fflags": "+bitexact"})
-        stream = self._container.add_stream("libx264", rate=self.rate)
+    def _opened(self, height: int, width: int) -> _Output:
+        container = av.open(self._bytes, "w", format="mp4", options={"fflags": "+bitexact"})
+        stream = container.add_stream("libx264", rate=self.rate)
         stream.width, stream.height, stream.pix_fmt, stream.options = width, height, "yuv420p", self.options
         stream.thread_type = "NONE"
         stream.codec_context.thread_count = 1
         stream.codec_context.color_range = ColorRange.JPEG
         stream.codec_context.colorspace = Colorspace.ITU601
-        self._stream = stream
+        return _Output(container, stream)
 
 
 class H264Reader:

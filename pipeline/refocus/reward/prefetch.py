@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,7 +25,7 @@ class ClipRequest(Protocol):
 class FrameSource(Protocol):
     """What a prefetcher needs of a `FrameStore`."""
 
-    def images(self, clip_id: str, indices: Sequence[int] | None = None, size: int | None = None): ...
+    def images(self, clip_id: str, indices: Sequence[int] | None = None, size: int | None = None) -> np.ndarray: ...
 
 
 class Prefetcher:

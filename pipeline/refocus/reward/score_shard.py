@@ -12,6 +12,7 @@ from torch import Tensor
 
 from refocus.config.reward import RewardSettings
 from refocus.core.progress import bar
+from refocus.frames.index import ClipFrames
 from refocus.lmm.option_scorer import Lmm
 from refocus.lmm.score_subsets import ClipFeatures, option_logits, score_subsets
 from refocus.qa.records import Question, by_clip
@@ -29,7 +30,7 @@ class Frames(Protocol):
 
     def clips(self) -> list[str]: ...
 
-    def record(self, clip_id: str): ...
+    def record(self, clip_id: str) -> ClipFrames: ...
 
     def images(self, clip_id: str, indices: Sequence[int] | None = None, size: int | None = None) -> np.ndarray: ...
 

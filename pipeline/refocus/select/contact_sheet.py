@@ -10,7 +10,7 @@ import numpy as np
 from refocus.core.files import atomic
 
 if TYPE_CHECKING:
-    from PIL.ImageFont import FreeTypeFont
+    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 
 def clock(seconds: float) -> str:
@@ -52,7 +52,7 @@ def write_sheet(
         sheet.save(draft, format="PNG")
 
 
-def _wrap(text: str, font: "FreeTypeFont", width: int) -> list[str]:
+def _wrap(text: str, font: "FreeTypeFont | ImageFont", width: int) -> list[str]:
     """Words broken into lines no wider than so many pixels; a longer word has its own line."""
     lines: list[str] = []
     for word in text.split():

@@ -209,11 +209,13 @@ def _flush(path: Path) -> None:
 
 
 def _random_state(device: torch.device) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    name, keys, position, has_gauss, gauss = np.random.get_state()
-    tensors = {"torch": torch.get_rng_state(), "numpy": torch.from_numpy(keys.astype(np.int64))}
+    state = np.random.get_state(legacy=False)
+    words = torch.from_numpy(state["state"]["key"].astype(np.int64))
+    tensors = {"torch": torch.get_rng_state(), "numpy": words}
     if device.type == "cuda":
         tensors["cuda"] = torch.cuda.get_rng_state(device)
-    return tensors, {"random": random.getstate(), "numpy": [name, position, has_gauss, gauss]}
+    numpy = [state["bit_generator"], state["state"]["pos"], state["has_gauss"], state["gauss"]]
+    return tensors, {"random": random.getstate(), "numpy": numpy}
 
 
 def _restore_random(tensors: Mapping[str, Tensor], python: Mapping[str, Any]) -> None:

@@ -72,7 +72,7 @@ class DeepSpeedOptimiser(Optimiser):
     def _reduce_and_step(self, groups: int, factor: float) -> Tensor:
         self.ranks.fill_gradients(self.parameters.values())
         if self.embedding.grad is not None:
-            self._take_row()
+            self._take_row(self.embedding.grad)
         for name, vector in self.vectors.items():
             if (gradient := self.named[name].grad) is not None:
                 vector.grad, self.named[name].grad = gradient.view(1), None
@@ -93,7 +93,7 @@ class DeepSpeedOptimiser(Optimiser):
         from deepspeed.utils import safe_get_full_optimizer_state
 
         steps = next(iter(self.zero.state.values()))["step"]
-        found = {}
+        found: dict[str, Tensor] = {}
         for name, leaf in self.leaves.items():
             parts = {key: safe_get_full_optimizer_state(leaf, key).view_as(self.named[name]) for key in MOMENTS}
             if self.ranks.first:

@@ -36,6 +36,8 @@ def advantages(rewards: Tensor, settings: TrainSettings, batch_std: float | None
     if settings.advantage_scale == "none":
         return centred
     if settings.advantage_scale == "batch":
+        if batch_std is None:
+            raise ValueError("advantage_scale: batch needs the std of the batch's rewards")
         return centred / (max(batch_std, settings.advantage_std_floor) + settings.advantage_eps or 1.0)
     degrees = (valid.sum(-1, keepdim=True) - settings.advantage_ddof).clamp(min=1)
     std = (centred.square().sum(-1, keepdim=True) / degrees).sqrt()

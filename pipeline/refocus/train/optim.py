@@ -40,8 +40,8 @@ class Optimiser:
         self.named = {**self.parameters, "start_of_frame": self.row}
         self.base = {"pretrained": settings.lr_pretrained, "new": settings.lr_new}
         self.sharded = self.ranks.world > 1 and settings.runtime.strategy == "zero1"
-        self.adam = self._adam(self._groups(reinitialised(policy, reinit_layers)))
-        self.local = self.adam.optim if self.sharded else self.adam  # what holds this process's moments
+        # `local` holds this process's moments
+        self.adam, self.local = self._adam(self._groups(reinitialised(policy, reinit_layers)))
         self._held = {id(parameter) for group in self.local.param_groups for parameter in group["params"]}
 
     def _groups(self, new: set[str]) -> list[dict[str, Any]]:
@@ -58,13 +58,15 @@ class Optimiser:
             if tensors
         ]
 
-    def _adam(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        options = {"lr": 0.0, "betas": self.settings.betas}
+    def _adam(self, groups: list[dict[str, Any]]) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+        """What is stepped, and what holds this process's moments: the same, unless they are sharded."""
         if not self.sharded:
-            return torch.optim.AdamW(groups, **options)
+            adam = torch.optim.AdamW(groups, lr=0.0, betas=self.settings.betas)
+            return adam, adam
         from torch.distributed.optim import ZeroRedundancyOptimizer
 
-        return ZeroRedundancyOptimizer(groups, torch.optim.AdamW, **options)
+        zero = ZeroRedundancyOptimizer(groups, torch.optim.AdamW, lr=0.0, betas=self.settings.betas)
+        return zero, zero.optim
 
     def zero_grad(self) -> None:
         """Forgets all gradients."""
@@ -92,16 +94,16 @@ class Optimiser:
                 parameter.grad /= max(groups, 1)
         norm = nn.utils.clip_grad_norm_(list(self.parameters.values()), self.settings.max_grad_norm)
         if self.embedding.grad is not None:
-            self._take_row()
+            self._take_row(self.embedding.grad)
         self._set_rates(self.adam.param_groups, factor)
         if norm.isfinite():
             self.adam.step()
         return norm
 
-    def _take_row(self) -> None:
-        """Moves the gradient of `<start_of_frame>` from the embedding to the leaf of its own."""
-        self.row.grad = self.embedding.grad[self.row_index].clone()
-        self.embedding.grad[self.row_index] = 0
+    def _take_row(self, gradient: Tensor) -> None:
+        """Moves the gradient of `<start_of_frame>` from the embedding's to the leaf of its own."""
+        self.row.grad = gradient[self.row_index].clone()
+        gradient[self.row_index] = 0
 
     def _set_rates(self, groups: list[dict[str, Any]], factor: float) -> None:
         for group in groups:

@@ -52,10 +52,12 @@ class Ranks:
         present = torch.tensor([p.grad is not None for p in parameters], dtype=torch.int32, device=self.device)
         dist.all_reduce(present, dist.ReduceOp.MAX)
         found = [parameter for parameter, somewhere in zip(parameters, present.tolist(), strict=True) if somewhere]
+        gradients = []
         for parameter in found:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        return [parameter.grad for parameter in found]
+            gradients.append(parameter.grad)
+        return gradients
 
     def gather(self, value: Any) -> list[Any]:
         """Every process's value, in rank order, on all of them."""

@@ -16,8 +16,10 @@ def library(runtime: TrainRuntime) -> ModuleType | None:
     Raises:
         UsageError: it is asked for and not installed.
     """
-    if runtime.wandb == "off":
-        return None
+    return None if runtime.wandb == "off" else _imported(runtime)
+
+
+def _imported(runtime: TrainRuntime) -> ModuleType:
     try:
         return importlib.import_module("wandb")
     except ImportError:
@@ -49,7 +51,7 @@ class WandbMirror:
         Raises:
             UsageError: the package is missing. RefocusError: W&B refuses, for example without a login.
         """
-        wandb = library(runtime)
+        wandb = _imported(runtime)
         folder.mkdir(parents=True, exist_ok=True)
         try:
             self._run = wandb.init(
