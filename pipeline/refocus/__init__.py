@@ -3,4 +3,15 @@
 Importing the package imports nothing else; a decode worker never pays for torch.
 """
 
+import importlib
+from typing import Any
+
 __version__ = "0.1.0"
+__all__ = ["FrameSelector", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    # Named as text: an import statement would make the selector a part of every stage's code digest.
+    if name == "FrameSelector":
+        return importlib.import_module("refocus.select.frame_selector").FrameSelector
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,8 @@ import pytest
 from refocus.cli.main import main
 from refocus.evaluate.answers import UNREADABLE, read_answers
 from refocus.qa.records import Question, write_questions
-from refocus.select.selections import Selection, file_name, write_selections
+from refocus.select.picks import Selection
+from refocus.select.selections import file_name, write_selections
 
 from tests.support.tiny_lmm import build_lmm
 

@@ -7,7 +7,8 @@ from refocus.core.errors import RefocusError
 from refocus.evaluate.answering import answer_benchmark
 from refocus.evaluate.answers import OPEN, UNREADABLE, AnswerSet, read_answers, write_answers
 from refocus.qa.records import Question
-from refocus.select.selections import ALONE, Selection
+from refocus.select.picks import Selection
+from refocus.select.selections import ALONE
 
 
 class Lmm:

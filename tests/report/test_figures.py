@@ -21,7 +21,7 @@ from refocus.report.series import read_metrics, smooth
 from refocus.report.subsets_figure import _runs, draw_subsets
 from refocus.report.training_figure import draw_curves
 from refocus.report.variance_figure import draw_variance, read_variances
-from refocus.select.selections import Selection
+from refocus.select.picks import Selection
 
 
 def texts(figure) -> str:

@@ -12,8 +12,9 @@ from refocus.qa.records import Question
 from refocus.select import policy_selector as learned
 from refocus.select.baselines import RandomSelector, UniformSelector
 from refocus.select.benchmark import select_benchmark, write_benchmark
+from refocus.select.picks import Picks
 from refocus.select.policy_selector import PolicySelector
-from refocus.select.selections import NO_FRAMES, Picks, file_name, frames_of, read_selections, seed_of, selection_files
+from refocus.select.selections import NO_FRAMES, file_name, frames_of, read_selections, seed_of, selection_files
 
 
 @dataclass

@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import refocus  # noqa: E402
 from PIL import Image  # noqa: E402
 from refocus.cli.main import main  # noqa: E402
 from refocus.config.select import SelectSettings  # noqa: E402
@@ -18,6 +19,10 @@ from refocus.select.contact_sheet import clock  # noqa: E402
 from refocus.select.policy_selector import ask_policy  # noqa: E402
 
 from tests.support.tiny_policy import PROMPTS, build_policy  # noqa: E402
+
+
+def test_the_package_gives_its_selector_by_name():
+    assert refocus.FrameSelector is FrameSelector
 
 
 @pytest.fixture(scope="module")

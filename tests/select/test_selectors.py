@@ -7,7 +7,8 @@ from refocus.config.selectors import SelectorName, slug
 from refocus.core.errors import RefocusError, UsageError
 from refocus.qa.records import Question
 from refocus.select.baselines import OracleSelector, RandomSelector, UniformSelector
-from refocus.select.selections import ALONE, Picks, Selection
+from refocus.select.picks import Picks, Selection
+from refocus.select.selections import ALONE
 from refocus.select.selector import ClipView, question_seed
 from refocus.select.swapped import SwappedSelector
 

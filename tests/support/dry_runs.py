@@ -16,10 +16,15 @@ done < outputs.txt
 """
 
 
-def snakemake(root: Path, *words: str, path: str = "") -> subprocess.CompletedProcess[str]:
+def snakemake(root: Path, *words: str, path: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs the workflow of the checkout `root`.
+
+    path: a folder with a stand-in for `python`. Jobs take it because a deployment method is said to bring their Python.
+    """
+    words = (*words, "--sdm", "env-modules") if path else words
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--cores", "2", *words]
     environment = {**os.environ, "PATH": f"{path}{os.pathsep}{os.environ['PATH']}" if path else os.environ["PATH"]}
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd)
 
 
 def write(path: Path, text: str) -> None:

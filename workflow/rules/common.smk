@@ -7,6 +7,7 @@ the sources they import, comments aside; decode, reward, train, select and answe
 
 import os
 import shlex
+import sys
 
 from refocus.config.identity import checkpoints_kept, frames_kept, margins_kept, model_files, weights
 from refocus.config.code_digest import sources
@@ -14,10 +15,16 @@ from refocus.config.selectors import SelectorName, slug, unslug
 from refocus.config.variants import to_json, variants
 from refocus.core import results_folder as RESULTS
 from refocus.core.files import canonical
+from refocus.core.project import source_root
 
-# Jobs run `python -m refocus`: with --sdm conda a stage's environment holds the dependencies, not the package.
-SOURCE_ROOT = shlex.quote(os.path.join(workflow.basedir, "pipeline"))
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={SOURCE_ROOT}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; ")
+# Jobs run `python -m refocus`. Where a deployment method brings an environment (`--sdm conda`), `python` is that one's,
+# which holds the stage's dependencies but not the package; else it is the interpreter that runs Snakemake, activated or not.
+# Snakemake records commands without this prefix, so neither where the package lies nor who runs it reruns a job.
+OWN_PYTHON = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; '
+BRINGS_PYTHON = workflow.deployment_settings.deployment_method
+SOURCE_PATH = f"export PYTHONPATH={shlex.quote(str(source_root()))}${{PYTHONPATH:+:$PYTHONPATH}}; "
+PREFIX = f"set -euo pipefail; {SOURCE_PATH}{'' if BRINGS_PYTHON else OWN_PYTHON}"
+shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 USE = SETTINGS.use
 SOURCES = [*USE.datasets, *USE.benchmarks]

@@ -11,6 +11,7 @@ from refocus.config.base import Section, Strict
 from refocus.config.parsing import parse, parse_json
 from refocus.config.renamed import current_section
 from refocus.config.root import section_name
+from refocus.core.project import default_config
 
 S = TypeVar("S", bound=Section)
 
@@ -21,7 +22,7 @@ def add_configuration(parser: argparse.ArgumentParser, required: bool = False) -
         "--base",
         metavar="CONFIG.yaml",
         type=Path,
-        default=Path("config.yaml"),
+        default=default_config(),
         help="the default configuration (default: %(default)s)",
     )
     overlays = "overlays, each laid over the ones before it"

@@ -22,7 +22,7 @@ LOCKS = Path(".snakemake/locks")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's flags."""
     parser.add_argument(
-        "--base", type=Path, default=Path("config.yaml"), help="the default configuration (default: %(default)s)"
+        "--base", type=Path, default=default_config(), help="the default configuration (default: %(default)s)"
     )
     parser.add_argument(
         "--configfile",

@@ -2,12 +2,12 @@
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 from refocus.cli.flags import add_settings, read_settings
-from refocus.config.ingest import IngestSettings
+from refocus.config.ingest import Format, IngestSettings
 from refocus.config.parsing import parse_json
 from refocus.core.errors import UsageError
-from refocus.qa.adapters import FORMATS
 
 HELP = "annotation files of a data set or benchmark -> questions, rejects, clips"
 DESCRIPTION = """
@@ -23,9 +23,8 @@ Example: refocus ingest nextqa --annotations val.csv --videos NExTQA --name next
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's flags."""
-    parser.add_argument(
-        "format", metavar="FORMAT", choices=sorted(FORMATS), help=f"one of {', '.join(sorted(FORMATS))}"
-    )
+    formats = sorted(get_args(Format))
+    parser.add_argument("format", metavar="FORMAT", choices=formats, help=f"one of {', '.join(formats)}")
     parser.add_argument("--annotations", metavar="PATH", nargs="+", type=Path, required=True, help="annotation files")
     parser.add_argument("--videos", metavar="DIR", type=Path, required=True, help="data root; paths never leave it")
     parser.add_argument("--name", required=True, help="the data set's name in every table")

@@ -11,8 +11,11 @@ from types import ModuleType
 from refocus import __version__
 from refocus.cli.renamed_flags import current_flags
 from refocus.core.errors import RefocusError, UsageError
+from refocus.core.extras import advice
 
 COMMANDS = {
+    "run": "refocus.cli.run",
+    "init": "refocus.cli.init",
     "world": "refocus.cli.world",
     "ingest": "refocus.cli.ingest",
     "screen": "refocus.cli.screen",
@@ -42,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     A command module has `HELP` (one line), `DESCRIPTION`, `add_arguments(parser)` and `run(args) -> int | None`.
+    With `TAKES_ALL` it gets the words behind its name unread, as `args.words`.
 
     Returns:
         0 done, 1 the work failed, 2 bad arguments or configuration, 75 a resource is missing here.
@@ -55,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.error("error: %s", error)
         return error.exit_code
     parser, modules = _parser(command)
-    args = parser.parse_args(argv)
+    args = _parse(parser, modules, argv)
     if args.debug:
         logging.getLogger().setLevel(logging.DEBUG)
     _quieten()
@@ -66,6 +70,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         log.error("error: %s", error)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        text = advice(error.name or "")
+        if text is None or args.debug:
+            raise
+        log.error("error: %s", text)
+        return UsageError.exit_code
     except BrokenPipeError:
         return 1
     except KeyboardInterrupt:
@@ -92,6 +102,13 @@ def _parser(asked: str | None) -> tuple[argparse.ArgumentParser, dict[str, Modul
         stage.add_argument("--debug", action="store_true", help="show debug messages and the trace of an error")
         module.add_arguments(stage)
     return parser, modules
+
+
+def _parse(parser: argparse.ArgumentParser, modules: dict[str, ModuleType], argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments of the called command."""
+    if argv and getattr(modules.get(argv[0]), "TAKES_ALL", False) and not {"-h", "--help"} & set(argv[1:2]):
+        return argparse.Namespace(command=argv[0], words=list(argv[1:]), debug=False)
+    return parser.parse_args(argv)
 
 
 def _quieten() -> None:

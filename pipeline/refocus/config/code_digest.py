@@ -5,8 +5,7 @@ import functools
 from pathlib import Path
 
 from refocus.core.files import digest
-
-PACKAGE = Path(__file__).resolve().parents[1]
+from refocus.core.project import PACKAGE
 
 
 def sources(*modules: str) -> str:

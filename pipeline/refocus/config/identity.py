@@ -8,7 +8,7 @@ from typing import Any
 from refocus.config.root import Root
 from refocus.core.errors import UsageError
 from refocus.core.files import digest
-from refocus.core.model_folder import CONFIG, WEIGHTS, WEIGHTS_INDEX, local_folder
+from refocus.core.model_folder import CONFIG, WEIGHTS, WEIGHTS_INDEX, local_folder, shipped_folder
 from refocus.core.results_folder import KEPT_CHECKPOINTS, KEPT_FRAMES, KEPT_MARGINS, KEPT_SHARDS, STORE
 
 HASHED_UP_TO = 64 * 1024 * 1024
@@ -25,9 +25,12 @@ def weights(path: str) -> str:
 
 
 def model_files(path: str) -> list[str]:
-    """The files of a model folder that a rule takes as input, large models' weights in several; none for a hub id."""
+    """The files of a model folder that a rule takes as input, large models' weights in several; none for a hub id.
+
+    None either for a model inside the project: where that is installed says nothing, and `weights` says what it is.
+    """
     folder = local_folder(path)
-    if folder is None:
+    if folder is None or shipped_folder(path) is not None:
         return []
     return [str(folder / CONFIG), str(folder / (WEIGHTS_INDEX if (folder / WEIGHTS_INDEX).is_file() else WEIGHTS))]
 

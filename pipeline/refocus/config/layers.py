@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from refocus.core.errors import UsageError
+from refocus.core.project import overlay_file
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,13 +23,13 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """One YAML file as plain values.
+    """One YAML file as plain values; `config/…` also names the overlays that come with the project.
 
     Raises:
         UsageError: the file is missing, is not YAML, or is not a mapping.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        values = yaml.safe_load(overlay_file(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     except yaml.YAMLError as error:

@@ -4,6 +4,7 @@
 |---|---|
 | a folder that exists | that folder |
 | `./x`, `../x`, `/x`, `~/x`; a text without a slash, or with several; no valid hub name | a folder |
+| `assets/x` that is not below the current folder | the project's own model, if it has one of that name |
 | `assets/x`, or OWNER/NAME where OWNER is a folder here | a folder |
 | OWNER/NAME that differs by a typo from a folder here, and is not in the hub's cache on this machine | an error |
 | any other OWNER/NAME | a hub id |
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from refocus.core.errors import UsageError
+from refocus.core.project import project_root
 
 CONFIG, WEIGHTS, WEIGHTS_INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
@@ -42,6 +44,9 @@ def local_folder(path: str | os.PathLike[str]) -> Path | None:
     text = os.fspath(path)
     folder = Path(text).expanduser()
     owner = text.partition("/")[0]
+    own = shipped_folder(path)
+    if own is not None:
+        return own
     if not _HUB_ID.fullmatch(text) or owner == SHIPPED or folder.is_dir() or Path(owner).is_dir():
         return folder
     close = similar_folders(folder)
@@ -51,6 +56,15 @@ def local_folder(path: str | os.PathLike[str]) -> Path | None:
             f"Correct it; if a model of the hub is meant, `hf download {text}` first"
         )
     return None
+
+
+def shipped_folder(path: str | os.PathLike[str]) -> Path | None:
+    """The project's own model that `assets/…` means where the current folder has none of that name; else None.
+
+    So the default configuration runs anywhere, while any other relative path starts at the current folder.
+    """
+    own = project_root() / path
+    return own if Path(path).parts[:1] == (SHIPPED,) and not Path(path).is_dir() and own.is_dir() else None
 
 
 def find_folder(path: str | os.PathLike[str], files: Sequence[str] = MODEL_FILES, needs: str = CONFIG) -> Path:

@@ -16,7 +16,7 @@ from refocus.core.progress import bar
 from refocus.evaluate.answers import OPEN, UNREADABLE, Answer
 from refocus.lmm.prompts import LETTERS
 from refocus.qa.records import Question, by_clip
-from refocus.select.selections import Selection
+from refocus.select.picks import Selection
 
 if TYPE_CHECKING:
     from refocus.lmm import Lmm

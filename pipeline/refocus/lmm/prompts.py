@@ -6,9 +6,12 @@ own chat template.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from refocus.core.errors import RefocusError
-from refocus.qa.records import Question
+
+if TYPE_CHECKING:
+    from refocus.qa.records import Question
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 CONTEXT = "<IMG_CONTEXT>"
@@ -27,7 +30,7 @@ class Prompt:
     options: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, question: Question) -> "Prompt":
+    def of(cls, question: "Question") -> "Prompt":
         """What a model is asked of a question."""
         return cls(question.question, tuple(question.options))
 

@@ -18,7 +18,7 @@ from refocus.qa.records import Question
 from refocus.report.example_strips import Example, Picked
 from refocus.report.results import Results
 from refocus.select.baselines import EvidenceSpan
-from refocus.select.selections import Selection
+from refocus.select.picks import Selection
 from refocus.select.selector import question_seed
 
 WIN, BOTH, NEITHER, LOSS = "only ours", "both", "neither", "only uniform"

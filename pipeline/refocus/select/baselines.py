@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from refocus.core.errors import RefocusError
 from refocus.frames.sampling import uniform
 from refocus.qa.records import Question
-from refocus.select.selections import Picks
+from refocus.select.picks import Picks
 from refocus.select.selector import ClipView, question_seed
 
 EvidenceSpan = tuple[float, float]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from refocus.config.selectors import SelectorName
 from refocus.core.progress import bar
 from refocus.qa.records import Question, by_clip
-from refocus.select.selections import NO_FRAMES, Picks, Selection, count_flags, file_name, write_selections
+from refocus.select.picks import Picks, Selection
+from refocus.select.selections import NO_FRAMES, count_flags, file_name, write_selections
 from refocus.select.selector import ClipView, Selector
 
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from refocus.config.decode import DecodeSettings
 from refocus.config.select import SelectSettings
 from refocus.core.errors import RefocusError, UsageError
+from refocus.core.model_folder import SHIPPED
+from refocus.core.project import project_root
 from refocus.lmm.prompts import Prompt
 from refocus.select.policy_selector import ask_policy, load_policy
 from refocus.select.selector import question_seed
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EMBEDDED = Path(__file__).resolve().parents[3] / "assets"
 SMALLEST_REAL_POLICY = 100_000_000  # parameters; a policy for real video has a SigLIP tower alone four times this size
 WORLD_ONLY = (
     "this is a tiny demonstration model that only knows the synthetic world of `make demo`: "
@@ -140,12 +141,13 @@ class FrameSelector:
 
 
 def embedded_model() -> Path:
-    """The tiny policy that comes with the repository.
+    """The tiny policy that comes with the project.
 
     Raises:
-        UsageError: it is not there (an installation without the repository).
+        UsageError: it is not there.
     """
     for name in ("selector", "policy"):
-        if (EMBEDDED / name / "config.json").is_file():
-            return EMBEDDED / name
+        folder = project_root() / SHIPPED / name
+        if (folder / "config.json").is_file():
+            return folder
     raise UsageError("no embedded model is installed here; name a policy folder or hub id with --model")

@@ -10,12 +10,12 @@ import numpy as np
 from refocus.config.select import SelectSettings
 from refocus.core.errors import ResourceMissing
 from refocus.lmm.prompts import Prompt
-from refocus.qa.records import Question
-from refocus.select.selections import Picks
+from refocus.select.picks import Picks
 from refocus.select.selector import ClipView, question_seed
 
 if TYPE_CHECKING:
     from refocus.policy.frame_policy import FramePolicy
+    from refocus.qa.records import Question
 
 
 class PolicySelector:
@@ -31,7 +31,7 @@ class PolicySelector:
         self.settings = settings
 
     def pick(
-        self, clip: ClipView, questions: Sequence[Question], budgets: Sequence[int]
+        self, clip: ClipView, questions: Sequence["Question"], budgets: Sequence[int]
     ) -> Mapping[int, Sequence[Picks]]:
         """See `Selector.pick`; scores are the log-probabilities of the picks."""
         prompts = [Prompt.of(question) for question in questions]

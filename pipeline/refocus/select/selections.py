@@ -1,7 +1,6 @@
-"""What a selector returns and the table of picks (DESIGN section 4, stage 6)."""
+"""The table of picks (DESIGN section 4, stage 6)."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pyarrow.parquet as pq
 from refocus.core.errors import RefocusError
 from refocus.core.files import write_table
 from refocus.core.results_folder import SELECTIONS
+from refocus.select.picks import Selection
 
 NO_FRAMES = "no_frames"  # the clip could not be decoded: nothing to pick from
 ALONE = "alone_on_clip"  # swapped picks need a second question on the clip
@@ -25,59 +25,6 @@ SCHEMA = pa.schema(
         ("flags", pa.list_(pa.string())),
     ]
 )
-
-
-@dataclass(frozen=True)
-class Picks:
-    """Frames of one question in the order they were picked.
-
-    order: distinct indices into the clip's kept frames. score: one number per pick, higher is better, in the selector's
-    own unit (log-probability for a policy), or empty. flags: why a row is unusual.
-    """
-
-    order: tuple[int, ...]
-    score: tuple[float, ...] = ()
-    flags: tuple[str, ...] = ()
-
-    def first(self, n: int) -> "Picks":
-        """The first n picks."""
-        return Picks(self.order[:n], self.score[:n], self.flags)
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Frames chosen for one question of a benchmark: a row of the selection table.
-
-    frame_indices: indices into the clip's kept frames, in temporal order; not numbers of frames in the file, which
-    the clip's index has. timestamps_s: when each is shown, in seconds of the video file. pick_order: the same indices
-    in the order they were picked. score: one number per entry of frame_indices (empty where the selector has none).
-    flags: empty, or why nothing could be picked.
-    """
-
-    frame_indices: tuple[int, ...]
-    timestamps_s: tuple[float, ...]
-    pick_order: tuple[int, ...]
-    score: tuple[float, ...] = ()
-    flags: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, picks: Picks, timestamps_s: Sequence[float]) -> "Selection":
-        """Sorts picks in time and looks up when they are shown."""
-        score = dict(zip(picks.order, picks.score, strict=True)) if picks.score else {}
-        frames = tuple(sorted(picks.order))
-        return cls(
-            frame_indices=frames,
-            timestamps_s=tuple(float(timestamps_s[frame]) for frame in frames),
-            pick_order=tuple(picks.order),
-            score=tuple(score[frame] for frame in frames) if score else (),
-            flags=picks.flags,
-        )
-
-    @property
-    def picks(self) -> Picks:
-        """Back to the order of picking."""
-        score = dict(zip(self.frame_indices, self.score, strict=True)) if self.score else {}
-        return Picks(self.pick_order, tuple(score[frame] for frame in self.pick_order) if score else (), self.flags)
 
 
 def write_selections(path: Path, rows: Mapping[str, Selection], settings: Mapping[str, Any]) -> None:

@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from refocus.qa.records import Question
-from refocus.select.selections import Picks
+from refocus.select.picks import Picks
+
+if TYPE_CHECKING:
+    from refocus.qa.records import Question
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Selector(Protocol):
     """Picks frames of one clip for all its questions at once, so that a policy reads the clip once."""
 
     def pick(
-        self, clip: ClipView, questions: Sequence[Question], budgets: Sequence[int]
+        self, clip: ClipView, questions: Sequence["Question"], budgets: Sequence[int]
     ) -> Mapping[int, Sequence[Picks]]:
         """For each number of frames n in `budgets`, the picks of each question: min(n, T) distinct frames."""
         ...

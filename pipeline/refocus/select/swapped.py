@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from refocus.core.errors import RefocusError
 from refocus.qa.records import Question
-from refocus.select.selections import ALONE, Picks, Selection
+from refocus.select.picks import Picks, Selection
+from refocus.select.selections import ALONE
 from refocus.select.selector import ClipView
 
 

@@ -1,0 +1,24 @@
+"""Which extra of the distribution brings a package that the core goes without."""
+
+# pyproject.toml says the same from the other side; a test compares them.
+EXTRAS = {
+    "snakemake": "workflow",
+    "pyarrow": "workflow",
+    "tokenizers": "workflow",
+    "simplejpeg": "workflow",
+    "scipy": "workflow",
+    "matplotlib": "workflow",
+    "decord": "decord",
+    "wandb": "wandb",
+    "deepspeed": "deepspeed",
+    "mamba_ssm": "gpu",
+    "causal_conv1d": "gpu",
+}
+
+
+def advice(module: str) -> str | None:
+    """What to do about a missing module; None for one that no extra brings."""
+    package = module.partition(".")[0]
+    if package not in EXTRAS:
+        return None
+    return f"the package {package} is not installed; it comes with an extra: pip install 'refocus[{EXTRAS[package]}]'"
