@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from refocus.core.errors import RefocusError
+from refocus.core.project import default_config
 from refocus.core.results_folder import STORE
 
 HELP = "list, and with --delete remove, what no configuration refers to in the store"
