@@ -1,6 +1,6 @@
 """The summary's one line says what the world's table says."""
 
-from refocus.report.claims import claims, verdict
+from refocus.report.claims import claims, headline
 
 
 def table(tmp_path, *rows: str):
@@ -10,24 +10,24 @@ def table(tmp_path, *rows: str):
 
 
 def test_the_line_has_the_gain_and_the_share_of_the_way(tmp_path):
-    line = verdict(table(tmp_path, "tiny,uniform,4,40.0,", "tiny,refocus/demo,4,70.0,", "tiny,oracle,4,100.0,"))
+    line = headline(table(tmp_path, "tiny,uniform,4,40.0,", "tiny,refocus/demo,4,70.0,", "tiny,oracle,4,100.0,"))
     assert "70.0 %" in line
     assert "+30.0 points" in line
     assert "50 % of the way" in line
 
 
 def test_several_runs_are_averaged(tmp_path):
-    line = verdict(table(tmp_path, "tiny,uniform,4,40.0", "tiny,refocus/a,4,60.0", "tiny,refocus/b,4,70.0"))
+    line = headline(table(tmp_path, "tiny,uniform,4,40.0", "tiny,refocus/a,4,60.0", "tiny,refocus/b,4,70.0"))
     assert "65.0 % (mean of 2 runs)" in line
     assert "oracle" not in line
 
 
 def test_nothing_is_said_without_a_learned_policy(tmp_path):
-    assert verdict(table(tmp_path, "tiny,uniform,4,40.0", "tiny,oracle,4,100.0")) == ""
+    assert headline(table(tmp_path, "tiny,uniform,4,40.0", "tiny,oracle,4,100.0")) == ""
 
 
 def test_an_oracle_no_better_than_uniform_gives_no_share(tmp_path):
-    line = verdict(table(tmp_path, "tiny,uniform,4,40.0", "tiny,refocus/a,4,40.0", "tiny,oracle,4,40.0"))
+    line = headline(table(tmp_path, "tiny,uniform,4,40.0", "tiny,refocus/a,4,40.0", "tiny,oracle,4,40.0"))
     assert "of the way" not in line
 
 

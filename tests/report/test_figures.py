@@ -166,9 +166,9 @@ def test_the_one_question_is_the_first_in_file_order_that_only_the_policy_answer
         for name, hits in right.items()
     }
     bench = BenchmarkData("videomme", "videomme", questions)
-    board = Results([bench], [AnswerSet("videomme", "tiny", "x", name, 2, 0, rows) for name, rows in answers.items()])
+    results = Results([bench], [AnswerSet("videomme", "tiny", "x", name, 2, 0, rows) for name, rows in answers.items()])
     picks = {name: {q.qa_id: Selection((1,), (1.0,), (1,)) for q in questions} for name in right}
-    material = Material(board, picks, Store(), {}, {}, 2, FiguresSettings())
+    material = Material(results, picks, Store(), {}, {}, 2, FiguresSettings())
     (shown,), note = first_win(material)
     assert shown.question.qa_id == "q3" and list(shown.picks) == ["uniform", "refocus/demo"] and note == ""
     _, above = drawn_by_lot(material)

@@ -58,11 +58,11 @@ def rows_of(table) -> list[dict[str, str]]:
 
 def test_table1_shows_groups_gains_and_gaps():
     """uniform answers only static questions (4 of 12), oracle all; MLVU was never run with the oracle."""
-    board = Results(
+    results = Results(
         [MME, MLVU],
         [answers(MME, "uniform", static), answers(MME, "oracle", lambda q: True), answers(MLVU, "uniform", static)],
     )
-    table = table1(board, 4, SETTINGS)
+    table = table1(results, 4, SETTINGS)
     uniform, oracle = rows_of(table)
     assert (uniform["selector"], oracle["selector"]) == ("uniform", "oracle")
     assert float(uniform["videomme.overall"]) == pytest.approx(33.3333)
@@ -77,15 +77,15 @@ def test_table1_shows_groups_gains_and_gaps():
 
 
 def test_m_avg_is_the_mean_of_the_task_types():
-    board = Results([MLVU], [answers(MLVU, "uniform", lambda q: q.category == "moment/color" or q.qa_id == "mlvu2")])
-    (row,) = rows_of(table1(board, 4, SETTINGS))
+    results = Results([MLVU], [answers(MLVU, "uniform", lambda q: q.category == "moment/color" or q.qa_id == "mlvu2")])
+    (row,) = rows_of(table1(results, 4, SETTINGS))
     assert float(row["mlvu.m-avg"]) == pytest.approx(100 * (1 + 0 + 1 / 4) / 3, abs=1e-3)
     assert float(row["mlvu.overall"]) == pytest.approx(100 * 5 / 12, abs=1e-3)
 
 
 def test_gain_is_over_uniform_with_the_same_lmm_and_number_of_frames():
     never, always = (lambda q: False), (lambda q: True)
-    board = Results(
+    results = Results(
         [MME],
         [
             answers(MME, "uniform", never, 4),
@@ -95,7 +95,7 @@ def test_gain_is_over_uniform_with_the_same_lmm_and_number_of_frames():
             answers(MME, "refocus/a", always, 8, lmm="other"),
         ],
     )
-    rows = {(row["selector"], row["frames"]): row for row in rows_of(table4(board, SETTINGS))}
+    rows = {(row["selector"], row["frames"]): row for row in rows_of(table4(results, SETTINGS))}
     assert float(rows["refocus/a", "4 frm"]["tiny.gain"]) == 100
     assert float(rows["refocus/a", "8 frm"]["tiny.gain"]) == 0
     assert rows["refocus/a", "8 frm"]["other.gain"] == ""
@@ -137,8 +137,8 @@ def test_published_numbers_stand_beside_ours_and_can_be_left_out():
 def test_the_world_table_reads_off_the_claim():
     """Of 8 moment questions uniform gets 0, refocus 4, oracle 8: gain 50 points, half of the distance closed."""
     half = answers(MME, "refocus/demo", lambda q: static(q) or q.category == "moment/color")
-    board = Results([MME], [answers(MME, "uniform", static), half, answers(MME, "oracle", lambda q: True)])
-    rows = {row["selector"]: row for row in rows_of(world_table(board, [4], SETTINGS, detail=True))}
+    results = Results([MME], [answers(MME, "uniform", static), half, answers(MME, "oracle", lambda q: True)])
+    rows = {row["selector"]: row for row in rows_of(world_table(results, [4], SETTINGS, detail=True))}
     assert (rows["refocus/demo"]["moment"], rows["refocus/demo"]["moment.n"]) == ("50.0", "8")
     assert float(rows["refocus/demo"]["moment.gain"]) == 50
     assert float(rows["refocus/demo"]["closed"]) == 50
@@ -187,14 +187,14 @@ def test_latex_escapes_what_latex_would_trip_over():
 def test_runs_are_averaged_over_their_seeds_only_and_table4_says_what_they_were_trained_at():
     """Two seeds at T' = 2 and one run at T' = 4: a mean of the two, none of all three."""
     made = [answers(MLVU, name, static, frames) for name in ("uniform", *RUNS) for frames in (2, 4)]
-    board = Results([MLVU], made, VARIANTS)
-    names = [entry.name for entry in board.entries]
+    results = Results([MLVU], made, VARIANTS)
+    names = [row.name for row in results.rows]
     assert names == ["uniform", "refocus/a", "refocus/b", "refocus T' = 2 (mean of 2 runs)", "refocus/c"]
-    rows = {(row["selector"], row["frames"]): row["trained at"] for row in rows_of(table4(board, SETTINGS))}
+    rows = {(row["selector"], row["frames"]): row["trained at"] for row in rows_of(table4(results, SETTINGS))}
     assert rows[names[3], "4 frm"] == "2" and rows["refocus/c", "4 frm"] == "4" and rows["uniform", "2 frm"] == ""
 
 
 def test_a_run_outside_every_setting_is_averaged_with_nothing():
-    board = Results([MLVU], [answers(MLVU, f"refocus/{name}", static) for name in ("old", "a", "b")], VARIANTS)
-    assert board.entries[0].name == "refocus/old"
-    assert board.entries[-1].selectors == ("refocus/a", "refocus/b")
+    results = Results([MLVU], [answers(MLVU, f"refocus/{name}", static) for name in ("old", "a", "b")], VARIANTS)
+    assert results.rows[0].name == "refocus/old"
+    assert results.rows[-1].selectors == ("refocus/a", "refocus/b")

@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> None:
     settings = read_settings(args, FiguresSettings)
     if bool(args.answers) > bool(args.qa) or bool(args.selections) > bool(args.qa and args.index):
         raise UsageError("--answers needs --qa; --selections needs --qa and --index")
-    board = _board(args)
+    results = _results(args)
     from refocus.report.example_strips import draw_examples
     from refocus.report.examples import drawn_by_lot, first_win
 
@@ -95,13 +95,13 @@ def run(args: argparse.Namespace) -> None:
     if args.filtered:
         figures["fig2_variance"] = lambda: _variance(args, settings)
     if args.runs:
-        figures["training"] = lambda: _curves(args, board)
-        figures["fig6_temporal_entropy"] = lambda: _entropy(args, board)
+        figures["training"] = lambda: _curves(args, results)
+        figures["fig6_temporal_entropy"] = lambda: _entropy(args, results)
     if args.answers:
-        figures["accuracy"] = lambda: _accuracy(args, settings, board)
+        figures["accuracy"] = lambda: _accuracy(args, settings, results)
     if args.selections:
-        figures["fig9_examples"] = lambda: draw_examples(*drawn_by_lot(_examples(args, settings, board)))
-        figures["one_question"] = lambda: draw_examples(*first_win(_examples(args, settings, board)))
+        figures["fig9_examples"] = lambda: draw_examples(*drawn_by_lot(_examples(args, settings, results)))
+        figures["one_question"] = lambda: draw_examples(*first_win(_examples(args, settings, results)))
     from refocus.core.progress import bar
     from refocus.report.style import save
 
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> None:
         save(draw(), args.out, name, settings.formats, settings.dpi)
 
 
-def _board(args: argparse.Namespace):
+def _results(args: argparse.Namespace):
     from refocus.report.results import Results
 
     return Results.read(args.qa, args.answers, from_json(args.variants)) if args.qa else None
@@ -145,37 +145,37 @@ def _metrics(args: argparse.Namespace) -> dict[str, list[dict]]:
     return {name: read_metrics(folder / "metrics.jsonl") for name, folder in _runs(args).items()}
 
 
-def _curves(args: argparse.Namespace, board):
+def _curves(args: argparse.Namespace, results):
     from refocus.report.training_figure import draw_curves
 
-    return draw_curves(_metrics(args), from_json(args.variants), _note(board))
+    return draw_curves(_metrics(args), from_json(args.variants), _note(results))
 
 
-def _entropy(args: argparse.Namespace, board):
+def _entropy(args: argparse.Namespace, results):
     from refocus.core.files import write_text
     from refocus.report.entropy_figure import draw_temporal_entropy, to_csv
 
     runs, variants = _metrics(args), from_json(args.variants)
     write_text(args.out / "fig6_temporal_entropy.csv", to_csv(runs, variants))
-    return draw_temporal_entropy(runs, variants, _note(board))
+    return draw_temporal_entropy(runs, variants, _note(results))
 
 
-def _accuracy(args: argparse.Namespace, settings: FiguresSettings, board):
+def _accuracy(args: argparse.Namespace, settings: FiguresSettings, results):
     from refocus.report.accuracy_figure import draw_accuracy
 
-    return draw_accuracy(board, args.n_frames, settings.confidence_level)
+    return draw_accuracy(results, args.n_frames, settings.confidence_level)
 
 
-def _examples(args: argparse.Namespace, settings: FiguresSettings, board):
+def _examples(args: argparse.Namespace, settings: FiguresSettings, results):
     from refocus.frames.frame_store import FrameStore
     from refocus.report.examples import Material
 
     runs = _runs(args)
     return Material(
-        board=board,
+        results=results,
         selections=_selections(args.selections, args.n_frames),
         store=FrameStore.open(args.index),
-        truth=_truth(args.truth, board.benchmarks),
+        truth=_truth(args.truth, results.benchmarks),
         policies={f"refocus/{run}": folder / "policy" for run, folder in runs.items()},
         frames=args.n_frames,
         settings=settings,
@@ -213,5 +213,5 @@ def _selections(paths: list[Path], frames: int) -> dict:
     return found
 
 
-def _note(board) -> str:
-    return "synthetic world" if board and any(benchmark.is_world for benchmark in board.benchmarks.values()) else ""
+def _note(results) -> str:
+    return "synthetic world" if results and any(benchmark.is_world for benchmark in results.benchmarks.values()) else ""

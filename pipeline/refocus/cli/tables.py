@@ -45,17 +45,17 @@ def run(args: argparse.Namespace) -> None:
     from refocus.report.tables import table1, table4, world_table
 
     settings = read_settings(args, TablesSettings)
-    board = Results.read(args.qa, args.answers, from_json(args.variants))
-    if not board.frames:
+    results = Results.read(args.qa, args.answers, from_json(args.variants))
+    if not results.frames:
         raise UsageError("there are no answers in " + ", ".join(map(str, args.answers)))
-    n = settings.n_frames or board.frames[-1]
-    if n not in board.frames:
-        raise UsageError(f"--n-frames {n}: nothing was answered with {n} frames, only {board.frames}")
+    n = settings.n_frames or results.frames[-1]
+    if n not in results.frames:
+        raise UsageError(f"--n-frames {n}: nothing was answered with {n} frames, only {results.frames}")
     made = {
-        "table1": table1(board, n, settings),
-        "table4": table4(board, settings),
-        "world": world_table(board, [n], settings),
-        "world_frames": world_table(board, board.frames, settings, detail=True),
+        "table1": table1(results, n, settings),
+        "table4": table4(results, settings),
+        "world": world_table(results, [n], settings),
+        "world_frames": world_table(results, results.frames, settings, detail=True),
     }
     for name, table in made.items():
         if table is not None:

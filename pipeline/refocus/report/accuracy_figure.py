@@ -6,41 +6,43 @@ from matplotlib.figure import Figure
 from refocus.evaluate.scoring import Outcome, Score, accuracy
 from refocus.qa.records import Question
 from refocus.report import style
-from refocus.report.results import AnswerFile, Results
+from refocus.report.results import ResultRow, Results
 
 
-def draw_accuracy(board: Results, frames: int, level: float = 0.95) -> Figure:
+def draw_accuracy(results: Results, frames: int, level: float = 0.95) -> Figure:
     """Bars per selector and group: moment-dependent and static questions in the synthetic world, benchmarks elsewhere.
 
     A dotted line marks what guessing gives.
     """
-    groups = _groups(board)
-    entries = [entry for entry in board.entries if not _covered(entry, board.entries)]
-    colours = _colours(entries)
-    figure = style.new(1.6 + 0.62 * len(groups) * (len(entries) + 1), 4.3 * len(board.lmms))
-    for lmm, axes in zip(board.lmms, figure.subplots(len(board.lmms), 1, squeeze=False).flat, strict=True):
+    groups = _groups(results)
+    rows = [row for row in results.rows if not _covered(row, results.rows)]
+    colours = _colours(rows)
+    figure = style.new(1.6 + 0.62 * len(groups) * (len(rows) + 1), 4.3 * len(results.lmms))
+    for lmm, axes in zip(results.lmms, figure.subplots(len(results.lmms), 1, squeeze=False).flat, strict=True):
         for place, (questions, keep) in enumerate(groups.values()):
-            left = place * (len(entries) + 1)
+            left = place * (len(rows) + 1)
             named = place == 0
             chance = sum(1 / len(q.options) for q in questions if q.options) / max(1, len(questions))
             line = {"color": "black", "linestyle": ":", "linewidth": 1.2, "label": "guessing" if named else None}
-            axes.hlines(chance, left - 0.5, left + len(entries) - 0.5, **line)
-            for number, entry in enumerate(entries):
-                results = [o for name in board.benchmarks for o in board.outcomes(lmm, entry, name, frames) if keep(o)]
-                _bar(axes, left + number, entry, colours[entry], accuracy(results, level=level), named)
-        centres = [place * (len(entries) + 1) + (len(entries) - 1) / 2 for place in range(len(groups))]
+            axes.hlines(chance, left - 0.5, left + len(rows) - 0.5, **line)
+            for number, row in enumerate(rows):
+                counted = [
+                    o for name in results.benchmarks for o in results.outcomes(lmm, row, name, frames) if keep(o)
+                ]
+                _bar(axes, left + number, row, colours[row], accuracy(counted, level=level), named)
+        centres = [place * (len(rows) + 1) + (len(rows) - 1) / 2 for place in range(len(groups))]
         names = [f"{name}\n(n = {len(questions)})" for name, (questions, _) in groups.items()]
         axes.set_xticks(centres, names)
         axes.tick_params(axis="x", length=0)
         axes.grid(axis="x", visible=False)
         axes.set(ylim=(0, 1.08), yticks=[0, 0.2, 0.4, 0.6, 0.8, 1.0], ylabel="accuracy")
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        world = " (synthetic world, held-out videos)" if all(b.is_world for b in board.benchmarks.values()) else ""
+        world = " (synthetic world, held-out videos)" if all(b.is_world for b in results.benchmarks.values()) else ""
         axes.set_title(f"{lmm}, {frames} frames{world}")
     return figure
 
 
-def _bar(axes: Axes, x: float, entry: AnswerFile, colour: str, score: Score | None, named: bool) -> None:
+def _bar(axes: Axes, x: float, row: ResultRow, colour: str, score: Score | None, named: bool) -> None:
     """One selector's bar with its interval and its value in percent above."""
     if score is None:
         axes.text(x, 0.02, "not run", ha="center", va="bottom", rotation=90, color=style.GREY)
@@ -52,7 +54,7 @@ def _bar(axes: Axes, x: float, entry: AnswerFile, colour: str, score: Score | No
         score.value,
         0.82,
         color=colour,
-        label=entry.name if named else None,
+        label=row.name if named else None,
         yerr=[[max(0.0, score.value - low)], [max(0.0, high - score.value)]],
         capsize=3,
         error_kw={"linewidth": 1.2},
@@ -60,32 +62,32 @@ def _bar(axes: Axes, x: float, entry: AnswerFile, colour: str, score: Score | No
     axes.text(x, high + 0.015, f"{100 * score.value:.0f}", ha="center", va="bottom", fontsize=9)
 
 
-def _colours(entries: list[AnswerFile]) -> dict[AnswerFile, str]:
+def _colours(rows: list[ResultRow]) -> dict[ResultRow, str]:
     """A colour per kind of selector, paler for every further row of the kind."""
-    made: dict[AnswerFile, str] = {}
-    for entry in entries:
-        place = sum(other.kind == entry.kind for other in made)
-        made[entry] = style.paler(style.KIND_COLOURS.get(entry.kind, style.ORANGE), 0.75**place)
+    made: dict[ResultRow, str] = {}
+    for row in rows:
+        place = sum(other.kind == row.kind for other in made)
+        made[row] = style.paler(style.KIND_COLOURS.get(row.kind, style.ORANGE), 0.75**place)
     return made
 
 
-def _covered(entry: AnswerFile, entries: list[AnswerFile]) -> bool:
+def _covered(row: ResultRow, rows: list[ResultRow]) -> bool:
     """Whether a row's mean over runs is drawn instead of it."""
-    return len(entry.selectors) == 1 and any(
-        len(other.selectors) > 1 and entry.selectors[0] in other.selectors for other in entries
+    return len(row.selectors) == 1 and any(
+        len(other.selectors) > 1 and row.selectors[0] in other.selectors for other in rows
     )
 
 
-def _groups(board: Results) -> dict:
+def _groups(results: Results) -> dict:
     """Questions of each group of bars and which results belong to it."""
-    if all(benchmark.is_world for benchmark in board.benchmarks.values()):
-        every = [question for benchmark in board.benchmarks.values() for question in benchmark.questions]
+    if all(benchmark.is_world for benchmark in results.benchmarks.values()):
+        every = [question for benchmark in results.benchmarks.values() for question in benchmark.questions]
         return {
             name: ([q for q in every if q.category.startswith(prefix)], _by_category(prefix))
             for name, prefix in (("moment-dependent questions", "moment/"), ("static questions", "static/"))
         }
     return {
-        name: (list(benchmark.questions), _by_id(benchmark.questions)) for name, benchmark in board.benchmarks.items()
+        name: (list(benchmark.questions), _by_id(benchmark.questions)) for name, benchmark in results.benchmarks.items()
     }
 
 

@@ -10,7 +10,7 @@ from refocus.config.selectors import kind_of
 Scores = dict[str, list[float]]  # kind of selector → accuracy in %, one per training run
 
 
-def verdict(table: Path) -> str:
+def headline(table: Path) -> str:
     """A line for each LMM of `world.csv` (accuracy in %, one number of frames); empty where nothing can be compared.
 
     With several training runs, the policy's figure is their mean.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from refocus.core.errors import UsageError
 from refocus.core.results_folder import BENCHMARKS, FIGURE, FILTER_SUMMARY, ROOT, TABLE
-from refocus.report.claims import claims, verdict
+from refocus.report.claims import claims, headline
 
 SHOWN_TABLES = ("world", "world_frames", "table1", "table4")
 SHOWN_FIGURES = ("training", "accuracy", "fig2_variance", "fig9_examples")
@@ -40,7 +40,7 @@ def page(results: Path, overlays: Sequence[Path], figures: Sequence[Path]) -> st
         "All numbers are of the **synthetic world** and models of about a million parameters: they show that the "
         "method works from end to end, and are not results on real videos.",
         "```sh\n" + "\n".join(commands) + "\n```",
-        verdict(world),
+        headline(world),
         claims(world),
         "## Accuracy on held-out videos",
         *(path.read_text(encoding="utf-8").strip() for path in tables if path.is_file()),

@@ -33,7 +33,7 @@ class Material:
     it is known. policies: folders of the trained policies by selector, for their preferences.
     """
 
-    board: Results
+    results: Results
     selections: Mapping[str, Mapping[str, Selection]]
     store: FrameStore
     truth: Mapping[tuple[str, str], Sequence[EvidenceSpan]]
@@ -49,13 +49,13 @@ class Material:
     @property
     def questions(self) -> list[Question]:
         """Those of all benchmarks that have frames, in the order of their files."""
-        every = (question for benchmark in self.board.benchmarks.values() for question in benchmark.questions)
+        every = (question for benchmark in self.results.benchmarks.values() for question in benchmark.questions)
         return [q for q in every if q.clip_id in self.store and self.store.record(q.clip_id).n_frames > 1]
 
     def answer(self, selector: str, question: Question) -> Answer | None:
         """What the first LMM answered from a selector's picks; None where it was not asked."""
-        lmms = self.board.lmms[:1]
-        answers = (self.board.answer(lmm, selector, question.dataset, self.frames, question.qa_id) for lmm in lmms)
+        lmms = self.results.lmms[:1]
+        answers = (self.results.answer(lmm, selector, question.dataset, self.frames, question.qa_id) for lmm in lmms)
         return next((answer for answer in answers if answer and not answer.flags), None)
 
     def result(self, question: Question) -> str:

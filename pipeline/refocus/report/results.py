@@ -34,7 +34,7 @@ class BenchmarkData:
 
 
 @dataclass(frozen=True)
-class AnswerFile:
+class ResultRow:
     """One row of results: a selector, or the mean over the runs of its kind (`refocus (mean of 3 runs)`)."""
 
     name: str
@@ -85,20 +85,20 @@ class Results:
         return sorted({key[3] for key in self._made})
 
     @cached_property
-    def entries(self) -> list[AnswerFile]:
+    def rows(self) -> list[ResultRow]:
         """The rows, in the order of KINDS; a setting with several seeds also gets their mean."""
         names = sorted({key[1] for key in self._made})
         rows = []
         for kind in KINDS:
             of_kind = [name for name in names if kind_of(name) == kind]
             for label, seeds in self._settings(of_kind):
-                rows += [AnswerFile(name, (name,)) for name in seeds]
+                rows += [ResultRow(name, (name,)) for name in seeds]
                 if len(seeds) > 1:
                     rows.append(
-                        AnswerFile(f"{kind} {label} (mean of {len(seeds)} runs)".replace("  ", " "), tuple(seeds))
+                        ResultRow(f"{kind} {label} (mean of {len(seeds)} runs)".replace("  ", " "), tuple(seeds))
                     )
         others = [name for name in names if kind_of(name) not in KINDS]
-        return rows + [AnswerFile(name, (name,)) for name in others]
+        return rows + [ResultRow(name, (name,)) for name in others]
 
     def _settings(self, selectors: list[str]) -> list[tuple[str, list[str]]]:
         """Selectors of one kind by what their runs were trained with: label and the seeds' selectors."""
@@ -108,19 +108,19 @@ class Results:
         known = {selector for _, seeds in grouped for selector in seeds}
         return [("", [selector]) for selector in selectors if selector not in known] + grouped
 
-    def trained_at(self, entry: AnswerFile) -> str:
+    def trained_at(self, row: ResultRow) -> str:
         """Frames per subset that a row's policy was trained with (`8`, `2→4→8`); empty if unknown or without one."""
-        run = run_of(entry.selectors[0])
+        run = run_of(row.selectors[0])
         return next((variant.trained for variant in self.variants if run in variant.runs), "")
 
     def lmm_path(self, lmm: str) -> str:
         """Folder or hub id of an LMM."""
         return next(made.lmm_path for key, made in self._made.items() if key[0] == lmm)
 
-    def outcomes(self, lmm: str, entry: AnswerFile, benchmark: str, frames: int) -> list[Outcome]:
+    def outcomes(self, lmm: str, row: ResultRow, benchmark: str, frames: int) -> list[Outcome]:
         """Results of a row on one benchmark; empty where any of its runs is missing."""
         runs = []
-        for selector in entry.selectors:
+        for selector in row.selectors:
             made = self._made.get((lmm, selector, benchmark, frames))
             if made is None:
                 return []
@@ -142,8 +142,8 @@ class Results:
         return counts
 
 
-UNIFORM = AnswerFile("uniform", ("uniform",))
-ORACLE = AnswerFile("oracle", ("oracle",))
+UNIFORM = ResultRow("uniform", ("uniform",))
+ORACLE = ResultRow("oracle", ("oracle",))
 
 
 def read_benchmark(path: Path) -> BenchmarkData:

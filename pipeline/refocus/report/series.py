@@ -61,9 +61,11 @@ def band(runs: Sequence[Lines], key: str, smoothed: bool = True) -> Band:
     ]
     found = [(steps, values) for steps, values in found if steps]
     if not found:
-        return Band(*(np.empty(0),) * 4, 0)
+        nothing = np.empty(0)
+        return Band(nothing, nothing, nothing, nothing, 0)
     every = np.unique(np.concatenate([steps for steps, _ in found]))
-    rows = np.ma.masked_invalid([np.interp(every, *pair, left=np.nan, right=np.nan) for pair in found])  # (r, s)
+    curves = [np.interp(every, steps, values, left=np.nan, right=np.nan) for steps, values in found]
+    rows = np.ma.masked_invalid(curves)  # (r, s)
     return Band(every, rows.mean(0).filled(np.nan), rows.min(0).filled(np.nan), rows.max(0).filled(np.nan), len(found))
 
 

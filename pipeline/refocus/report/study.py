@@ -15,7 +15,7 @@ from refocus.config.root import Root
 from refocus.config.selectors import run_of, slug
 from refocus.config.variants import Variant, variants
 from refocus.core.results_folder import ANSWERS, METRICS, POLICY_CONFIG, QUESTIONS
-from refocus.report.results import AnswerFile, Results
+from refocus.report.results import ResultRow, Results
 from refocus.report.series import Lines, read_metrics, series
 
 END = 0.1  # share of the steps, at the end, that a quantity of training is averaged over
@@ -75,19 +75,19 @@ class StudyRow:
 class Study:
     """The finished runs of a configuration and what was answered with their frames."""
 
-    def __init__(self, root: Root, results: Path):
-        self.root, self.results = root, results
+    def __init__(self, root: Root, folder: Path):
+        self.root, self.folder = root, folder
         self.variants = variants(root)
-        done = [run for run in root.use.runs if POLICY_CONFIG.at(results, run=run, state="policy").is_file()]
-        self.runs: dict[str, Lines] = {run: read_metrics(METRICS.at(results, run=run)) for run in done}
+        done = [run for run in root.use.runs if POLICY_CONFIG.at(folder, run=run, state="policy").is_file()]
+        self.runs: dict[str, Lines] = {run: read_metrics(METRICS.at(folder, run=run)) for run in done}
 
     @cached_property
-    def board(self) -> Results:
+    def results(self) -> Results:
         """Questions and the answers there are, of the configuration's own selectors, frames and seed."""
         root = self.root
-        questions = [QUESTIONS.at(self.results, dataset=name) for name in root.use.benchmarks]
+        questions = [QUESTIONS.at(self.folder, dataset=name) for name in root.use.benchmarks]
         answers = [
-            ANSWERS.at(self.results, benchmark=name, lmm=lmm, selector=slug(selector), frames=n, seed=root.select.seed)
+            ANSWERS.at(self.folder, benchmark=name, lmm=lmm, selector=slug(selector), frames=n, seed=root.select.seed)
             for name in root.use.benchmarks
             for lmm in root.use.lmms
             for selector in root.use.selectors
@@ -109,8 +109,8 @@ class Study:
     def accuracy(self, selector: str, frames: int) -> float | None:
         """Share of right answers in %, over all benchmarks; in the synthetic world, to moment-dependent questions."""
         lmm = self.root.use.lmms[0]
-        entry = AnswerFile(selector, (selector,))
-        parts = [self.board.outcomes(lmm, entry, name, frames) for name in self.root.use.benchmarks]
+        row = ResultRow(selector, (selector,))
+        parts = [self.results.outcomes(lmm, row, name, frames) for name in self.root.use.benchmarks]
         counted = [o.correct for part in parts for o in part if not o.category.startswith("static/")]
         return 100 * mean(counted) if all(parts) and counted else None
 
@@ -139,7 +139,14 @@ class Study:
             both = [seed for seed in ours if seed in theirs]
             if both:
                 differences = [ours[seed] - theirs[seed] for seed in both]
-                rows.append(StudyRow(measure, *map(self.estimate, (ours.values(), theirs.values(), differences))))
+                rows.append(
+                    StudyRow(
+                        measure,
+                        variant=self.estimate(ours.values()),
+                        base=self.estimate(theirs.values()),
+                        difference=self.estimate(differences),
+                    )
+                )
         return rows
 
     def measures(self, frames: int) -> list[Measure]:

@@ -45,7 +45,7 @@ def _missing(study: Study) -> str:
 def _against_uniform(study: Study) -> str:
     """Table 4's comparison where it is fairest: each policy with as many frames as it was trained with."""
     lines = ["| T' | uniform | learned | seeds | gain, points | oracle |", "|---:|---:|---:|---:|---:|---:|"]
-    holds, told = [], []
+    holds, gains = [], []
     for variant in study.direct:
         n = study.frames(variant)
         uniform, oracle = study.accuracy("uniform", n), study.accuracy("oracle", n)
@@ -58,12 +58,12 @@ def _against_uniform(study: Study) -> str:
         seeds = ", ".join(f"{value:.1f}" for value in learned.values)
         lines.append(f"| {n} | {uniform:.1f} | {_text(learned, 1)} | {seeds} | {_signed(gain, 1)} | {best} |")
         holds.append(min(learned.values) >= uniform)
-        told.append(f"T' = {n} {_signed(gain, 1)}")
+        gains.append(f"T' = {n} {_signed(gain, 1)}")
     if not holds:
         return "Nothing to compare yet."
     where = "at every T' here" if all(holds) else f"at {sum(holds)} of {len(holds)} values of T'"
     text = f"With every seed, the learned frames answer at least as many questions as uniform ones {where}."
-    text += f" Points gained: {'; '.join(told)}."
+    text += f" Points gained: {'; '.join(gains)}."
     return "\n".join([text, "", *lines])
 
 
@@ -101,14 +101,14 @@ def _sentence(study: Study, comparison: Comparison, rows: Sequence[StudyRow]) ->
     seeds = min(len(row.difference.values) for row in rows)
     if seeds < 2:
         return "With one seed there is no interval, so nothing is decided."
-    told = []
+    sentences = []
     for sign, word in SIGNS.items():
         of_sign = [row for row in rows if row.difference.sign == sign]
         if of_sign:
             names = ", ".join(f"{row.measure.title} ({_signed(row.difference, row.measure.digits)})" for row in of_sign)
-            told.append(f"{word}: {names}")
+            sentences.append(f"{word}: {names}")
     text = f"{_name(study, comparison.variant)} with {seeds} seeds. " + ". ".join(
-        part[0].upper() + part[1:] for part in told
+        part[0].upper() + part[1:] for part in sentences
     )
     return f"{text}. {_collapse(study, comparison, rows)}".strip()
 
@@ -140,16 +140,16 @@ def _reads(study: Study, variant: Variant) -> str:
     if len(fewer) < 2:
         return ""
     gap = study.estimate(fewer)
-    verdict = "it reads the question" if gap.sign > 0 else "that it reads the question does not show"
-    return f"With its picks for another question of the video it answers {_text(gap, 1)} points fewer: {verdict}."
+    conclusion = "it reads the question" if gap.sign > 0 else "that it reads the question does not show"
+    return f"With its picks for another question of the video it answers {_text(gap, 1)} points fewer: {conclusion}."
 
 
 def _fig6(study: Study) -> list[str]:
     """Whether the picks crowd together more, the smaller T' is: from the first tenth of the training to the last."""
     measure = next(m for m in study.measures(1) if m.key == "select/temporal_entropy")
     ends = [(study.frames(v), study.by_seed(v, measure)) for v in study.direct]
-    told = [f"T' = {n}: {_text(study.estimate(values.values()), 2)}" for n, values in ends if values]
-    return [f"At the end of training, nats: {'; '.join(told)}."] if told else []
+    values_at_end = [f"T' = {n}: {_text(study.estimate(values.values()), 2)}" for n, values in ends if values]
+    return [f"At the end of training, nats: {'; '.join(values_at_end)}."] if values_at_end else []
 
 
 def _title(study: Study, comparison: Comparison) -> str:

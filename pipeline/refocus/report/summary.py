@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from refocus.core.errors import UsageError
-from refocus.report.claims import verdict
+from refocus.report.claims import headline
 
 SHOWN = ("world", "table1")
 
@@ -25,5 +25,5 @@ def summary(tables: Path, figures: Path) -> str:
         [f"figures: {drawn[0].parent}/ ({', '.join(path.stem for path in drawn)})"] if drawn else ["figures: none yet"]
     )
     world = tables / "world.csv"
-    last = verdict(world) if world.is_file() else ""
+    last = headline(world) if world.is_file() else ""
     return "\n\n".join([*parts, "\n".join(places), *([last] if last else [])])

@@ -7,7 +7,7 @@ from refocus.config.tables import TablesSettings
 from refocus.evaluate.answers import OPEN, UNREADABLE
 from refocus.evaluate.scoring import Outcome, Score, Statistic, accuracy, common, gain, share_closed
 from refocus.report.published import published
-from refocus.report.results import ORACLE, UNIFORM, AnswerFile, BenchmarkData, Results
+from refocus.report.results import ORACLE, UNIFORM, BenchmarkData, ResultRow, Results
 from refocus.report.table_files import Cell, Table
 from refocus.select.selections import ALONE, NO_FRAMES
 
@@ -49,63 +49,65 @@ def _duration(benchmark: str, name: str) -> Column:
     return Column(benchmark, name, lambda outcome: f"duration:{name}" in outcome.flags)
 
 
-def table1(board: Results, frames: int, settings: TablesSettings) -> Table:
+def table1(results: Results, frames: int, settings: TablesSettings) -> Table:
     """LMM x selector against the benchmarks' groups, at one number of frames (paper Table 1)."""
-    columns = [column for benchmark in board.benchmarks.values() for column in columns_of(benchmark)]
-    rows = []
-    for lmm in board.lmms:
-        for entry in board.entries:
-            cells = tuple(_cell(board, lmm, entry, column, frames, settings, table=1) for column in columns)
-            rows.append(((lmm, entry.name), cells))
-    titles = tuple((column.key, f"{column.benchmark} {column.group}{_count(board, column)}") for column in columns)
-    title = f"Table 1: accuracy in % with {frames} frames{_world(board)}"
-    notes = ["in brackets: gain over uniform sampling in the same harness", *_notes(board)]
+    columns = [column for benchmark in results.benchmarks.values() for column in columns_of(benchmark)]
+    body = []
+    for lmm in results.lmms:
+        for row in results.rows:
+            cells = tuple(_cell(results, lmm, row, column, frames, settings, table=1) for column in columns)
+            body.append(((lmm, row.name), cells))
+    titles = tuple((column.key, f"{column.benchmark} {column.group}{_count(results, column)}") for column in columns)
+    title = f"Table 1: accuracy in % with {frames} frames{_world(results)}"
+    notes = ["in brackets: gain over uniform sampling in the same harness", *_notes(results)]
     if any(column.statistic == "macro" for column in columns):
         notes.insert(1, "m-avg: unweighted mean of the task types' accuracies")
-    return Table(title, ("LMM", "selector"), titles, tuple(rows), tuple(notes))
+    return Table(title, ("LMM", "selector"), titles, tuple(body), tuple(notes))
 
 
-def table4(board: Results, settings: TablesSettings) -> Table:
+def table4(results: Results, settings: TablesSettings) -> Table:
     """Number of frames against LMMs, one block per benchmark and selector (paper Table 4)."""
-    rows = []
-    for benchmark in board.benchmarks.values():
+    body = []
+    for benchmark in results.benchmarks.values():
         column = next(c for c in reversed(columns_of(benchmark)) if c.group == "overall")
-        for entry in board.entries:
-            for frames in board.frames:
-                cells = tuple(_cell(board, lmm, entry, column, frames, settings, table=4) for lmm in board.lmms)
-                rows.append(((benchmark.name, entry.name, board.trained_at(entry), f"{frames} frm"), cells))
-    titles = tuple((lmm, lmm) for lmm in board.lmms)
-    title = f"Table 4: overall accuracy in % by number of frames{_world(board)}"
+        for row in results.rows:
+            for frames in results.frames:
+                cells = tuple(_cell(results, lmm, row, column, frames, settings, table=4) for lmm in results.lmms)
+                body.append(((benchmark.name, row.name, results.trained_at(row), f"{frames} frm"), cells))
+    titles = tuple((lmm, lmm) for lmm in results.lmms)
+    title = f"Table 4: overall accuracy in % by number of frames{_world(results)}"
     notes = (
         "in brackets: gain over uniform sampling with the same number of frames",
         "trained at: frames per subset in training; with fewer, the first picks of the same rollout",
-        *_notes(board),
+        *_notes(results),
     )
-    return Table(title, ("benchmark", "selector", "trained at", "frames"), titles, tuple(rows), notes)
+    return Table(title, ("benchmark", "selector", "trained at", "frames"), titles, tuple(body), notes)
 
 
-def world_table(board: Results, frames: Sequence[int], settings: TablesSettings, detail: bool = False) -> Table | None:
+def world_table(
+    results: Results, frames: Sequence[int], settings: TablesSettings, detail: bool = False
+) -> Table | None:
     """Moment-dependent against static questions of the synthetic world, all its benchmarks together.
 
     With `detail`, each kind of question also has its column. `closed` is the share of the distance from uniform to
     oracle that a selector covers on moment-dependent questions.
     None if no benchmark is of the synthetic world.
     """
-    worlds = [benchmark for benchmark in board.benchmarks.values() if benchmark.is_world]
+    worlds = [benchmark for benchmark in results.benchmarks.values() if benchmark.is_world]
     if not worlds:
         return None
     kinds = sorted({question.category for benchmark in worlds for question in benchmark.questions} if detail else ())
-    rows = []
-    for lmm in board.lmms:
+    body = []
+    for lmm in results.lmms:
         for n in frames:
-            for entry in board.entries:
-                results = _pooled(board, lmm, entry, worlds, n)
-                base = _pooled(board, lmm, UNIFORM, worlds, n)
-                best = _pooled(board, lmm, ORACLE, worlds, n)
-                cells = [_group_cell(entry, results, base, group, settings) for group in ("moment/", "static/")]
-                cells.insert(1, _closed(results, base, best))
-                cells += [_group_cell(None, results, base, kind, settings) for kind in kinds]
-                rows.append(((lmm, entry.name, str(n)), tuple(cells)))
+            for row in results.rows:
+                ours = _pooled(results, lmm, row, worlds, n)
+                base = _pooled(results, lmm, UNIFORM, worlds, n)
+                best = _pooled(results, lmm, ORACLE, worlds, n)
+                cells = [_group_cell(row, ours, base, group, settings) for group in ("moment/", "static/")]
+                cells.insert(1, _closed(ours, base, best))
+                cells += [_group_cell(None, ours, base, kind, settings) for kind in kinds]
+                body.append(((lmm, row.name, str(n)), tuple(cells)))
     counts = {g: sum(q.category.startswith(g) for b in worlds for q in b.questions) for g in ("moment/", "static/")}
     columns = (
         ("moment", f"moment-dependent (n={counts['moment/']})"),
@@ -119,22 +121,22 @@ def world_table(board: Results, frames: Sequence[int], settings: TablesSettings,
         f"in square brackets: {settings.confidence_level:.0%} interval; in round brackets: gain over uniform sampling",
         "moment-dependent questions can only be answered from frames of one event; static ones from any frame",
         "swapped: the policy's own picks, made for another question about the same video",
-        *_notes(board),
+        *_notes(results),
     ]
-    return Table(title, ("LMM", "selector", "frames"), columns, tuple(rows), tuple(notes))
+    return Table(title, ("LMM", "selector", "frames"), columns, tuple(body), tuple(notes))
 
 
 def _cell(
-    board: Results, lmm: str, entry: AnswerFile, column: Column, frames: int, settings: TablesSettings, table: int
+    results: Results, lmm: str, row: ResultRow, column: Column, frames: int, settings: TablesSettings, table: int
 ) -> Cell:
-    ours = [o for o in board.outcomes(lmm, entry, column.benchmark, frames) if column.keep(o)]
-    base = [o for o in board.outcomes(lmm, UNIFORM, column.benchmark, frames) if column.keep(o)]
+    ours = [o for o in results.outcomes(lmm, row, column.benchmark, frames) if column.keep(o)]
+    base = [o for o in results.outcomes(lmm, UNIFORM, column.benchmark, frames) if column.keep(o)]
     options = {"level": settings.confidence_level, "resamples": settings.bootstrap_resamples, "seed": settings.seed}
-    lead = gain(ours, base, column.statistic, **options) if base and entry != UNIFORM else None
+    lead = gain(ours, base, column.statistic, **options) if base and row != UNIFORM else None
     paper = None
     if settings.published:
-        form = board.benchmarks[column.benchmark].format
-        paper = published(table, board.lmm_path(lmm), form, column.group, frames, entry.selectors[0])
+        form = results.benchmarks[column.benchmark].format
+        paper = published(table, results.lmm_path(lmm), form, column.group, frames, row.selectors[0])
     return Cell(
         score=accuracy(ours, column.statistic, **options),
         gain=lead,
@@ -144,47 +146,47 @@ def _cell(
 
 
 def _group_cell(
-    entry: AnswerFile | None, results: list[Outcome], base: list[Outcome], prefix: str, settings: TablesSettings
+    row: ResultRow | None, counted: list[Outcome], base: list[Outcome], prefix: str, settings: TablesSettings
 ) -> Cell:
-    """A group of world questions; with a gain and a visible interval where `entry` is given."""
+    """A group of world questions; with a gain and a visible interval where `row` is given."""
     options = {"level": settings.confidence_level, "resamples": settings.bootstrap_resamples, "seed": settings.seed}
-    ours = [outcome for outcome in results if outcome.category.startswith(prefix)]
+    ours = [outcome for outcome in counted if outcome.category.startswith(prefix)]
     theirs = [outcome for outcome in base if outcome.category.startswith(prefix)]
-    wanted = entry is not None and entry != UNIFORM and theirs
+    wanted = row is not None and row != UNIFORM and theirs
     lead = gain(ours, theirs, **options) if wanted else None
-    return Cell(accuracy(ours, **options), lead, interval=entry is not None)
+    return Cell(accuracy(ours, **options), lead, interval=row is not None)
 
 
-def _closed(results: list[Outcome], base: list[Outcome], best: list[Outcome]) -> Cell:
-    if not results or not base or not best:
+def _closed(counted: list[Outcome], base: list[Outcome], best: list[Outcome]) -> Cell:
+    if not counted or not base or not best:
         return Cell(why="not run")
-    moments = [outcome for outcome in results if outcome.category.startswith("moment/")]
+    moments = [outcome for outcome in counted if outcome.category.startswith("moment/")]
     ours, low = common(moments, base)
     _, high = common(moments, best)
     share = share_closed(_mean(ours), _mean(low), _mean(high))
     return Cell(why="–") if share is None else Cell(Score(share, None, None, len(ours)))
 
 
-def _pooled(board: Results, lmm: str, entry: AnswerFile, worlds: Sequence[BenchmarkData], frames: int) -> list[Outcome]:
+def _pooled(results: Results, lmm: str, row: ResultRow, worlds: Sequence[BenchmarkData], frames: int) -> list[Outcome]:
     """Results on all world benchmarks together; empty where one of them is missing."""
-    parts = [board.outcomes(lmm, entry, benchmark.name, frames) for benchmark in worlds]
+    parts = [results.outcomes(lmm, row, benchmark.name, frames) for benchmark in worlds]
     return [outcome for part in parts for outcome in part] if all(parts) else []
 
 
-def _mean(results: Sequence[Outcome]) -> float | None:
-    return sum(outcome.correct for outcome in results) / len(results) if results else None
+def _mean(counted: Sequence[Outcome]) -> float | None:
+    return sum(outcome.correct for outcome in counted) / len(counted) if counted else None
 
 
-def _count(board: Results, column: Column) -> str:
-    questions = board.benchmarks[column.benchmark].questions
+def _count(results: Results, column: Column) -> str:
+    questions = results.benchmarks[column.benchmark].questions
     if column.group in DURATIONS:
         questions = [question for question in questions if f"duration:{column.group}" in question.flags]
     return f" (n={len(questions)})"
 
 
-def _world(board: Results) -> str:
-    return " (synthetic world)" if any(benchmark.is_world for benchmark in board.benchmarks.values()) else ""
+def _world(results: Results) -> str:
+    return " (synthetic world)" if any(benchmark.is_world for benchmark in results.benchmarks.values()) else ""
 
 
-def _notes(board: Results) -> list[str]:
-    return [f"{count} {FLAG_NOTES.get(flag, flag)}" for flag, count in sorted(board.flag_counts().items())]
+def _notes(results: Results) -> list[str]:
+    return [f"{count} {FLAG_NOTES.get(flag, flag)}" for flag, count in sorted(results.flag_counts().items())]
