@@ -5,10 +5,10 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from refocus.config.base import Section
+from refocus.config.base import Strict
 from refocus.core.errors import UsageError
 
-S = TypeVar("S", bound=Section)
+S = TypeVar("S", bound=Strict)
 
 
 def parse(model: type[S], values: dict[str, Any]) -> S:

@@ -42,7 +42,8 @@ def build(questions: Sequence[Question], kept_frames: Callable[[str], int], sett
         RefocusError: nothing is left to train on.
     """
     n_frames = {clip: kept_frames(clip) for clip in dict.fromkeys(question.clip_id for question in questions)}
-    kept, dropped = [], Counter()
+    kept: list[Question] = []
+    dropped: Counter[str] = Counter()
     for question in questions:
         if not 0 <= question.answer_index < len(question.options) or len(question.options) < 2:
             dropped["no options to compare"] += 1
@@ -110,7 +111,7 @@ def _shuffled(items: Sequence[Item], rng: np.random.Generator) -> list[Item]:
     return [items[index] for index in rng.permutation(len(items))]
 
 
-def _chunks(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+def _chunks(items: list[Item], size: int) -> list[list[Item]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 

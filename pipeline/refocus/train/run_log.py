@@ -1,16 +1,18 @@
 """What a run writes while it learns: metrics.jsonl, a log of every group for replay, TensorBoard events, W&B."""
 
-import contextlib
 import json
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refocus.core import results_folder
 from refocus.core.files import atomic
 from refocus.train.wandb_mirror import WandbMirror
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 METRICS, GROUPS, EVENTS = results_folder.METRICS.name, results_folder.GROUPS.name, "tensorboard"
 
@@ -30,9 +32,7 @@ class RunLog:
             with atomic(work / name) as draft:
                 draft.write_text("".join(_line(line) for line in kept), encoding="utf-8")
             self._files[name] = (work / name).open("a", encoding="utf-8")
-        self._events = None
-        if tensorboard:
-            self._open_events()
+        self._events = self._opened_events() if tensorboard else None
         self._mirror = mirror
         if mirror is not None:
             for line in read(work / METRICS):
@@ -42,7 +42,7 @@ class RunLog:
         """Adds one line to metrics.jsonl and to the events."""
         self._write(METRICS, {"step": step, **values})
         if self._events is not None:
-            self._add_events({"step": step, **values})
+            _add_scalars(self._events, {"step": step, **values})
         if self._mirror is not None:
             self._mirror.add({"step": step, **values})
 
@@ -82,20 +82,17 @@ class RunLog:
         self._files[name].write(_line(values))
         self._files[name].flush()
 
-    def _open_events(self) -> None:
-        """Starts the events anew from metrics.jsonl, so that they too have no repeats."""
-        with contextlib.suppress(ImportError):
+    def _opened_events(self) -> "SummaryWriter | None":
+        """Starts the events anew from metrics.jsonl, so that they too have no repeats; None without TensorBoard."""
+        try:
             from torch.utils.tensorboard import SummaryWriter
-
-            shutil.rmtree(self.out / EVENTS, ignore_errors=True)
-            self._events = SummaryWriter(self.out / EVENTS)
-            for line in read(self.work / METRICS):
-                self._add_events(line)
-
-    def _add_events(self, line: Mapping[str, float]) -> None:
-        for name, value in line.items():
-            if name != "step":
-                self._events.add_scalar(name, value, line["step"])
+        except ImportError:
+            return None
+        shutil.rmtree(self.out / EVENTS, ignore_errors=True)
+        events = SummaryWriter(self.out / EVENTS)
+        for line in read(self.work / METRICS):
+            _add_scalars(events, line)
+        return events
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -108,6 +105,12 @@ def read(path: Path) -> list[dict[str, Any]]:
             except json.JSONDecodeError:
                 break
     return lines
+
+
+def _add_scalars(events: "SummaryWriter", line: Mapping[str, Any]) -> None:
+    for name, value in line.items():
+        if name != "step":
+            events.add_scalar(name, value, line["step"])
 
 
 def _line(values: Mapping[str, Any]) -> str:

@@ -93,13 +93,15 @@ class Stepper:
         """
         share = share_out(self.batches[step], self.data.n_frames, self.ranks.world)[self.ranks.rank]
         parts = micro_batches(share, self.data.n_frames, self.settings.runtime.clips_per_micro_batch)
-        samples: list[Sample | None] = [None] * len(parts)
+        samples: list[Sample] = []
         if self.settings.advantage_scale == "batch":
-            samples = self._sample_all(parts, step, should_stop)
-            if samples is None:
+            whole_batch = self._sample_all(parts, step, should_stop)
+            if whole_batch is None:
                 return None
+            samples = whole_batch
         factor = lr_factor(step, self.batches.steps, self.settings)
         first: list[Group] = []
+        stats: dict[str, float] = {}
         for update in range(self.settings.updates):
             self.optimiser.zero_grad()
             groups: list[Group] = []
@@ -107,14 +109,14 @@ class Stepper:
                 if update == 0 and should_stop():
                     break
                 clips, asked = self._read(questions)
-                if samples[index] is None:
-                    samples[index] = self._sample(questions, clips, asked, step)
+                if index == len(samples):
+                    samples.append(self._sample(questions, clips, asked, step))
                 groups += self._backward(samples[index], clips, asked)
             with self.clock("update"):
-                stats = self._update(groups, factor, done=len(groups) == len(share))
-            if stats is None:
+                updated = self._update(groups, factor, done=len(groups) == len(share))
+            if updated is None:
                 return None
-            first = first or groups
+            first, stats = first or groups, updated
         return StepResult([a.with_last(b) for a, b in zip(first, groups, strict=True)], stats)
 
     def _read(self, questions: list[Question]) -> tuple[ClipState, QuestionState]:
@@ -168,9 +170,9 @@ class Stepper:
     @torch.no_grad()
     def _sample_all(
         self, parts: list[list[Question]], step: int, should_stop: Callable[[], bool]
-    ) -> list[Sample | None] | None:
+    ) -> list[Sample] | None:
         """Samples the whole batch before any update, because its advantages share one scale; None if it is to stop."""
-        samples: list[Sample | None] = []
+        samples: list[Sample] = []
         for part in parts:
             if should_stop():
                 break
