@@ -1,8 +1,11 @@
 """The order of the rooms: each imports only those before it, none in a circle, and no light one ever loads torch."""
 
+import ast
 import graphlib
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -79,6 +82,39 @@ def test_no_room_imports_in_a_circle(name):
 
 def is_package(module: str) -> bool:
     return PACKAGE.parent.joinpath(*module.split(".")).is_dir()
+
+
+def test_nothing_is_handed_on_without_its_name():
+    """`f(*rest)` hides which argument is which, but where a function of ours takes any number of them."""
+    trees = {name: ast.parse(source(name)) for name in modules()}
+    takes: dict[str, bool] = {}  # whether some definition of that name takes any number of arguments
+    for tree in trees.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                takes[node.name] = takes.get(node.name, False) or bool(getattr(node, "args", None) and node.args.vararg)
+    splats = [
+        f"{name}:{node.lineno}: {ast.unparse(node)}"
+        for name, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and any(isinstance(argument, ast.Starred) for argument in node.args)
+        if takes.get(ast.unparse(node.func).removeprefix("self.")) is False
+    ]
+    assert not splats
+
+
+def test_no_two_classes_have_one_name():
+    names = [node.name for name in modules() for node in ast.parse(source(name)).body if isinstance(node, ast.ClassDef)]
+    assert not [name for name, count in Counter(names).items() if count > 1]
+
+
+@pytest.mark.parametrize("module", modules())
+def test_only_the_command_line_knows_argparse(module):
+    assert room(module) == "cli" or not re.search(r"\bargparse\b", source(module))
+
+
+def source(module: str) -> str:
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
 
 
 def test_light_modules_never_load_torch():

@@ -57,7 +57,7 @@ PUBLISHED = {
     "OpenGVLab/InternVL3-8B-hf": _internvl(28, 3584, 18944, 28, 4),
 }
 POLICIES = {
-    name: PolicyConfig(*MAMBA2_SIZES[size], pool_at="tower")
+    name: PolicyConfig(width=width, layers=layers, pool_at="tower")
     for name, size in (
         ("interlive/video-ma2mba-0.3b", "370m"),
         ("interlive/video-ma2mba-1.3b", "1.3b"),
@@ -66,6 +66,7 @@ POLICIES = {
         *((f"state-spaces/mamba2-{size}", size) for size in MAMBA2_SIZES),
         *((f"AntonV/mamba2-{size}-hf", size) for size in MAMBA2_SIZES),
     )
+    for width, layers in [MAMBA2_SIZES[size]]
 }
 
 
@@ -114,11 +115,11 @@ def read_lmm(config: dict[str, Any], where: str) -> LmmShape:
         patches = side**2
         if config["model_type"] == "internvl":
             tokens, labelled = int(config["image_seq_length"]), True
-            connector = (tokens, round(vision["hidden_size"] / config["downsample_ratio"] ** 2))
+            connector_tokens, connector_in = tokens, round(vision["hidden_size"] / config["downsample_ratio"] ** 2)
             cls = 1
         elif config["model_type"] == "llava_onevision":
             tokens, labelled = math.ceil(side / 2) ** 2, False
-            connector = (patches, int(vision["hidden_size"]))
+            connector_tokens, connector_in = patches, int(vision["hidden_size"])
             cls = 0
         else:
             raise UsageError(
@@ -135,7 +136,8 @@ def read_lmm(config: dict[str, Any], where: str) -> LmmShape:
         heads = int(text["num_attention_heads"])
         return LmmShape(
             tower,
-            *connector,
+            connector_tokens=connector_tokens,
+            connector_in=connector_in,
             frame_tokens=tokens,
             frame_text=labelled,
             layers=int(text["num_hidden_layers"]),

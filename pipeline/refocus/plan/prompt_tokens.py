@@ -47,8 +47,8 @@ class PromptTokens:
 
 def prompt_tokens(path: str, shape: LmmShape, n_frames: int, settings: PlanSettings) -> PromptTokens:
     """The prompt tokens of an LMM (a folder or hub id) for up to `n_frames` frames."""
-    numbers = (float(settings.suffix_text_tokens), float(OPTION_TOKENS), 1 / settings.characters_per_token)
     folder = local_folder(path)
+    tokenizer = None
     if folder is not None and (folder / "tokenizer.json").is_file() and shape.frame_text:
         from tokenizers import Tokenizer
 
@@ -57,10 +57,16 @@ def prompt_tokens(path: str, shape: LmmShape, n_frames: int, settings: PlanSetti
         starts = tuple(
             length + n * (shape.frame_tokens - _length(tokenizer, CONTEXT)) for n, length in enumerate(lengths)
         )
-        return PromptTokens(starts, *numbers, tokenizer)
-    text = settings.frame_text_tokens if shape.frame_text else 0
-    starts = tuple(settings.system_tokens + n * (shape.frame_tokens + text) for n in range(n_frames + 1))
-    return PromptTokens(starts, *numbers)
+    else:
+        text = settings.frame_text_tokens if shape.frame_text else 0
+        starts = tuple(settings.system_tokens + n * (shape.frame_tokens + text) for n in range(n_frames + 1))
+    return PromptTokens(
+        starts,
+        fixed=settings.suffix_text_tokens,
+        per_option=OPTION_TOKENS,
+        per_character=1 / settings.characters_per_token,
+        tokenizer=tokenizer,
+    )
 
 
 def _length(tokenizer: Any, text: str) -> int:

@@ -34,7 +34,7 @@ CHOICES = {
 }
 
 
-class Variant(TypedDict):
+class LogitVariant(TypedDict):
     """The logits and the prompt of the paper, or of the released class."""
 
     prompt: str
@@ -43,7 +43,7 @@ class Variant(TypedDict):
     replacement: bool
 
 
-VARIANTS: dict[str, Variant] = {
+VARIANTS: dict[str, LogitVariant] = {
     "paper": {"prompt": "paper", "scale": "plain", "attention_scaling": True, "replacement": False},
     "released": {"prompt": "released", "scale": "softplus", "attention_scaling": False, "replacement": True},
 }

@@ -217,8 +217,8 @@ def _start(tokenizer: "PreTrainedTokenizerBase") -> int:
     return tokenizer.get_vocab().get(START, len(tokenizer))
 
 
-def _only(wanted: Mapping[str, tuple[int, ...]], *parts: str) -> dict[str, tuple[int, ...]]:
-    return {name: shape for name, shape in wanted.items() if name.startswith(parts)}
+def _only(wanted: Mapping[str, tuple[int, ...]], part: str) -> dict[str, tuple[int, ...]]:
+    return {name: shape for name, shape in wanted.items() if name.startswith(part)}
 
 
 def _without(wanted: Mapping[str, tuple[int, ...]], parts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:

@@ -267,14 +267,14 @@ class Stack(nn.Module):
         at: slice,
     ) -> tuple[Tensor, tuple, tuple]:
         """Some layers over some steps from these layers' states; after the last layer, normed and `at` only."""
-        after = []
-        for layer, *before in zip(self.layers[group], conv, ssm, strict=True):
-            x, *states = layer(x, *before, lengths, want_state)
-            after.append(states)
+        conv_after, ssm_after = [], []
+        for layer, conv_before, ssm_before in zip(self.layers[group], conv, ssm, strict=True):
+            x, conv_state, ssm_state = layer(x, conv_before, ssm_before, lengths, want_state)
+            conv_after.append(conv_state)
+            ssm_after.append(ssm_state)
         if group.stop == len(self.layers):
             x = self.norm_f(x[:, at].contiguous())
-        conv, ssm = zip(*after, strict=True)
-        return x, conv, ssm
+        return x, tuple(conv_after), tuple(ssm_after)
 
     def step(
         self, x: Tensor, state: StackState, *, want_state: bool = True, reuse: bool = False

@@ -46,7 +46,7 @@ def build(dataset: str, rows: Iterable[RawQuestion | Reject], finder: VideoFinde
     seen: Counter[tuple[Any, ...]] = Counter()
     for row in rows:
         if isinstance(row, Reject):
-            yield Reject(*(_printable(text) for text in (row.source_id, row.reason, row.detail)))
+            yield Reject(_printable(row.source_id), row.reason, _printable(row.detail))
             continue
         try:
             yield _question(dataset, row, finder, seen)
@@ -71,9 +71,9 @@ def _question(dataset: str, row: RawQuestion, finder: VideoFinder, seen: Counter
     except ValueError as error:
         raise BadRow("unsafe_path", str(error)) from None
     clip = clip_id(dataset, path, row.start_s, row.end_s)
-    identity = (clip, row.source_id, row.question, row.options)
-    occurrence = seen[identity]
-    seen[identity] += 1
+    same = (clip, row.source_id, row.question, row.options)
+    occurrence = seen[same]
+    seen[same] += 1
     flags = list(row.flags)
     if len(set(row.options)) < len(row.options):
         flags.append("duplicate_options")
@@ -82,7 +82,7 @@ def _question(dataset: str, row: RawQuestion, finder: VideoFinder, seen: Counter
     if len(row.options) > MANY_OPTIONS:
         flags.append("many_options")
     return Question(
-        qa_id=qa_id(*identity, occurrence),
+        qa_id=qa_id(clip, row.source_id, row.question, row.options, occurrence),
         dataset=dataset,
         split=row.split,
         clip_id=clip,

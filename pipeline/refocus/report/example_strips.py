@@ -179,8 +179,8 @@ def _panel(figure: Figure, example: Example, name: str, left: float, top: float,
     strip, room = 0.5 * width, PANEL - 0.3
     _pictures(_place(figure, left, top + 0.27, strip, room), example, picked, strip, room)
     if picked.shares:
-        bars = (left + strip + 0.85, top + 0.3, width - strip - 1.45, room - 0.3)
-        _answer(_place(figure, *bars), example.question, picked)
+        bars = _place(figure, left + strip + 0.85, top + 0.3, width - strip - 1.45, room - 0.3)
+        _answer(bars, example.question, picked)
 
 
 def _pictures(axes: Axes, example: Example, picked: Picked, width: float, height: float) -> None:

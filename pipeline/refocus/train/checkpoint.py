@@ -132,7 +132,7 @@ class Checkpoints:
             mine = {key.partition("/")[2]: t for key, t in rng.items() if key.partition("/")[0] == str(ranks.rank)}
             _restore_random(mine, state["python"][ranks.rank])
         best = state.get("best")
-        return state["step"], Best(*best) if best else None
+        return state["step"], Best._make(best) if best else None
 
     def read(self, step: int, policy: FramePolicy) -> None:
         """Gives the policy the weights of one checkpoint."""

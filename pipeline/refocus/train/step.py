@@ -176,7 +176,8 @@ class Stepper:
         for part in parts:
             if should_stop():
                 break
-            samples.append(self._sample(part, *self._read(part), step))
+            clips, asked = self._read(part)
+            samples.append(self._sample(part, clips, asked, step))
         shares = self.ranks.gather((len(samples) == len(parts), [s.rewards.reward.cpu() for s in samples]))
         if not all(done for done, _ in shares):
             return None

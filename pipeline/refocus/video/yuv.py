@@ -57,27 +57,28 @@ class YuvScaler:
         """The planes of a frame that `takes` accepts, upright."""
         looks = (frame.width, frame.height, frame.format.name, frame.colorspace)
         if self._graph is None or looks != self._looks:
-            self._looks, self._graph = looks, _graph(self.size, *looks, siting(frame))
+            self._looks, self._graph = looks, _graph(self.size, frame)
         self._graph.vpush(frame)
         turns = quarter_turn(frame.rotation) // 90
-        return YuvFrame(
-            *(np.ascontiguousarray(np.rot90(_pixels(plane), turns)) for plane in self._graph.vpull().planes)
-        )
+        planes = self._graph.vpull().planes
+        luma, blue, red = (np.ascontiguousarray(np.rot90(_pixels(plane), turns)) for plane in planes)
+        return YuvFrame(luma, blue, red)
 
 
 def _pixels(plane: VideoPlane) -> np.ndarray:
     return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
-def _graph(size: int, width: int, height: int, pixels: str, colorspace: int, place: str) -> Graph:
-    graph = Graph()
+def _graph(size: int, frame: VideoFrame) -> Graph:
+    """Scales frames of this size, format, colour space and chroma siting."""
+    graph, pixels = Graph(), VideoFormat(frame.format.name)
     graph.threads = 1
     scaling = {"w": size, "h": size, "flags": "bicubic+accurate_rnd"}
-    chroma = {"in_chroma_loc": place, "out_chroma_loc": "center"}
-    matrix = {"ispace": _MATRICES.get(colorspace, "bt470bg"), "irange": "tv", "space": "bt470bg", "range": "pc"}
+    chroma = {"in_chroma_loc": siting(frame), "out_chroma_loc": "center"}
+    matrix = {"ispace": _MATRICES.get(frame.colorspace, "bt470bg"), "irange": "tv", "space": "bt470bg", "range": "pc"}
     light = {"iprimaries": "bt709", "primaries": "bt709", "itrc": "bt709", "trc": "bt709", "fast": "1"}  # stays
     graph.link_nodes(
-        graph.add_buffer(width=width, height=height, format=VideoFormat(pixels), time_base=Fraction(1, 1000)),
+        graph.add_buffer(width=frame.width, height=frame.height, format=pixels, time_base=Fraction(1, 1000)),
         graph.add("scale", _spelled({**scaling, **chroma, **_UNTOUCHED})),
         graph.add("format", "yuv420p10le"),
         graph.add("colorspace", _spelled({**matrix, **light, "format": "yuv420p"})),

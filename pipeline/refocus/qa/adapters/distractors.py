@@ -7,7 +7,7 @@ the next answer it may. So the order of the rows does not matter, and a row that
 
 import hashlib
 from bisect import bisect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from refocus.qa.raw_question import normalised
 
@@ -16,7 +16,7 @@ class AnswerPool:
     """The answers of one kind: pairs of a row's id and what it answers."""
 
     def __init__(self, answers: Iterable[tuple[str, str]]) -> None:
-        circle = sorted((_point(source_id), answer) for source_id, answer in set(answers))
+        circle = sorted((_point([source_id]), answer) for source_id, answer in set(answers))
         self._points = [point for point, _ in circle]
         self._answers = [(answer, normalised(answer), frozenset(normalised(answer).split())) for _, answer in circle]
 
@@ -34,11 +34,11 @@ class AnswerPool:
         words = frozenset(normalised(answer).split())
         taken = {normalised(answer): answer}
         for draw in range(wrong):
-            found = self._next(_point(str(seed), source_id, str(draw)), words, taken)
+            found = self._next(_point([str(seed), source_id, str(draw)]), words, taken)
             if found is None:
                 break
             taken[normalised(found)] = found
-        options = sorted(taken.values(), key=lambda option: _point(str(seed), source_id, "place", option))
+        options = sorted(taken.values(), key=lambda option: _point([str(seed), source_id, "place", option]))
         return tuple(options), options.index(answer)
 
     def _next(self, point: int, words: frozenset[str], taken: Mapping[str, str]) -> str | None:
@@ -56,6 +56,6 @@ def usable(text: str) -> bool:
     return "\0" not in text and text == text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _point(*parts: str) -> int:
+def _point(parts: Sequence[str]) -> int:
     """64 bits that depend on the parts alone; lone surrogates included."""
     return int.from_bytes(hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()[:8], "big")

@@ -51,7 +51,7 @@ def _from_official(where: str, number: int, row: Any, stem: str, split: str) -> 
     return RawQuestion(
         where=where,
         source_id=f"{stem}_{number}",
-        videos=_videos(video, stem, FOLDERS.get(task, stem)),
+        videos=_videos(video, [stem, FOLDERS.get(task, stem)]),
         question=question,
         options=options,
         answer_index=answer_by_text(text_of(row, "answer"), options),
@@ -67,7 +67,7 @@ def _from_copy(where: str, number: int, row: dict[str, Any], split: str) -> RawQ
     return RawQuestion(
         where=where,
         source_id=text_of(row, "question_id"),
-        videos=(video, *_videos(video, *filter(None, [FOLDERS.get(task)]))),
+        videos=(video, *_videos(video, [FOLDERS[task]] if task in FOLDERS else [])),
         question=question,
         options=options,
         answer_index=answer_by_letter(text_of(row, "answer"), options),
@@ -89,7 +89,7 @@ def _without_options(text: str, options: Sequence[str]) -> str:
     return "\n".join(lines[: marks[0]]) if options and letters == LETTERS[: len(options)] else text
 
 
-def _videos(video: str, *folders: str) -> tuple[str, ...]:
+def _videos(video: str, folders: Sequence[str]) -> tuple[str, ...]:
     """The official layout in front, then one folder per task, then everything in one."""
     places = [f"{top}{folder}/" for top in ("video/", "") for folder in folders]
     return tuple(dict.fromkeys(f"{place}{video}" for place in (*places, "video/", "mlvu/", "")))
