@@ -1,0 +1,167 @@
+"""All figures there is something for, each from what the stages wrote (Figures 2, 6, 7, 9 and our own)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from matplotlib.figure import Figure
+
+from refocus.config.reward import RewardSettings
+from refocus.config.selectors import KINDS, kind_of
+from refocus.config.tables import FiguresSettings
+from refocus.config.variants import Variant
+from refocus.core.errors import UsageError
+from refocus.core.files import settings_of, write_text
+from refocus.core.progress import bar
+from refocus.core.results_folder import FIGURE, METRICS
+from refocus.frames.frame_store import FrameStore
+from refocus.qa.records import read_questions
+from refocus.report.accuracy_figure import draw_accuracy
+from refocus.report.entropy_figure import draw_temporal_entropy, to_csv
+from refocus.report.example_strips import Example, draw_examples
+from refocus.report.examples import Material, drawn_by_lot, first_win
+from refocus.report.results import Results
+from refocus.report.series import Lines, read_metrics
+from refocus.report.style import save
+from refocus.report.subsets_figure import draw_subsets
+from refocus.report.training_figure import draw_curves
+from refocus.report.variance_figure import draw_variance, read_variances
+from refocus.select.baselines import EvidenceSpan, read_truth
+from refocus.select.selections import Selection, frames_of, read_selections, tables_below
+
+SUBSETS_OF = 256  # frames of the clip that Figure 7 shows the subsets of
+
+
+@dataclass(frozen=True)
+class FigureInputs:
+    """What the figures are drawn from; what is empty leaves out the figures that need it.
+
+    Attributes:
+        filtered: the filter's folder; training_questions: the questions behind it.
+        reward: which subsets Figure 7 shows.
+        runs: folders of training runs by name; variants: which of them are seeds of one setting.
+        questions: question tables of the benchmarks, and answers, selections, indexes of stored frames and evidence
+            that belong to them; n_frames: per question.
+    """
+
+    filtered: Path | None = None
+    training_questions: Sequence[Path] = ()
+    reward: RewardSettings = field(default_factory=RewardSettings)
+    runs: Mapping[str, Path] = field(default_factory=dict)
+    variants: Sequence[Variant] = ()
+    questions: Sequence[Path] = ()
+    answers: Sequence[Path] = ()
+    selections: Sequence[Path] = ()
+    indexes: Sequence[Path] = ()
+    truth: Sequence[Path] = ()
+    n_frames: int = 32
+
+
+def draw_figures(inputs: FigureInputs, settings: FiguresSettings, out: Path) -> None:
+    """Draws every figure that `inputs` have something for, in every format of the settings.
+
+    Raises:
+        UsageError: no selections of `n_frames` frames are among the given ones.
+        RefocusError: a table is unreadable.
+    """
+    for name, draw in bar(_Figures(inputs, settings, out).wanted().items(), desc="figures", unit="figure"):
+        save(draw(), out, name, settings.formats, settings.dpi)
+
+
+class _Figures:
+    def __init__(self, inputs: FigureInputs, settings: FiguresSettings, out: Path):
+        self.inputs, self.settings, self.out = inputs, settings, out
+
+    def wanted(self) -> dict[str, Callable[[], Figure]]:
+        """How each figure there is something for is drawn."""
+        inputs = self.inputs
+        drawn: dict[str, tuple[bool, Callable[[], Figure]]] = {
+            "fig7_subsets": (True, self.subsets),
+            "fig2_variance": (inputs.filtered is not None, self.variance),
+            "training": (bool(inputs.runs), self.curves),
+            "fig6_temporal_entropy": (bool(inputs.runs), self.entropy),
+            "accuracy": (bool(inputs.answers), self.accuracy),
+            "fig9_examples": (bool(inputs.selections), lambda: self.examples(drawn_by_lot)),
+            "one_question": (bool(inputs.selections), lambda: self.examples(first_win)),
+        }
+        return {name: draw for name, (wanted, draw) in drawn.items() if wanted}
+
+    @cached_property
+    def results(self) -> Results:
+        return Results.read(self.inputs.questions, self.inputs.answers, self.inputs.variants)
+
+    @cached_property
+    def metrics(self) -> dict[str, Lines]:
+        return {name: read_metrics(METRICS.inside(folder)) for name, folder in self.inputs.runs.items()}
+
+    @property
+    def note(self) -> str:
+        """What every figure of the synthetic world says."""
+        world = self.inputs.questions and any(benchmark.is_world for benchmark in self.results.benchmarks.values())
+        return "synthetic world" if world else ""
+
+    def subsets(self) -> Figure:
+        reward = self.inputs.reward
+        return draw_subsets(SUBSETS_OF, reward.frames_per_subset, reward.windows, reward.sampling)
+
+    def variance(self) -> Figure:
+        assert self.inputs.filtered is not None
+        variances, summary = read_variances(self.inputs.filtered)
+        questions = (question for path in self.inputs.training_questions for question in read_questions(path))
+        categories = {question.qa_id: question.category for question in questions}
+        return draw_variance(variances, summary, categories, self.settings.histogram_bins)
+
+    def curves(self) -> Figure:
+        return draw_curves(self.metrics, self.inputs.variants, self.note)
+
+    def entropy(self) -> Figure:
+        table = FIGURE.inside(self.out, figure="fig6_temporal_entropy", suffix="csv")
+        write_text(table, to_csv(self.metrics, self.inputs.variants))
+        return draw_temporal_entropy(self.metrics, self.inputs.variants, self.note)
+
+    def accuracy(self) -> Figure:
+        return draw_accuracy(self.results, self.inputs.n_frames, self.settings.confidence_level)
+
+    def examples(self, choose: Callable[[Material], tuple[list[Example], str]]) -> Figure:
+        """Some questions, as `choose` takes them."""
+        examples, note = choose(self.material)
+        return draw_examples(examples, note)
+
+    @cached_property
+    def material(self) -> Material:
+        inputs = self.inputs
+        return Material(
+            results=self.results,
+            selections=_selections(inputs.selections, inputs.n_frames),
+            store=FrameStore.open(inputs.indexes),
+            truth=_truth(inputs.truth, self.results.benchmarks),
+            policies={f"refocus/{run}": folder / "policy" for run, folder in inputs.runs.items()},
+            frames=inputs.n_frames,
+            settings=self.settings,
+        )
+
+
+def _truth(paths: Sequence[Path], benchmarks: Mapping[str, object]) -> dict[tuple[str, str], Sequence[EvidenceSpan]]:
+    """Evidence by benchmark and source_id."""
+    return {
+        (name, source): spans
+        for path in paths
+        for name in benchmarks
+        for source, spans in read_truth(path, name).items()
+    }
+
+
+def _selections(paths: Sequence[Path], frames: int) -> dict[str, dict[str, Selection]]:
+    """Picks of so many frames by selector and qa_id, over all benchmarks; one run of each kind."""
+    found: dict[str, dict[str, Selection]] = {}
+    for file in tables_below(paths):
+        name = settings_of(pq.read_schema(file))["selector"]
+        kind = kind_of(name)
+        known = next((other for other in found if kind_of(other) == kind), name)
+        if frames_of(file) == frames and kind in KINDS and known == name:
+            found.setdefault(name, {}).update(read_selections(file))
+    if not found:
+        raise UsageError(f"no selections of {frames} frames by {', '.join(KINDS)} are among the files")
+    return found
