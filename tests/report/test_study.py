@@ -71,18 +71,15 @@ def results(root, tmp_path) -> Path:
 
 def test_the_page_says_what_the_numbers_say(root, results):
     text = page(Study(root, results), ["snakemake"], [])
-    assert "Not there yet" not in text
+    assert "Not run yet" not in text
     assert "at 2 of 3 values of T'" in text
     assert "| 2 | 50.0 | 81.7 [74.5, 88.8] | 80.0, 80.0, 85.0 | +31.7 [+24.5, +38.8] | 100.0 |" in text
     assert "| 8 | 50.0 | 46.7 [39.5, 53.8] |" in text
     assert "## A curriculum, T' = 2→4→8, against T' = 8 from the start" in text
-    assert "Higher: answers right with 8 frames, % (+40.0 [+40.0, +40.0])" in text
+    assert "Higher: accuracy with 8 frames, % (+40.0 [+40.0, +40.0])" in text
     assert "## β = 0 against β = 0.05" in text
     assert "shows in temporal entropy and reward" in text
-    assert (
-        "another question of the video it answers 0.0 [-12.4, 12.4] points fewer: that it reads the question does"
-        in text
-    )
+    assert "accuracy is 0.0 [-12.4, 12.4] points lower: no sign that the picks depend on the question" in text
     assert "| the same with its picks for another question of the video, % | 81.7 [74.5, 88.8] | 50.0 [50.0" in text
     assert "policy, T' = 2, β = 0" in text
     assert "nan" not in text.lower()
@@ -97,7 +94,7 @@ def test_no_collapse_is_told_where_there_is_none(root, results):
         )
     text = page(Study(root, results), [], [])
     assert "shows in neither temporal entropy nor reward" in text
-    assert "No difference that the seeds can show: answers right with 2 frames" in text
+    assert "Not significant: accuracy with 2 frames" in text
 
 
 def test_intervals_are_students_over_paired_seeds(root, results):

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-HELP = "write the page that shows what a finished run has shown"
+HELP = "write a page about a finished run of the synthetic world"
 DESCRIPTION = """\
 In:  the results folder of a run, and the overlays it was made with.
 Out: a Markdown page: the commands, the tables, the filter's rates, seconds and memory per stage; the figures beside it.
@@ -31,5 +31,5 @@ def run(args: argparse.Namespace) -> None:
     figures = copy_figures(args.results, args.out.with_suffix(""))
     text = page(args.results, args.configfile, figures)
     if (args.out.parent / "study.md").is_file():
-        text += "\n\nWhat T', a curriculum on it and the entropy bonus decide: [study.md](study.md)."
+        text += "\n\nThe effect of T', of a curriculum on it and of the entropy bonus: [study.md](study.md)."
     write_text(args.out, text)

@@ -79,11 +79,11 @@ def _line(lmm: str, frames: str, scores: Scores) -> str:
     ours, base = mean(scores["refocus"]), mean(scores["uniform"])
     runs = f" (mean of {len(scores['refocus'])} runs)" if len(scores["refocus"]) > 1 else ""
     text = (
-        f"Synthetic world, {frames} frames, moment-dependent questions: with frames picked by the learned policy {lmm} "
-        f"answers {ours:.1f} %{runs}, with uniform ones {base:.1f} % ({ours - base:+.1f} points)"
+        f"Synthetic world, {frames} frames, accuracy of {lmm} on questions about one moment: {ours:.1f} %{runs} from "
+        f"the policy's frames, {base:.1f} % from uniform frames ({ours - base:+.1f} points)"
     )
     if "oracle" not in scores:
         return text + "."
     best = mean(scores["oracle"])
     share = f"; {_closed(scores):.0f} % of the way from uniform to oracle" if best > base else ""
-    return f"{text}, with the oracle's {best:.1f} %{share}."
+    return f"{text}, {best:.1f} % from the oracle's{share}."

@@ -159,11 +159,11 @@ class Study:
             return self.accuracy(f"swapped/{run}", frames)
 
         return [
-            Measure(f"answers right with {frames} frames, %", "answers", answers, 1),
+            Measure(f"accuracy with {frames} frames, %", "answers", answers, 1),
             Measure("the same with its picks for another question of the video, %", "swapped", swapped, 1),
             self._at_the_end("reward/mean", "reward at the end of training"),
             self._at_the_end("select/temporal_entropy", "temporal entropy at the end, nats"),
-            self._at_the_end("policy/entropy_share", "policy entropy at the end, share of the largest possible"),
+            self._at_the_end("policy/entropy_share", "policy entropy at the end, share of its maximum"),
             self._over_training("validation/reward", "margin on held-back videos, mean over training"),
         ]
 

@@ -44,7 +44,7 @@ def _accuracy(study: Study) -> Figure:
         axes.set(xlabel="frames answered with", xscale="log", ylim=(0, 103))
         axes.set_xticks(study.root.answer.n_frames, [str(n) for n in study.root.answer.n_frames])
         axes.minorticks_off()
-    figure.axes[0].set_ylabel("answers right, %")
+    figure.axes[0].set_ylabel("accuracy, %")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.suptitle(f"Held-out questions that depend on a moment ({NOTE})")
     return figure

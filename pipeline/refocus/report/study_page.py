@@ -6,7 +6,7 @@ from pathlib import Path
 from refocus.config.variants import SYMBOLS, Variant, spell, trained
 from refocus.report.study import Comparison, Estimate, Study, StudyRow
 
-SIGNS = {1: "higher", -1: "lower", 0: "no difference that the seeds can show"}
+SIGNS = {1: "higher", -1: "lower", 0: "not significant"}
 
 
 def page(study: Study, commands: Sequence[str], figures: Iterable[Path]) -> str:
@@ -16,15 +16,15 @@ def page(study: Study, commands: Sequence[str], figures: Iterable[Path]) -> str:
     parts = [
         "# What decides a run?",
         "All numbers are of the **synthetic world** and models of about a million parameters. "
-        f"Intervals are {level} Student intervals over training seeds, wide where seeds are few and not cut at 100 %; "
-        "differences are between runs of equal seeds.",
+        f"Intervals are {level} Student intervals over training seeds, not cut at 100 %; differences are paired by "
+        "seed, and significant if their interval excludes 0.",
         "```sh\n" + "\n".join(commands) + "\n```",
         _missing(study),
         "## Against uniform frames, at every T'",
         _against_uniform(study),
         pictures.pop("accuracy", ""),
-        "Answers right to held-out questions that depend on a moment, in %, by the number of frames answered with: the "
-        "first picks of the policy's rollout (Table 4).",
+        "Accuracy in % on held-out questions about one moment, by the number of frames the LMM sees: the first picks "
+        "of the policy's rollout (Table 4).",
         _by_frames(study),
     ]
     for comparison in study.comparisons:
@@ -39,7 +39,7 @@ def page(study: Study, commands: Sequence[str], figures: Iterable[Path]) -> str:
 
 
 def _missing(study: Study) -> str:
-    return f"**Not there yet, and left out of what follows:** {', '.join(study.missing)}." if study.missing else ""
+    return f"**Not run yet, and left out below:** {', '.join(study.missing)}." if study.missing else ""
 
 
 def _against_uniform(study: Study) -> str:
@@ -61,9 +61,9 @@ def _against_uniform(study: Study) -> str:
         gains.append(f"T' = {n} {_signed(gain, 1)}")
     if not holds:
         return "Nothing to compare yet."
-    where = "at every T' here" if all(holds) else f"at {sum(holds)} of {len(holds)} values of T'"
-    text = f"With every seed, the learned frames answer at least as many questions as uniform ones {where}."
-    text += f" Points gained: {'; '.join(gains)}."
+    where = "at every T'" if all(holds) else f"at {sum(holds)} of {len(holds)} values of T'"
+    text = f"With every seed, the policy's frames give at least the accuracy of uniform frames {where}."
+    text += f" Gains in points: {'; '.join(gains)}."
     return "\n".join([text, "", *lines])
 
 
@@ -128,20 +128,18 @@ def _collapse(study: Study, comparison: Comparison, rows: Sequence[StudyRow]) ->
         if key in lower
     ]
     where = " and ".join(seen) or "neither temporal entropy nor reward"
-    return (
-        f"The collapse that the bonus is there to prevent shows in {where}. {_reads(study, comparison.variant)}".strip()
-    )
+    return f"The collapse that the bonus should prevent shows in {where}. {_reads(study, comparison.variant)}".strip()
 
 
 def _reads(study: Study, variant: Variant) -> str:
-    """Whether a policy has settled on frames that suit every question, which no other measure tells."""
+    """Whether the picks depend on the question, which no other measure tells."""
     own, swapped = (study.by_seed(variant, measure) for measure in study.measures(study.frames(variant))[:2])
     fewer = [own[seed] - swapped[seed] for seed in own if seed in swapped]
     if len(fewer) < 2:
         return ""
     gap = study.estimate(fewer)
-    conclusion = "it reads the question" if gap.sign > 0 else "that it reads the question does not show"
-    return f"With its picks for another question of the video it answers {_text(gap, 1)} points fewer: {conclusion}."
+    conclusion = "the picks depend on the question" if gap.sign > 0 else "no sign that the picks depend on the question"
+    return f"With its picks for another question of the video, accuracy is {_text(gap, 1)} points lower: {conclusion}."
 
 
 def _fig6(study: Study) -> list[str]:

@@ -23,9 +23,7 @@ class Panel:
 REWARD = Panel("reward/mean", "mean margin of the sampled subsets (Eq. 5)")
 SHARE = Panel("policy/entropy_share", "policy entropy / log |A|")
 TEMPORAL = Panel("select/temporal_entropy", "temporal entropy of the picks, nats (Fig. 6)")
-ACCURACY = Panel(
-    "validation/accuracy", "answers right, held-back videos (dashed: uniform)", "validation/accuracy_uniform"
-)
+ACCURACY = Panel("validation/accuracy", "accuracy on held-back videos (dashed: uniform)", "validation/accuracy_uniform")
 PANELS = (REWARD, SHARE, TEMPORAL, ACCURACY)
 
 
