@@ -24,12 +24,12 @@ def test_a_planned_reward_pass_is_the_one_that_runs(lmm, lmm_folder, tmp_path):
     ]
     write_index(tmp_path / "frames/toy/000000.index.parquet", rows, {})
     root = configured(tmp_path, lmms={"lmm": {"path": str(lmm_folder)}}, reward={"frames_per_subset": 8})
-    [bill] = [bill for bill in make_plan(root, root.plan).bills if bill.stage == "reward"]
+    [cost] = [cost for cost in make_plan(root, root.plan).costs if cost.stage == "reward"]
     results = []
     flops = counted(
         lambda: results.append(score_shard(lmm, FakeFrames(LENGTHS), asked, root.reward, MarginCache(None, {})))
     )
-    assert bill.frames == lmm.work.frames
-    assert bill.tokens == pytest.approx(lmm.work.prefix_tokens + lmm.work.suffix_tokens, rel=0.02)
-    assert bill.flops == pytest.approx(flops, rel=0.02)
-    assert bill.disk_bytes == results[0].margins.num_rows * root.plan.margin_row_bytes
+    assert cost.frames == lmm.work.frames
+    assert cost.tokens == pytest.approx(lmm.work.prefix_tokens + lmm.work.suffix_tokens, rel=0.02)
+    assert cost.flops == pytest.approx(flops, rel=0.02)
+    assert cost.disk_bytes == results[0].margins.num_rows * root.plan.margin_row_bytes

@@ -1,4 +1,4 @@
-"""`refocus plan`: real tables where they are, stated guesses where not, and a bill that adds up."""
+"""`refocus plan`: real tables where they are, stated guesses where not, and a cost that adds up."""
 
 import json
 import subprocess
@@ -81,7 +81,7 @@ def test_questions_are_those_of_each_clip(tmp_path):
     assert (group.n_frames, group.clips, group.questions) == (40, 2, 3)
 
 
-def test_a_clips_frames_come_from_its_best_witness(tmp_path):
+def test_a_clips_frames_come_from_its_best_source(tmp_path):
     """An index knows best, then the clip's bounds, then headers of videos, then the configuration."""
     clips = [
         ClipRow("index", "index.mp4", 0.0, 10.0, 0),
@@ -99,13 +99,13 @@ def test_a_clips_frames_come_from_its_best_witness(tmp_path):
     guess = {"plan": {"sources": {"toy": {"seconds": [3.0]}}}}
     root = configured(tmp_path, **guess)
     found = source(root)
-    assert found.witnesses == {"index": 2, "bounds": 1, "assumed": 1}
+    assert found.known_from == {"index": 2, "bounds": 1, "assumed": 1}
     assert {group.n_frames: group.questions for group in found.groups} == {9: 1, 20: 1, 12: 1}
     write_video(tmp_path / "videos/video.mp4", [n / 30 for n in range(60)])
     found = source(root)
-    assert found.witnesses == {"index": 2, "bounds": 1, "headers": 1}
+    assert found.known_from == {"index": 2, "bounds": 1, "headers": 1}
     assert {group.n_frames for group in found.groups} == {9, 20, 8}
-    assert source(configured(tmp_path, plan={"probe": 0})).witnesses["unknown"] == 1
+    assert source(configured(tmp_path, plan={"probe": 0})).known_from["unknown"] == 1
 
 
 def test_lengths_that_nothing_knows_are_the_longest_there_can_be(tmp_path):
@@ -120,7 +120,7 @@ def test_a_guess_stands_for_clips_of_equally_common_lengths(tmp_path):
 
 def test_a_source_nobody_knows_is_named_and_counts_nothing(tmp_path):
     plan = make_plan(configured(tmp_path), PlanSettings())
-    assert plan.uncounted == ("toy", "exam") and not plan.bills
+    assert plan.uncounted == ("toy", "exam") and not plan.costs
     assert any("NOT COUNTED" in line and "toy, exam" in line for line in lines(plan))
 
 
@@ -170,16 +170,16 @@ def test_training_is_billed_by_the_questions_it_visits(whole, tmp_path):
     """Twice the epochs are twice the tokens; features that fit the cache are computed once; clips with no more frames
     than picks are left out, as training leaves them out."""
 
-    def bill(cache=16.0, **train):
+    def cost(cache=16.0, **train):
         train["runtime"] = {"feature_cache_gb": cache}
         root = configured(tmp_path, train=train, plan={"kept_share": 1.0})
-        return next(bill for bill in make_plan(root, root.plan).bills if bill.stage == "train")
+        return next(cost for cost in make_plan(root, root.plan).costs if cost.stage == "train")
 
-    once, twice = bill(), bill(epochs=2)
+    once, twice = cost(), cost(epochs=2)
     assert twice.tokens == pytest.approx(2 * once.tokens)
     assert twice.frames == once.frames == 2 * (176 + 336 + 496)  # by both towers
-    assert bill(cache=0.0, epochs=2).frames > 5 * once.frames
-    assert (once.clips, bill(picks=8).clips) == (3, 4)
+    assert cost(cache=0.0, epochs=2).frames > 5 * once.frames
+    assert (once.clips, cost(picks=8).clips) == (3, 4)
 
 
 def test_kept_pairs_are_counted_once_the_filter_has_run(whole, tmp_path):

@@ -33,9 +33,9 @@ def compare(tree: Tree, missing: Iterable[str], sizes: Mapping[str, int]) -> Unp
         sizes: bytes of those that were, by relative path.
     """
     found = Unpacking()
-    wanted: dict[str, list[str]] = defaultdict(list)
+    by_stem: dict[str, list[str]] = defaultdict(list)
     for path in missing:
-        wanted[_stem(path)].append(path)
+        by_stem[_stem(path)].append(path)
     there: dict[str, list[str]] = defaultdict(list)
     for path in sizes:
         there[posixpath.basename(path)].append(path)
@@ -43,14 +43,14 @@ def compare(tree: Tree, missing: Iterable[str], sizes: Mapping[str, int]) -> Unp
         if not archive.lower().endswith((".zip", ".tar")):
             found.closed.append(archive)
             continue
-        if archive.lower().endswith(".tar") and not wanted:
+        if archive.lower().endswith(".tar") and not by_stem:
             continue
         members, whole = _members(tree.root / archive)
         if not whole:
             found.broken.append(archive)
         held = []
         for name, size in members.items():
-            held += wanted.get(_stem(name), [])
+            held += by_stem.get(_stem(name), [])
             path = _unpacked(archive, name, tree, there)
             if path in sizes and sizes[path] != size:
                 found.short[path] = archive

@@ -9,7 +9,7 @@ from refocus.core.errors import RefocusError, UsageError
 from refocus.doctor.archives import compare
 from refocus.doctor.data_root import Tree
 from refocus.doctor.file_header import LOST, SUSPECT, Header
-from refocus.doctor.findings import Finding, Report, examples
+from refocus.doctor.findings import Finding, Level, Report, examples
 from refocus.doctor.sample_headers import choose, read_headers
 from refocus.qa.clips import Clip
 from refocus.qa.ingest import Ingested, SourceFiles, read_source
@@ -51,8 +51,10 @@ def examine(root: Root, name: str, probe: int | None, tree_of: Callable[[Path], 
         return report
     _rows(report, found)
     if not found.questions:
-        wanted = any(reject.reason in ON_PURPOSE for reject in found.rejects)
-        report.findings.append(Finding("note" if wanted else "error", "no_questions", "no row is a usable question"))
+        on_purpose = any(reject.reason in ON_PURPOSE for reject in found.rejects)
+        report.findings.append(
+            Finding("note" if on_purpose else "error", "no_questions", "no row is a usable question")
+        )
         return report
     _shards(report, root, entry, found)
     _videos(report, root, found, tree_of(videos), probe)
@@ -167,7 +169,7 @@ def _videos(report: Report, root: Root, found: Ingested, tree: Tree, probe: int 
     for archive, held in sorted(unpacking.packed.items()):
         text = f"{archive} holds {len(set(held)):,} of the missing videos"
         report.findings.append(Finding("note", "packed", text, "unpack it", 1))
-    _litter(report, tree, unpacking.broken, unpacking.closed if found.missing else [])
+    _leftovers(report, tree, unpacking.broken, unpacking.closed if found.missing else [])
 
 
 def _sizes(tree: Tree, paths: list[str]) -> dict[str, int]:
@@ -187,19 +189,26 @@ def _fix(kind: str, packed: Mapping[str, list[str]]) -> str:
     return "unpack the archive again" if kind == "short" else "download them again"
 
 
-def _litter(report: Report, tree: Tree, broken: list[str], closed: list[str]) -> None:
-    """What lies around in the data root."""
-    for level, kind, paths, what, fix in (
+def _leftovers(report: Report, tree: Tree, broken: list[str], closed: list[str]) -> None:
+    """Files in the data root that do not belong there, or cannot be read."""
+    rows: tuple[tuple[Level, str, list[str], str, str], ...] = (
         ("warning", "archive_broken", broken, "archives that cannot be read to their end", "download them again"),
         ("note", "archive_closed", closed, "compressed or split archives, not looked into", "unpack what is missing"),
         ("warning", "partial", tree.partial, "downloads that did not end", "let the download go on"),
         ("warning", "dangling", tree.dangling, "links to nothing", "fix or remove them"),
         ("warning", "closed", tree.closed, "folders that may not be read", "fix their permissions"),
-        ("note", "litter", tree.litter, "files a Mac left (__MACOSX, ._name, .DS_Store)", "they may be removed"),
-    ):
+        (
+            "note",
+            "litter",
+            tree.macos_files,
+            "files left by macOS (__MACOSX, ._name, .DS_Store)",
+            "they may be removed",
+        ),
+    )
+    for level, kind, paths, what, fix in rows:
         if paths:
             text = f"{len(paths):,} {what}: {examples(sorted(paths))}"
-            report.findings.append(Finding(level, kind, text, fix, len(paths)))  # type: ignore[arg-type]
+            report.findings.append(Finding(level, kind, text, fix, len(paths)))
 
 
 def _frames_bytes(root: Root, clips: int, headers: Mapping[str, Header]) -> int | None:

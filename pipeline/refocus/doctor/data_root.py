@@ -18,7 +18,7 @@ class Tree:
     root: Path
     sizes: dict[str, int] = field(default_factory=dict)  # bytes of every other file
     archives: dict[str, int] = field(default_factory=dict)  # bytes
-    litter: list[str] = field(default_factory=list)  # what a Mac leaves in archives: __MACOSX/…, ._name, .DS_Store
+    macos_files: list[str] = field(default_factory=list)  # what macOS leaves in archives: __MACOSX/…, ._name, .DS_Store
     partial: list[str] = field(default_factory=list)  # downloads that did not end
     dangling: list[str] = field(default_factory=list)  # links to nothing
     closed: list[str] = field(default_factory=list)  # folders that may not be read
@@ -58,7 +58,7 @@ def _add(tree: Tree, path: str, entry: "os.DirEntry[str]") -> None:
         tree.dangling.append(path)
         return
     if name.startswith("._") or name == ".DS_Store" or "__MACOSX" in path.split("/"):
-        tree.litter.append(path)
+        tree.macos_files.append(path)
     elif _PARTIAL.search(name) and not _ARCHIVE.search(name):
         tree.partial.append(path)
     elif _ARCHIVE.search(name):

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+Level = Literal["error", "warning", "note"]
 SHOWN = 3  # examples in one finding
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: `error` ends the run or costs questions, `warning` may, `note` only tells."""
+    """One thing that is wrong: `error` ends the run or costs questions, `warning` may, `note` informs."""
 
-    level: Literal["error", "warning", "note"]
+    level: Level
     kind: str  # such as `missing`; stable, for scripts
     text: str  # what and where
     fix: str = ""

@@ -15,11 +15,11 @@ SMALL = 64 * 1024  # bytes; hardly a video is smaller, an error page always
 
 
 def choose(sizes: Mapping[str, int], number: int | None) -> tuple[list[str], list[str]]:
-    """Which videos are read: all small ones, and of the others so many, always the same.
+    """Which videos are read: all small ones, and a fixed sample of the others.
 
     Args:
         sizes: bytes by path.
-        number: how many of the others; None: all.
+        number: size of the sample; None: all the others.
     Returns:
         the small ones, and the sample of the others.
     """

@@ -75,7 +75,7 @@ class Passes:
         """
         if not suffixes:
             return
-        self._learn(max(map(len, suffixes)))
+        self._tokenise_frames(max(map(len, suffixes)))
         self._features = features
         needs = {path: self._length(len(path)) + _longest(list(asked.items())) for path, asked in suffixes.items()}
 
@@ -86,7 +86,7 @@ class Passes:
 
     def least(self, suffixes: Suffixes) -> int:
         """Tokens that are held when one path is computed at a time: no budget can make that less."""
-        self._learn(max(map(len, suffixes)))
+        self._tokenise_frames(max(map(len, suffixes)))
         return max(self._length(len(path)) + _longest(list(asked.items())) for path, asked in suffixes.items())
 
     def _parts(self, parts: Sequence[Trunk | Pack], cache: ForkableCache, needs: Needs, suffixes: Suffixes) -> Iterator:
@@ -195,7 +195,7 @@ class Passes:
             self._head = head
         return self._head
 
-    def _learn(self, count: int) -> None:
+    def _tokenise_frames(self, count: int) -> None:
         """Tokenises frames up to `count`: text around and places of their features, the same for every video."""
         context = self._family.context_id(self._model.config)
         known = len(self._frames)

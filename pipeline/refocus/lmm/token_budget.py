@@ -64,7 +64,7 @@ def retrying(run: Callable[[int], Result], budget: int, least: int, lower: Calla
     Args:
         run: what to do within a budget.
         least: the budget below which a pass cannot get any smaller.
-        lower: told of every budget that is tried after the first.
+        lower: called with every budget that is tried after the first.
     Raises:
         RefocusError: the smallest pass does not fit either.
     """

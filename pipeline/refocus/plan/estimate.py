@@ -23,7 +23,7 @@ from refocus.plan.stage_costs import (
     train_cost,
 )
 
-WITNESSES = {
+KNOWN_FROM = {
     INDEX: "the indexes of decoded shards",
     BOUNDS: "the clips' own bounds",
     HEADERS: "the headers of some videos",
@@ -34,7 +34,7 @@ WITNESSES = {
 
 @dataclass(frozen=True)
 class Plan:
-    """The bills of all stages.
+    """The costs of all stages.
 
     schemes: the reward pass under every scheme of `refocus.plan.reward_layout`.
     uncounted: sources of which nothing is known.
@@ -44,7 +44,7 @@ class Plan:
     settings: PlanSettings
     sources: tuple[SourceEstimate, ...]
     uncounted: tuple[str, ...]
-    bills: tuple[StageCost, ...]
+    costs: tuple[StageCost, ...]
     schemes: Mapping[str, Flops]
     reward: LmmShape | None
     pairs: float
@@ -63,33 +63,33 @@ def make_plan(root: Root, settings: PlanSettings) -> Plan:
         RefocusError: a table is unreadable.
     """
     models = _models(root, settings)
-    judge = models.get(root.reward.model)
-    lead = judge or next(iter(models.values()), None)
-    if lead is None:
+    reward_model = models.get(root.reward.model)
+    any_model = reward_model or next(iter(models.values()), None)
+    if any_model is None:
         raise UsageError("the configuration uses no data set, benchmark or run: there is nothing to plan")
     found = {
-        name: read_source(root, name, settings, lead.tokens) for name in (*root.use.datasets, *root.use.benchmarks)
+        name: read_source(root, name, settings, any_model.tokens) for name in (*root.use.datasets, *root.use.benchmarks)
     }
     sources = [source for source in found.values() if source]
     training = [source for name in root.use.datasets if (source := found[name])]
     benchmarks = [source for name in root.use.benchmarks if (source := found[name])]
-    bills = decode_costs(root, sources, settings)
+    costs = decode_costs(root, sources, settings)
     schemes: dict[str, Flops] = {}
     pairs, counted = pairs_kept(root, training, settings)
-    if judge and training:
-        schemes = reward_schemes(root, training, judge.tokens)
-        bills.append(reward_cost(root, training, schemes, judge.shape, settings))
+    if reward_model and training:
+        schemes = reward_schemes(root, training, reward_model.tokens)
+        costs.append(reward_cost(root, training, schemes, reward_model.shape, settings))
         for run in root.use.runs:
-            bills.append(train_cost(root, run, training, pairs, models[root.run_train(run).reward_model]))
-    bills += [select_cost(root, benchmarks, run, count) for run, count in _asked_runs(root).items() if benchmarks]
-    bills += [answer_cost(root, benchmarks, lmm, models[lmm]) for lmm in root.use.lmms if benchmarks]
+            costs.append(train_cost(root, run, training, pairs, models[root.run_train(run).reward_model]))
+    costs += [select_cost(root, benchmarks, run, count) for run, count in _asked_runs(root).items() if benchmarks]
+    costs += [answer_cost(root, benchmarks, lmm, models[lmm]) for lmm in root.use.lmms if benchmarks]
     return Plan(
         settings,
         tuple(sources),
         tuple(name for name, source in found.items() if source is None),
-        tuple(bills),
+        tuple(costs),
         schemes,
-        judge.shape if judge else None,
+        reward_model.shape if reward_model else None,
         pairs,
         tuple(_notes(root, settings, sources, models, pairs, counted)),
     )
@@ -136,8 +136,8 @@ def _notes(
         if not source.ingested:
             note = settings.sources[source.name].note or "no source given"
             notes.append(f"{source.name} is not ingested; plan.sources says: {note}")
-    for witness, text in WITNESSES.items():
-        names = [source.name for source in sources if source.witnesses.get(witness)]
+    for place, text in KNOWN_FROM.items():
+        names = [source.name for source in sources if source.known_from.get(place)]
         if names:
             notes.append(f"frames per clip from {text}: {', '.join(names)}")
     for name, model in models.items():

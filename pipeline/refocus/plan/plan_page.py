@@ -32,7 +32,7 @@ def lines(plan: Plan) -> Iterable[str]:
     yield ""
     yield from _table(
         ("stage", "", "jobs", "frames", "tokens", "FLOP", "GPU-hours", "naive", "core-hours", "disk"),
-        [_bill(plan, bill) for bill in (*plan.bills, _total(plan))],
+        [_cells(plan, cost) for cost in (*plan.costs, _total(plan))],
     )
     if plan.schemes and plan.reward:
         yield ""
@@ -72,12 +72,12 @@ def plain(plan: Plan) -> dict[str, Any]:
                 "clips": source.clips,
                 "frames": source.frames,
                 "seconds": source.seconds,
-                "frames_known_from": source.witnesses,
+                "frames_known_from": source.known_from,
             }
             for source in plan.sources
         },
         "not_counted": list(plan.uncounted),
-        "stages": [_priced(plan, bill) for bill in plan.bills],
+        "stages": [_priced(plan, cost) for cost in plan.costs],
         "reward_schemes": schemes,
         "pairs": plan.pairs,
         "total": {key: value for key, value in _priced(plan, _total(plan)).items() if key not in ("stage", "name")},
@@ -85,30 +85,30 @@ def plain(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _priced(plan: Plan, bill: Any) -> dict[str, Any]:
-    hours = {"gpu_hours": plan.gpu_hours(bill.flops), "naive_gpu_hours": plan.gpu_hours(bill.naive_flops)}
-    return {**vars(bill), **hours}
+def _priced(plan: Plan, cost: Any) -> dict[str, Any]:
+    hours = {"gpu_hours": plan.gpu_hours(cost.flops), "naive_gpu_hours": plan.gpu_hours(cost.naive_flops)}
+    return {**vars(cost), **hours}
 
 
 def _total(plan: Plan) -> Any:
     from refocus.plan.stage_costs import StageCost
 
     names = [name for name in vars(StageCost("", "", 0)) if name not in ("stage", "name")]
-    return StageCost("total", "", **{name: sum(getattr(bill, name) for bill in plan.bills) for name in names})
+    return StageCost("total", "", **{name: sum(getattr(cost, name) for cost in plan.costs) for name in names})
 
 
-def _bill(plan: Plan, bill: Any) -> tuple[str, ...]:
+def _cells(plan: Plan, cost: Any) -> tuple[str, ...]:
     return (
-        bill.stage,
-        bill.name,
-        f"{bill.jobs:,}",
-        _large(bill.frames),
-        _large(bill.tokens),
-        f"{bill.flops:.2e}" if bill.flops else "-",
-        _hours(plan.gpu_hours(bill.flops)),
-        _hours(plan.gpu_hours(bill.naive_flops)),
-        _hours(bill.core_hours),
-        _bytes(bill.disk_bytes),
+        cost.stage,
+        cost.name,
+        f"{cost.jobs:,}",
+        _large(cost.frames),
+        _large(cost.tokens),
+        f"{cost.flops:.2e}" if cost.flops else "-",
+        _hours(plan.gpu_hours(cost.flops)),
+        _hours(plan.gpu_hours(cost.naive_flops)),
+        _hours(cost.core_hours),
+        _bytes(cost.disk_bytes),
     )
 
 

@@ -33,7 +33,7 @@ class SourceEstimate:
     """One data set or benchmark.
 
     questions: all; groups: clips by their kept frames with the questions that can be scored. seconds: of video, frames:
-    to be kept. witnesses: how many clips' frames are known from where. ingested: whether its tables exist.
+    to be kept. known_from: how many clips' frames are known from where. ingested: whether its tables exist.
     """
 
     name: str
@@ -43,7 +43,7 @@ class SourceEstimate:
     seconds: float
     frames: float
     stored_bytes: float | None
-    witnesses: dict[str, int]
+    known_from: dict[str, int]
     ingested: bool
 
     @property
@@ -58,7 +58,7 @@ class Lengths:
 
     frames: np.ndarray  # (c,) int
     seconds: np.ndarray  # (c,) float
-    witness: list[str]
+    known_from: list[str]
     stored_bytes: float | None
 
 
@@ -93,7 +93,7 @@ def _assumed(root: Root, name: str, settings: PlanSettings, tokens: PromptTokens
         seconds=guess.clips * float(seconds.mean()) if guess.seconds else 0.0,
         frames=guess.clips * float(frames.mean()),
         stored_bytes=None,
-        witnesses={ASSUMED if guess.seconds else UNKNOWN: guess.clips},
+        known_from={ASSUMED if guess.seconds else UNKNOWN: guess.clips},
         ingested=False,
     )
 
@@ -109,11 +109,11 @@ def _ingested(root: Root, name: str, settings: PlanSettings, tokens: PromptToken
     usable = (answer >= 0) & (answer < options) & (options >= 2) & (options <= len(LETTERS))
     scale = tokens.scale(list(_sample(asked.filter(pa.array(usable)))))
     s = scale * tokens.suffix(_characters(asked), options)
-    home = pc.index_in(asked["clip_id"], clips["clip_id"].combine_chunks()).fill_null(-1).to_numpy()
-    usable &= home >= 0
-    usable[usable] &= lengths.frames[home[usable]] > 0
-    home, s = home[usable], s[usable]
-    groups = _grouped(lengths.frames, home, s)
+    clip_row = pc.index_in(asked["clip_id"], clips["clip_id"].combine_chunks()).fill_null(-1).to_numpy()
+    usable &= clip_row >= 0
+    usable[usable] &= lengths.frames[clip_row[usable]] > 0
+    clip_row, s = clip_row[usable], s[usable]
+    groups = _grouped(lengths.frames, clip_row, s)
     return SourceEstimate(
         name=name,
         questions=len(asked),
@@ -122,15 +122,15 @@ def _ingested(root: Root, name: str, settings: PlanSettings, tokens: PromptToken
         seconds=float(lengths.seconds.sum()),
         frames=float(lengths.frames.sum()),
         stored_bytes=lengths.stored_bytes,
-        witnesses=dict(Counter(lengths.witness)),
+        known_from=dict(Counter(lengths.known_from)),
         ingested=True,
     )
 
 
-def _grouped(frames: np.ndarray, home: np.ndarray, s: np.ndarray) -> Iterator[QuestionGroup]:
+def _grouped(frames: np.ndarray, clip_row: np.ndarray, s: np.ndarray) -> Iterator[QuestionGroup]:
     """Clips with questions, by their number of frames."""
-    asked = np.bincount(home, minlength=len(frames)) > 0
-    mine = frames[home]
+    asked = np.bincount(clip_row, minlength=len(frames)) > 0
+    mine = frames[clip_row]
     for count in np.unique(frames[asked]).tolist():
         here = s[mine == count]
         pairs = float((here * (here + 1) / 2).sum())
@@ -138,25 +138,25 @@ def _grouped(frames: np.ndarray, home: np.ndarray, s: np.ndarray) -> Iterator[Qu
 
 
 def _lengths(root: Root, name: str, settings: PlanSettings, clips: pa.Table) -> Lengths:
-    """Kept frames and seconds of every clip, each from its best witness."""
+    """Kept frames and seconds of every clip, each from the best source there is."""
     bounds = [clips[column].to_numpy(zero_copy_only=False).astype(float) for column in ("start_s", "end_s")]
     start, end = np.nan_to_num(bounds[0]), bounds[1]
     seconds = end - start
-    witness = np.where(np.isnan(seconds), "", BOUNDS).astype(object)
-    rest = np.flatnonzero(witness == "")
+    known_from = np.where(np.isnan(seconds), "", BOUNDS).astype(object)
+    rest = np.flatnonzero(known_from == "")
     probed = _probe(root, name, clips, rest, start, settings.probe)
     if len(probed):
         seconds[rest] = np.resize(probed, len(rest))  # the others are taken to be like those
-        witness[rest] = HEADERS
+        known_from[rest] = HEADERS
     elif name in settings.sources and settings.sources[name].seconds:
         seconds[rest] = np.resize(settings.sources[name].seconds, len(rest))
-        witness[rest] = ASSUMED
+        known_from[rest] = ASSUMED
     else:
-        witness[rest] = UNKNOWN
+        known_from[rest] = UNKNOWN
     known = np.where(np.isnan(seconds), np.inf, seconds)
     frames = frames_of(np.minimum(known, 1e9), root.decode)
-    stored = _index(root, name, clips, frames, seconds, witness)
-    return Lengths(frames, np.nan_to_num(seconds), witness.tolist(), stored)
+    stored = _index(root, name, clips, frames, seconds, known_from)
+    return Lengths(frames, np.nan_to_num(seconds), known_from.tolist(), stored)
 
 
 def _probe(root: Root, name: str, clips: pa.Table, rest: np.ndarray, start: np.ndarray, most: int) -> list[float]:
@@ -177,7 +177,7 @@ def _probe(root: Root, name: str, clips: pa.Table, rest: np.ndarray, start: np.n
 
 
 def _index(
-    root: Root, name: str, clips: pa.Table, frames: np.ndarray, seconds: np.ndarray, witness: np.ndarray
+    root: Root, name: str, clips: pa.Table, frames: np.ndarray, seconds: np.ndarray, known_from: np.ndarray
 ) -> float | None:
     """Overwrites what the indexes of decoded shards know; the bytes of their tars where every clip is in one."""
     found, tars = 0, set()
@@ -191,7 +191,7 @@ def _index(
         frames[place[here]] = table["n_frames"].to_numpy()[here]
         lasting = [row[-1] - row[0] + 1 / root.decode.fps if row else 0.0 for row in table["timestamps"].to_pylist()]
         seconds[place[here]] = np.array(lasting)[here]
-        witness[place[here]] = INDEX
+        known_from[place[here]] = INDEX
         found += int(here.sum())
         tars |= {path.parent / tar for tar in table["tar"].unique().to_pylist() if tar}
     whole = found == len(clips) and all(tar.is_file() for tar in tars)

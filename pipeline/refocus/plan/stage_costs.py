@@ -118,9 +118,9 @@ def pairs_kept(root: Root, sources: Sequence[SourceEstimate], settings: PlanSett
 
 
 def train_cost(root: Root, run: str, sources: Sequence[SourceEstimate], pairs: float, model: Model) -> StageCost:
-    """One training run: per question visited, the policy on its clip and the reward LMM on N subsets of T' frames.
+    """One training run: per question seen, the policy on its clip and the reward LMM on N subsets of T' frames.
 
-    Ours: per clip visited one prefix, its state forked for all candidates, all its frames encoded once for the LMM.
+    Ours: per clip seen one prefix, its state forked for all candidates, all its frames encoded once for the LMM.
     Naive: every candidate is a sequence of its own for the policy, and its frames are encoded anew for the LMM.
     Clips whose features all fit `feature_cache_gb` are encoded once per run.
     """
@@ -130,30 +130,30 @@ def train_cost(root: Root, run: str, sources: Sequence[SourceEstimate], pairs: f
     usable = [group for source in sources for group in source.groups if group.n_frames > train.picks]
     kept = pairs / scored * (1 - train.validation_share) if scored else 0.0  # of every group alike
     asked = sum(group.questions for group in usable) * kept
-    visits = train.max_steps * train.batch if train.max_steps else train.epochs * asked
+    seen = train.max_steps * train.batch if train.max_steps else train.epochs * asked
     cached = _fits_cache(usable, train, config, model)
     total = StageCost("train", run, 1)
     for group in usable if asked else ():
-        mine = visits * group.questions * kept / asked
-        clips = mine * _clips_per_question(train)
+        of_group = seen * group.questions * kept / asked
+        clips = of_group * _clips_per_question(train)
         encoded = min(group.clips, clips) if cached else clips
-        total = _plus(total, _visits(group, mine, clips, encoded, train, config, model))
+        total = _plus(total, _question_costs(group, of_group, clips, encoded, train, config, model))
     parameters = policy_parameters(config)
     out = 2 * parameters * (2 if train.save_dtype == "float16" else 4)
     disk = train.runtime.keep_checkpoints * ADAM_BYTES * parameters + out
     return _plus(total, StageCost("train", run, 0, clips=sum(group.clips for group in usable), disk_bytes=disk))
 
 
-def _visits(
+def _question_costs(
     group: QuestionGroup,
-    visits: float,
+    seen: float,
     clips: float,
     encoded: float,
     train: TrainSettings,
     config: PolicyConfig,
     model: Model,
 ) -> StageCost:
-    """What `visits` visits of questions cost, on clips of one length: `clips` prefixes, features of `encoded` clips."""
+    """What `seen` questions cost, on clips of one length: `clips` prefixes, features of `encoded` clips."""
     t, s = group.n_frames, group.tokens / group.questions
     n, k = train.candidates, train.picks
     passes = train.updates * (FORWARD_AND_BACKWARD + (train.runtime.gradient_checkpointing != "none"))
@@ -162,20 +162,20 @@ def _visits(
     picks = n * k * pick_flops(config, t)
     tower = policy_frame_flops(config)
     row = prefill(model.tokens.starts[k] + s)
-    candidates = row * n * visits
-    ours = passes * (clips * prefix + visits * (question + picks)) + visits * picks
-    naive = (passes + 1) * visits * (n * (prefix + question) + picks)
+    candidates = row * n * seen
+    ours = passes * (clips * prefix + seen * (question + picks)) + seen * picks
+    naive = (passes + 1) * seen * (n * (prefix + question) + picks)
     policy_tokens = t * config.tokens_per_frame + POLICY_TEXT
     return StageCost(
         "train",
         "",
         0,
         frames=2 * t * encoded,
-        tokens=candidates.tokens + clips * policy_tokens + visits * (s + n * k),
+        tokens=candidates.tokens + clips * policy_tokens + seen * (s + n * k),
         flops=ours + encoded * t * tower + (candidates + Flops(frames=t * encoded)).flops(model.shape),
-        naive_frames=visits * (t + n * k),
-        naive_tokens=candidates.tokens + visits * n * (policy_tokens + s + k),
-        naive_flops=naive + visits * t * tower + (candidates + Flops(frames=n * k * visits)).flops(model.shape),
+        naive_frames=seen * (t + n * k),
+        naive_tokens=candidates.tokens + seen * n * (policy_tokens + s + k),
+        naive_flops=naive + seen * t * tower + (candidates + Flops(frames=n * k * seen)).flops(model.shape),
     )
 
 
@@ -268,10 +268,10 @@ def _plus(first: StageCost, second: StageCost) -> StageCost:
     return StageCost(**kept, **sums)
 
 
-def _times(bill: StageCost, factor: int) -> StageCost:
+def _times(cost: StageCost, factor: int) -> StageCost:
     return StageCost(
-        bill.stage,
-        bill.name,
-        bill.jobs,
-        **{name: factor * value for name, value in vars(bill).items() if name not in ("stage", "name", "jobs")},
+        cost.stage,
+        cost.name,
+        cost.jobs,
+        **{name: factor * value for name, value in vars(cost).items() if name not in ("stage", "name", "jobs")},
     )

@@ -42,7 +42,7 @@ class Layer(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Cells:
-    """How a pass is cut: at most so many layers and steps to a cell."""
+    """How a pass is cut: at most this many layers and steps in a cell."""
 
     layers: int
     steps: int
@@ -154,7 +154,7 @@ class Checkpointing:
         return SHARE * (free_bytes(device) - sum(map(_nbytes, trained)))
 
     def by_rows(self, run: Callable[[Tensor], Tensor], x: Tensor, rows: int) -> Tensor:
-        """run(x) for a function that treats every row alone; so many rows at a time, each again in the backward pass.
+        """run(x) for a function that treats every row alone; `rows` at a time, each run again in the backward pass.
 
         Where everything is kept, and for a small x under `auto`, it is run(x).
         """

@@ -1,4 +1,4 @@
-"""The CUDA kernels behind `ssd` and `causal_conv`: mamba_ssm's Triton scan and causal-conv1d, loaded when first wanted.
+"""The CUDA kernels behind `ssd` and `causal_conv`: mamba_ssm's Triton scan and causal-conv1d, loaded on first use.
 
 b sequences · s steps · g groups · h heads · p head width · n state size · c channels · k convolution width
 
@@ -51,11 +51,11 @@ def chosen(backend: str, x: Tensor, weight: Tensor | None = None) -> bool:
         raise UsageError(f"kernels must be one of {', '.join(BACKENDS)}, not {backend!r}")
     if backend == "torch" or not x.is_cuda:
         return False
-    obstacle = _obstacle(x, weight)
+    unsupported = _unsupported(x, weight)
     if backend == "auto":
-        return not obstacle and _loadable()
-    if obstacle:
-        raise UsageError(f"kernels=kernels: the CUDA kernels do not take {obstacle}; kernels=auto uses torch for it")
+        return not unsupported and _loadable()
+    if unsupported:
+        raise UsageError(f"kernels=kernels: the CUDA kernels do not take {unsupported}; kernels=auto uses torch for it")
     load()
     return True
 
@@ -87,7 +87,7 @@ def _loadable() -> bool:
     return True
 
 
-def _obstacle(x: Tensor, weight: Tensor | None) -> str:
+def _unsupported(x: Tensor, weight: Tensor | None) -> str:
     """What the kernels do not take, empty if nothing."""
     if x.dtype not in DTYPES:
         return f"{x.dtype}".removeprefix("torch.")
@@ -195,7 +195,7 @@ def _in_pieces(
 
     Args:
         parts: sequences (b, s, …). initial: (b, …) or None.
-        step: pieces hold a multiple of so many steps. states: elements the kernel stores for every `step` steps.
+        step: pieces hold a multiple of this many steps. states: elements the kernel stores for every `step` steps.
     """
     b, s = parts[0].shape[:2]
     rows = [(part.stride(0), s * max(part.stride(1), part[0, 0].numel())) for part in parts]

@@ -152,9 +152,9 @@ def _empty(kind: type[P], config: PolicyConfig, tokenizer: "PreTrainedTokenizerB
 
 def _fill(policy: PolicyNetwork, shards: Shards, public: Public | None) -> None:
     """Gives a model from `_empty` its weights: the checkpoint's, the tower's own, and new ones where there are none."""
-    wanted = {name: tuple(tensor.shape) for name, tensor in policy.state_dict().items()}
+    expected = {name: tuple(tensor.shape) for name, tensor in policy.state_dict().items()}
     if public is None:
-        _take(policy, shards, lambda name: name, wanted)
+        _take(policy, shards, lambda name: name, expected)
         return
     config = policy.config
     found = {our_name(name, config) for name in shards.shapes}
@@ -162,19 +162,19 @@ def _fill(policy: PolicyNetwork, shards: Shards, public: Public | None) -> None:
     new = new if public.has_heads else (*new, "heads.")
     towerless = not any(name is not None and name.startswith("vision.") for name in found)
     elsewhere = (*new, "vision.") if towerless else new
-    _take(policy, shards, lambda name: our_name(name, config), _without(wanted, elsewhere))
+    _take(policy, shards, lambda name: our_name(name, config), _without(expected, elsewhere))
     if towerless:
         tower = Shards(find_folder(public.tower), public.tower)
-        _take(policy, tower, lambda name: our_tower_name(name, config), _only(wanted, "vision."))
+        _take(policy, tower, lambda name: our_tower_name(name, config), _only(expected, "vision."))
     _renew(policy, new)
     if new:
         log.warning("%s has no %s: new ones, which pick by chance until they are trained", shards.where, _names(new))
 
 
 def _take(
-    policy: PolicyNetwork, shards: Shards, rename: Callable[[str], str | None], wanted: Mapping[str, tuple[int, ...]]
+    policy: PolicyNetwork, shards: Shards, rename: Callable[[str], str | None], expected: Mapping[str, tuple[int, ...]]
 ) -> None:
-    """Moves the wanted tensors into the model.
+    """Moves the expected tensors into the model.
 
     Raises:
         UsageError: one is missing, unknown or of another shape.
@@ -184,15 +184,15 @@ def _take(
     problems = [
         f"{kind} tensors {_names(names)}"
         for kind, names in (
-            ("missing", sorted(wanted.keys() - theirs.keys())),
-            ("unknown", sorted(theirs[name] for name in theirs.keys() - wanted.keys())),
+            ("missing", sorted(expected.keys() - theirs.keys())),
+            ("unknown", sorted(theirs[name] for name in theirs.keys() - expected.keys())),
         )
         if names
     ]
     if problems:
         raise UsageError(f"{shards.where}: {'; '.join(problems)}")
     tensors = {}
-    for name, shape in wanted.items():
+    for name, shape in expected.items():
         stored = shards.shapes[theirs[name]]
         grown = name == EMBEDDING and stored[0] < shape[0] and stored[1:] == shape[1:]
         if stored != shape and not grown:
@@ -217,12 +217,12 @@ def _start(tokenizer: "PreTrainedTokenizerBase") -> int:
     return tokenizer.get_vocab().get(START, len(tokenizer))
 
 
-def _only(wanted: Mapping[str, tuple[int, ...]], part: str) -> dict[str, tuple[int, ...]]:
-    return {name: shape for name, shape in wanted.items() if name.startswith(part)}
+def _only(expected: Mapping[str, tuple[int, ...]], part: str) -> dict[str, tuple[int, ...]]:
+    return {name: shape for name, shape in expected.items() if name.startswith(part)}
 
 
-def _without(wanted: Mapping[str, tuple[int, ...]], parts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    return {name: shape for name, shape in wanted.items() if not name.startswith(parts)}
+def _without(expected: Mapping[str, tuple[int, ...]], parts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    return {name: shape for name, shape in expected.items() if not name.startswith(parts)}
 
 
 def _names(names: Iterable[str]) -> str:

@@ -60,7 +60,7 @@ HF_SIZES = {"hidden_size": "width", "num_hidden_layers": "layers", "state_size":
             "n_groups": "groups", "expand": "expand", "conv_kernel": "conv", "chunk_size": "chunk",
             "layer_norm_epsilon": "norm_eps"}  # fmt: skip
 NORMS = {False: "none", "False": "none", True: "l2", "True": "l2", "norm": "l2", "rmsnorm": "rms"}
-NEW_ROWS = 8  # an embedding without a free row grows by so many
+NEW_ROWS = 8  # an embedding without a free row grows by this many
 
 TOWER_PREFIX = "mm_model.vision_tower.vision_tower.vision_model."
 NAMES = (  # the first that fits a public name's beginning replaces it
@@ -234,11 +234,11 @@ def _heads(values: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _check(values: Mapping[str, Any], fixed: Mapping[str, Any], where: str) -> None:
-    for key, wanted in fixed.items():
-        found = values.get(key, wanted)
+    for key, expected in fixed.items():
+        found = values.get(key, expected)
         found = list(found) if isinstance(found, tuple) else found
-        if found != wanted:
-            raise UsageError(f"{where}{key} is {found!r}, this model has {wanted!r}")
+        if found != expected:
+            raise UsageError(f"{where}{key} is {found!r}, this model has {expected!r}")
 
 
 def _needed(values: Mapping[str, Any], key: str, where: str) -> int:

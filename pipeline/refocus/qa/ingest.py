@@ -36,7 +36,7 @@ class SourceFiles:
     annotations: tuple[Path, ...]
     videos: Path
     limit: int | None = None  # input rows to read, None = all
-    options: Mapping[str, Any] | None = None  # what this format can be told, as its adapter names it
+    options: Mapping[str, Any] | None = None  # options of this format, by the names its adapter has
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ def read_source(source: SourceFiles) -> Ingested:
     if not source.videos.is_dir():
         raise UsageError(f"{source.name}: the videos folder {source.videos} does not exist")
     finder = VideoFinder(source.videos)
-    drafts = islice(adapter(source.format).read(source.annotations, options), source.limit)
+    raw_questions = islice(adapter(source.format).read(source.annotations, options), source.limit)
     questions: list[Question] = []
     rejects: list[Reject] = []
-    for row in bar(build(source.name, drafts, finder), desc=f"ingest {source.name}", unit="row"):
+    for row in bar(build(source.name, raw_questions, finder), desc=f"ingest {source.name}", unit="row"):
         if isinstance(row, Question):
             questions.append(row)
         else:

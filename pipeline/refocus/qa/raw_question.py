@@ -42,7 +42,7 @@ class RawQuestion:
 
 
 def build(dataset: str, rows: Iterable[RawQuestion | Reject], finder: VideoFinder) -> Iterator[Question | Reject]:
-    """Turns drafts into questions with ids; every row that comes in goes out as exactly one of the two."""
+    """Turns raw questions into questions with ids; every row that comes in goes out as exactly one of the two."""
     seen: Counter[tuple[Any, ...]] = Counter()
     for row in rows:
         if isinstance(row, Reject):

@@ -81,9 +81,9 @@ def write_lists(
     asked: dict[int, list[Question]] = {number: [] for number in range(shards)}
     for row in rows:
         clips[row.shard].append(row)
-    home = {row.clip_id: row.shard for group in clips.values() for row in group}
+    shard_of = {row.clip_id: row.shard for group in clips.values() for row in group}
     for question in questions:
-        asked[home[question.clip_id]].append(question)
+        asked[shard_of[question.clip_id]].append(question)
     written = 0
     for number in range(shards):
         shard = shard_name(number)

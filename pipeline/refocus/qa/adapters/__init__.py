@@ -1,7 +1,7 @@
 """One module per annotation format, found by its name.
 
 An adapter module has `FILES`, what `--annotations` takes, and `read(paths, options)`, which yields one `RawQuestion` or
-`Reject` per input row in file order; `OPTION_TYPE` too, if it can be told more than every format. A name in
+`Reject` per input row in file order; `OPTION_TYPE` too, if it has options of its own. A name in
 `refocus.config.ingest.Format` and a module of that name are all a new format needs.
 """
 
@@ -26,7 +26,7 @@ class Adapter(Protocol):
     FILES: str
 
     def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuestion | Reject]:
-        """Drafts and rejects of annotation files, one per input row."""
+        """Raw questions and rejects of annotation files, one per input row."""
         ...
 
 

@@ -50,7 +50,7 @@ class _Answers:
         self.places: dict[str, list[int]] = {}
         self.rows = rows
         self.nameless: list[int] = []
-        self.doubtful: set[str] = set()
+        self.ambiguous: set[str] = set()
         given: dict[int, list[tuple[str, str]]] = {}
         for number, row in enumerate(rows):
             if not isinstance(row, dict) or not isinstance(row.get("question_id"), str):
@@ -59,7 +59,7 @@ class _Answers:
             places = self.places.setdefault(row["question_id"], [])
             places.append(number)
             if row != rows[places[0]]:
-                self.doubtful.add(row["question_id"])
+                self.ambiguous.add(row["question_id"])
             try:
                 given.setdefault(_kind(row), []).append((row["question_id"], _text(row)))
             except BadRow:
@@ -76,7 +76,7 @@ class _Answers:
         if not places:
             raise BadRow("no_answer", f"question_id: {source_id!r} has no row in {self.path.name}")
         where = f"{self.path.name} row {places[0]}"
-        if source_id in self.doubtful:
+        if source_id in self.ambiguous:
             raise BadRow("ambiguous_answer", f"question_id: answered in different ways from {where} on")
         try:
             return _text(self.rows[places[0]]), _kind(self.rows[places[0]])
@@ -85,12 +85,12 @@ class _Answers:
 
 
 def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuestion | Reject]:
-    """One draft or reject per question, then one reject per answer that no question asks for.
+    """One raw question or reject per question, then one reject per answer that no question asks for.
 
     Raises:
         RefocusError: a file of questions or answers is missing or cannot be read.
     """
-    told = ActivityNetOptions.model_validate(dict(options))
+    settings = ActivityNetOptions.model_validate(dict(options))
     keys = [path for path in paths if path.stem.endswith("_a")]
     unused = list(keys)
     for path in paths:
@@ -98,12 +98,12 @@ def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuest
             continue
         if path.suffix.lower() == ".parquet":
             rows = parquet_rows(path, COLUMNS)
-            yield from _joined(path, rows, _Answers(path, rows), told)
+            yield from _joined(path, rows, _Answers(path, rows), settings)
             continue
         rows, key = json_rows(path), _key_of(path, keys)
         if not key.is_file():
             raise RefocusError(f"{key}: no such annotation file; it has the answers of {path.name}")
-        yield from _joined(path, rows, _Answers(key, json_rows(key)), told)
+        yield from _joined(path, rows, _Answers(key, json_rows(key)), settings)
         unused = [other for other in unused if other != key]
     for key in unused:
         raise RefocusError(f"{key}: the questions of these answers, {_base(key)}_q.json, are not among the files")
@@ -116,17 +116,23 @@ def _key_of(path: Path, keys: Sequence[Path]) -> Path:
     return same[0] if same and beside not in same else beside
 
 
-def _joined(path: Path, rows: list[Any], answers: _Answers, told: ActivityNetOptions) -> Iterator[RawQuestion | Reject]:
+def _joined(
+    path: Path, rows: list[Any], answers: _Answers, settings: ActivityNetOptions
+) -> Iterator[RawQuestion | Reject]:
     """The questions of one file with their answers, then the answers that are left over."""
     asked: dict[str, Any] = {}
-    doubtful = set()
+    ambiguous = set()
     for row in rows:
         if isinstance(row, dict) and isinstance(row.get("question_id"), str):
             first = asked.setdefault(row["question_id"], row)
             if (first.get("video_name"), first.get("question")) != (row.get("video_name"), row.get("question")):
-                doubtful.add(row["question_id"])
+                ambiguous.add(row["question_id"])
     parse = partial(
-        _draft, answers=answers, doubtful=doubtful, split=told.split or _base(path).split("-")[0], told=told
+        _raw_question,
+        answers=answers,
+        ambiguous=ambiguous,
+        split=settings.split or _base(path).split("-")[0],
+        settings=settings,
     )
     yield from each(path, rows, parse)
     if answers.path == path:
@@ -142,8 +148,8 @@ def _joined(path: Path, rows: list[Any], answers: _Answers, told: ActivityNetOpt
                 yield Reject(source_id, "no_question", f"{name} row {number}: {detail}")
 
 
-def _draft(
-    where: str, number: int, row: Any, answers: _Answers, doubtful: set[str], split: str, told: ActivityNetOptions
+def _raw_question(
+    where: str, number: int, row: Any, answers: _Answers, ambiguous: set[str], split: str, settings: ActivityNetOptions
 ) -> RawQuestion:
     if not isinstance(row, dict):
         raise BadRow("bad_row", f"{row!r} is not an object")
@@ -151,17 +157,17 @@ def _draft(
     video = text_of(row, "video_name").strip()
     if not video:
         raise BadRow("missing_field", "video_name: empty")
-    if source_id in doubtful:
+    if source_id in ambiguous:
         raise BadRow("duplicate_id", f"question_id: {source_id!r} names different questions")
     answer, kind = answers.find(source_id)
-    if told.convert == "drop" or (told.convert == "yes_no_only" and kind != YES_NO):
-        raise BadRow(DROPPED, f"type: open-ended ({TYPES[kind]}), left out by convert: {told.convert}")
+    if settings.convert == "drop" or (settings.convert == "yes_no_only" and kind != YES_NO):
+        raise BadRow(DROPPED, f"type: open-ended ({TYPES[kind]}), left out by convert: {settings.convert}")
     choices: tuple[str, ...] = ("yes", "no")
     if kind == YES_NO:
         way, right = "yes_no", _yes_or_no(answer)
     else:
         way = "distractors"
-        choices, right = answers.pools[kind].choices(source_id, answer, told.distractors, told.seed)
+        choices, right = answers.pools[kind].choices(source_id, answer, settings.distractors, settings.seed)
         if len(choices) < 2:
             raise BadRow("no_distractors", f"answer: no other answer of type {kind} in {answers.path.name}")
     return RawQuestion(

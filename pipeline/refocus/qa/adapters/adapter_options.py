@@ -1,4 +1,4 @@
-"""What a format can be told: one small section of typed options per adapter."""
+"""Options of the annotation formats: one small section of typed settings per adapter."""
 
 from pydantic import Field
 

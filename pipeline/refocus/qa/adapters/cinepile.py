@@ -44,20 +44,20 @@ OPTION_TYPE = CinepileOptions
 
 
 def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuestion | Reject]:
-    """One draft per row.
+    """One raw question per row.
 
     Raises:
         UsageError: the files are of both configs, or the option names another one than their paths.
         RefocusError: a file is missing or not of its kind.
     """
-    told = CinepileOptions.model_validate(dict(options))
-    config = one_config(paths, told.config)
+    settings = CinepileOptions.model_validate(dict(options))
+    config = one_config(paths, settings.config)
     for path in paths:
-        parse = partial(_draft, split=told.split or _split(path), config=config)
+        parse = partial(_raw_question, split=settings.split or _split(path), config=config)
         yield from each(path, parquet_stream(path, COLUMNS, MORE_COLUMNS), parse)
 
 
-def one_config(paths: Sequence[Path], told: str | None) -> str | None:
+def one_config(paths: Sequence[Path], option: str | None) -> str | None:
     """The config that all files belong to; None if nothing says.
 
     A path says it by a part `v1` or `v2`. Pieces of one split that occur twice, or that do not count to the same
@@ -68,8 +68,8 @@ def one_config(paths: Sequence[Path], told: str | None) -> str | None:
     """
     fix = "CinePile's v1 and v2 ask nearly the same questions: give the files of one"
     named = {path: found for path in paths if (found := _config(path))}
-    if told:
-        named[Path(f"the option config: {told}")] = told
+    if option:
+        named[Path(f"the option config: {option}")] = option
     if len(set(named.values())) > 1:
         first = {config: path for path, config in named.items()}
         raise UsageError(f"{first['v1']} is of config v1 and {first['v2']} of v2; {fix}")
@@ -84,7 +84,7 @@ def one_config(paths: Sequence[Path], told: str | None) -> str | None:
     return next(iter(named.values()), None)
 
 
-def _draft(where: str, number: int, row: dict[str, Any], split: str, config: str | None) -> RawQuestion:
+def _raw_question(where: str, number: int, row: dict[str, Any], split: str, config: str | None) -> RawQuestion:
     video = youtube_id(row)
     question, options = text_of(row, "question"), options_of(row, "choices")
     answer = answer_by_index(row, "answer_key_position", options)

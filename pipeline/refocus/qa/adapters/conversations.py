@@ -35,10 +35,10 @@ _PREFACE = re.compile(
 _ANSWER = re.compile(r"\(?([A-Za-z])\)?[.:]?|\(?([A-Z])[.):]+\s*(.*)", re.DOTALL)
 
 
-def drafts(
+def raw_questions(
     path: Path, columns: Sequence[str], split: str, videos: Callable[[Any], tuple[str, ...]], category: str = ""
 ) -> Iterator[RawQuestion | Reject]:
-    """One draft or reject per turn of the rows of a file; a row that is no conversation is one reject.
+    """One raw question or reject per turn of the rows of a file; a row that is no conversation is one reject.
 
     Args:
         columns: what a parquet file must have.

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from refocus.qa.adapters.conversations import drafts
+from refocus.qa.adapters.conversations import raw_questions
 from refocus.qa.raw_question import BadRow, RawQuestion, text_of
 from refocus.qa.records import Reject
 
@@ -18,9 +18,11 @@ COLUMNS = ("conversations", "video")
 
 
 def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuestion | Reject]:
-    """One draft per turn; a row without a usable conversation is one reject."""
+    """One raw question per turn; a row without a usable conversation is one reject."""
     for path in paths:
-        yield from drafts(path, COLUMNS, options.get("split", "train"), partial(_videos, folder=path.parent.name))
+        yield from raw_questions(
+            path, COLUMNS, options.get("split", "train"), partial(_videos, folder=path.parent.name)
+        )
 
 
 def _videos(row: Any, folder: str) -> tuple[str, ...]:

@@ -24,13 +24,13 @@ _OPTION = re.compile(r"option(\d{1,3})")
 
 
 def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuestion | Reject]:
-    """One draft per row; flags carry `duration_group:`, `topic_category:` and `level:`."""
+    """One raw question per row; flags carry `duration_group:`, `topic_category:` and `level:`."""
     split = options.get("split", "val")
     for path in paths:
-        yield from each(path, rows_of(path, COLUMNS, OPTIONAL), partial(_draft, split=split))
+        yield from each(path, rows_of(path, COLUMNS, OPTIONAL), partial(_raw_question, split=split))
 
 
-def _draft(where: str, number: int, row: Any, split: str) -> RawQuestion:
+def _raw_question(where: str, number: int, row: Any, split: str) -> RawQuestion:
     if not isinstance(row, dict):
         raise BadRow("bad_row", f"{row!r} is not an object")
     video = text_of(row, "video_path")

@@ -32,7 +32,7 @@ _OPTION_LINE = re.compile(r"\s*\(([A-Z])\)")
 
 
 def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuestion | Reject]:
-    """One draft per row of either form; the category is the task."""
+    """One raw question per row of either form; the category is the task."""
     split = options.get("split", "dev")
     for path in paths:
         if path.suffix.lower() == ".parquet":

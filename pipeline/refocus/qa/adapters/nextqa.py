@@ -20,17 +20,17 @@ COLUMNS = ("video", "question", "answer", "qid", "type", *OPTIONS)
 
 
 def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuestion | Reject]:
-    """One draft per CSV row; the split is the file's stem."""
+    """One raw question per CSV row; the split is the file's stem."""
     tables = [path for path in paths if path.suffix.lower() != ".json"]
     maps = [path for path in paths if path.suffix.lower() == ".json"]
     for table in tables:
         beside = table.with_name(MAP_NAME)
         folders = _folders(maps or ([beside] if beside.is_file() else []))
         split = options.get("split", table.stem)
-        yield from each(table, csv_rows(table, COLUMNS), partial(_draft, folders=folders, split=split), first=1)
+        yield from each(table, csv_rows(table, COLUMNS), partial(_raw_question, folders=folders, split=split), first=1)
 
 
-def _draft(where: str, number: int, row: dict[str, str], folders: Mapping[str, str], split: str) -> RawQuestion:
+def _raw_question(where: str, number: int, row: dict[str, str], folders: Mapping[str, str], split: str) -> RawQuestion:
     video, answer = text_of(row, "video").strip(), text_of(row, "answer").strip()
     if not video:
         raise BadRow("missing_field", "video: missing")

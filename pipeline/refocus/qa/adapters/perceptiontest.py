@@ -53,7 +53,7 @@ class _Cuts:
 
 
 def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuestion | Reject]:
-    """One draft per question, in file order; a video whose entry cannot be read is one reject.
+    """One raw question per question, in file order; a video whose entry cannot be read is one reject.
 
     Raises:
         RefocusError: a file is missing or not of its kind.
@@ -87,7 +87,7 @@ def _video(path: Path, video: str, entry: Any, cuts: _Cuts, split: str | None) -
         try:
             if not isinstance(row, dict):
                 raise BadRow("bad_row", f"{row!r} is not an object")
-            yield _draft(place, video, identifier(row, "id"), row, metadata, cuts, split)
+            yield _raw_question(place, video, identifier(row, "id"), row, metadata, cuts, split)
         except BadRow as bad:
             name = row.get("id") if isinstance(row, dict) else None
             source_id = f"{video}_{name if isinstance(name, int | str) else f'row{number}'}"
@@ -109,10 +109,10 @@ def _parts(entry: Any) -> tuple[list[Any], dict[str, Any]]:
 
 def _from_copy(where: str, number: int, row: dict[str, Any], cuts: _Cuts, split: str) -> RawQuestion:
     """A row of the parquet copy, which has no metadata: a video that must be cut cannot be."""
-    return _draft(where, text_of(row, "video_name"), identifier(row, "question_id"), row, {}, cuts, split)
+    return _raw_question(where, text_of(row, "video_name"), identifier(row, "question_id"), row, {}, cuts, split)
 
 
-def _draft(
+def _raw_question(
     where: str, video: str, number: str, row: dict[str, Any], metadata: Mapping[str, Any], cuts: _Cuts, split: str
 ) -> RawQuestion:
     options = options_of(row, "options")

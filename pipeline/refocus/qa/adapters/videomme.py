@@ -15,13 +15,13 @@ GROUPS = ("domain", "sub_category")
 
 
 def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuestion | Reject]:
-    """One draft per row; flags carry `duration:`, `domain:` and `sub_category:` for the tables' groups."""
+    """One raw question per row; flags carry `duration:`, `domain:` and `sub_category:` for the tables' groups."""
     split = options.get("split", "test")
     for path in paths:
-        yield from each(path, parquet_stream(path, COLUMNS, GROUPS), partial(_draft, split=split))
+        yield from each(path, parquet_stream(path, COLUMNS, GROUPS), partial(_raw_question, split=split))
 
 
-def _draft(where: str, number: int, row: dict[str, Any], split: str) -> RawQuestion:
+def _raw_question(where: str, number: int, row: dict[str, Any], split: str) -> RawQuestion:
     options = options_of(row, "options")
     video = text_of(row, "videoID")
     groups = {name: row.get(name) for name in ("duration", *GROUPS)}

@@ -42,7 +42,7 @@ DISCIPLINES = {subject: discipline for discipline, subjects in SUBJECTS.items() 
 
 
 class VideoMmmuOptions(AdapterOptions):
-    """What Video-MMMU can be told."""
+    """Options of Video-MMMU."""
 
     visual: Literal["lecture", "question_only"] = Field(
         "lecture", description="what is watched: the lecture, or the clip of the question's picture alone (Adaptation)"
@@ -53,15 +53,15 @@ OPTION_TYPE = VideoMmmuOptions
 
 
 def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuestion | Reject]:
-    """One draft per row of every track in the files; flags carry `track:`, `discipline:` and `subject:`.
+    """One raw question per row of every track in the files; flags carry `track:`, `discipline:` and `subject:`.
 
     Raises:
         RefocusError: a file's track is unknown.
     """
-    told = VideoMmmuOptions.model_validate(dict(options))
+    settings = VideoMmmuOptions.model_validate(dict(options))
     for path in paths:
         for track, rows in _tracks(path):
-            parse = partial(_draft, track=track, visual=told.visual, split=told.split or "test")
+            parse = partial(_raw_question, track=track, visual=settings.visual, split=settings.split or "test")
             for row in each(path, rows, parse):
                 yield replace(row, source_id=f"{track}/{row.source_id}") if isinstance(row, Reject) else row
 
@@ -81,7 +81,7 @@ def _tracks(path: Path) -> Iterator[tuple[str, Iterable[Any]]]:
         yield name.capitalize(), [row for _, row in entries(rows)] if isinstance(rows, dict) else rows
 
 
-def _draft(where: str, number: int, row: Any, track: str, visual: str, split: str) -> RawQuestion:
+def _raw_question(where: str, number: int, row: Any, track: str, visual: str, split: str) -> RawQuestion:
     if not isinstance(row, dict):
         raise BadRow("bad_row", f"{row!r} is not an object")
     name, question, kind = text_of(row, "id"), text_of(row, "question"), row.get("question_type")

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from refocus.qa.adapters.conversations import drafts
+from refocus.qa.adapters.conversations import raw_questions
 from refocus.qa.raw_question import BadRow, RawQuestion, text_of
 from refocus.qa.records import Reject
 
@@ -21,11 +21,11 @@ SPELLINGS = ("spatiotemporal", "spatialtemporal")
 
 
 def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuestion | Reject]:
-    """One draft per turn; the category is the subset."""
+    """One raw question per turn; the category is the subset."""
     for path in paths:
         subsets = _spellings(path.stem)
         videos = partial(_videos, subsets=subsets)
-        yield from drafts(path, COLUMNS, options.get("split", "train"), videos, category=subsets[0])
+        yield from raw_questions(path, COLUMNS, options.get("split", "train"), videos, category=subsets[0])
 
 
 def _videos(row: Any, subsets: Sequence[str]) -> tuple[str, ...]:
