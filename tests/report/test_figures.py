@@ -4,6 +4,7 @@ import json
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -11,7 +12,7 @@ from refocus.cli.main import main
 from refocus.config.tables import FiguresSettings
 from refocus.core.errors import RefocusError
 from refocus.evaluate.answers import Answer, AnswerSet
-from refocus.qa.records import Question
+from refocus.qa.records import Question, write_questions
 from refocus.report import style
 from refocus.report.accuracy_figure import draw_accuracy
 from refocus.report.example_strips import MOST_PICTURES, Example, Picked, draw_examples
@@ -35,26 +36,35 @@ def question(number: int, category: str = "moment/color", clip: str | None = Non
     )
 
 
+def variances(*rows: tuple[str, float, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["qa_id", "variance", "category"])
+
+
 def test_fig2_marks_tau_and_the_kept_share():
-    figure = draw_variance({"a": 0.1, "b": 0.5}, {"tau": 0.21, "kept": 1, "questions": 2})
+    figure = draw_variance(variances(("a", 0.1, ""), ("b", 0.5, "")), {"tau": 0.21, "kept": 1, "questions": 2})
     assert "τ = 0.21" in texts(figure) and "kept 1 of 2" in texts(figure) and "50.0%" in texts(figure)
     assert "synthetic" not in texts(figure)
 
 
 def test_fig2_tells_moments_from_statics_in_the_synthetic_world():
-    kinds = {"a": "static/corner", "b": "moment/color"}
-    figure = draw_variance({"a": 0.1, "b": 0.5}, {"tau": 0.21, "kept": 1, "questions": 2}, kinds)
+    found = variances(("a", 0.1, "static/corner"), ("b", 0.5, "moment/color"))
+    figure = draw_variance(found, {"tau": 0.21, "kept": 1, "questions": 2})
     assert "moment-dependent (1)" in texts(figure) and "synthetic world" in texts(figure)
 
 
 def test_fig2_of_nothing_is_empty_not_an_error():
-    assert "kept 0 of 0" in texts(draw_variance({}, {"tau": 0.21, "kept": 0, "questions": 0}))
+    assert "kept 0 of 0" in texts(draw_variance(variances(), {"tau": 0.21, "kept": 0, "questions": 0}))
 
 
-def test_questions_without_a_variance_are_left_out(tmp_path):
-    pq.write_table(pa.table({"qa_id": ["a", "b"], "variance": [0.3, None]}), tmp_path / "variance.parquet")
+def test_variances_are_joined_with_categories_and_questions_without_a_variance_are_left_out(tmp_path):
+    rows = pa.table({"qa_id": ["q1", "b", "q0"], "variance": [0.3, None, 0.1]})
+    pq.write_table(rows, tmp_path / "variance.parquet")
     (tmp_path / "summary.json").write_text(json.dumps({"tau": 0.21}))
-    assert read_variances(tmp_path) == ({"a": 0.3}, {"tau": 0.21})
+    write_questions(tmp_path / "qa.parquet", [question(0, "static/corner"), question(2)], "ingest")
+    found, summary = read_variances(tmp_path, [tmp_path / "qa.parquet"])
+    assert found.values.tolist() == [["q1", 0.3, ""], ["q0", 0.1, "static/corner"]]
+    assert summary == {"tau": 0.21}
+    assert read_variances(tmp_path)[0]["category"].tolist() == ["", ""]
     with pytest.raises(RefocusError, match="nowhere"):
         read_variances(tmp_path / "nowhere")
 

@@ -4,6 +4,7 @@
 EXTRAS = {
     "snakemake": "workflow",
     "pyarrow": "workflow",
+    "pandas": "workflow",
     "tokenizers": "workflow",
     "simplejpeg": "workflow",
     "scipy": "workflow",

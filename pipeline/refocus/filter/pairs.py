@@ -17,12 +17,21 @@ from refocus.core.files import atomic, provenance, write_json
 from refocus.core.results_folder import FILTER_SUMMARY, PAIRS, VARIANCE
 from refocus.filter.sensitivity import write_sensitivity
 from refocus.filter.stream import batches
-from refocus.filter.summary import Tally
+from refocus.filter.summary import summarise
 from refocus.filter.variance import Variances
 from refocus.qa.records import QUESTION_SCHEMA, read_columns
 
 VARIANCE_SCHEMA = pa.schema(
     [("qa_id", pa.string()), ("variance", pa.float64()), ("n_subsets", pa.int32()), ("flag", pa.string())]
+)
+OUTCOME_SCHEMA = pa.schema(  # what is counted: some sixty bytes a question
+    [
+        ("dataset", pa.string()),
+        ("category", pa.string()),
+        ("flag", pa.string()),
+        ("kept", pa.bool_()),
+        ("variance", pa.float64()),
+    ]
 )
 
 
@@ -49,7 +58,8 @@ def write_filtered(
     Raises:
         RefocusError: a question file is unreadable or a scored question occurs twice.
     """
-    tally, used = Tally(), np.zeros(len(found.values), bool)
+    used = np.zeros(len(found.values), bool)
+    outcomes = [OUTCOME_SCHEMA.empty_table()]
     screened = _screened(drop, found)
     pairs_schema = QUESTION_SCHEMA.append(pa.field("variance", pa.float64()))
     with contextlib.ExitStack() as stack:
@@ -65,20 +75,18 @@ def write_filtered(
                 flags = _with_reasons(flags, batch["qa_id"], screened)
                 kept = (flags == "") & (np.nan_to_num(values, nan=-1.0) > settings.tau)
                 variance = pa.array(values, pa.float64(), mask=np.isnan(values))
-                columns = [
-                    batch["qa_id"],
-                    variance,
-                    pa.array(counts, pa.int32()),
-                    pa.array(flags.tolist(), pa.string()),
-                ]
+                flag = pa.array(flags.tolist(), pa.string())
+                columns = [batch["qa_id"], variance, pa.array(counts, pa.int32()), flag]
                 everything.write_table(pa.Table.from_arrays(columns, schema=VARIANCE_SCHEMA))
                 chosen = batch.append_column("variance", variance).filter(pa.array(kept))
                 pairs.write_table(chosen.cast(pairs_schema))
-                tally.add(batch["dataset"], batch["category"], flags, kept, values)
-    summary = {**tally.summary(settings.tau), "settings": settings.identity()}
+                outcome = [batch["dataset"], batch["category"], flag, kept, values]
+                outcomes.append(pa.table(outcome, schema=OUTCOME_SCHEMA))
+    questions = pa.concat_tables(outcomes).to_pandas()
+    summary = {**summarise(questions, settings.tau), "settings": settings.identity()}
     summary["skipped"] = _reasons(skipped)
     summary["rewards_without_question"] = int((~used).sum())
-    write_sensitivity(out, tally.decided(), settings.tau)
+    write_sensitivity(out, questions, settings.tau)
     write_json(FILTER_SUMMARY.inside(out), summary)
     return summary
 

@@ -1,12 +1,9 @@
 """What the filter did, in numbers: kept and dropped per data set and category, the histogram, the paper's share."""
 
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+import pandas as pd
 
 PAPER_KEPT, PAPER_OF = 98_000, 962_000
 BIN = 0.01
@@ -14,76 +11,36 @@ TOP = 1.15  # margins lie in [−1, 1]: at least 8 of them have an unbiased vari
 FLAGS = ("duplicate", "leaked", "too_short", "no_reward", "not_finite")
 
 
-@dataclass(frozen=True)
-class Decided:
-    """Some questions, and the variances (n,) of those that the threshold decides."""
+def summarise(questions: pd.DataFrame, tau: float) -> dict[str, Any]:
+    """Everything as plain values, ready for JSON.
 
-    questions: int
-    values: np.ndarray
+    Args:
+        questions: a row for each: dataset, category, flag (empty where the variance decides), kept, variance.
+    """
+    values = decided(questions)
+    edges = np.round(np.arange(0, TOP + BIN / 2, BIN), 2)
+    counts, _ = np.histogram(values, edges)
+    outcomes = pd.DataFrame({"kept": questions["kept"], "dropped": ~questions["kept"]}).assign(
+        questions=True, **{flag: questions["flag"] == flag for flag in FLAGS}
+    )
+    return {
+        **_counts(outcomes.sum()),
+        "tau": tau,
+        "datasets": _counts_by(questions["dataset"], outcomes),
+        "categories": _counts_by(questions["category"], outcomes),
+        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
+        "paper": {
+            "kept": PAPER_KEPT,
+            "questions": PAPER_OF,
+            "share": PAPER_KEPT / PAPER_OF,
+            "tau_for_share": tau_for_share(values, len(questions), PAPER_KEPT / PAPER_OF),
+        },
+    }
 
 
-@dataclass
-class Tally:
-    """Questions counted one batch at a time; holds eight bytes per question beyond the counts."""
-
-    datasets: dict[str, Counter] = field(default_factory=dict)
-    categories: dict[str, Counter] = field(default_factory=dict)
-    total: Counter = field(default_factory=Counter)
-    _values: dict[str, list[np.ndarray]] = field(default_factory=dict)
-
-    def add(
-        self,
-        datasets: pa.ChunkedArray,
-        categories: pa.ChunkedArray,
-        flags: np.ndarray,
-        kept: np.ndarray,
-        values: np.ndarray,
-    ) -> None:
-        """Counts a batch of n questions.
-
-        Args:
-            datasets, categories: (n,) names.
-            flags: (n,) text, empty for questions whose variance decides.
-            kept: (n,) bool. values: (n,) their variances.
-        """
-        outcomes = {"questions": np.ones(len(kept), bool), "kept": kept, "dropped": ~kept}
-        outcomes |= {flag: flags == flag for flag in FLAGS}
-        self.total.update({name: int(mask.sum()) for name, mask in outcomes.items()})
-        for column, counters in ((datasets, self.datasets), (categories, self.categories)):
-            names, codes = _encoded(column)
-            for outcome, mask in outcomes.items():
-                for name, count in zip(names, np.bincount(codes[mask], minlength=len(names)).tolist(), strict=True):
-                    counters.setdefault(name, Counter())[outcome] += count
-        names, codes = _encoded(datasets)
-        for code, name in enumerate(names):
-            self._values.setdefault(name, []).append(values[(codes == code) & (flags == "")])
-
-    def decided(self) -> dict[str, Decided]:
-        """Per data set its questions and the variances of those that the threshold decides."""
-        return {
-            name: Decided(self.datasets[name]["questions"], np.concatenate([np.zeros(0), *parts]))
-            for name, parts in self._values.items()
-        }
-
-    def summary(self, tau: float) -> dict[str, Any]:
-        """Everything as plain values, ready for JSON."""
-        values = np.concatenate([np.zeros(0), *(part.values for part in self.decided().values())])
-        edges = np.round(np.arange(0, TOP + BIN / 2, BIN), 2)
-        counts, _ = np.histogram(values, edges)
-        questions = self.total["questions"]
-        return {
-            **_counts(self.total),
-            "tau": tau,
-            "datasets": {name: _counts(counter) for name, counter in sorted(self.datasets.items())},
-            "categories": {name: _counts(counter) for name, counter in sorted(self.categories.items())},
-            "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
-            "paper": {
-                "kept": PAPER_KEPT,
-                "questions": PAPER_OF,
-                "share": PAPER_KEPT / PAPER_OF,
-                "tau_for_share": tau_for_share(values, questions, PAPER_KEPT / PAPER_OF),
-            },
-        }
+def decided(questions: pd.DataFrame) -> np.ndarray:
+    """The variances that the threshold decides."""
+    return questions.loc[questions["flag"] == "", "variance"].to_numpy()
 
 
 def tau_for_share(values: np.ndarray, questions: int, share: float) -> float | None:
@@ -99,18 +56,16 @@ def tau_for_share(values: np.ndarray, questions: int, share: float) -> float | N
     return float(np.sort(values)[::-1][wanted])
 
 
-def _counts(counter: Counter) -> dict[str, Any]:
-    questions = counter["questions"]
+def _counts_by(names: pd.Series, outcomes: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    return {str(name): _counts(row) for name, row in outcomes.groupby(names).sum().iterrows()}
+
+
+def _counts(row: pd.Series) -> dict[str, Any]:
+    questions, kept = int(row["questions"]), int(row["kept"])
     return {
         "questions": questions,
-        "kept": counter["kept"],
-        "dropped": counter["dropped"],
-        "kept_share": counter["kept"] / questions if questions else 0.0,
-        **{flag: counter[flag] for flag in FLAGS},
+        "kept": kept,
+        "dropped": int(row["dropped"]),
+        "kept_share": kept / questions if questions else 0.0,
+        **{flag: int(row[flag]) for flag in FLAGS},
     }
-
-
-def _encoded(column: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
-    """The distinct names of a column and each row's place among them."""
-    encoded = pc.dictionary_encode(column.combine_chunks(), null_encoding="encode")
-    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy()

@@ -17,7 +17,6 @@ from refocus.core.files import settings_of, write_text
 from refocus.core.progress import bar
 from refocus.core.results_folder import FIGURE, METRICS
 from refocus.frames.frame_store import FrameStore
-from refocus.qa.records import read_questions
 from refocus.report.accuracy_figure import draw_accuracy
 from refocus.report.entropy_figure import draw_temporal_entropy, to_csv
 from refocus.report.example_strips import Example, draw_examples
@@ -108,10 +107,8 @@ class _Figures:
 
     def variance(self) -> Figure:
         assert self.inputs.filtered is not None
-        variances, summary = read_variances(self.inputs.filtered)
-        questions = (question for path in self.inputs.training_questions for question in read_questions(path))
-        categories = {question.qa_id: question.category for question in questions}
-        return draw_variance(variances, summary, categories, self.settings.histogram_bins)
+        variances, summary = read_variances(self.inputs.filtered, self.inputs.training_questions)
+        return draw_variance(variances, summary, self.settings.histogram_bins)
 
     def curves(self) -> Figure:
         return draw_curves(self.metrics, self.inputs.variants, self.note)

@@ -1,48 +1,56 @@
 """Figure 2: how the margins' variance is distributed, and what the filter keeps."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
 from refocus.core.errors import RefocusError
 from refocus.core.results_folder import FILTER_SUMMARY, VARIANCE
+from refocus.qa.records import read_columns
 from refocus.report import style
 
 LARGEST = 16 / 15  # unbiased variance of 16 margins, half of them -1 and half +1
 
 
-def read_variances(folder: Path) -> tuple[dict[str, float], dict]:
-    """Variance by qa_id (questions that have one) and the filter's summary.
+def read_variances(folder: Path, qa: Sequence[Path] = ()) -> tuple[pd.DataFrame, dict]:
+    """The questions that have a variance, and the filter's summary.
 
+    Args:
+        folder: what `refocus filter` wrote.
+        qa: question tables that say the questions' categories.
+    Returns:
+        A table of qa_id, variance and category ('' where no table has it), and the content of summary.json.
     Raises:
-        RefocusError: the folder is not the filter's.
+        RefocusError: the folder is not the filter's, or a question table cannot be read.
     """
     try:
-        table = pq.read_table(VARIANCE.inside(folder), columns=["qa_id", "variance"])
+        found = pq.read_table(VARIANCE.inside(folder), columns=["qa_id", "variance"]).to_pandas().dropna()
         summary = json.loads(FILTER_SUMMARY.inside(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError) as error:
         raise RefocusError(f"{folder} does not hold the filter's variance.parquet and summary.json: {error}") from None
-    values = zip(table["qa_id"].to_pylist(), table["variance"].to_pylist(), strict=True)
-    return {qa_id: value for qa_id, value in values if value is not None}, summary
+    nothing = pa.table({"qa_id": pa.array([], pa.string()), "category": pa.array([], pa.string())})
+    categories = pa.concat_tables([nothing, *(read_columns(path, nothing.column_names) for path in qa)]).to_pandas()
+    joined = found.merge(categories.drop_duplicates("qa_id"), on="qa_id", how="left")
+    return joined.fillna({"category": ""}), summary
 
 
-def draw_variance(
-    variances: Mapping[str, float], summary: Mapping, categories: Mapping[str, str] | None = None, bins: int = 50
-) -> Figure:
+def draw_variance(variances: pd.DataFrame, summary: Mapping, bins: int = 50) -> Figure:
     """Histogram of Var(m) with tau marked.
 
     Args:
-        categories: category by qa_id; where they are the synthetic world's, moment-dependent and static questions are
-            told apart.
+        variances: a row per question, with its variance and category; where the categories are the synthetic world's,
+            moment-dependent and static questions are told apart.
     """
     figure = style.new(7.5, 4.2)
     axes = figure.subplots()
     tau, kept, total = summary["tau"], summary["kept"], summary["questions"]
-    groups = _groups(variances, categories or {})
+    groups = _groups(variances)
     top = max(LARGEST, *(max(values, default=0) for _, values, _ in groups))
     edges = np.linspace(0, top, bins + 1)
     values = [values for _, values, _ in groups]
@@ -64,14 +72,12 @@ def draw_variance(
     return figure
 
 
-def _groups(variances: Mapping[str, float], categories: Mapping[str, str]) -> list[tuple[str, list[float], str]]:
-    known = [categories.get(qa_id, "") for qa_id in variances]
-    if known and all(category.startswith(("moment/", "static/")) for category in known):
+def _groups(variances: pd.DataFrame) -> list[tuple[str, list[float], str]]:
+    """Label, variances and colour of each group of questions."""
+    kinds = variances["category"].map(lambda category: category.partition("/")[0])
+    if len(kinds) and kinds.isin(["moment", "static"]).all():
         return [
-            (label, [v for v, c in zip(variances.values(), known, strict=True) if c.startswith(prefix)], colour)
-            for label, prefix, colour in (
-                ("static", "static/", style.ORANGE),
-                ("moment-dependent", "moment/", style.BLUE),
-            )
+            (label, variances.loc[kinds == kind, "variance"].tolist(), colour)
+            for label, kind, colour in (("static", "static", style.ORANGE), ("moment-dependent", "moment", style.BLUE))
         ]
-    return [("", list(variances.values()), style.BLUE)]
+    return [("", variances["variance"].tolist(), style.BLUE)]
