@@ -52,6 +52,14 @@ def test_every_new_name_is_a_setting_and_no_old_one_is():
         assert f"| `{key}` |" not in sections[section]
 
 
+def test_what_nothing_reads_is_left_out_and_says_what_is_read(repository, caplog):
+    values = read(repository / "config.yaml")
+    old = merge(values, {"lmms": {"tiny": {"runtime": {"device": "cuda"}}}})
+    assert check(current_names(old)) == check(values)
+    assert "lmms.tiny.runtime is not read" in caplog.text and "`reward`, `train`, `answer`" in caplog.text
+    assert without_old_names(old) == values
+
+
 def test_current_names_are_left_alone_without_a_word(repository, caplog):
     values = read(repository / "config.yaml")
     assert current_names(values) == values == without_old_names(values)

@@ -126,7 +126,7 @@ def test_the_default_configuration_holds_no_old_version(repository):
 
 def test_the_demo_asks_for_no_gpu(repository):
     root = load([repository / "config.yaml"])
-    parts = [root.reward, root.train, root.select, root.answer, *root.lmms.values()]
+    parts = [root.reward, root.train, root.select, root.answer]
     assert {part.runtime.device for part in parts} == {"cpu"}
 
 

@@ -45,7 +45,6 @@ FRAMES, CUT = 48, 40  # kept frames of a video: 12 seconds at 4 per second, and 
 def overlay(root: Root) -> dict:
     """All that differs from config/paper.yaml."""
     return {
-        "lmms": {name: CPU for name in root.use.lmms},
         "reward": CPU,
         "train": CPU,
         "select": CPU,

@@ -61,9 +61,8 @@ def test_another_spelling_of_a_setting_plans_the_same(plan, old, new):
         {"reward": {"runtime": {"batch_tokens": 99}}, "answer": {"runtime": {"threads": 2}}},
         {"decode": {"runtime": {"workers": 1, "timeout_s": 5.0}}},
         {"datasets": {"nextqa": {"max_failure_rate": 0.5}}},
-        {"lmms": {"tiny": {"runtime": {"device": "cuda"}}}},
     ],
-    ids=["train", "reward and answer", "decode", "tolerated", "lmm"],
+    ids=["train", "reward and answer", "decode", "tolerated"],
 )
 def test_how_a_stage_runs_plans_nothing(plan, overlay):
     assert plan(overlay) == {}

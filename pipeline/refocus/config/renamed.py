@@ -1,4 +1,4 @@
-"""Settings that were renamed: the old names work for one release, with a warning that says the new ones."""
+"""Settings that were renamed or dropped: the old names work for one release, with a warning that says what to write."""
 
 import copy
 import logging
@@ -39,12 +39,17 @@ RENAMED = {
 }
 RENAMED |= {f"runs.*.{old}": f"runs.*.{new}" for old, new in RENAMED.items() if old.startswith("train.")}
 
+# Settings that nothing reads any more, and what does their work; they are left out.
+UNREAD = {"lmms.*.runtime": "the `runtime` of the stage that runs the LMM (`reward`, `train`, `answer`)"}
+
 log = logging.getLogger(__name__)
 Keys = tuple[str, ...]
 
 
 def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
     """`values`, one layer of a configuration, with every old name replaced by the new one; one warning lists them.
+
+    Settings that nothing reads any more are left out, with a warning of their own.
 
     Layers are renamed before they are laid over config.yaml, which holds all new names.
 
@@ -59,15 +64,18 @@ def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
             raise UsageError(f"{_dotted(old)} is the old name of {_dotted(new)}, and both are set: keep the new one")
         parent[new[-1]] = value
         found.append(f"{_dotted(old)} is now {_dotted(new)}")
+    for key, instead in _unread(renamed):
+        del _parent(renamed, key)[key[-1]]
+        log.warning("%s is not read: set %s; version %s will refuse it", _dotted(key), instead, REMOVED_IN)
     if found:
         log.warning("renamed settings: %s; version %s will refuse the old names", "; ".join(found), REMOVED_IN)
     return renamed
 
 
 def without_old_names(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` without the keys that have an old name."""
+    """`values` without the keys that have an old name or are not read."""
     kept = copy.deepcopy(dict(values))
-    for old, _ in _old_names(kept):
+    for old, _ in [*_old_names(kept), *_unread(kept)]:
         del _parent(kept, old)[old[-1]]
     return kept
 
@@ -88,6 +96,15 @@ def current_section(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
 def _old_names(values: Mapping[str, Any]) -> list[tuple[Keys, Keys]]:
     """The old names that are set, each with its new one, as keys from the top."""
     return [pair for old, new in RENAMED.items() for pair in _entries(values, old.split("."), new.split("."))]
+
+
+def _unread(values: Mapping[str, Any]) -> list[tuple[Keys, str]]:
+    """The settings that are given and not read, each with what is read in its place."""
+    return [
+        (key, instead)
+        for path, instead in UNREAD.items()
+        for key, _ in _entries(values, path.split("."), path.split("."))
+    ]
 
 
 def _entries(values: Mapping[str, Any], old: list[str], new: list[str]) -> Iterator[tuple[Keys, Keys]]:
