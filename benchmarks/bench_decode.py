@@ -1,7 +1,7 @@
 """`make bench-decode`: what decoding costs, in CPU seconds, beside the least it could cost and beside other libraries.
 
 Every way is measured in its own worker process, one after the other, in rounds; of each the cheapest round counts.
-The gate: as many packets decoded as the dependency closure has, counted by libavcodec's own parsers, and no more CPU
+The gate: no more frames decoded than the dependency closure has, counted by libavcodec's own parsers, and no more CPU
 time than 1.05 x the decoder calls for that closure + 2 ms per stored frame. Exit status 1 if a clip misses it.
 """
 
@@ -120,7 +120,7 @@ def gate(clips: dict[str, Path], costs: dict[str, dict[str, list[Cost]]]) -> tup
             continue
         packets, needed = needed_packets(path)
         allowed = SHARE * alone.cpu_s + PER_FRAME_S * ours.frames
-        kept = ours.decoded == needed and ours.cpu_s <= allowed
+        kept = ours.decoded <= needed and ours.cpu_s <= allowed
         passed = passed and kept
         lines.append(
             f"| {name} | {packets} | {ours.decoded} | {needed} | {ours.frames} | {alone.cpu_s:.3f} | "
@@ -133,9 +133,9 @@ def needed_packets(path: Path) -> tuple[int, int]:
     """How many packets a file has and how many its 4 fps grid needs, by `tests/support/oracle.py`."""
     times = plan_clip(path, SETTINGS.fps, SETTINGS.max_frames, None, None).times_s
     with opened(path) as (container, stream):
-        track = read_packets(container, stream, times[-1] + 1, None)
+        table = read_packets(container, stream, times[-1] + 1, None)
         codec = stream.codec_context.name
-    wanted = {track.pts[one.packet] for one in shown_at(track, times, SLACK_S) or []}
+    wanted = {table.pts[one.packet] for one in shown_at(table, times, SLACK_S) or []}
     packets = packets_of(path)
     return len(packets.order), len(closure(packets, wanted, codec))
 
@@ -199,7 +199,7 @@ def long(folder: Path) -> list[str]:
         return [f"Three hours of 720p: {cost.reason}"]
     size = path.stat().st_size / 2**20
     return [
-        f"Three hours of 720p, {size:.0f} MB, {cost.frames} frames: {cost.cpu_s:.1f} CPU s, {cost.decoded} packets "
+        f"Three hours of 720p, {size:.0f} MB, {cost.frames} frames: {cost.cpu_s:.1f} CPU s, {cost.decoded} frames "
         f"decoded, worker peak {cost.memory_mb:.0f} MB (allowed {150 + min(256.0, size):.0f})."
     ]
 

@@ -16,8 +16,10 @@ from refocus.video.closure import runs, shown_at
 from refocus.video.decode import DecodeReport, frames_shown, plan_clip
 from refocus.video.decode_report import SLACK_S
 from refocus.video.probe import opened
-from refocus.video.track import read_packets, refed
+from refocus.video.track import read_again, read_packets
 from refocus.video.yuv import YuvFrame
+
+from tests.support.oracle import closure, packets_of
 
 SETTINGS = DecodeSettings()
 
@@ -28,7 +30,7 @@ class Cost:
 
     cpu_s: float
     frames: int = 0  # that came out of it
-    decoded: int = 0  # packets that went into a decoder
+    decoded: int = 0  # frames that came out of the decoder
     memory_mb: float = 0.0  # the worker's peak so far
 
 
@@ -45,28 +47,36 @@ def measure(job: tuple[str, Path], beat: Callable[[], None]) -> Cost:
 
 def _whole_stage(path: Path, begin: float) -> tuple[int, int, float]:
     """Plan, decode, convert, scale, JPEG, tar: what a shard costs per clip."""
-    health = DecodeReport()
+    report = DecodeReport()
     plan = plan_clip(path, SETTINGS.fps, SETTINGS.max_frames, None, None)
-    frames = stored(shown.image for shown in frames_shown(path, plan.times_s, SETTINGS.size, health, planes=True))
-    assert health.problem() is None, health.problem()
-    return frames, health.decoded, begin
+    frames = stored(shown.image for shown in frames_shown(path, plan.times_s, SETTINGS.size, report, yuv=True))
+    assert report.problem() is None, report.problem()
+    return frames, report.decoded, begin
 
 
 def _closure_alone(path: Path, begin: float) -> tuple[int, int, float]:
-    """The decoder calls for the packets that are needed, and nothing else."""
+    """The decoder calls for the packets of the dependency closure, chosen beforehand, and nothing else."""
     plan = plan_clip(path, SETTINGS.fps, SETTINGS.max_frames, None, None)
     with opened(path) as (container, stream):
-        track = read_packets(container, stream, plan.times_s[-1] + 1, None)
-        wanted = shown_at(track, plan.times_s, SLACK_S)
-        needed = runs(track.roles, track.pts, {one.packet for one in wanted})
-        packets = dict(refed(path, container, stream, track, None))
+        table = read_packets(container, stream, plan.times_s[-1] + 1, None)
+        wanted = shown_at(table, plan.times_s, SLACK_S) or []
+        times = {table.pts[one.packet] for one in wanted}
+        needed = closure(packets_of(path), times, stream.codec_context.name)
+        chosen = [
+            [
+                packet
+                for number, packet in read_again(path, table, None)
+                if number in run and table.pts[number] in needed
+            ]
+            for run in runs(table.starts, table.pts, {one.packet for one in wanted})
+        ]
         begin = time.process_time()
-        for run in needed:
-            for number in run:
-                stream.decode(packets[number])
+        for packets in chosen:
+            for packet in packets:
+                stream.decode(packet)
             stream.decode(None)
             stream.codec_context.flush_buffers()
-        return len(wanted), sum(len(run) for run in needed), begin
+        return len(wanted), len(needed), begin
 
 
 def _every_frame(path: Path, begin: float) -> tuple[int, int, float]:

@@ -31,18 +31,18 @@ def video_file(request, tmp_path_factory):
     return write_video(path, constant(3.0), (120, 160), pictures, codec=codec, options=options)
 
 
-def take(job, beat):
+def take(job, heartbeat):
     """(source frames, timestamps, images, problem) of a file at 4 fps, 64 x 64."""
     path, backend, fit = job
-    health, shown = DecodeReport(), []
+    report, shown = DecodeReport(), []
     plan = plan_clip(path, 4.0, 512, None, None)
-    for frame in frames_shown(path, plan.times_s, 64, health, beat, fit, backend):
+    for frame in frames_shown(path, plan.times_s, 64, report, heartbeat, fit, backend):
         shown.append(frame)
     images = np.stack([frame.image for frame in shown])
-    return [frame.source_frame for frame in shown], [frame.timestamp_s for frame in shown], images, health.problem()
+    return [frame.source_frame for frame in shown], [frame.timestamp_s for frame in shown], images, report.problem()
 
 
-def all_by_decord(path, beat):
+def all_by_decord(path, heartbeat):
     """Every frame as decord reads them one after the other, (n, H, W, 3)."""
     import decord
 

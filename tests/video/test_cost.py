@@ -10,10 +10,10 @@ from refocus.video.workers import run_jobs
 from tests.support.videos import constant, moving, write_video
 
 
-def peak(path, beat):
+def peak(path, heartbeat):
     """(MB at most, frames) of a worker that takes a whole file."""
     plan = plan_clip(path, 4.0, 512, None, None)
-    count = sum(1 for _ in frames_shown(path, plan.times_s, 384, DecodeReport(), beat))
+    count = sum(1 for _ in frames_shown(path, plan.times_s, 384, DecodeReport(), heartbeat))
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024, count
 

@@ -157,14 +157,14 @@ def test_damage_in_the_middle_does_not_lose_the_end(tmp_path):
 def test_a_clip_is_read_no_further_than_it_needs(tmp_path):
     """One second from the start of a long file costs that second."""
     path = write_video(tmp_path / "a.mp4", constant(20.0))
-    health = DecodeReport()
-    assert len(list(frames_shown(path, grid(1.0, start_s=1.0), 32, health))) == 4
-    assert health.packets < 30 * 4
-    assert health.decoded < 40
-    assert health.problem() is None
+    report = DecodeReport()
+    assert len(list(frames_shown(path, grid(1.0, start_s=1.0), 32, report))) == 4
+    assert report.packets < 30 * 4
+    assert report.decoded < 40
+    assert report.problem() is None
 
 
-def test_a_picture_that_changes_its_size_ends_the_native_frames(tmp_path):
+def test_a_change_of_frame_size_ends_the_native_frames(tmp_path):
     """Frames of one shape come out, and why there are no more."""
     small = write_video(tmp_path / "a.ts", constant(2.0))
     large = write_video(tmp_path / "b.ts", constant(2.0), (96, 128), offset_s=2.0)
@@ -172,7 +172,7 @@ def test_a_picture_that_changes_its_size_ends_the_native_frames(tmp_path):
     path.write_bytes(small.read_bytes() + large.read_bytes())
     got = decode_frames(path, grid(4.0))
     assert (got.status, got.images.shape[1:]) == ("partial", (64, 96, 3))
-    assert "changes its size" in got.error
+    assert "size changes" in got.error
     assert decode_frames(path, grid(4.0), 32).images.shape == (16, 32, 32, 3)
 
 

@@ -10,8 +10,8 @@ from refocus.frames.decode_clip import StoredClip
 from refocus.video.workers import LostJob, run_jobs
 
 
-def misbehave(job, beat):
-    beat()
+def misbehave(job, heartbeat):
+    heartbeat()
     if job == "hang":
         time.sleep(60)
     if job == "crash":
@@ -23,7 +23,7 @@ def misbehave(job, beat):
     if job == "slow":
         for _ in range(8):
             time.sleep(0.25)
-            beat()
+            heartbeat()
     return f"done {job}"
 
 
@@ -49,13 +49,13 @@ def test_workers_end_with_the_iteration():
     assert not multiprocessing.active_children()
 
 
-def noted(job, beat):
+def noted(job, heartbeat):
     """A megabyte, and a file that says so; the first job waits for the order to end."""
     folder, number = job
     (folder / f"{number}").touch()
     while number == 0 and not (folder / "go").exists():
         time.sleep(0.02)
-        beat()
+        heartbeat()
     return StoredClip({}, [bytes([number]) * 2**19] * 2)
 
 
@@ -78,7 +78,7 @@ def test_results_that_wait_are_bounded_by_their_bytes(tmp_path):
     assert counts == [6]  # the slow one, and five whose results are held
 
 
-def imported(job, beat):
+def imported(job, heartbeat):
     import sys
 
     import refocus.frames.decode_clip  # noqa: F401

@@ -20,7 +20,7 @@ def first(path):
 
 def stored(path, size, fit="squash"):
     """The first frame as it comes, and as its JPEG shows it."""
-    image = next(frames_shown(path, [0.0], size, DecodeReport(), fit=fit, planes=True)).image
+    image = next(frames_shown(path, [0.0], size, DecodeReport(), fit=fit, yuv=True)).image
     return image, simplejpeg.decode_jpeg(jpeg(image, 100), "RGB")
 
 

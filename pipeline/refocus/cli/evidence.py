@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from refocus.cli.flags import add_configuration
-
 HELP = "write a page about a finished run of the synthetic world"
 DESCRIPTION = """\
 In:  the results folder of a run, and the overlays it was made with.
@@ -17,7 +15,9 @@ Out: a Markdown page: the commands, the tables, the filter's rates, seconds and 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
     parser.add_argument("--results", type=Path, required=True, metavar="DIR", help="results of the run")
-    add_configuration(parser)
+    parser.add_argument(
+        "--configfile", type=Path, nargs="*", default=[], metavar="YAML", help="overlays it was made with"
+    )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="PAGE.md", help="the page; figures go into a folder of its name"
     )
@@ -25,13 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Writes the page and copies the figures it shows."""
-    from refocus.config.overlay import load
     from refocus.core.files import write_text
     from refocus.report.evidence import copy_figures, page
 
-    world = load([args.base, *args.configfile]).world
     figures = copy_figures(args.results, args.out.with_suffix(""))
-    text = page(args.results, args.configfile, figures, world.version if world else None)
+    text = page(args.results, args.configfile, figures)
     if (args.out.parent / "study.md").is_file():
         text += "\n\nThe effect of T', of a curriculum on it and of the entropy bonus: [study.md](study.md)."
     write_text(args.out, text)

@@ -68,7 +68,7 @@ def decode_clip(job: DecodeJob, heartbeat: Callable[[], None]) -> StoredClip | F
             heartbeat,
             fit=settings.resize,
             backend=settings.runtime.backend,
-            planes=True,
+            yuv=True,
         ):
             encoder.add(shown.image)
             timestamps_s.append(shown.timestamp_s)

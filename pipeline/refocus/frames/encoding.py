@@ -26,7 +26,7 @@ class FrameEncoder(Protocol):
     """Takes a clip's frames one by one."""
 
     def add(self, image: np.ndarray | YuvFrame) -> None:
-        """The next frame, (H, W, 3) uint8 RGB or planes."""
+        """The next frame, (H, W, 3) uint8 RGB or YUV."""
 
     def finish(self) -> tuple[list[bytes], StoredForm]:
         """The contents of the clip's members, and where in them the frames are."""

@@ -61,7 +61,7 @@ class H264Writer:
         self._count = 0
 
     def add(self, image: np.ndarray | YuvFrame) -> None:
-        """One frame, (H, W, 3) uint8 RGB or planes; height and width are even."""
+        """One frame, (H, W, 3) uint8 RGB or YUV; height and width are even."""
         if isinstance(image, YuvFrame):
             rows = np.concatenate([plane.reshape(-1, image.luma.shape[1]) for plane in image])
             frame = av.VideoFrame.from_ndarray(rows, format="yuv420p")

@@ -20,7 +20,7 @@ def copy_figures(results: Path, folder: Path) -> list[Path]:
     return [Path(shutil.copy2(path, folder / path.name)) for path in found if path.is_file()]
 
 
-def page(results: Path, overlays: Sequence[Path], figures: Sequence[Path], world_version: int | None = None) -> str:
+def page(results: Path, overlays: Sequence[Path], figures: Sequence[Path]) -> str:
     """The page as Markdown.
 
     Raises:
@@ -40,7 +40,6 @@ def page(results: Path, overlays: Sequence[Path], figures: Sequence[Path], world
         "All numbers are of the **synthetic world** and models of about a million parameters. They show that the "
         "implementation works from end to end. They are not results on real videos, and they do not show that "
         "selection has to be learned: in this world, retrieval by cosine does as well ([README](../README.md)).",
-        f"World version {world_version}." if world_version else "",
         "```sh\n" + "\n".join(commands) + "\n```",
         headline(world),
         claims(world),

@@ -18,7 +18,6 @@ def page(study: Study, commands: Sequence[str], figures: Iterable[Path]) -> str:
         "All numbers are of the **synthetic world** and models of about a million parameters. "
         f"Intervals are {level} Student intervals over training seeds, not cut at 100 %; differences are paired by "
         "seed, and significant if their interval excludes 0.",
-        f"World version {study.root.world.version}." if study.root.world else "",
         "```sh\n" + "\n".join(commands) + "\n```",
         _missing(study),
         "## Against uniform frames, at every T'",

@@ -1,8 +1,7 @@
-"""Which packets have to be decoded for some frames, and for nothing else.
+"""Which packets to send to the decoder for some frames: whole GOPs are skipped, the others end with a wanted frame.
 
-A GOP goes from one packet where decoding may begin to the next. Within it, going backwards, a packet is kept if its
-picture is wanted or if a kept picture may be predicted from it. A picture that is shown before the GOP's first one
-(open GOP) is predicted from the GOP before as well, so the two are decoded in one run.
+A GOP goes from one clean start to the next. A frame that is shown before its GOP's first one (open GOP) is predicted
+from the GOP before as well, so the two are sent in one run. Within a run FFmpeg discards what no frame needs.
 """
 
 import bisect
@@ -10,10 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from refocus.video.frame_plan import EPSILON_S
-from refocus.video.packets import RADL, RASL, Role
-from refocus.video.track import ABSENT, PacketTable
-
-NOBODY = -1  # below every level
+from refocus.video.track import PacketTable
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,7 @@ class WantedFrame:
     times: tuple[int, ...]
 
 
-def shown_at(track: PacketTable, times_s: Sequence[float], slack_s: float) -> list[WantedFrame] | None:
+def shown_at(table: PacketTable, times_s: Sequence[float], slack_s: float) -> list[WantedFrame] | None:
     """The frames on screen at increasing times, in presentation order, by the packets' times alone.
 
     A time before the first frame gets the first one, a time more than `slack_s` behind the last frame's end none.
@@ -34,65 +30,38 @@ def shown_at(track: PacketTable, times_s: Sequence[float], slack_s: float) -> li
     Returns:
         None if two packets claim the same time.
     """
-    order = sorted((number for number, role in enumerate(track.roles) if role.shown), key=track.pts.__getitem__)
-    if len({track.pts[number] for number in order}) < len(order):
+    order = sorted((number for number, shown in enumerate(table.shown) if shown), key=table.pts.__getitem__)
+    if len({table.pts[number] for number in order}) < len(order):
         return None
 
     def start(number: int) -> float:
-        return track.time_s(track.pts[number])
+        return table.time_s(table.pts[number])
 
     found: dict[int, list[int]] = {}
     for index, time_s in enumerate(times_s):
-        if order and time_s + EPSILON_S < track.end_s + slack_s:
+        if order and time_s + EPSILON_S < table.end_s + slack_s:
             found.setdefault(max(0, bisect.bisect_right(order, time_s + EPSILON_S, key=start) - 1), []).append(index)
     return [WantedFrame(order[place], place, start(order[place]), tuple(times)) for place, times in found.items()]
 
 
-def runs(roles: Sequence[Role], pts: Sequence[int], wanted: Collection[int]) -> list[list[int]]:
-    """The dependency closure of the wanted packets.
+def runs(starts: Sequence[bool], pts: Sequence[int], wanted: Collection[int]) -> list[range]:
+    """The ranges of packets to send for the wanted ones, each from a clean start or from packet 0.
 
     Args:
-        roles, pts: of every packet, in decoding order.
-        wanted: numbers of the packets whose pictures are wanted.
+        starts: of every packet in decoding order, whether decoding may begin at it.
+        pts: its presentation time.
+        wanted: numbers of the packets whose frames are wanted.
     Returns:
-        packet numbers in decoding order, in runs that are each decoded from a clean start.
+        ranges of packet numbers, increasing, without overlap.
     """
-    if not wanted:
-        return []
-    last = max(wanted)
-    bounds = [number for number in range(last + 1) if roles[number].restart or number == 0] + [last + 1]
-    wanted = frozenset(wanted)
-    found: list[list[int]] = []
-    reach = NOBODY  # the highest level that the GOP behind needs of this one
-    for begin, end in zip(bounds[-2::-1], bounds[:0:-1], strict=True):
-        joined = reach > NOBODY
-        if not joined and not any(number in wanted for number in range(begin, end)):
-            continue
-        kept, reach = _kept(roles, pts, wanted, range(begin, end), reach)
-        if joined:
-            kept += found.pop()
-        found.append(kept)
-    return found[::-1]
-
-
-def _kept(
-    roles: Sequence[Role], pts: Sequence[int], wanted: Collection[int], gop: range, reach: int
-) -> tuple[list[int], int]:
-    """The packets of one GOP to decode, and the highest level it needs of the GOP before (NOBODY: self-contained)."""
-    first = gop[0]
-    kept: list[int] = []
-    needed = {None: reach, RADL: NOBODY, RASL: NOBODY}  # the highest level of kept pictures that may use such a one
-    back = NOBODY
-    for number in reversed(gop):
-        role = roles[number]
-        need = needed[role.leading]
-        if number not in wanted and not (role.level < need or (role.level == need and role.reference)):
-            continue
-        kept.append(number)
-        for kind in needed:
-            if kind is None or role.leading == RASL or kind == role.leading:
-                needed[kind] = max(needed[kind], role.level)
-        early = role.leading is None and number in wanted and ABSENT < pts[number] < pts[first]
-        if role.leading == RASL or early:
-            back = max(back, role.level)
-    return kept[::-1], back
+    begins = [number for number, clean in enumerate(starts) if clean or number == 0]
+    found: list[range] = []
+    for number in sorted(wanted):
+        gop = bisect.bisect_right(begins, number) - 1
+        if gop and pts[number] < pts[begins[gop]]:
+            gop -= 1
+        first = begins[gop]
+        while found and first < found[-1].stop:
+            first = min(first, found.pop().start)
+        found.append(range(first, number + 1))
+    return found

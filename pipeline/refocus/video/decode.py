@@ -36,7 +36,7 @@ Image = TypeVar("Image", bound=np.ndarray | YuvFrame)
 class ShownFrame(Generic[Image]):
     """A source frame and the wanted times (indices into the request) at which it is on screen."""
 
-    image: Image  # upright; (H, W, 3) uint8 RGB unless planes were asked for
+    image: Image  # upright; (H, W, 3) uint8 RGB unless YUV was asked for
     timestamp_s: float
     source_frame: int  # 0-based, in presentation order
     wanted: tuple[int, ...]
@@ -81,15 +81,15 @@ def decode_frames(
     """
     low, high = start_s or 0.0, np.inf if end_s is None else end_s
     times = [time for time in times_s if low <= time < high]
-    health = DecodeReport()
+    report = DecodeReport()
     shown: list[ShownFrame[np.ndarray]] = []
     try:
-        for frame in frames_shown(path, times, size, health):
+        for frame in frames_shown(path, times, size, report):
             if shown and frame.image.shape != shown[0].image.shape:
-                health.notes.append(f"the picture changes its size at {frame.timestamp_s:.2f} s")
+                report.notes.append(f"the frame size changes at {frame.timestamp_s:.2f} s")
                 break
             shown.append(frame)
-        error = health.problem()
+        error = report.problem()
     except (VideoError, MemoryError) as failure:
         error = str(failure) or "out of memory"
     if times and not shown:
@@ -113,15 +113,15 @@ def frames_at(path: Path | str, timestamps_s: Sequence[float], size: int) -> np.
     """
     order = sorted(range(len(timestamps_s)), key=lambda index: timestamps_s[index])
     images = np.zeros((len(order), size, size, 3), np.uint8)
-    health = DecodeReport()
+    report = DecodeReport()
     got = 0
-    for frame in frames_shown(path, [timestamps_s[index] for index in order], None, health):
+    for frame in frames_shown(path, [timestamps_s[index] for index in order], None, report):
         small = resize(frame.image[None], size)[0]
         for place in frame.wanted:
             images[order[place]] = small
             got += 1
     if got < len(order):
-        raise VideoError(f"{path}: {len(order) - got} of {len(order)} frames are missing ({health.problem()})")
+        raise VideoError(f"{path}: {len(order) - got} of {len(order)} frames are missing ({report.problem()})")
     return images
 
 
@@ -145,12 +145,12 @@ def frames_shown(
     path: Path | str,
     times_s: Sequence[float],
     size: int | None,
-    health: DecodeReport,
-    beat: Heartbeat | None = ...,
+    report: DecodeReport,
+    heartbeat: Heartbeat | None = ...,
     fit: Fit = ...,
     backend: Backend = ...,
     *,
-    planes: Literal[True],
+    yuv: Literal[True],
 ) -> Iterator[ShownFrame[np.ndarray | YuvFrame]]: ...
 
 
@@ -159,8 +159,8 @@ def frames_shown(
     path: Path | str,
     times_s: Sequence[float],
     size: int | None,
-    health: DecodeReport,
-    beat: Heartbeat | None = ...,
+    report: DecodeReport,
+    heartbeat: Heartbeat | None = ...,
     fit: Fit = ...,
     backend: Backend = ...,
 ) -> Iterator[ShownFrame[np.ndarray]]: ...
@@ -170,44 +170,44 @@ def frames_shown(
     path: Path | str,
     times_s: Sequence[float],
     size: int | None,
-    health: DecodeReport,
-    beat: Heartbeat | None = None,
+    report: DecodeReport,
+    heartbeat: Heartbeat | None = None,
     fit: Fit = "squash",
     backend: Backend = "pyav",
     *,
-    planes: bool = False,
+    yuv: bool = False,
 ) -> Iterator[ShownFrame[Any]]:
-    """Every frame that is on screen at one or more of the wanted times, in order. Nothing else is decoded for it.
+    """Every frame that is on screen at one or more of the wanted times, in order. Little else is decoded for them.
 
     A time before the first frame gets the first frame; times after the last frame of a file that ends early get none,
-    and `health` says so.
+    and `report` says so.
 
     Args:
         path: the video file.
         times_s: increasing seconds from the first frame.
         size: frames are scaled to size x size while they are converted; None = as stored.
-        health: filled in while walking.
-        beat: called with every packet, to show that the work goes on.
+        report: filled in while frames are taken.
+        heartbeat: called with every packet, to show that the work goes on.
         fit: how a frame becomes square.
         backend: decord only in a worker process (`refocus.video.workers`).
-        planes: frames come as `YuvFrame`, in which they are stored, where there is a short way to them; else as RGB.
+        yuv: frames come as `YuvFrame`, in which they are stored, where they can be scaled as such; else as RGB.
     Raises:
         VideoError: the file is unreadable, or not one frame decodes.
     """
     if not times_s:
         return
-    health.expected_s = times_s[-1]
+    report.expected_s = times_s[-1]
     if backend == "decord":
-        for image, wanted in by_decord.frames(path, times_s, health, beat):
-            fitted = image if size is None else resize(image[None], size, fit)[0]
+        for rgb, wanted in by_decord.frames(path, times_s, report, heartbeat):
+            fitted = rgb if size is None else resize(rgb[None], size, fit)[0]
             yield ShownFrame(fitted, round(wanted.time_s, 6), wanted.source_frame, wanted.times)
         return
     with opened(path) as (container, stream):
-        picture = RgbConverter(size, fit, stream.sample_aspect_ratio)
-        short = YuvScaler(size) if planes and size and size % 2 == 0 and fit == "squash" else None
-        for frame, wanted in selective_decode(path, container, stream, times_s, health, beat):
+        to_rgb = RgbConverter(size, fit, stream.sample_aspect_ratio)
+        to_yuv = YuvScaler(size) if yuv and size and size % 2 == 0 and fit == "squash" else None
+        for frame, wanted in selective_decode(path, container, stream, times_s, report, heartbeat):
             try:
-                shown = short(frame) if short and short.takes(frame) else picture(frame)
+                image = to_yuv(frame) if to_yuv and to_yuv.takes(frame) else to_rgb(frame)
             except VideoError as error:
                 raise VideoError(f"{path}: {error}") from None
-            yield ShownFrame(shown, round(wanted.time_s, 6), wanted.source_frame, wanted.times)
+            yield ShownFrame(image, round(wanted.time_s, 6), wanted.source_frame, wanted.times)

@@ -1,4 +1,4 @@
-"""What went wrong while a file was read and decoded."""
+"""What went wrong while frames were decoded from a file, and what it took."""
 
 from dataclasses import dataclass, field
 
@@ -7,16 +7,16 @@ SLACK_S = 0.5  # a stream may end this much before its header says without being
 
 @dataclass
 class DecodeReport:
-    """What went wrong while a file was read and how much was decoded for it, filled in as it is walked."""
+    """Damage that was met in a file and how much of the file was decoded, filled in while its frames are taken."""
 
-    damaged: int = 0  # packets the decoder complained about
-    corrupt: int = 0  # frames it marked as damaged
+    damaged: int = 0  # packets for which FFmpeg logged an error
+    corrupt: int = 0  # frames that FFmpeg marked as corrupt
     misplaced: int = 0  # frames that came out behind later ones and were left out
-    ended_s: float = 0.0  # when the last frame that was seen leaves the screen
-    expected_s: float | None = None  # the last moment for which a frame was asked
-    notes: list[str] = field(default_factory=list)
-    decoded: int = 0  # packets given to the decoder
-    packets: int = 0  # packets read
+    ended_s: float = 0.0  # when the last frame that was seen leaves the screen, seconds
+    expected_s: float | None = None  # the last time for which a frame was asked, seconds
+    notes: list[str] = field(default_factory=list)  # other reasons
+    decoded: int = 0  # frames that came out of the decoder
+    packets: int = 0  # packets that were read
     in_order: str | None = None  # why frames were decoded one after the other, if they were
 
     def problem(self) -> str | None:

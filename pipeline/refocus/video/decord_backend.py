@@ -21,7 +21,7 @@ from refocus.video.track import Heartbeat
 
 
 def frames(
-    path: Path | str, times_s: Sequence[float], health: DecodeReport, beat: Heartbeat | None
+    path: Path | str, times_s: Sequence[float], report: DecodeReport, heartbeat: Heartbeat | None
 ) -> Iterator[tuple[np.ndarray, WantedFrame]]:
     """(H, W, 3) uint8 RGB of every frame on screen at increasing times, upright, in presentation order.
 
@@ -39,10 +39,10 @@ def frames(
     except (decord.DECORDError, RuntimeError) as error:
         raise VideoError(f"{path}: decord cannot read it ({_reason(error)})") from None
     starts = (spans[:, 0] - spans[0, 0]).tolist()
-    health.packets, health.ended_s = len(starts), float(spans[-1, 1] - spans[0, 0])
+    report.packets, report.ended_s = len(starts), float(spans[-1, 1] - spans[0, 0])
     found: dict[int, list[int]] = {}
     for index, time_s in enumerate(times_s):
-        if time_s + EPSILON_S < health.ended_s + SLACK_S:
+        if time_s + EPSILON_S < report.ended_s + SLACK_S:
             found.setdefault(max(0, bisect.bisect_right(starts, time_s + EPSILON_S) - 1), []).append(index)
     here = 0
     for place, wanted in found.items():
@@ -51,12 +51,12 @@ def frames(
                 video.next()
             image = video.next().asnumpy()
         except (decord.DECORDError, RuntimeError, StopIteration) as error:
-            health.notes.append(f"decord stopped at frame {place}: {_reason(error)}")
+            report.notes.append(f"decord stopped at frame {place}: {_reason(error)}")
             return
         here = place + 1
-        health.decoded = here
-        if beat is not None:
-            beat()
+        report.decoded = here
+        if heartbeat is not None:
+            heartbeat()
         yield image, WantedFrame(place, place, starts[place], tuple(wanted))
 
 

@@ -4,7 +4,7 @@ from types import TracebackType
 
 from av import logging
 
-# A decoder that begins at an open GOP misses pictures that it is told to forget: nobody needs them.
+# A decoder that begins at an open GOP misses frames that the stream tells it to drop: nothing needs them.
 _HARMLESS = ("mmco: unref short failure", "number of reference frames")
 
 
@@ -24,8 +24,8 @@ class FfmpegLog:
         if self._level is None:
             logging.set_level(None)
 
-    def taken(self) -> int:
-        """Messages since the last call, none if the last of them is a harmless one."""
+    def new_errors(self) -> int:
+        """Errors since the last call, none if the last of them is a harmless one."""
         before = self._seen
         self._seen, message = logging.get_last_error()
         if message is not None and message[2].startswith(_HARMLESS):

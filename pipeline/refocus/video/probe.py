@@ -18,7 +18,7 @@ from refocus.core.errors import RefocusError
 from refocus.video.tars import locate
 
 _INDEXED = ("mov", "matroska", "avi", "flv")  # containers that find a moment without reading up to it
-_UNTRUE_S = 0.25  # a header that is short by more is not believed
+_HEADER_TOLERANCE_S = 0.25  # by this much a header may say less than the packets do
 _CLOCK = re.compile(r"^(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
 
 
@@ -61,12 +61,10 @@ def opened(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
     except (av.FFmpegError, ValueError, OSError) as error:
         raise VideoError(f"{path}: not a readable video ({_reason(error)})") from None
     with container:
-        pictures = [
-            stream for stream in container.streams.video if not stream.disposition & stream.disposition.attached_pic
-        ]
-        if not pictures:
+        streams = [one for one in container.streams.video if not one.disposition & one.disposition.attached_pic]
+        if not streams:
             raise VideoError(f"{path}: has no video stream")
-        stream = pictures[0]
+        stream = streams[0]
         if stream.codec_context is None:
             raise VideoError(f"{path}: no decoder for its video stream")
         stream.thread_type = "NONE"
@@ -88,7 +86,7 @@ def probe(path: Path | str) -> VideoInfo:
             raise VideoError(f"{path}: has no frames") from None
         except av.FFmpegError as error:
             raise VideoError(f"{path}: the first frame does not decode ({_reason(error)})") from None
-        rotation = quarter_turn(frame.rotation)
+        rotation = nearest_right_angle(frame.rotation)
         width, height = (frame.height, frame.width) if rotation % 180 else (frame.width, frame.height)
         return VideoInfo(
             width=width,
@@ -109,7 +107,7 @@ def rate_of(stream: VideoStream) -> float:
 
 def header_duration(container: InputContainer, stream: VideoStream) -> float | None:
     """Seconds the stream lasts by its own header, by its tag (Matroska), or by the container's; None = unknown."""
-    if container.format.name == "avi" and stream.frames and stream.time_base:  # its duration is cut to the file's size
+    if container.format.name == "avi" and stream.frames and stream.time_base:  # its duration ends with the file
         return float(stream.frames * stream.time_base)
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
@@ -126,26 +124,26 @@ def header_duration(container: InputContainer, stream: VideoStream) -> float | N
     return max(0.0, seconds - start)
 
 
-def last_moment(container: InputContainer, stream: VideoStream, enough_s: float | None) -> float:
+def last_moment(container: InputContainer, stream: VideoStream, until_s: float | None) -> float:
     """Seconds the stream lasts: what its header says, or more if its packets go on; measured where no header knows.
 
     Leaves the container at its end.
 
     Args:
-        enough_s: a header that says at least this is taken at its word.
+        until_s: seconds from the first frame; a header that says at least this is believed.
     """
     header = header_duration(container, stream)
     if header is None:
         return _end_of(container, stream)
     indexed = any(name in container.format.name for name in _INDEXED)
-    if (enough_s is not None and header >= enough_s) or not indexed or stream.time_base is None:
+    if (until_s is not None and header >= until_s) or not indexed or stream.time_base is None:
         return header
     try:
         container.seek(int((header + origin(stream)) / stream.time_base), stream=stream)
     except av.FFmpegError:
         return header
     measured = _end_of(container, stream)
-    return measured if measured > header + _UNTRUE_S else header
+    return measured if measured > header + _HEADER_TOLERANCE_S else header
 
 
 def _end_of(container: InputContainer, stream: VideoStream) -> float:
@@ -156,7 +154,7 @@ def _end_of(container: InputContainer, stream: VideoStream) -> float:
             untimed += packet.pts is None and packet.size > 0
             if packet.pts is not None and packet.time_base is not None and not packet.is_discard:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base - origin(stream)))
-    except (av.FFmpegError, IndexError):  # whoever decodes them will say so
+    except (av.FFmpegError, IndexError):  # decoding will report it
         pass
     return end or (untimed / rate_of(stream) if rate_of(stream) else 0.0)
 
@@ -168,7 +166,7 @@ def origin(stream: VideoStream) -> Fraction:
     return stream.start_time * stream.time_base
 
 
-def quarter_turn(degrees: float) -> int:
+def nearest_right_angle(degrees: float) -> int:
     """The nearest multiple of 90 in [-180, 180)."""
     return (round(degrees / 90) * 90 + 180) % 360 - 180
 

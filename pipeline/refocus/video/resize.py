@@ -30,7 +30,7 @@ def resize(images: np.ndarray, size: int, fit: Fit = "squash") -> np.ndarray:
 
 
 def fitted(width: float | Fraction, height: float | Fraction, size: int, fit: Fit) -> tuple[int, int]:
-    """Width and height to which a picture of this shape is scaled before it becomes size x size."""
+    """Width and height, in pixels, to which an image of this shape is scaled before it becomes size x size."""
     if fit == "squash":
         return size, size
     longer, shorter = max(width, height), min(width, height)

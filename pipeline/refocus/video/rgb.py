@@ -6,13 +6,13 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from refocus.video.probe import VideoError, quarter_turn
+from refocus.video.probe import VideoError, nearest_right_angle
 from refocus.video.resize import Fit, fitted, squared
 
 # Without full chroma the scaler gives two neighbouring pixels one colour.
 SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-_KNOWN = (0, 1, 2, 4, 5, 6, 7, 9)  # AVCOL_SPC: RGB, 709, unspecified, FCC, 601 twice, 240M, 2020
-STRANGE = {8: "YCgCo", 11: "SMPTE 2085", 14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro"}
+_SUPPORTED_MATRICES = (0, 1, 2, 4, 5, 6, 7, 9)  # AVCOL_SPC: RGB, 709, unspecified, FCC, 601 twice, 240M, 2020
+UNSUPPORTED_MATRICES = {8: "YCgCo", 11: "SMPTE 2085", 14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro"}
 
 
 class RgbConverter:
@@ -25,7 +25,7 @@ class RgbConverter:
     def __init__(self, size: int | None, fit: Fit = "squash", aspect: Fraction | None = None) -> None:
         """
         Args:
-            size: pictures come size x size; None = as stored.
+            size: images come size x size, in pixels; None = as stored.
             fit: squash = stretched; pad = whole, on black; crop = filled, the middle.
             aspect: width over height of a stored pixel; None = square. It counts for pad and crop.
         """
@@ -41,13 +41,13 @@ class RgbConverter:
             VideoError: the frame is in a colour space that nothing here converts.
         """
         width, height = self._shape(frame)
-        if frame.colorspace in STRANGE:
-            raise VideoError(f"the colour matrix {STRANGE[frame.colorspace]} is not supported")
-        matrix = None if frame.colorspace in _KNOWN else Colorspace.ITU601
+        if frame.colorspace in UNSUPPORTED_MATRICES:
+            raise VideoError(f"the colour matrix {UNSUPPORTED_MATRICES[frame.colorspace]} is not supported")
+        matrix = None if frame.colorspace in _SUPPORTED_MATRICES else Colorspace.ITU601
         rgb = self._converted(frame, width, height, matrix)
         if self.size is not None and rgb.shape[:2] != (self.size, self.size):
             rgb = squared(rgb, self.size)
-        turns = quarter_turn(frame.rotation) // 90
+        turns = nearest_right_angle(frame.rotation) // 90
         return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
 
     def _shape(self, frame: VideoFrame) -> tuple[int, int]:

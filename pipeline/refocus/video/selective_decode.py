@@ -1,13 +1,13 @@
-"""The decoded frames on screen at wanted times: by the dependency closure, or in order where packets cannot be trusted.
+"""The decoded frames on screen at wanted times: the same frames that a decode of the whole file gives, for less.
 
-What is decoded must agree with what the packets announced: the same presentation times, no frame too few or too many.
-From the first run of packets that does not (fields in packets of their own, reordered times, damage) the file is
-walked in order.
+Packets are sent in runs that begin where decoding may begin and end with a wanted frame; in between, FFmpeg discards
+unwanted frames that no other frame is predicted from. What comes out must agree with what the packets announced. At
+the first doubt the run is sent again without discarding, and where that does not help, the file is decoded in order.
 """
 
 import bisect
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
@@ -24,9 +24,11 @@ from refocus.video.decode_report import SLACK_S, DecodeReport
 from refocus.video.ffmpeg_log import FfmpegLog
 from refocus.video.frame_plan import EPSILON_S
 from refocus.video.probe import VideoError
-from refocus.video.track import ABSENT, Heartbeat, PacketTable, read_packets, refed
+from refocus.video.run_check import NOT_DECODED, RunCheck
+from refocus.video.track import NO_PTS, Heartbeat, PacketTable, read_again, read_packets
 from refocus.video.truncation import is_truncated
 
+DAMAGE = "FFmpeg reports damage"
 MARGIN_S = 1.0  # packets are read that far behind the last wanted time, or two steps: so a clip ends before its file
 
 
@@ -35,35 +37,35 @@ def selective_decode(
     container: InputContainer,
     stream: VideoStream,
     times_s: Sequence[float],
-    health: DecodeReport,
-    beat: Heartbeat | None,
+    report: DecodeReport,
+    heartbeat: Heartbeat | None,
 ) -> Iterator[tuple[VideoFrame, WantedFrame]]:
-    """The frames on screen at increasing times, in presentation order.
+    """The frames on screen at increasing times (seconds from the first frame), in presentation order.
 
     Raises:
         VideoError: not one frame decodes.
     """
     step = times_s[-1] - times_s[-2] if len(times_s) > 1 else 0.0
-    track = read_packets(container, stream, times_s[-1] + max(MARGIN_S, 2 * step), beat)
-    health.packets, health.ended_s, health.in_order = len(track.roles), track.end_s, track.in_order
-    if track.stopped:
-        health.notes.append(track.stopped)
-    if track.damaged:
-        health.notes.append(f"the container is damaged ({track.damaged} complaints)")
-        health.notes += track.holes()
-    if track.whole and (cut := is_truncated(path, container.format.name)):
-        health.notes.append(cut)
-    walker = _SelectiveDecoder(path, container, stream, track, health, beat)
+    table = read_packets(container, stream, times_s[-1] + max(MARGIN_S, 2 * step), heartbeat)
+    report.packets, report.ended_s, report.in_order = len(table.pts), table.end_s, table.in_order
+    if table.stopped:
+        report.notes.append(table.stopped)
+    if table.damaged:
+        report.notes.append(f"the container is damaged ({table.damaged} errors)")
+        report.notes += table.gaps()
+    if table.whole and (truncated := is_truncated(path, container.format.name)):
+        report.notes.append(truncated)
+    decoder = _SelectiveDecoder(path, stream, table, report, heartbeat)
     done = 0
-    wanted = None if track.in_order else shown_at(track, times_s, SLACK_S)
-    if wanted is not None and any(role.shown for role in track.roles):
-        for frame, shown in walker.closure(wanted):
+    wanted = None if table.in_order else shown_at(table, times_s, SLACK_S)
+    if wanted is not None and any(table.shown):
+        for frame, shown in decoder.selected(wanted):
             yield frame, shown
             done = shown.times[-1] + 1
-        if not walker.disagreed:
+        if decoder.doubt is None:
             return
-    health.in_order = health.in_order or "packets and frames disagree"
-    yield from walker.in_order(times_s, done)
+    report.in_order = table.in_order or decoder.doubt or "two packets have one presentation time"
+    yield from decoder.in_order(times_s, done)
 
 
 @dataclass
@@ -71,90 +73,119 @@ class _SelectiveDecoder:
     """One file being decoded."""
 
     path: Path | str
-    container: InputContainer
     stream: VideoStream
-    track: PacketTable
-    health: DecodeReport
-    beat: Heartbeat | None
+    table: PacketTable
+    report: DecodeReport
+    heartbeat: Heartbeat | None
     begin: int = 0  # the packet from which frames are decoded in order
-    disagreed: bool = False
+    doubt: str | None = None  # why the last run was given up
 
-    def closure(self, wanted: Sequence[WantedFrame]) -> Iterator[tuple[VideoFrame, WantedFrame]]:
-        """Decodes nothing but the closure; ends early, with `disagreed`, at a run that does not give what it should."""
-        track, health = self.track, self.health
+    def __post_init__(self) -> None:
+        if not self.stream.codec_context.is_open:  # libdav1d keeps the skip_frame that it was opened with
+            self.stream.codec_context.open()
+
+    def selected(self, wanted: Sequence[WantedFrame]) -> Iterator[tuple[VideoFrame, WantedFrame]]:
+        """The wanted frames, decoded run by run; ends early, with `doubt`, at a run that is not right."""
+        table = self.table
         ahead = deque(wanted)
-        with closing(refed(self.path, self.container, self.stream, track, self.beat)) as feed:
-            for run in runs(track.roles, track.pts, {one.packet for one in wanted}):
-                first = track.pts[run[0]]
-                due = {track.pts[number] for number in run if track.roles[number].shown}
-                damage = (health.damaged, health.corrupt)
-                latest = ABSENT
-                for frame in self._decoded(_picked(feed, run), first):
-                    if frame.pts is None or frame.pts not in due or frame.pts < latest:
-                        self.disagreed = True
+        for discarding in (True, False):
+            doubt = None
+            with closing(read_again(self.path, table, self.heartbeat)) as feed:
+                for run in runs(table.starts, table.pts, {one.packet for one in ahead}):
+                    doubt = yield from self._run(feed, run, ahead, discarding)
+                    if doubt is not None:
                         break
-                    latest = frame.pts
-                    due.discard(latest)
-                    if ahead and latest == track.pts[ahead[0].packet]:
-                        yield frame, ahead.popleft()
-                self.stream.codec_context.flush_buffers()
-                lost = any(pts >= first for pts in due) or (ahead and ahead[0].packet <= run[-1])
-                if self.disagreed or lost:
-                    self.disagreed, self.begin = True, run[0]
-                    health.damaged, health.corrupt = damage  # will be met again
-                    return
+            self.doubt = doubt
+            if doubt is None:
+                return
+
+    def _run(
+        self, feed: Iterator[tuple[int, Packet]], run: range, ahead: deque[WantedFrame], discarding: bool
+    ) -> Generator[tuple[VideoFrame, WantedFrame], None, str | None]:
+        """The frames of one run that are next in `ahead`, which it takes off.
+
+        Returns:
+            why the run cannot be trusted, or None; then `begin` says from where to decode in order.
+        """
+        table, report = self.table, self.report
+        check = RunCheck(table, run, discarding)
+        packets = ((number, packet) for number, packet in _up_to(feed, run.stop) if number in run)
+        doubt = None
+        for frame in self._decoded(packets, check.first, {one.packet for one in ahead} if discarding else run):
+            doubt = self._damage() or check.doubt(frame)
+            if doubt is not None:
+                break
+            if ahead and frame.pts == table.pts[ahead[0].packet]:
+                yield frame, ahead.popleft()
+        self.stream.codec_context.flush_buffers()
+        missing = bool(ahead) and ahead[0].packet < run.stop
+        doubt = doubt or self._damage() or check.doubt_at_end(missing)
+        if doubt == NOT_DECODED and not discarding:
+            table.in_order = doubt = "packets are not whole frames"
+        self.begin = run.start if check.clean and doubt != DAMAGE and not table.in_order else 0
+        report.damaged = report.corrupt = 0  # who decodes the run again meets it again
+        return doubt
+
+    def _damage(self) -> str | None:
+        return DAMAGE if self.report.damaged or self.report.corrupt else None
 
     def in_order(self, times_s: Sequence[float], done: int) -> Iterator[tuple[VideoFrame, WantedFrame]]:
         """One frame after the other, for the times behind the first `done`."""
-        track, health = self.track, self.health
-        ranks = None if track.in_order else sorted(pts for pts in track.pts if pts != ABSENT)
-        feed = refed(self.path, self.container, self.stream, track, self.beat)
-        packets = (packet for number, packet in feed if number >= self.begin)
-        head = next(packets, None)
-        first = head.pts if head is not None and head.pts is not None else ABSENT
+        table, report = self.table, self.report
+        ranks = None if table.in_order else sorted(pts for pts in table.pts if pts != NO_PTS)
+        every = read_again(self.path, table, self.heartbeat)
+        packets = ((number, packet) for number, packet in every if number >= self.begin)
+        first = table.pts[self.begin] if len(table.pts) else NO_PTS
         held: tuple[VideoFrame, float, int] | None = None
 
-        def shown(source_frame: int, time_s: float, until_s: float) -> WantedFrame | None:
+        def on_screen(source_frame: int, time_s: float, until_s: float) -> WantedFrame | None:
             """A frame that is on screen from `time_s` to `until_s`, if one of the wanted times lies before the end."""
             stop = done
             while stop < len(times_s) and times_s[stop] + EPSILON_S < until_s:
                 stop += 1
-            return WantedFrame(ABSENT, source_frame, time_s, tuple(range(done, stop))) if stop > done else None
+            return WantedFrame(NO_PTS, source_frame, time_s, tuple(range(done, stop))) if stop > done else None
 
-        for count, frame in enumerate(self._decoded(chain([head] if head else [], packets), first)):
-            time_s = count * track.frame_s if frame.pts is None else track.time_s(frame.pts)
+        for count, frame in enumerate(self._decoded(packets, first, None)):
+            time_s = count * table.frame_s if frame.pts is None else table.time_s(frame.pts)
             if held is not None and time_s < held[1]:
-                health.misplaced += 1
+                report.misplaced += 1
                 continue
-            if held is not None and (wanted := shown(held[2], held[1], time_s)):
+            if held is not None and (wanted := on_screen(held[2], held[1], time_s)):
                 yield held[0], wanted
                 done = wanted.times[-1] + 1
                 if done == len(times_s):
-                    health.ended_s = time_s
+                    report.ended_s = time_s
                     return
             rank = bisect.bisect_left(ranks, frame.pts) if ranks and frame.pts is not None else count
             held = frame, time_s, rank
-            health.ended_s = time_s + (float(frame.duration * track.time_base) if frame.duration else track.frame_s)
+            report.ended_s = time_s + (float(frame.duration * table.time_base) if frame.duration else table.frame_s)
         if held is None:
             raise VideoError(f"{self.path}: not one frame decodes")
-        if wanted := shown(held[2], held[1], health.ended_s + SLACK_S):
+        if wanted := on_screen(held[2], held[1], report.ended_s + SLACK_S):
             yield held[0], wanted
 
-    def _decoded(self, packets: Iterable[Packet], first: int) -> Iterator[VideoFrame]:
+    def _decoded(
+        self, packets: Iterable[tuple[int, Packet]], first: int, kept: Container[int] | None
+    ) -> Iterator[VideoFrame]:
         """What comes out of the packets; damage is counted and stepped over, not raised.
 
-        What is presented before the first packet's picture may lack what it is predicted from: that is no damage.
+        What is presented before the first packet's frame may lack what it is predicted from: that is no damage.
+
+        Args:
+            packets: with their numbers.
+            first: the presentation time of the first packet's frame.
+            kept: numbers of packets whose frames FFmpeg must not discard; None: all.
         """
-        health = self.health
-        with FfmpegLog() as complaints:
-            for packet in chain(packets, [None]):
-                if self.beat is not None:
-                    self.beat()
+        report, context = self.report, self.stream.codec_context
+        with FfmpegLog() as log:
+            for number, packet in chain(packets, [(len(self.table.pts), None)]):
+                if self.heartbeat is not None:
+                    self.heartbeat()
                 if packet is not None and packet.size == 0:  # would end the decoding
                     continue
-                health.decoded += packet is not None
+                context.skip_frame = "DEFAULT" if packet is None or kept is None or number in kept else "NONREF"
                 bad = packet is not None and packet.is_corrupt
-                complaints.taken()
+                log.new_errors()
                 try:
                     frames = self.stream.decode(packet)
                 except av.FFmpegError as error:
@@ -162,16 +193,16 @@ class _SelectiveDecoder:
                         raise
                     bad, frames = True, []
                 early = packet is not None and packet.pts is not None and packet.pts < first
-                health.damaged += (bad or complaints.taken() > 0) and not early
+                report.damaged += (bad or log.new_errors() > 0) and not early
                 for frame in frames:
-                    health.corrupt += frame.is_corrupt and not (frame.pts is not None and frame.pts < first)
+                    report.decoded += 1
+                    report.corrupt += frame.is_corrupt and not (frame.pts is not None and frame.pts < first)
                     yield frame
 
 
-def _picked(feed: Iterator[tuple[int, Packet]], run: Sequence[int]) -> Iterator[Packet]:
-    """The packets of a run out of all of them."""
-    for number in run:
-        for found, packet in feed:
-            if found == number:
-                yield packet
-                break
+def _up_to(feed: Iterator[tuple[int, Packet]], stop: int) -> Iterator[tuple[int, Packet]]:
+    """What the feed gives before packet number `stop`; nothing behind it is taken."""
+    for number, packet in feed:
+        yield number, packet
+        if number + 1 >= stop:
+            return

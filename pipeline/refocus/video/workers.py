@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-BEAT_S = 0.5  # a worker reports at most this often that it is alive
+HEARTBEAT_S = 0.5  # a worker reports at most this often that it is alive
 START_S = 60.0  # a worker may take this long to load its modules, from a network disk under load
 HELD_BYTES = 256 << 20  # of results that wait for a slow job before them: some 20 clips of 512 JPEGs
-_BEAT, _DONE = "beat", "done"
+_HEARTBEAT, _DONE = "heartbeat", "done"
 Work = Callable[[Any, Callable[[], None]], Any]
 
 
@@ -48,13 +48,13 @@ def run_jobs(
     memory_mb: int | None = None,
     held_bytes: int = HELD_BYTES,
 ) -> Iterator[tuple[int, Any]]:
-    """Runs `work(job, beat)` for every job and yields (index of the job, result or `LostJob`) in the order of the jobs.
+    """Runs `work(job, heartbeat)` for every job; yields (index of the job, result or `LostJob`) in the jobs' order.
 
     Args:
-        work: a module-level function; it calls `beat()` now and then.
+        work: a module-level function; it calls `heartbeat()` now and then.
         jobs: picklable arguments.
         workers: processes at a time.
-        timeout_s: seconds without a beat after which a worker is killed.
+        timeout_s: seconds without a heartbeat after which a worker is killed.
         memory_mb: address space a worker may use, MB; None = no limit.
         held_bytes: no job is begun while finished results of this size, by their `nbytes`, wait for an earlier one;
             those under way come on top.
@@ -112,7 +112,7 @@ def _give(worker: _Worker, waiting: deque[int], jobs: Sequence[Any]) -> None:
 
 
 def _listen(worker: _Worker, timeout_s: float, ready: bool) -> tuple[Any, bool] | None:
-    """(result or Lost, whether the worker is gone), or None while the job goes on."""
+    """(result or LostJob, whether the worker is gone), or None while the job goes on."""
     if ready:
         try:
             kind, value = worker.pipe.recv()
@@ -120,7 +120,7 @@ def _listen(worker: _Worker, timeout_s: float, ready: bool) -> tuple[Any, bool] 
             worker.process.join()
             return LostJob(_died(worker.process.exitcode)), True
         worker.alive_at, worker.started = time.monotonic(), True
-        return None if kind == _BEAT else (value, False)
+        return None if kind == _HEARTBEAT else (value, False)
     if time.monotonic() >= worker.deadline(timeout_s):
         _dismiss(worker)
         return LostJob(f"gave no sign of life for {timeout_s:g} s and was stopped"), True
@@ -147,19 +147,19 @@ def _serve(pipe: Connection, work: Work, memory_mb: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
     last = 0.0
 
-    def beat() -> None:
+    def heartbeat() -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= BEAT_S:
+        if now - last >= HEARTBEAT_S:
             last = now
-            pipe.send((_BEAT, None))
+            pipe.send((_HEARTBEAT, None))
 
     try:
-        pipe.send((_BEAT, None))
+        pipe.send((_HEARTBEAT, None))
         while True:
             job = pipe.recv()
             try:
-                outcome = work(job, beat)
+                outcome = work(job, heartbeat)
             except MemoryError:
                 outcome = LostJob("out of memory")
             except (EOFError, BrokenPipeError):

@@ -1,4 +1,4 @@
-"""Frames scaled straight to the planes that JPEG and H.264 store: in a third of the time that the way over RGB takes.
+"""Frames scaled as YUV 4:2:0, which JPEG and H.264 store: a third of the time that the way over RGB takes.
 
 The scaler works in the stream's own matrix and leaves 10 bits, so that colours are changed and rounded to 8 bits once.
 Chroma goes from where the stream has it to the middle of its four pixels, where JPEG has it.
@@ -14,8 +14,8 @@ from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from refocus.video.probe import quarter_turn
-from refocus.video.rgb import STRANGE
+from refocus.video.probe import nearest_right_angle
+from refocus.video.rgb import UNSUPPORTED_MATRICES
 
 _FORMATS = {f"yuv{layout}{depth}" for layout in ("420p", "422p", "444p") for depth in ("", "10le")}
 _MATRICES = {1: "bt709", 4: "fcc", 7: "smpte240m", 9: "bt2020nc"}  # else BT.601
@@ -28,7 +28,7 @@ _UNTOUCHED = {  # what the scaler must not change, nor refuse where it is tagged
 
 
 class YuvFrame(NamedTuple):
-    """A picture as full-range BT.601, 4:2:0, chroma in the middle of its four pixels."""
+    """A frame as full-range BT.601, 4:2:0, chroma in the middle of its four pixels."""
 
     luma: np.ndarray  # (H, W) uint8
     blue: np.ndarray  # (H/2, W/2) uint8
@@ -44,22 +44,22 @@ class YuvScaler:
             size: an even number of pixels.
         """
         self.size = size
-        self._looks: tuple[int, int, str, int] | None = None  # of the frames that the graph takes
+        self._input: tuple[int, int, str, int] | None = None  # the kind of frames that the graph takes
         self._graph: Graph | None = None
 
     @staticmethod
     def takes(frame: VideoFrame) -> bool:
-        """Whether a frame can go this way: Y'CbCr of 8 or 10 bits in limited range, as nearly all video is."""
-        plain = frame.color_range != _FULL_RANGE and frame.colorspace not in (_RGB, *STRANGE)
+        """Whether a frame can be scaled as YUV: Y'CbCr of 8 or 10 bits in limited range, as nearly all video is."""
+        plain = frame.color_range != _FULL_RANGE and frame.colorspace not in (_RGB, *UNSUPPORTED_MATRICES)
         return plain and frame.format.name in _FORMATS
 
     def __call__(self, frame: VideoFrame) -> YuvFrame:
-        """The planes of a frame that `takes` accepts, upright."""
-        looks = (frame.width, frame.height, frame.format.name, frame.colorspace)
-        if self._graph is None or looks != self._looks:
-            self._looks, self._graph = looks, _graph(self.size, frame)
+        """A frame that `takes` accepts, scaled and upright."""
+        kind = (frame.width, frame.height, frame.format.name, frame.colorspace)
+        if self._graph is None or kind != self._input:
+            self._input, self._graph = kind, _graph(self.size, frame)
         self._graph.vpush(frame)
-        turns = quarter_turn(frame.rotation) // 90
+        turns = nearest_right_angle(frame.rotation) // 90
         planes = self._graph.vpull().planes
         luma, blue, red = (np.ascontiguousarray(np.rot90(_pixels(plane), turns)) for plane in planes)
         return YuvFrame(luma, blue, red)

@@ -1,0 +1,148 @@
+"""What FFmpeg does not say of a packet: whether decoding may begin at it, and whether it gives exactly one frame.
+
+A key frame flag is not enough. In H.264 it is also set on recovery points, which may promise pictures that are only
+nearly right; and a stream may go on with parameter sets that were sent once, in a packet that is skipped.
+"""
+
+from collections.abc import Iterator
+
+from av.packet import Packet
+
+# Codecs of which frames from a key packet on, with unreferenced pictures discarded, were found equal to a full decode.
+SELECTIVE_CODECS = {
+    *("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg1video", "mpeg2video", "mpeg4"),
+    *("flv", "wmv1", "wmv2", "msmpeg4", "theora", "rv20", "snow", "gif", "apng"),
+    *(
+        "mjpeg",
+        "prores",
+        "dnxhd",
+        "png",
+        "rawvideo",
+        "v210",
+        "jpeg2000",
+        "ffv1",
+        "dvvideo",
+        "huffyuv",
+        "utvideo",
+        "asv2",
+    ),
+}
+_H264_SETS, _HEVC_SETS = {7, 8}, {33, 34}  # SPS and PPS
+_START_CODE = b"\0\0\1"
+_MPEG4_VOP, _MPEG_PICTURE, _MPEG_SEQUENCE = b"\0\0\1\xb6", b"\0\0\1\0", b"\0\0\1\xb3"
+
+
+def is_hidden(codec: str, packet: Packet) -> bool:
+    """Whether a packet is only a reference (VP8's alternate reference frames): no frame comes out of it."""
+    return codec == "vp8" and not memoryview(packet)[0] & 16
+
+
+def is_packed(codec: str, packet: Packet) -> bool:
+    """Whether a packet holds two pictures (MPEG-4 with packed B-frames, a custom of AVI): its time is not theirs."""
+    return codec == "mpeg4" and bytes(packet).count(_MPEG4_VOP) > 1
+
+
+class CleanStarts:
+    """Called with every packet in decoding order: may decoding begin here, so that all later frames come out exact?"""
+
+    def __init__(self, codec: str, extradata: bytes | None) -> None:
+        """
+        Args:
+            codec: FFmpeg's name of the decoder.
+            extradata: the container's, with the parameter sets that are in force at the beginning.
+        """
+        self.codec = codec
+        self.extradata = extradata or b""
+        self.changed = False  # headers came that extradata does not have
+        self.length_size = _length_size(codec, self.extradata)  # bytes before each NAL unit; 0: Annex B
+
+    def __call__(self, packet: Packet) -> bool:
+        """Whether `packet` is a clean start, to the best of what it says itself."""
+        if self.codec == "h264":
+            return self._h264(bytes(packet)) and packet.is_keyframe
+        if self.codec == "hevc":
+            return self._hevc(bytes(packet)) and packet.is_keyframe
+        if self.codec in ("mpeg1video", "mpeg2video"):
+            return packet.is_keyframe and _MPEG_SEQUENCE in bytes(packet).partition(_MPEG_PICTURE)[0]
+        if self.codec == "mpeg4":
+            head = bytes(packet).partition(_MPEG4_VOP)[0]
+            layers = [unit for unit in _nal_units(head, 0) if 0x20 <= unit[0] < 0x30]
+            return self._knows_headers(layers, bool(layers)) and packet.is_keyframe
+        return packet.is_keyframe
+
+    def _h264(self, data: bytes) -> bool:
+        headers, exact = [], False
+        for unit in _nal_units(data, self.length_size):
+            kind = unit[0] & 31
+            if 1 <= kind <= 5:  # a slice: all that describes its picture has come
+                exact = exact or kind == 5
+                break
+            exact = exact or (kind == 6 and _promises_exact_pictures(unit[1:]))
+            headers += [unit] * (kind in _H264_SETS)
+        return self._knows_headers(headers, {unit[0] & 31 for unit in headers} >= _H264_SETS) and exact
+
+    def _hevc(self, data: bytes) -> bool:
+        headers, random_access = [], False
+        for unit in _nal_units(data, self.length_size):
+            kind, layer = unit[0] >> 1 & 63, (unit[0] & 1) << 5 | unit[1] >> 3
+            if layer:  # of another view or resolution
+                continue
+            if kind < 32:
+                random_access = 16 <= kind <= 21
+                break
+            headers += [unit] * (32 <= kind <= 34)
+        return self._knows_headers(headers, {unit[0] >> 1 & 63 for unit in headers} >= _HEVC_SETS) and random_access
+
+    def _knows_headers(self, headers: list[bytes], complete: bool) -> bool:
+        """Whether a decoder that begins here has the headers in force: those of extradata, or the packet's own."""
+        self.changed = self.changed or any(unit.rstrip(b"\0") not in self.extradata for unit in headers)
+        return complete or not self.changed
+
+
+def _nal_units(data: bytes, length_size: int) -> Iterator[bytes]:
+    """The NAL units of a packet, of at least two bytes each; none behind lengths that do not add up."""
+    at = 0
+    while length_size and at + length_size < len(data):
+        start = at + length_size
+        at = start + int.from_bytes(data[at:start], "big")
+        if at > len(data):
+            return
+        if at - start >= 2:
+            yield data[start:at]
+    start = -1 if length_size else data.find(_START_CODE)
+    while start >= 0:
+        behind = data.find(_START_CODE, start + 3)
+        unit = data[start + 3 : behind if behind >= 0 else len(data)]
+        if len(unit) >= 2:
+            yield unit
+        start = behind
+
+
+def _length_size(codec: str, extradata: bytes) -> int:
+    """How many bytes of length stand before a NAL unit in mp4 and Matroska (avcC, hvcC); 0 for start codes."""
+    if codec == "h264" and extradata[:1] == b"\1" and len(extradata) > 6:
+        return extradata[4] % 4 + 1
+    if codec == "hevc" and len(extradata) > 22 and extradata[:3] not in (_START_CODE, b"\0\0\0"):
+        return extradata[21] % 4 + 1
+    return 0
+
+
+def _promises_exact_pictures(sei: bytes) -> bool:
+    """Whether an SEI unit has a recovery point with recovery_frame_cnt 0 and exact_match_flag 1 (H.264 D.1.8)."""
+    sei = sei.replace(b"\0\0\3", b"\0\0")
+    at = 0
+    while at + 2 < len(sei):
+        kind, at = _sei_number(sei, at)
+        size, at = _sei_number(sei, at)
+        if kind == 6:
+            return at < len(sei) and sei[at] >> 6 == 0b11  # ue(0) is one bit, 1
+        at += size
+    return False
+
+
+def _sei_number(sei: bytes, at: int) -> tuple[int, int]:
+    """A payload's type or size, and where it ends: 255 for every byte ff, and the first other byte."""
+    end = at
+    while end < len(sei) and sei[end] == 255:
+        end += 1
+    return 255 * (end - at) + (sei[end] if end < len(sei) else 0), end + 1
