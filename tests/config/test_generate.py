@@ -5,8 +5,7 @@ import itertools
 import jsonschema
 import pytest
 import yaml
-from refocus.cli.config import rendered
-from refocus.config.generate import config_yaml, schema_yaml, settings_md
+from refocus.config.generate import config_yaml, rendered, schema_yaml, settings_md
 from refocus.config.layers import merge, read
 from refocus.config.overlay import check
 

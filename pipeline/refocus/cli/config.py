@@ -3,23 +3,27 @@
 import argparse
 import difflib
 import sys
-from pathlib import Path
 
 import yaml
 
 from refocus.cli.flags import add_configuration
-from refocus.config.generate import config_yaml, schema_yaml, settings_md
-from refocus.config.layers import read
+from refocus.config.generate import rendered
 from refocus.config.overlay import load
-from refocus.config.renamed import current_names
+from refocus.config.rule_parameters import rule_parameter
 from refocus.core.errors import RefocusError
 from refocus.core.files import write_text
 
 HELP = "show the merged configuration, or render the files made from the settings' types"
 DESCRIPTION = """\
-Without --write or --check: the configuration with all defaults filled in, as YAML on stdout.
+Without an action: the configuration with all defaults filled in, as YAML on stdout.
+
+--section prints the JSON that the rules hand to the commands as --settings, --lmm-settings, --policy-settings,
+--reward-settings, --adapter-options or --variants, and that decides what runs again. NAME is a stage's section
+(reward), an LMM (lmms.tiny), a run (runs.demo.train, runs.demo.policy), a source's options
+(datasets.nextqa.adapter_options), or variants.
 
   refocus config --configfile config/paper.yaml      the paper's settings over config.yaml
+  refocus config --section reward                    what `refocus reward --settings` gets from its rule
   refocus config --write                             render config.yaml (values kept), the schema and docs/settings.md
   refocus config --check                             status 1 and a diff if one of them is not what --write would make
 """
@@ -28,11 +32,15 @@ Without --write or --check: the configuration with all defaults filled in, as YA
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_configuration(parser)
     action = parser.add_mutually_exclusive_group()
+    action.add_argument("--section", metavar="NAME", help="print what the rules pass of one section, as JSON")
     action.add_argument("--write", action="store_true", help="write the rendered files")
     action.add_argument("--check", action="store_true", help="compare the rendered files with those on disk")
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.section is not None:
+        sys.stdout.write(rule_parameter(load([args.base, *args.configfile]), args.section) + "\n")
+        return
     if not (args.write or args.check):
         settings = load([args.base, *args.configfile]).model_dump(mode="json")
         sys.stdout.write(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=120))
@@ -47,13 +55,3 @@ def run(args: argparse.Namespace) -> None:
             diff = difflib.unified_diff(have.splitlines(True), text.splitlines(True), str(path), "rendered")
             sys.stdout.writelines(diff)
             raise RefocusError(f"{path} is not what the types say; run `python -m refocus config --write`")
-
-
-def rendered(base: Path) -> dict[Path, str]:
-    """Every generated file with the text it should have; `base` is the config.yaml whose values are kept."""
-    root = base.parent
-    return {
-        base: config_yaml(current_names(read(base))),
-        root / "workflow/schemas/config.schema.yaml": schema_yaml(),
-        root / "docs/settings.md": settings_md(),
-    }

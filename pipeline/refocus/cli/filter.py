@@ -4,7 +4,6 @@ import argparse
 import logging
 import sys
 from pathlib import Path
-from typing import Any
 
 from refocus.cli.flags import add_settings, read_settings
 from refocus.config.filter import FilterSettings
@@ -41,6 +40,7 @@ def run(args: argparse.Namespace) -> None:
     """Writes the filtered set and says on stdout what was kept."""
     from refocus.core.progress import bar
     from refocus.filter.pairs import write_filtered
+    from refocus.filter.summary import as_text
     from refocus.filter.variance import variances
 
     settings = read_settings(args, FilterSettings)
@@ -50,27 +50,4 @@ def run(args: argparse.Namespace) -> None:
     summary = write_filtered(args.out, args.qa, found, settings, args.drop, skipped)
     if summary["rewards_without_question"]:
         log.warning("%d scored questions are in none of the question files", summary["rewards_without_question"])
-    sys.stdout.write(_report(summary))
-
-
-def _report(summary: dict[str, Any]) -> str:
-    """Kept and dropped per data set and category, as text."""
-    from refocus.filter.summary import FLAGS
-
-    lines = []
-    for title in ("datasets", "categories"):
-        lines.append(f"{title:<32}{'questions':>11}{'kept':>9}{'share':>8}")
-        for name, row in summary[title].items():
-            lines.append(f"  {name or '(none)':<30}{row['questions']:>11}{row['kept']:>9}{row['kept_share']:>8.1%}")
-    flags = ", ".join(f"{flag} {summary[flag]}" for flag in FLAGS if summary[flag])
-    paper = summary["paper"]
-    tau = "no tau" if paper["tau_for_share"] is None else f"tau {paper['tau_for_share']:.4f}"
-    lines.append(
-        f"kept {summary['kept']} of {summary['questions']} ({summary['kept_share']:.1%}) with a variance above "
-        f"{summary['tau']:g}" + (f"; dropped without a look at it: {flags}" if flags else "")
-    )
-    if summary["skipped"]:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in summary["skipped"].items())
-        lines.append(f"the reward pass could not use: {reasons}")
-    lines.append(f"the paper kept 98K of 962K ({paper['share']:.1%}); here {tau} would keep that share")
-    return "\n".join(lines) + "\n"
+    sys.stdout.write(as_text(summary))

@@ -3,20 +3,16 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from refocus.cli.flags import add_configuration, add_settings, read_settings
 from refocus.config.lmm import LmmSettings
+from refocus.config.overlay import load
 from refocus.config.parsing import parse, parse_json
 from refocus.config.policy import PolicySettings
 from refocus.config.train import TrainSettings
-from refocus.core.devices import claim
-from refocus.core.errors import ResourceMissing, UsageError
-from refocus.core.results_folder import INDEX, PAIRS, shard_name
-from refocus.train.wandb_mirror import library
-
-if TYPE_CHECKING:
-    from refocus.train.run import TrainingJob
+from refocus.core.errors import UsageError
+from refocus.train.job import TrainingJob, job_of_run
+from refocus.train.start import start
 
 HELP = "filtered pairs, stored frames, a supervised base and a reward LMM -> a frame-selection policy (Algorithm 1)"
 DESCRIPTION = """
@@ -76,28 +72,10 @@ def run(args: argparse.Namespace) -> None:
             "--config and --configfile: --config names all files, --configfile those over --base; give one"
         )
     files = args.config or [args.base, *args.configfile] if args.config or args.configfile else None
-    job = _from_config(args, files) if files else _from_flags(args)
-    runtime = job.settings.runtime
-    library(runtime)  # before anything is loaded
-    claim(runtime.device, runtime.processes)
-
-    import torch
-
-    from refocus.train.parallel import launch
-    from refocus.train.run import work
-
-    if runtime.device == "cuda" and not torch.cuda.is_available():
-        raise ResourceMissing("no CUDA device is visible; set train.runtime.device to cpu or use a machine with a GPU")
-    if runtime.strategy == "deepspeed":
-        from refocus.train import deepspeed_zero
-
-        deepspeed_zero.load(runtime.device)  # before models are loaded
-    launch(work, job, runtime.processes, runtime.device)
+    start(_job_of_flags(args) if files is None else _job_of_configuration(args, files))
 
 
-def _from_flags(args: argparse.Namespace) -> "TrainingJob":
-    from refocus.train.run import TrainingJob
-
+def _job_of_flags(args: argparse.Namespace) -> TrainingJob:
     for flag, given in (("--pairs", args.pairs), ("--index", args.index)):
         if not given:
             raise UsageError(f"{flag} is missing (or give --config or --configfile)")
@@ -107,34 +85,17 @@ def _from_flags(args: argparse.Namespace) -> "TrainingJob":
         lmm["path"] = args.lmm_path
     if not lmm:
         raise UsageError("which reward LMM? Give --reward-model DIR_OR_ID, or --lmm-settings JSON")
-    settings = read_settings(args, TrainSettings)
-    start = args.start or policy.start
     return TrainingJob(
-        args.pairs, tuple(args.index), start, parse(LmmSettings, lmm), policy, settings,
-        args.work_dir or args.out / "work", args.out,
-    )  # fmt: skip
+        pairs=args.pairs,
+        frames=tuple(args.index),
+        start=args.start or policy.start,
+        lmm=parse(LmmSettings, lmm),
+        policy=policy,
+        settings=read_settings(args, TrainSettings),
+        work=args.work_dir or args.out / "work",
+        out=args.out,
+    )
 
 
-def _from_config(args: argparse.Namespace, files: Sequence[Path]) -> "TrainingJob":
-    """All inputs where the configuration's rules put them, made by `snakemake` before."""
-    from refocus.config.overlay import load
-    from refocus.train.run import TrainingJob
-
-    root = load(files)
-    name = args.run or next(iter(root.use.runs), None)
-    if name not in root.runs:
-        raise UsageError(f"--run: the configuration has no run '{name}' ({', '.join(root.runs) or 'it has none'})")
-    settings, policy = root.run_train(name), root.run_policy(name)
-    frames = [
-        INDEX.at(root.results, dataset=dataset, shard=shard_name(shard))
-        for dataset in root.use.datasets
-        for shard in range(root.source(dataset).shards)
-    ]
-    pairs = PAIRS.at(root.results, model=root.reward.model)
-    for path in (pairs, *frames):
-        if not path.is_file():
-            raise UsageError(f"{path} is missing: run the stages before training (`snakemake {path}`)")
-    return TrainingJob(
-        pairs, tuple(frames), args.start or policy.start, root.lmms[settings.reward_model], policy, settings,
-        args.work_dir or args.out / "work", args.out,
-    )  # fmt: skip
+def _job_of_configuration(args: argparse.Namespace, files: Sequence[Path]) -> TrainingJob:
+    return job_of_run(load(files), args.run, start=args.start, work=args.work_dir or args.out / "work", out=args.out)

@@ -4,12 +4,15 @@ import textwrap
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic.fields import FieldInfo
 
 from refocus.config.base import Strict
+from refocus.config.layers import read
+from refocus.config.renamed import current_names
 from refocus.config.root import Root
 
 WIDTH = 120
@@ -19,6 +22,16 @@ HEAD = """\
 # The comments come from the types in pipeline/refocus/config; `python -m refocus config --write` renders them and keeps
 # the values.
 """
+
+
+def rendered(base: Path) -> dict[Path, str]:
+    """Every generated file with the text it should have; `base` is the config.yaml whose values are kept."""
+    root = base.parent
+    return {
+        base: config_yaml(current_names(read(base))),
+        root / "workflow/schemas/config.schema.yaml": schema_yaml(),
+        root / "docs/settings.md": settings_md(),
+    }
 
 
 def config_yaml(values: Mapping[str, Any]) -> str:

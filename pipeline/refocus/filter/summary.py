@@ -38,6 +38,27 @@ def summarise(questions: pd.DataFrame, tau: float) -> dict[str, Any]:
     }
 
 
+def as_text(summary: dict[str, Any]) -> str:
+    """Kept and dropped per data set and category, as the lines that `refocus filter` prints."""
+    lines = []
+    for title in ("datasets", "categories"):
+        lines.append(f"{title:<32}{'questions':>11}{'kept':>9}{'share':>8}")
+        for name, row in summary[title].items():
+            lines.append(f"  {name or '(none)':<30}{row['questions']:>11}{row['kept']:>9}{row['kept_share']:>8.1%}")
+    flags = ", ".join(f"{flag} {summary[flag]}" for flag in FLAGS if summary[flag])
+    paper = summary["paper"]
+    tau = "no tau" if paper["tau_for_share"] is None else f"tau {paper['tau_for_share']:.4f}"
+    lines.append(
+        f"kept {summary['kept']} of {summary['questions']} ({summary['kept_share']:.1%}) with a variance above "
+        f"{summary['tau']:g}" + (f"; dropped without a look at it: {flags}" if flags else "")
+    )
+    if summary["skipped"]:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in summary["skipped"].items())
+        lines.append(f"the reward pass could not use: {reasons}")
+    lines.append(f"the paper kept 98K of 962K ({paper['share']:.1%}); here {tau} would keep that share")
+    return "\n".join(lines) + "\n"
+
+
 def decided(questions: pd.DataFrame) -> np.ndarray:
     """The variances that the threshold decides."""
     return questions.loc[questions["flag"] == "", "variance"].to_numpy()

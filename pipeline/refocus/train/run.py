@@ -1,39 +1,21 @@
 """One training run from files to files: what each process does."""
 
-import dataclasses
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from refocus.config.identity import weights
-from refocus.config.lmm import LmmSettings
-from refocus.config.policy import PolicySettings
-from refocus.config.train import TrainSettings
 from refocus.core.files import digest
 from refocus.qa.records import Question, read_questions
 from refocus.train.feature_cache import FeatureCache
+from refocus.train.job import TrainingJob
 from refocus.train.loop import Trainer
 from refocus.train.parallel import Ranks
 from refocus.train.precision import autocast
 from refocus.train.reward_model import LmmRewardModel
 
 IMAGES_GB = 0.25
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingJob:
-    """Everything one run needs, as paths and settings."""
-
-    pairs: Path
-    frames: tuple[Path, ...]
-    start: str
-    lmm: LmmSettings
-    policy: PolicySettings
-    settings: TrainSettings
-    work: Path
-    out: Path
 
 
 def work(ranks: Ranks, job: TrainingJob) -> None:

@@ -1,0 +1,37 @@
+"""What travels from the rules to the commands as JSON can be printed by name: `refocus config --section NAME`."""
+
+import itertools
+import shlex
+
+import pytest
+from refocus.cli.main import main
+from refocus.config.overlay import load
+from refocus.config.rule_parameters import names, rule_parameter
+from refocus.core.errors import UsageError
+
+from tests.support.dry_runs import snakemake
+
+FLAGS = ("--settings", "--lmm-settings", "--policy-settings", "--reward-settings", "--adapter-options", "--variants")
+
+
+def test_everything_a_rule_passes_can_be_printed(repository, finished):
+    root = load([repository / "config.yaml"])
+    done = snakemake(repository, "--directory", str(finished), "-n", "-p", "--forceall")
+    assert done.returncode == 0, done.stderr
+    commands = [line for line in done.stdout.splitlines() if "python -m refocus " in line]
+    words = [word for line in commands for word in shlex.split(line.replace("Shell command: ", ""))]
+    passed = {value for flag, value in itertools.pairwise(words) if flag in FLAGS}
+    assert len(passed) >= 12
+    assert passed <= {rule_parameter(root, name) for name in names(root)}
+
+
+def test_the_command_prints_it(repository, capsys):
+    assert main(["config", "--base", str(repository / "config.yaml"), "--section", "runs.demo.train"]) == 0
+    root = load([repository / "config.yaml"])
+    assert capsys.readouterr().out == root.run_train("demo").canonical() + "\n"
+
+
+@pytest.mark.parametrize("name", ["nothing", "lmms.nobody", "runs.demo", "use", "reward.model", "filter.", ""])
+def test_what_no_rule_passes_is_refused_with_what_there_is(repository, name):
+    with pytest.raises(UsageError, match=r"pass no.*runs\.demo\.policy.*variants"):
+        rule_parameter(load([repository / "config.yaml"]), name)
