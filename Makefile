@@ -26,7 +26,7 @@ help:
 	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-feed, bench-filter, bench-store, bench-train: one each;"
 	@echo "               bench-reward-gpu: the reward pass at its true sizes, on a GPU"
 	@echo "make docs      draw docs/architecture.svg from the code"
-	@echo "make lint      ruff, snakefmt, snakemake --lint, rendered files"
+	@echo "make lint      ruff, mypy, snakefmt, snakemake --lint, rendered files"
 
 demo: $(VENV)/.run
 	$(SNAKEMAKE)
@@ -50,6 +50,7 @@ test-kernels: $(VENV)/.triton
 lint: $(VENV)/.dev
 	ruff check .
 	ruff format --check .
+	mypy
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
 	python -m refocus config --check

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from refocus.cli.flags import add_settings, read_settings
 from refocus.config.answer import AnswerSettings
@@ -9,6 +10,10 @@ from refocus.config.lmm import LmmSettings
 from refocus.config.parsing import parse, parse_json
 from refocus.core.devices import claim
 from refocus.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from refocus.evaluate.answering import Pixels
+    from refocus.lmm.option_scorer import Lmm
 
 HELP = "answer a benchmark's questions with an LMM from the frames a selector picked"
 DESCRIPTION = """\
@@ -70,16 +75,18 @@ def run(args: argparse.Namespace) -> None:
     chosen = {frames_of(file): read_selections(file) for file in files}
     lmm = _load(lmm_settings, settings)
     answers = answer_benchmark(lmm, questions, chosen, _pixels(args, settings, lmm.frame_size))
-    made = {
-        "benchmark": questions[0].dataset if questions else args.qa.stem,
-        "lmm": args.lmm_name or Path(lmm_settings.path).name,
-        "lmm_path": lmm_settings.path,
-        "selector": args.selector or _selector(files[0]),
-        "seed": seeds.pop(),
-    }
+    seed = seeds.pop()
     for n, rows in answers.items():
-        notes = {**settings.identity(), "lmm": lmm_settings.identity()}
-        write_answers(args.out / file_name(n, made["seed"]), AnswerSet(frames=n, answers=rows, **made), notes)
+        made = AnswerSet(
+            benchmark=questions[0].dataset if questions else args.qa.stem,
+            lmm=args.lmm_name or Path(lmm_settings.path).name,
+            lmm_path=lmm_settings.path,
+            selector=args.selector or _selector(files[0]),
+            frames=n,
+            seed=seed,
+            answers=rows,
+        )
+        write_answers(args.out / file_name(n, seed), made, {**settings.identity(), "lmm": lmm_settings.identity()})
 
 
 def _lmm_settings(args: argparse.Namespace) -> LmmSettings:
@@ -91,7 +98,7 @@ def _lmm_settings(args: argparse.Namespace) -> LmmSettings:
     return parse(LmmSettings, values)
 
 
-def _load(lmm: LmmSettings, settings: AnswerSettings):
+def _load(lmm: LmmSettings, settings: AnswerSettings) -> "Lmm":
     import torch
 
     from refocus.lmm.option_scorer import load_lmm_entry
@@ -102,7 +109,7 @@ def _load(lmm: LmmSettings, settings: AnswerSettings):
     return load_lmm_entry(lmm, runtime.device, runtime.batch_tokens)
 
 
-def _pixels(args: argparse.Namespace, settings: AnswerSettings, size: int):
+def _pixels(args: argparse.Namespace, settings: AnswerSettings, size: int) -> "Pixels":
     if settings.pixels == "shard":
         from refocus.frames.frame_store import FrameStore
 

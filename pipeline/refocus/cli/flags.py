@@ -101,7 +101,8 @@ def _plain_fields(model: type[Strict]) -> list[tuple[str, Any]]:
 
 def _runtime_model(model: type[Section]) -> type[Strict] | None:
     field = model.model_fields.get("runtime")
-    return field.annotation if field else None
+    kind = field.annotation if field else None
+    return kind if isinstance(kind, type) and issubclass(kind, Strict) else None
 
 
 def _loosen(value: Any) -> Any:

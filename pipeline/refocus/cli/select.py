@@ -5,11 +5,17 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from refocus.cli.flags import add_settings, read_settings
 from refocus.config.select import SelectSettings
 from refocus.core.devices import claim
 from refocus.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from refocus.config.selectors import SelectorName
+    from refocus.frames.frame_store import FrameStore
+    from refocus.select.selector import Selector
 
 HELP = "pick the frames of a video that answer a question, or of every question of a benchmark"
 DESCRIPTION = """\
@@ -119,7 +125,9 @@ def _benchmark(args: argparse.Namespace, settings: SelectSettings) -> None:
     write_benchmark(chosen, args.out, name, benchmark, settings.identity())
 
 
-def _build(name, args: argparse.Namespace, settings: SelectSettings, store, benchmark: str):
+def _build(
+    name: "SelectorName", args: argparse.Namespace, settings: SelectSettings, store: "FrameStore", benchmark: str
+) -> "Selector":
     from refocus.select.baselines import OracleSelector, RandomSelector, UniformSelector, read_truth
     from refocus.select.selections import frames_of, read_selections, selection_files
     from refocus.select.swapped import SwappedSelector

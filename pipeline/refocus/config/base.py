@@ -19,7 +19,8 @@ class Strict(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_truth_values(cls, value: Any, info: ValidationInfo) -> Any:
-        kinds = {annotation := cls.model_fields[info.field_name].annotation, *typing.get_args(annotation)}
+        annotation = cls.model_fields[info.field_name].annotation if info.field_name else None
+        kinds = {annotation, *typing.get_args(annotation)}
         if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
             raise ValueError(f"a number is wanted, not {str(value).lower()}")
         return value

@@ -1,5 +1,7 @@
 """Accuracy of every selector with its interval, group by group."""
 
+from collections.abc import Callable
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -91,11 +93,11 @@ def _groups(results: Results) -> dict:
     }
 
 
-def _by_category(prefix: str):
+def _by_category(prefix: str) -> Callable[[Outcome], bool]:
     return lambda outcome: outcome.category.startswith(prefix)
 
 
-def _by_id(questions: tuple[Question, ...]):
+def _by_id(questions: tuple[Question, ...]) -> Callable[[Outcome], bool]:
     known = {question.qa_id for question in questions}
 
     def keep(outcome: Outcome) -> bool:

@@ -141,10 +141,10 @@ def _overview(axes: Axes, example: Example) -> None:
             image, extent=(left + 0.015 * step, left + 0.985 * step, 0, 1), aspect="auto", interpolation="bilinear"
         )
     for low, high in example.marked_s:
-        frame = {"fill": False, "edgecolor": EVIDENCE, "linewidth": 2.5, "clip_on": False}
-        axes.add_patch(Rectangle((low, 0), high - low, 1, **frame))
-        label = {"ha": "center", "va": "bottom", "fontsize": 9, "fontweight": "bold", "color": "#9A6A00"}
-        axes.text((low + high) / 2, 1.06, "evidence", **label)
+        frame = Rectangle((low, 0), high - low, 1, fill=False, edgecolor=EVIDENCE, linewidth=2.5, clip_on=False)
+        axes.add_patch(frame)
+        x = (low + high) / 2
+        axes.text(x, 1.06, "evidence", ha="center", va="bottom", fontsize=9, fontweight="bold", color="#9A6A00")
     axes.set(xlim=(start, end), ylim=(0, 1))
     axes.text(-0.012, 0.5, "the video", transform=axes.transAxes, ha="right", va="center", fontsize=10)
 
@@ -157,10 +157,10 @@ def _lanes(axes: Axes, example: Example) -> None:
         colour = _colour(name)
         if name.startswith("refocus") and example.marginal is not None and max(example.marginal) > 0:
             heights = 0.9 * np.asarray(example.marginal) / max(example.marginal)
-            shade = {"step": "post", "color": colour, "alpha": 0.25, "linewidth": 0}
-            axes.fill_between(example.times_s, lane + 0.5, lane + 0.5 - heights, **shade)
-        look = {"color": colour, "markersize": 7, "markeredgecolor": "black", "markeredgewidth": 0.6}
-        axes.plot(picked.times_s, [lane] * len(picked.times_s), "v", **look)
+            foot = lane + 0.5
+            axes.fill_between(example.times_s, foot, foot - heights, step="post", color=colour, alpha=0.25, linewidth=0)
+        lanes = [lane] * len(picked.times_s)
+        axes.plot(picked.times_s, lanes, "v", color=colour, markersize=7, markeredgecolor="black", markeredgewidth=0.6)
     axes.set_yticks(range(len(example.picks)), [f"{name} {picked.mark}" for name, picked in example.picks.items()])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -187,10 +187,10 @@ def _pictures(axes: Axes, example: Example, picked: Picked, width: float, height
     """The frames that were picked, in temporal order; those that show the evidence are underlined."""
     style.quiet(axes)
     axes.set(xlim=(0, width), ylim=(height, 0))
-    shown = range(len(picked.times_s))
+    shown = list(range(len(picked.times_s)))
     if len(shown) > MOST_PICTURES:
         shown = [int((i + 0.5) * len(picked.times_s) / MOST_PICTURES) for i in range(MOST_PICTURES)]
-    if not len(shown):
+    if not shown:
         axes.text(0, height / 2, "no frames", va="center", fontsize=10, color=style.GREY)
         return
     caption = 0.2
@@ -204,8 +204,15 @@ def _pictures(axes: Axes, example: Example, picked: Picked, width: float, height
         evidence = example.shows_evidence(time_s)
         if evidence:
             axes.plot((x, edge), [y + 0.97 * side] * 2, color=EVIDENCE, linewidth=4, solid_capstyle="butt")
-        text = {"ha": "center", "va": "top", "fontsize": 9 if side > 0.7 else 6.5}
-        axes.text(x + 0.475 * side, y + 0.99 * side, f"{time_s:.1f} s", fontweight="bold" if evidence else None, **text)
+        axes.text(
+            x + 0.475 * side,
+            y + 0.99 * side,
+            f"{time_s:.1f} s",
+            fontweight="bold" if evidence else None,
+            ha="center",
+            va="top",
+            fontsize=9 if side > 0.7 else 6.5,
+        )
     axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal", anchor="NW")
 
 

@@ -60,10 +60,12 @@ class Material:
 
     def result(self, question: Question) -> str:
         """WIN, BOTH, NEITHER or LOSS; empty where uniform frames and the policy's were not both answered from."""
-        given = [self.answer(name, question) for name in ("uniform", self.ours or "")]
-        if None in given:
+        uniform, ours = (self.answer(name, question) for name in ("uniform", self.ours or ""))
+        if uniform is None or ours is None:
             return ""
-        return {(0, 1): WIN, (1, 1): BOTH, (0, 0): NEITHER, (1, 0): LOSS}[tuple(answer.correct for answer in given)]
+        if ours.correct:
+            return BOTH if uniform.correct else WIN
+        return LOSS if uniform.correct else NEITHER
 
 
 def drawn_by_lot(material: Material) -> tuple[list[Example], str]:
@@ -138,7 +140,7 @@ def _gather(material: Material, questions: Sequence[Question], selectors: Sequen
     ]
 
 
-def _spread(material: Material, question: Question) -> list[int]:
+def _spread(material: Material, question: Question) -> tuple[int, ...]:
     return uniform(material.store.record(question.clip_id).n_frames, material.settings.strip_frames)
 
 

@@ -28,7 +28,8 @@ from refocus.report.subsets_figure import draw_subsets
 from refocus.report.training_figure import draw_curves
 from refocus.report.variance_figure import draw_variance, read_variances
 from refocus.select.baselines import EvidenceSpan, read_truth
-from refocus.select.selections import Selection, frames_of, read_selections, tables_below
+from refocus.select.picks import Selection
+from refocus.select.selections import frames_of, read_selections, tables_below
 
 SUBSETS_OF = 256  # frames of the clip that Figure 7 shows the subsets of
 

@@ -3,7 +3,7 @@
 All uncertainty is over the seeds: Student's t on one value per seed; differences are those of equal seeds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -172,7 +172,7 @@ class Study:
         values = {self.root.run_train(run).seed: measure.values(run) for run in variant.runs if run in self.runs}
         return {seed: value for seed, value in values.items() if value is not None}
 
-    def estimate(self, values: Sequence[float]) -> Estimate:
+    def estimate(self, values: Iterable[float]) -> Estimate:
         """Mean and Student interval of one value per seed."""
         values = tuple(values)
         middle = mean(values)

@@ -52,9 +52,11 @@ def _accuracy(study: Study) -> Figure:
 
 def _line(axes: Axes, study: Study, selectors: list[str], label: str, colour: str) -> None:
     """The mean over selectors by number of frames, and a dot for each where there are several."""
-    points = {n: [study.accuracy(selector, n) for selector in selectors] for n in study.root.answer.n_frames}
-    points = {n: [value for value in values if value is not None] for n, values in points.items()}
-    points = {n: values for n, values in points.items() if values}
+    points: dict[int, list[float]] = {}
+    for n in study.root.answer.n_frames:
+        found = [value for selector in selectors if (value := study.accuracy(selector, n)) is not None]
+        if found:
+            points[n] = found
     axes.plot(list(points), [mean(values) for values in points.values()], "o-", color=colour, label=label, markersize=3)
     if len(selectors) > 1:
         dots = [(n, value) for n, values in points.items() for value in values]

@@ -72,10 +72,11 @@ def _by_frames(study: Study) -> str:
     columns = study.root.answer.n_frames
     lines = ["| frames picked by | " + " | ".join(map(str, columns)) + " |", "|---|" + "---:|" * len(columns)]
     plain = [name for name in ("uniform", "random") if name in study.root.use.selectors]
-    rows = [(name, [study.accuracy(name, n) for n in columns]) for name in plain]
+    rows: list[tuple[str, list[Estimate | float | None]]] = []
+    rows += [(name, [study.accuracy(name, n) for n in columns]) for name in plain]
     for variant in study.variants:
-        cells = [study.by_seed(variant, study.measures(n)[0]) for n in columns]
-        rows.append((f"policy, {_name(study, variant)}", [study.estimate(c.values()) if c else None for c in cells]))
+        by_seed = [study.by_seed(variant, study.measures(n)[0]) for n in columns]
+        rows.append((f"policy, {_name(study, variant)}", [study.estimate(v.values()) if v else None for v in by_seed]))
     if "oracle" in study.root.use.selectors:
         rows.append(("oracle", [study.accuracy("oracle", n) for n in columns]))
     for name, cells in rows:

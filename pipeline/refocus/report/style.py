@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -10,6 +11,9 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from refocus.core.files import atomic
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, YELLOW, GREY = "#56B4E9", "#CC79A7", "#F0E442", "#8A8A8A"
@@ -22,7 +26,7 @@ KIND_COLOURS = {
     "swapped": PURPLE,
     "oracle": GREEN,
 }
-SETTINGS = {
+SETTINGS: "dict[RcKeyType, Any]" = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 11,
@@ -64,7 +68,8 @@ def series(number: int) -> str:
 
 def paler(colour: str, strength: float) -> str:
     """A colour mixed with white; at strength 1 it stays as it is."""
-    return to_hex([1 - strength * (1 - part) for part in to_rgb(colour)])
+    red, green, blue = (1 - strength * (1 - part) for part in to_rgb(colour))
+    return to_hex((red, green, blue))
 
 
 def quiet(axes: Axes) -> None:

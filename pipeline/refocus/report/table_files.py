@@ -29,7 +29,7 @@ class Cell:
             parts = [self.why]
         else:
             parts = [_percent(self.score.value)]
-            if self.interval and self.score.low is not None:
+            if self.interval and self.score.low is not None and self.score.high is not None:
                 parts.append(f"[{_percent(self.score.low)}{plus_minus}{_percent(self.score.high)}]")
             if self.gain is not None:
                 parts.append(f"({_signed(self.gain.value)})")
@@ -41,15 +41,16 @@ class Cell:
 
     def values(self) -> dict[str, float | int | None]:
         """For programs: every number under its name."""
-        score, gain = self.score, self.gain
+        value, low, high = _percents(self.score)
+        gain, gain_low, gain_high = _percents(self.gain)
         return {
-            "": score and round(100 * score.value, 4),
-            "low": score and _rounded(score.low),
-            "high": score and _rounded(score.high),
-            "n": score.n if score else 0,
-            "gain": gain and round(100 * gain.value, 4),
-            "gain_low": gain and _rounded(gain.low),
-            "gain_high": gain and _rounded(gain.high),
+            "": value,
+            "low": low,
+            "high": high,
+            "n": self.score.n if self.score else 0,
+            "gain": gain,
+            "gain_low": gain_low,
+            "gain_high": gain_high,
             "paper": self.paper,
             "paper_gain": self.paper_gain,
         }
@@ -139,6 +140,11 @@ def _percent(value: float) -> str:
 
 def _signed(value: float) -> str:
     return f"{100 * value:+.1f}"
+
+
+def _percents(score: Score | None) -> tuple[float | None, float | None, float | None]:
+    """A score and the ends of its interval, in percent."""
+    return (None, None, None) if score is None else (_rounded(score.value), _rounded(score.low), _rounded(score.high))
 
 
 def _rounded(value: float | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from refocus.config.tables import TablesSettings
 from refocus.evaluate.answers import OPEN, UNREADABLE
@@ -131,17 +132,16 @@ def _cell(
 ) -> Cell:
     ours = [o for o in results.outcomes(lmm, row, column.benchmark, frames) if column.keep(o)]
     base = [o for o in results.outcomes(lmm, UNIFORM, column.benchmark, frames) if column.keep(o)]
-    options = {"level": settings.confidence_level, "resamples": settings.bootstrap_resamples, "seed": settings.seed}
-    lead = gain(ours, base, column.statistic, **options) if base and row != UNIFORM else None
+    lead = gain(ours, base, column.statistic, **_intervals(settings)) if base and row != UNIFORM else None
     paper = None
     if settings.published:
         form = results.benchmarks[column.benchmark].format
         paper = published(table, results.lmm_path(lmm), form, column.group, frames, row.selectors[0])
     return Cell(
-        score=accuracy(ours, column.statistic, **options),
+        score=accuracy(ours, column.statistic, **_intervals(settings)),
         gain=lead,
-        paper=paper and paper.value,
-        paper_gain=paper and paper.gain,
+        paper=paper.value if paper else None,
+        paper_gain=paper.gain if paper else None,
     )
 
 
@@ -149,12 +149,23 @@ def _group_cell(
     row: ResultRow | None, counted: list[Outcome], base: list[Outcome], prefix: str, settings: TablesSettings
 ) -> Cell:
     """A group of world questions; with a gain and a visible interval where `row` is given."""
-    options = {"level": settings.confidence_level, "resamples": settings.bootstrap_resamples, "seed": settings.seed}
     ours = [outcome for outcome in counted if outcome.category.startswith(prefix)]
     theirs = [outcome for outcome in base if outcome.category.startswith(prefix)]
     wanted = row is not None and row != UNIFORM and theirs
-    lead = gain(ours, theirs, **options) if wanted else None
-    return Cell(accuracy(ours, **options), lead, interval=row is not None)
+    lead = gain(ours, theirs, **_intervals(settings)) if wanted else None
+    return Cell(accuracy(ours, **_intervals(settings)), lead, interval=row is not None)
+
+
+class _Intervals(TypedDict):
+    """How the intervals of scores are made."""
+
+    level: float
+    resamples: int
+    seed: int
+
+
+def _intervals(settings: TablesSettings) -> _Intervals:
+    return {"level": settings.confidence_level, "resamples": settings.bootstrap_resamples, "seed": settings.seed}
 
 
 def _closed(counted: list[Outcome], base: list[Outcome], best: list[Outcome]) -> Cell:
@@ -179,9 +190,9 @@ def _mean(counted: Sequence[Outcome]) -> float | None:
 
 def _count(results: Results, column: Column) -> str:
     questions = results.benchmarks[column.benchmark].questions
-    if column.group in DURATIONS:
-        questions = [question for question in questions if f"duration:{column.group}" in question.flags]
-    return f" (n={len(questions)})"
+    if column.group not in DURATIONS:
+        return f" (n={len(questions)})"
+    return f" (n={sum(f'duration:{column.group}' in question.flags for question in questions)})"
 
 
 def _world(results: Results) -> str:

@@ -54,9 +54,15 @@ def draw_variance(variances: pd.DataFrame, summary: Mapping, bins: int = 50) -> 
     top = max(LARGEST, *(max(values, default=0) for _, values, _ in groups))
     edges = np.linspace(0, top, bins + 1)
     values = [values for _, values, _ in groups]
-    labels = [f"{label} ({len(values):,})" if label else None for label, values, _ in groups]
+    labels = [f"{label} ({len(values):,})" if label else "" for label, values, _ in groups]
     axes.hist(
-        values, bins=edges, stacked=True, color=[c for *_, c in groups], label=labels, edgecolor="white", linewidth=0.4
+        values,
+        bins=edges.tolist(),
+        stacked=True,
+        color=[c for *_, c in groups],
+        label=labels,
+        edgecolor="white",
+        linewidth=0.4,
     )
     axes.axvline(tau, color="black", linestyle="--", linewidth=1.4)
     share = kept / total if total else 0.0

@@ -5,7 +5,7 @@ q questions (groups) · n candidates
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def read_groups(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def to_csv(rows: Iterator[dict[str, float]]) -> str:
+def to_csv(rows: Iterable[dict[str, float]]) -> str:
     """The rows as text, six digits."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
