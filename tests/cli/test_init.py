@@ -21,7 +21,7 @@ def test_it_runs_the_default_as_it_stands(repository, project):
     assert load([repository / "config.yaml", project / "config.yaml"]) == load([repository / "config.yaml"])
 
 
-def test_its_commented_part_is_a_configuration(repository, project, tmp_path):
+def test_its_commented_part_is_a_configuration(repository, project, tmp_path, caplog):
     """What a user gets who takes every `# ` away."""
     text = (project / "config.yaml").read_text()
     _, body = text.split("results: results", 1)
@@ -29,6 +29,7 @@ def test_its_commented_part_is_a_configuration(repository, project, tmp_path):
     (tmp_path / "filled.yaml").write_text("results: results\n" + filled)
     root = load([repository / "config.yaml", tmp_path / "filled.yaml"])
     assert root.world is None and root.use.runs == ("mine",)
+    assert not caplog.records, "no old names"
 
 
 def test_snakemake_takes_its_profile_and_configuration(repository, project):

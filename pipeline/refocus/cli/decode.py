@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clips", metavar="CLIPS.parquet", type=Path, help="a list of clips, written by ingest")
     parser.add_argument("--videos", metavar="DIR", type=Path, required=True, help="data root of the clips' paths")
     parser.add_argument("--out", metavar="SHARD.tar", type=Path, required=True, help="the shard")
-    parser.add_argument("--index", metavar="PATH", type=Path, help="the index (default: SHARD.index.parquet beside it)")
+    parser.add_argument(
+        "--index", metavar="INDEX.parquet", type=Path, help="the index (default: SHARD.index.parquet beside it)"
+    )
     parser.add_argument(
         "--shared", metavar="DIR", type=Path, help="copy videos that shards of DIR/*/ hold already instead of decoding"
     )

@@ -16,8 +16,8 @@ from refocus.core.project import default_config
 S = TypeVar("S", bound=Section)
 
 
-def add_configuration(parser: argparse.ArgumentParser, required: bool = False) -> None:
-    """Adds `--base` and `--configfile`, which together say what `snakemake --configfile` runs with."""
+def add_base(parser: argparse.ArgumentParser) -> None:
+    """Adds `--base`, the configuration that overlays are laid over."""
     parser.add_argument(
         "--base",
         metavar="CONFIG.yaml",
@@ -25,7 +25,11 @@ def add_configuration(parser: argparse.ArgumentParser, required: bool = False) -
         default=default_config(),
         help="the default configuration (default: %(default)s)",
     )
-    overlays = "overlays, each laid over the ones before it"
+
+
+def add_configuration(parser: argparse.ArgumentParser, required: bool = False) -> None:
+    """Adds `--base` and `--configfile`, which together say what `snakemake --configfile` runs with."""
+    add_base(parser)
     parser.add_argument(
         "--configfile",
         metavar="YAML",
@@ -33,7 +37,7 @@ def add_configuration(parser: argparse.ArgumentParser, required: bool = False) -
         type=Path,
         default=[],
         required=required,
-        help=overlays,
+        help="overlays, each laid over the ones before it",
     )
 
 

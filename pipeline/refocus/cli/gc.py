@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from refocus.cli.flags import add_base
 from refocus.core.errors import RefocusError
-from refocus.core.project import default_config
 from refocus.core.results_folder import STORE
 
 HELP = "list, and with --delete remove, what no configuration refers to in the store"
@@ -22,15 +22,13 @@ LOCKS = Path(".snakemake/locks")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's flags."""
-    parser.add_argument(
-        "--base", type=Path, default=default_config(), help="the default configuration (default: %(default)s)"
-    )
+    add_base(parser)
     parser.add_argument(
         "--configfile",
         nargs="+",
         action="append",
         type=Path,
-        metavar="PATH",
+        metavar="YAML",
         help="overlays of one configuration; may be repeated",
     )
     parser.add_argument("--delete", action="store_true", help="remove what is listed (default: only list it)")

@@ -4,17 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from refocus.config.base import Runtime, Section
-
-
-class AnswerRuntime(Runtime):
-    """How answering runs."""
-
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="device of the LMM; auto: a GPU if there is one")
-    threads: int = Field(1, ge=1, description="torch CPU threads; more than there are free cores is far slower")
-    batch_tokens: int | None = Field(
-        None, ge=1, description="tokens in one batch of the LMM, at most; null: what free memory allows"
-    )
+from refocus.config.base import LmmRuntime, Section
 
 
 class AnswerSettings(Section):
@@ -29,7 +19,7 @@ class AnswerSettings(Section):
     n_frames: tuple[int, ...] = Field(
         (4, 8, 32), min_length=1, description="numbers of frames per question to pick and to answer with (Table 4)"
     )
-    runtime: AnswerRuntime = Field(AnswerRuntime(), description="changes no answer")
+    runtime: LmmRuntime = Field(LmmRuntime(), description="changes no answer")
 
     def identity(self) -> dict[str, Any]:
         """What decides one answer: not how many other numbers of frames are asked for beside it."""

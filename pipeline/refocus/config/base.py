@@ -1,9 +1,9 @@
 """What every section of the configuration has: frozen typed settings, strict keys, an identity without `runtime`."""
 
 import typing
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from refocus.core.files import canonical, digest
 
@@ -28,6 +28,25 @@ class Strict(BaseModel):
 
 class Runtime(Strict):
     """How a stage runs (device, workers, memory, logging): never part of what its result is."""
+
+
+class TorchRuntime(Runtime):
+    """How a stage runs that computes with torch."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where the models run; auto: a GPU if there is one, else the CPU"
+    )
+    threads: int = Field(
+        1, ge=1, description="torch CPU threads per process; more than there are free cores is far slower than one"
+    )
+
+
+class LmmRuntime(TorchRuntime):
+    """How a stage runs that asks a video-LMM."""
+
+    batch_tokens: int | None = Field(
+        None, ge=1, description="tokens the LMM takes at once, at most; null: as many as free memory allows"
+    )
 
 
 class Section(Strict):

@@ -15,38 +15,47 @@ class DecodeRuntime(Runtime):
     """How frames are decoded; never what they are, but for the last bits that another backend gives them."""
 
     backend: Literal["pyav", "decord"] = Field(
-        "pyav", description="decoder: pyav, or decord for comparison: its frames differ a little and are stored apart"
+        "pyav", description="decoder; decord is for comparison: its frames differ slightly and are stored apart"
     )
-    workers: int | None = Field(None, ge=1, description="decoding processes, one core each; null = every core there is")
-    timeout_s: float = Field(60.0, gt=0, description="seconds without a packet read or decoded that end a clip")
-    memory_mb: int | None = Field(4096, ge=256, description="address space of a decoding process, MB; null = no limit")
+    workers: int | None = Field(
+        None, ge=1, description="decoding processes, one core each; null: as many as there are cores"
+    )
+    timeout_s: float = Field(60.0, gt=0, description="seconds without progress after which a clip is given up")
+    memory_mb: int | None = Field(
+        4096, ge=256, description="address space of one decoding process, MiB; null: no limit"
+    )
 
 
 class DecodeSettings(Section):
     """Which frames of a clip are stored, and how."""
 
-    version: int = Field(3, ge=1, description="raised when the code's results change; part of the store's key")
+    version: int = Field(3, ge=1, description="raised when the same settings give other frames")
     fps: float = Field(4.0, gt=0, description="frames per second of a clip, at most")
-    max_frames: int = Field(512, ge=1, description="frames of a clip, at most: longer clips are sampled more thinly")
-    size: int = Field(384, ge=16, le=4096, description="stored frames are size x size pixels")
+    max_frames: int = Field(512, ge=1, description="frames per clip, at most; longer clips are sampled at a lower rate")
+    size: int = Field(384, ge=16, le=4096, description="width and height of a stored frame, pixels")
     storage: Literal["jpeg", "video"] = Field(
-        "jpeg", description="jpeg: one file per frame, cheapest to read; video: one H.264 video per clip, far smaller"
+        "jpeg", description="jpeg: one JPEG per frame, fastest to read; video: one H.264 video per clip, far smaller"
     )
-    quality: int = Field(90, ge=1, le=100, description="JPEG quality (4:2:0); frames: jpeg")
-    crf: int = Field(26, ge=0, le=51, description="H.264 rate factor, lower is better and larger; frames: video")
-    gop: int = Field(16, ge=1, le=250, description="frames from key frame to key frame; frames: video")
+    quality: int = Field(90, ge=1, le=100, description="JPEG quality, 1 to 100 (chroma 4:2:0); only for storage: jpeg")
+    crf: int = Field(
+        26,
+        ge=0,
+        le=51,
+        description="x264's constant rate factor, 0 to 51, lower is better and larger; only for storage: video",
+    )
+    gop: int = Field(16, ge=1, le=250, description="frames from one key frame to the next; only for storage: video")
     resize: Literal["squash", "pad", "crop"] = Field(
         "squash",
-        description="how a frame becomes square (bicubic, antialiased): squash stretches it, pad keeps all of it on "
-        "black, crop fills the square with its middle",
+        description="how a frame becomes square (bicubic, antialiased): squash stretches it, pad adds black bars, crop "
+        "keeps the middle",
     )
     max_failure_rate: float = Field(
         0.05, ge=0, le=1, description="share of a shard's clips that may fail before the job fails"
     )
     tolerated_failures: int = Field(
-        3, ge=0, description="failed clips of a shard that never fail the job, whatever their share"
+        3, ge=0, description="failed clips per shard that never fail the job, whatever their share"
     )
-    runtime: DecodeRuntime = Field(DecodeRuntime(), description="how frames are decoded")
+    runtime: DecodeRuntime = Field(DecodeRuntime(), description="changes no frame, unless the backend is decord")
 
     @model_validator(mode="after")
     def _even(self) -> "DecodeSettings":

@@ -13,7 +13,7 @@ class SourceLimits(Strict):
     """Limits of one data set or benchmark; null: what its entry says, else the general one."""
 
     max_missing_share: float | None = Field(
-        None, ge=0, le=1, description="in place of the entry's max_failure_rate and of doctor.max_missing_share"
+        None, ge=0, le=1, description="in place of this source's max_failure_rate and of doctor.max_missing_share"
     )
     max_rejected_share: float | None = Field(None, ge=0, le=1, description="in place of doctor.max_rejected_share")
 
@@ -22,11 +22,13 @@ class DoctorSettings(Section):
     """What `refocus doctor` accepts; nothing else reads it."""
 
     max_missing_share: float = Field(
-        0.05, ge=0, le=1, description="share of a source's questions whose video may be missing or unusable"
+        0.05, ge=0, le=1, description="share of a source's questions whose video may be missing or unreadable"
     )
-    max_rejected_share: float = Field(0.05, ge=0, le=1, description="share of a source's rows that may be rejected")
-    probe: int = Field(200, ge=0, description="videos per source whose headers are read; --probe all reads every one")
-    sources: dict[Name, SourceLimits] = Field({}, description="limits of single data sets and benchmarks")
+    max_rejected_share: float = Field(
+        0.05, ge=0, le=1, description="share of a source's annotation rows that may be rejected"
+    )
+    probe: int = Field(200, ge=0, description="videos per source whose headers are read; `--probe all` reads every one")
+    sources: dict[Name, SourceLimits] = Field({}, description="limits for single data sets and benchmarks")
 
     def missing_allowed(self, name: str, tolerated: float | None = None) -> float:
         """`max_missing_share` of one source; where none is set for it, `tolerated`: what decoding it accepts."""

@@ -23,4 +23,6 @@ Format = Literal[
 class IngestSettings(Section):
     """How clips are dealt to shards. A clip keeps the shard it was first given, whatever is set later."""
 
-    clips_per_shard: int = Field(64, ge=1, description="clips of one shard: the unit of a decode and a reward job")
+    clips_per_shard: int = Field(
+        64, ge=1, description="clips per shard, at most; a shard is one decode job and one reward job"
+    )

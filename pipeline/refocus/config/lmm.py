@@ -1,4 +1,6 @@
-"""Settings of a video LMM used as reward model or to answer."""
+"""One video-LMM, which rewards, filters or answers."""
+
+from typing import Literal
 
 from pydantic import Field
 
@@ -9,6 +11,12 @@ class LmmSettings(Section):
     """One entry of `lmms`; device, threads and batch size are those of the stage that runs it."""
 
     path: str = Field("OpenGVLab/InternVL3-8B-hf", description="folder or hub id of the model")
-    family: str = Field("auto", description="auto, internvl or llava_onevision: prompt and image layout")
-    dtype: str = Field("bfloat16", description="float32, bfloat16 or float16: the type the weights compute in")
-    attention: str = Field("auto", description="auto, sdpa, flash_attention_2 or eager: attention kernel")
+    family: str = Field(
+        "auto", description="decides prompt and image layout: internvl, llava_onevision, or auto: what the model says"
+    )
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        "bfloat16", description="number format of the weights and of what is computed with them"
+    )
+    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = Field(
+        "auto", description="attention kernel; auto: the fastest that is installed"
+    )

@@ -4,32 +4,33 @@ from typing import Literal
 
 from pydantic import Field
 
-from refocus.config.base import Runtime, Section
+from refocus.config.base import LmmRuntime, Section
 
 
-class RewardRuntime(Runtime):
-    """Where and in what portions the reward pass computes."""
+class RewardRuntime(LmmRuntime):
+    """How the reward pass runs."""
 
-    device: str = Field("auto", description="auto, cpu or cuda; auto takes a GPU where there is one")
-    threads: int = Field(1, ge=1, description="CPU threads torch may use; more than free cores is far slower than one")
-    batch_tokens: int | None = Field(
-        None, ge=1, description="most tokens computed or held at once; null: what free memory allows"
-    )
-    readers: int = Field(2, ge=1, description="threads that read and decode frames ahead of the model")
+    readers: int = Field(2, ge=1, description="threads that read and decode frames ahead of the LMM")
 
 
 class RewardSettings(Section):
     """Which frame subsets of every question are scored, and by which LMM."""
 
-    version: int = Field(1, ge=1, description="raised when the code's results change; part of the store's key")
-    model: str = Field("internvl3-8b", description="the scoring LMM: an entry of `lmms`; by hand a folder or hub id")
+    version: int = Field(1, ge=1, description="raised when the same settings give other margins")
+    model: str = Field(
+        "internvl3-8b", description="the scoring LMM: an entry of `lmms`; on the command line a folder or hub id"
+    )
     windows: Literal["wrapped", "literal"] = Field(
-        "wrapped", description="wrapped: windows of T/4 at a stride of T/8; literal: the formulas as printed"
+        "wrapped",
+        description="wrapped: windows of T/4 frames at a stride of T/8, the last one wrapping around; literal: the "
+        "formulas as printed",
     )
     sampling: Literal["midpoints", "endpoints"] = Field(
-        "midpoints", description="how frames are spread over a region: middles of equal parts, or from end to end"
+        "midpoints",
+        description="midpoints: the middle frame of equal parts of the region; endpoints: evenly from its first to its "
+        "last frame",
     )
     frames_per_subset: int = Field(
-        32, ge=1, description="frames of one subset, at most; a short region gives all its own"
+        32, ge=1, description="frames per subset, at most; a region with fewer gives all it has"
     )
-    runtime: RewardRuntime = Field(RewardRuntime(), description="how it runs; never changes the result")
+    runtime: RewardRuntime = Field(RewardRuntime(), description="changes no margin")

@@ -32,77 +32,78 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 class UseSettings(Strict):
     """Which of the entries defined below take part; an overlay replaces a list as a whole."""
 
-    datasets: tuple[Slug, ...] = Field((), description="training data sets, from `datasets`")
-    benchmarks: tuple[Slug, ...] = Field((), description="held-out benchmarks, from `benchmarks`")
-    lmms: tuple[Slug, ...] = Field((), description="video-LMMs that answer the benchmarks, from `lmms`")
-    runs: tuple[Slug, ...] = Field((), description="training runs, from `runs`")
+    datasets: tuple[Slug, ...] = Field((), description="training data sets, by their names in `datasets`")
+    benchmarks: tuple[Slug, ...] = Field(
+        (), description="benchmarks to select and answer, by their names in `benchmarks`"
+    )
+    lmms: tuple[Slug, ...] = Field((), description="video-LMMs that answer, by their names in `lmms`")
+    runs: tuple[Slug, ...] = Field((), description="training runs, by their names in `runs`")
     selectors: tuple[str, ...] = Field(
         (),
-        description="what picks frames: uniform, random, oracle (needs a benchmark's truth), refocus/<run>, "
-        "initial/<run> (before any update), swapped/<run> (refocus/<run>'s picks for another question of the clip)",
+        description="what picks frames: uniform, random, oracle (needs the benchmarks' truth), refocus/<run>, "
+        "initial/<run> (before training), swapped/<run> (the picks of refocus/<run> for another question "
+        "of the clip)",
     )
 
 
 class DatasetSettings(Strict):
     """One training data set on disk. Paths may begin with `<results>/`."""
 
-    format: Format = Field("nextqa", description="adapter that reads it")
-    annotations: tuple[str, ...] = Field((), description="annotation files, in the order the adapter wants them")
-    videos: str = Field("", description="folder the annotation's video paths are relative to")
+    format: Format = Field("nextqa", description="adapter that reads the annotations")
+    annotations: tuple[str, ...] = Field((), description="annotation files, in the order that the adapter expects")
+    videos: str = Field("", description="folder that the annotations' video paths are relative to")
     shards: int = Field(
-        1, ge=1, le=999_999, description="number of shards; each takes at most ingest.clips_per_shard clips"
+        1, ge=1, le=999_999, description="number of shards; each holds up to ingest.clips_per_shard clips"
     )
-    limit: int | None = Field(None, ge=1, description="read only the first so many rows; null: all")
+    limit: int | None = Field(None, ge=1, description="rows to read, from the first; null: all")
     max_failure_rate: float | None = Field(
-        None, ge=0, le=1, description="in place of decode.max_failure_rate, for sets known to have lost many videos"
+        None, ge=0, le=1, description="in place of decode.max_failure_rate, for sets known to have lost videos"
     )
-    adapter_options: dict[str, Any] = Field({}, description="settings of this adapter alone")
+    adapter_options: dict[str, Any] = Field({}, description="options of this adapter (docs/data.md)")
 
 
 class BenchmarkSettings(DatasetSettings):
     """One benchmark on disk."""
 
-    truth: str | None = Field(None, description="parquet saying when each question's evidence is visible; for `oracle`")
+    truth: str | None = Field(None, description="table of when each question's evidence is visible, for `oracle`")
 
 
 class RunSettings(Strict):
     """One training run: what differs from `train` and `policy`."""
 
     seed: int | None = Field(None, ge=0, description="seed of this run; null: train.seed")
-    train: dict[str, Any] = Field({}, description="keys of `train` that differ in this run")
-    policy: dict[str, Any] = Field({}, description="keys of `policy` that differ in this run")
+    train: dict[str, Any] = Field({}, description="settings of `train` that differ in this run")
+    policy: dict[str, Any] = Field({}, description="settings of `policy` that differ in this run")
 
 
 class Root(Strict):
     """config.yaml as typed settings; unknown keys, unknown names and impossible combinations are errors."""
 
-    results: str = Field("results", min_length=1, description="folder everything is written under")
-    use: UseSettings = Field(UseSettings(), description="which entries take part")
-    world: WorldSettings | None = Field(None, description="the synthetic world to render; null: real data only")
+    results: str = Field("results", min_length=1, description="folder that everything is written under")
+    use: UseSettings = Field(UseSettings(), description="which of the entries below take part")
+    world: WorldSettings | None = Field(None, description="the synthetic world; null: there is none")
     datasets: dict[Slug, DatasetSettings] = Field({}, description="training data sets by name")
     benchmarks: dict[Slug, BenchmarkSettings] = Field({}, description="benchmarks by name")
     lmms: dict[Slug, LmmSettings] = Field({}, description="video-LMMs by name")
-    ingest: IngestSettings = Field(IngestSettings(), description="annotation files to questions and clips")
+    ingest: IngestSettings = Field(IngestSettings(), description="from annotation files to questions and clips")
     screen: ScreenSettings = Field(
-        ScreenSettings(), description="copies among training sets, and training videos of benchmarks"
+        ScreenSettings(), description="copies among the training sets, and training videos that a benchmark has too"
     )
-    decode: DecodeSettings = Field(DecodeSettings(), description="videos to shards of frames")
+    decode: DecodeSettings = Field(DecodeSettings(), description="from videos to shards of frames")
     reward: RewardSettings = Field(RewardSettings(), description="margins of the 16 subsets of every question (Eq. 5)")
     filter: FilterSettings = Field(
-        FilterSettings(), description="keeps the questions whose margin depends on the frames"
+        FilterSettings(), description="which questions are kept: those whose margin depends on the frames"
     )
-    policy: PolicySettings = Field(
-        PolicySettings(), description="the frame-selection policy and its initialisation (B.2)"
-    )
+    policy: PolicySettings = Field(PolicySettings(), description="the frame-selection policy before training (B.2)")
     train: TrainSettings = Field(TrainSettings(), description="policy-gradient training (Eq. 1, 2 and 7)")
     runs: dict[Slug, RunSettings] = Field({}, description="training runs by name")
-    select: SelectSettings = Field(SelectSettings(), description="how a trained policy is asked for frames")
+    select: SelectSettings = Field(SelectSettings(), description="how a trained policy picks frames")
     answer: AnswerSettings = Field(AnswerSettings(), description="how picked frames become answers")
     tables: TablesSettings = Field(TablesSettings(), description="how answers become tables")
     assets: AssetsSettings = Field(AssetsSettings(), description="how `make assets` trains the world's tiny models")
     figures: FiguresSettings = Field(FiguresSettings(), description="how results are drawn")
-    doctor: DoctorSettings = Field(DoctorSettings(), description="what `refocus doctor` accepts of each source")
-    plan: PlanSettings = Field(PlanSettings(), description="what `refocus plan` reckons with")
+    doctor: DoctorSettings = Field(DoctorSettings(), description="what `refocus doctor` lets pass")
+    plan: PlanSettings = Field(PlanSettings(), description="what `refocus plan` assumes")
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Root":

@@ -13,8 +13,11 @@ class ScreenSettings(Section):
     """What happens to questions that should not be trained on twice, or not at all. Dropped ones never reach a pair."""
 
     duplicates: What = Field(
-        "drop", description="questions another training set (the earlier in use.datasets) has too: drop, report or off"
+        "drop",
+        description="questions that an earlier set of use.datasets has too: leave them out (drop), only list them "
+        "(report), or do not look (off)",
     )
     leaks: What = Field(
-        "report", description="training videos that a benchmark in use has too, by YouTube id: drop, report or off"
+        "report",
+        description="training questions about videos of a benchmark in use, known by YouTube id: drop, report or off",
     )
