@@ -1,9 +1,10 @@
-"""Snakemake called from tests, on stand-ins for the stages."""
+"""Snakemake called from tests: dry runs, on stand-ins for the stages, and runs of small data."""
 
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.support.forked_python import JOBS_PYTHON, forked_python
 
 Plan = dict[str, int]
 
@@ -16,14 +17,16 @@ done < outputs.txt
 """
 
 
-def snakemake(root: Path, *words: str, path: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs the workflow of the checkout `root`.
+def snakemake(
+    root: Path, *words: str, python: Path | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs the workflow of the checkout `root` where no hub can be reached.
 
-    path: a folder with a stand-in for `python`. Jobs take it because a deployment method is said to bring their Python.
+    python: what its jobs run, by default one that starts in milliseconds.
     """
-    words = (*words, "--sdm", "env-modules") if path else words
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--cores", "2", *words]
-    environment = {**os.environ, "PATH": f"{path}{os.pathsep}{os.environ['PATH']}" if path else os.environ["PATH"]}
+    quick = forked_python()
+    command = [str(quick), "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--cores", "2", *words]
+    environment = {**os.environ, JOBS_PYTHON: str(python or quick), "HF_HUB_OFFLINE": "1"}
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd)
 
 

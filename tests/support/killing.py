@@ -1,10 +1,6 @@
-"""Training in a process that kills itself at a chosen place, for tests of what survives.
-
-The processes are forked from one that has loaded everything and trained nothing, so each starts in milliseconds.
-"""
+"""Training in a process that kills itself at a chosen place, for tests of what survives."""
 
 import dataclasses
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -20,11 +16,9 @@ from refocus.policy.frame_policy import FramePolicy
 from refocus.train.checkpoint import Checkpoints
 from refocus.train.run_log import RunLog
 
+from tests.support.forked import CONTEXT
 from tests.support.tiny_policy import build_policy
 from tests.support.tiny_training import LateFrames, build_trainer
-
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.support.killing"])
 
 PLACES: dict[str, tuple[Any, str]] = {
     "prefix": (FramePolicy, "prefix"),

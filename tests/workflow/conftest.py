@@ -22,7 +22,7 @@ def finished(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     write(home / "outputs.txt", "\n".join(outputs) + "\n")
     write(home / "bin" / "python", STAND_IN)
     (home / "bin" / "python").chmod(0o755)
-    ran = snakemake(repository, "--directory", str(home), "--quiet", "all", path=str(home / "bin"))
+    ran = snakemake(repository, "--directory", str(home), "--quiet", "all", python=home / "bin" / "python")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return home
 

@@ -2,14 +2,14 @@
 
 import csv
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+
+from tests.support.dry_runs import snakemake
 
 OVERLAY = {
     "use": {"selectors": ["uniform", "oracle", "refocus/demo"]},
@@ -26,13 +26,11 @@ BROKEN = {  # column → value, reason it is rejected for
 }
 
 
-def snakemake(repository: Path, home: Path, *words: str) -> str:
+def run(repository: Path, home: Path, *words: str, **how: Path) -> str:
+    """Its whole output."""
     (home / "overlay.yaml").write_text(yaml.safe_dump(OVERLAY))
     (home / "assets").exists() or (home / "assets").symlink_to(repository / "assets")
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"), "--cores", "2"]
-    command += ["--directory", str(home), "--configfile", str(home / "overlay.yaml"), *words]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # jobs call `python`
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path})
+    done = snakemake(repository, "--directory", str(home), "--configfile", str(home / "overlay.yaml"), *words, **how)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
 
@@ -61,10 +59,10 @@ def break_things(world: Path) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.slow
 def test_broken_rows_and_videos_are_listed_and_the_run_completes(repository, tmp_path):
-    snakemake(repository, tmp_path, "--until", "make_world")
+    run(repository, tmp_path, "--until", "make_world", python=Path(sys.executable))
     results = tmp_path / "results"
     fates = break_things(results / "world")
-    log = snakemake(repository, tmp_path)
+    log = run(repository, tmp_path)
 
     rejects = pd.read_parquet(results / "qa/nextqa.rejects.parquet")
     assert sorted(rejects["reason"]) == sorted(reason for _, reason in BROKEN.values())

@@ -58,20 +58,21 @@ def test_over_the_papers_settings_every_run_is_planned_on_one_set_of_pairs(repos
 
 @pytest.fixture(scope="session")
 def small_world(repository, tmp_path_factory) -> Path:
-    """A world of a few videos up to the filtered pairs, made by the real stages."""
+    """A world of a few videos up to the filtered pairs."""
     home = tmp_path_factory.mktemp("world")
     (home / "assets").symlink_to(repository / "assets")
     (home / "tiny.json").write_text(json.dumps(TINY))
     target = "results/filtered/tiny/pairs.parquet"
-    done = snakemake(repository, "--directory", str(home), "--configfile", str(home / "tiny.json"), "--", target)
+    words = ["--directory", str(home), "--configfile", str(home / "tiny.json"), "--", target]
+    done = snakemake(repository, *words)
     assert done.returncode == 0, done.stderr[-2000:]
     return home
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("overlay", [*OVERLAYS, "config/study.yaml"])
+@pytest.mark.parametrize("overlay", ["config/curriculum.yaml", "config/ablations/reward_model.yaml"])
 def test_every_run_of_an_overlay_learns_in_a_small_world(repository, small_world, overlay):
-    """A few steps each; a curriculum reaches its last T'."""
+    """A few steps each, where a run differs by more than a number: T' that grows, and another reward model."""
     files = [*layers(repository, overlay), small_world / "tiny.json"]
     root = load([repository / "config.yaml", *files])
     names = [name for name in root.use.runs if name.endswith("-s0") or "-s" not in name]

@@ -1,10 +1,10 @@
 """The paper's configuration plans the whole DAG before any data is there but the annotation files."""
 
 import json
-import subprocess
-import sys
 
 from refocus.config.overlay import load
+
+from tests.support.dry_runs import snakemake
 
 CORES = 8
 
@@ -22,17 +22,8 @@ def test_the_papers_configuration_plans_every_stage(repository, tmp_path):
     for path in [path for name in sources for path in root.source(name).annotations]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(repository / "Snakefile"),
-        f"--cores={CORES}",
-        "-n",
-    ]
-    words = ["--directory", str(tmp_path), "--configfile", *map(str, layers), "-p"]
-    done = subprocess.run([*command, *words], capture_output=True, text=True)
+    words = ["--directory", str(tmp_path), f"--cores={CORES}", "-n", "-p", "--configfile", *map(str, layers)]
+    done = snakemake(repository, *words)
     assert done.returncode == 0, done.stderr[-2000:]
     commands = [line for line in done.stdout.splitlines() if line.startswith("Shell command: ")]
     for stage, files in (("filter", "/reward/"), ("train", "/frames/")):

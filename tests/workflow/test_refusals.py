@@ -1,10 +1,9 @@
 """A wrong configuration ends before anything runs, and its message names the key."""
 
-import subprocess
-import sys
-
 import pytest
 import yaml
+
+from tests.support.dry_runs import snakemake
 
 
 @pytest.mark.parametrize(
@@ -20,9 +19,6 @@ import yaml
 def test_snakemake_refuses_and_names_the_key(repository, tmp_path, overlay, named):
     path = tmp_path / "overlay.yaml"
     path.write_text(yaml.safe_dump(overlay))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"), "--directory"]
-    done = subprocess.run(
-        [*command, str(tmp_path), "-n", "--cores", "1", "--configfile", str(path)], capture_output=True, text=True
-    )
+    done = snakemake(repository, "--directory", str(tmp_path), "-n", "--configfile", str(path))
     assert done.returncode != 0
     assert named in done.stdout + done.stderr

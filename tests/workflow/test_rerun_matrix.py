@@ -104,6 +104,6 @@ def test_a_stage_that_failed_is_not_taken_for_done(repository, finished, tmp_pat
     write(home / "bin" / "python", "#!/bin/sh\nexit 1\n")
     write(tmp_path / "overlay.yaml", yaml.safe_dump({"filter": {"tau": 0.3}}))
     words = ["--directory", str(home), "--quiet", "rules", "--configfile", str(tmp_path / "overlay.yaml")]
-    assert snakemake(repository, *words, path=str(home / "bin")).returncode != 0
+    assert snakemake(repository, *words, python=home / "bin" / "python").returncode != 0
     again = snakemake(repository, *words, "-n")
     assert set(planned(again.stdout + again.stderr)) == {"filter_pairs"} | TRAINING
