@@ -19,6 +19,7 @@ from unittest import mock
 
 import torch
 from refocus.config.overlay import load
+from refocus.config.train import TrainSettings
 from refocus.lmm import load_lmm
 from refocus.policy.frame_policy import FramePolicy
 from refocus.policy.rollout import Rollout, rollout
@@ -40,7 +41,7 @@ SHORTEST = 6  # of the data set's videos
 # 20 steps of the demo; and of several updates on each batch, where the ratio and its clamp are at work.
 RUNS: dict[str, tuple[int, dict[str, Any]]] = {
     "demo": (20, {}),
-    "two updates": (4, {"updates": 2, "ratio_clamp": 0.02, "decay": "linear", "max_steps": 8}),
+    "two updates": (4, {"updates": 2, "ratio_clamp": 0.02, "lr_decay": "linear", "max_steps": 8}),
 }
 SLICE = {"batch": 8, "clips_per_batch": 4, "validation_share": 0.0}
 CURVES = (
@@ -90,7 +91,7 @@ def golden_trainer(
     steps, changes = RUNS[name]
     settings = root.run_train("demo")
     runtime = settings.runtime.model_copy(update={"processes": 1, "tensorboard": False, "checkpoint_every": 10**6})
-    settings = settings.model_copy(update={**SLICE, **changes, "runtime": runtime})
+    settings = TrainSettings.model_validate(settings.model_dump() | SLICE | changes | {"runtime": runtime.model_dump()})
     videos = sorted(plan(root.world, "nextqa"), key=lambda video: video.scene.duration_s)[:SHORTEST]
     frames, questions = {}, []
     for video in videos:

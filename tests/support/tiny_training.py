@@ -83,7 +83,7 @@ class LateFrames:
                 rows.append([sum(frames) / (len(frames) * n) for frames in group])
             else:
                 rows.append([1.0 if self.target in frames else -1.0 for frames in group])
-        reward = torch.tensor(rows)
+        reward = torch.tensor(rows, dtype=torch.float64)
         return Rewards(reward, reward > 0.5)
 
 

@@ -42,13 +42,15 @@ def final(folder):
 
 
 def assert_close(one, two):
+    """Weights that differ by no more than rounding: a gradient near 0 is off by 1e-16 of its terms, of size 1; AdamW
+    divides that by its eps of 1e-8 and takes a step of lr_new, 1e-4: 1e-12 a step, and a hundred times that passes."""
     for name, tensor in one.items():
-        torch.testing.assert_close(tensor, two[name], rtol=0, atol=1e-12, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(tensor, two[name], rtol=0, atol=1e-10, msg=lambda text, name=name: f"{name}: {text}")
 
 
 @pytest.mark.slow
 def test_one_process_with_eight_questions_is_two_with_four(tmp_path):
-    """In float64 to 1e-12, for every way to normalise and to split; ddp and zero1 agree in every bit."""
+    """In float64 to 1e-10, for every way to normalise and to split; ddp and zero1 agree in every bit."""
     for processes in (1, 2):
         jobs = {tmp_path / str(processes) / name: changed(EIGHT, **changes) for name, changes in CASES.items()}
         if processes == 2:
