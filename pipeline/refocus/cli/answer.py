@@ -12,7 +12,6 @@ from refocus.core.devices import claim
 from refocus.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from refocus.evaluate.answering import Pixels
     from refocus.lmm.option_scorer import Lmm
 
 HELP = "answer a benchmark's questions with an LMM from the frames a selector picked"
@@ -57,36 +56,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Answers every question from every selection table of the folder."""
-    from refocus.evaluate.answering import answer_benchmark
+    from refocus.evaluate.answering import answer_benchmark, native_frames, stored_frames
     from refocus.evaluate.answers import AnswerSet, write_answers
     from refocus.qa.records import read_questions
-    from refocus.select.selections import file_name, frames_of, read_selections, seed_of, selection_files
+    from refocus.select.selections import file_name, read_selection_folder
 
     settings = read_settings(args, AnswerSettings)
-    lmm_settings = _lmm_settings(args)
+    stored = settings.pixels == "shard"
+    if stored and not args.index:
+        raise UsageError("--pixels shard needs --index")
+    if not stored and args.videos is None:
+        raise UsageError("name the folder of the videos with --videos")
+    entry = _lmm_settings(args)
     questions = read_questions(args.qa)
-    files = [file for file in selection_files(args.selections) if not args.n_frames or frames_of(file) in args.n_frames]
-    missing = set(args.n_frames or ()) - {frames_of(file) for file in files}
-    if missing:
-        raise UsageError(f"{args.selections} has no selections of {', '.join(map(str, sorted(missing)))} frames")
-    seeds = {seed_of(file) for file in files}
-    if len(seeds) > 1:
-        raise UsageError(f"{args.selections} holds selections of several seeds ({sorted(seeds)}); keep one per folder")
-    chosen = {frames_of(file): read_selections(file) for file in files}
-    lmm = _load(lmm_settings, settings)
-    answers = answer_benchmark(lmm, questions, chosen, _pixels(args, settings, lmm.frame_size))
-    seed = seeds.pop()
-    for n, rows in answers.items():
+    picked = read_selection_folder(args.selections, args.n_frames or ())
+    lmm = _load(entry, settings)
+    pixels = stored_frames(args.index, lmm.frame_size) if stored else native_frames(args.videos, lmm.frame_size)
+    for n, answers in answer_benchmark(lmm, questions, picked.chosen, pixels).items():
         made = AnswerSet(
             benchmark=questions[0].dataset if questions else args.qa.stem,
-            lmm=args.lmm_name or Path(lmm_settings.path).name,
-            lmm_path=lmm_settings.path,
-            selector=args.selector or _selector(files[0]),
+            lmm=args.lmm_name or Path(entry.path).name,
+            lmm_path=entry.path,
+            selector=args.selector or picked.selector,
             frames=n,
-            seed=seed,
-            answers=rows,
+            seed=picked.seed,
+            answers=answers,
         )
-        write_answers(args.out / file_name(n, seed), made, {**settings.identity(), "lmm": lmm_settings.identity()})
+        write_answers(args.out / file_name(n, picked.seed), made, {**settings.identity(), "lmm": entry.identity()})
 
 
 def _lmm_settings(args: argparse.Namespace) -> LmmSettings:
@@ -98,7 +94,7 @@ def _lmm_settings(args: argparse.Namespace) -> LmmSettings:
     return parse(LmmSettings, values)
 
 
-def _load(lmm: LmmSettings, settings: AnswerSettings) -> "Lmm":
+def _load(entry: LmmSettings, settings: AnswerSettings) -> "Lmm":
     import torch
 
     from refocus.lmm.option_scorer import load_lmm_entry
@@ -106,27 +102,4 @@ def _load(lmm: LmmSettings, settings: AnswerSettings) -> "Lmm":
     runtime = settings.runtime
     claim(runtime.device)
     torch.set_num_threads(runtime.threads)
-    return load_lmm_entry(lmm, runtime.device, runtime.batch_tokens)
-
-
-def _pixels(args: argparse.Namespace, settings: AnswerSettings, size: int) -> "Pixels":
-    if settings.pixels == "shard":
-        from refocus.frames.frame_store import FrameStore
-
-        if not args.index:
-            raise UsageError("--pixels shard needs --index")
-        store = FrameStore.open(args.index)
-        return lambda question, frames, times: store.images(question.clip_id, indices=frames, size=size)
-    if args.videos is None:
-        raise UsageError("name the folder of the videos with --videos")
-    from refocus.video.decode import frames_at
-
-    return lambda question, frames, times: frames_at(args.videos / question.video_path, times, size)
-
-
-def _selector(file: Path) -> str:
-    import pyarrow.parquet as pq
-
-    from refocus.core.files import settings_of
-
-    return settings_of(pq.read_schema(file))["selector"]
+    return load_lmm_entry(entry, runtime.device, runtime.batch_tokens)

@@ -1,8 +1,6 @@
 """`refocus reward`: margins of the 16 frame subsets of every question of one shard."""
 
 import argparse
-import logging
-from collections import Counter
 from pathlib import Path
 
 from refocus.cli.flags import add_settings, read_settings
@@ -22,8 +20,6 @@ what is missing is computed.
 
 Example: refocus reward --model OpenGVLab/InternVL3-1B-hf --shard 000000.tar --qa nextqa.parquet --out reward.parquet
 """
-
-log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,30 +45,23 @@ def run(args: argparse.Namespace) -> None:
 
     import torch
 
-    from refocus.core.files import write_table
     from refocus.frames.frame_store import FrameStore
     from refocus.lmm.option_scorer import load_lmm_entry
     from refocus.qa.records import read_questions
     from refocus.reward.margin_cache import MarginCache
-    from refocus.reward.margin_table import skipped_path, skipped_table
-    from refocus.reward.score_shard import score_shard
+    from refocus.reward.margin_table import write_margins
+    from refocus.reward.score_shard import questions_of, score_shard
 
     torch.set_num_threads(settings.runtime.threads)
     index = args.index or INDEX.inside(args.shard.parent, shard=args.shard.stem)
     frames = FrameStore.open([index])
     questions = read_questions(args.qa)
     if args.shard is not None:
-        questions = _of_this_shard(questions, set(frames.clips()), index)
+        questions = questions_of(questions, frames, index)
     lmm = load_lmm_entry(model, settings.runtime.device, settings.runtime.batch_tokens)
     identity = {**settings.identity(), "lmm": model.identity()}
     result = score_shard(lmm, frames, questions, settings, MarginCache(args.store, identity))
-    write_table(skipped_path(args.out), skipped_table(result.skipped), "reward", identity)
-    write_table(args.out, result.margins, "reward", identity)
-    reasons = Counter(row.reason for row in result.skipped)
-    log.info("%d rows for %d questions -> %s", len(result.margins), len(questions), args.out)
-    if reasons:
-        listed = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
-        log.warning("%d questions skipped (%s), listed in %s", reasons.total(), listed, skipped_path(args.out))
+    write_margins(args.out, result.margins, result.skipped, identity)
 
 
 def _model_settings(args: argparse.Namespace, settings: RewardSettings) -> LmmSettings:
@@ -85,15 +74,3 @@ def _model_settings(args: argparse.Namespace, settings: RewardSettings) -> LmmSe
         raise UsageError("which LMM? Give --model DIR_OR_ID, or --lmm-settings JSON")
     given = {name: getattr(args, name) for name in ("family", "dtype", "attention") if getattr(args, name) is not None}
     return parse(LmmSettings, {**values, **given})
-
-
-def _of_this_shard(questions: list, clips: set[str], index: Path) -> list:
-    """By hand a data set's whole question file may come with one shard of it: the others' questions are left out."""
-    chosen = [question for question in questions if question.clip_id in clips]
-    if questions and not chosen:
-        raise UsageError(f"none of the {len(questions)} questions is about a clip of {index}")
-    if len(chosen) < len(questions):
-        log.warning(
-            "%d of %d questions are about clips outside %s", len(questions) - len(chosen), len(questions), index
-        )
-    return chosen

@@ -5,17 +5,11 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from refocus.cli.flags import add_settings, read_settings
 from refocus.config.select import SelectSettings
 from refocus.core.devices import claim
 from refocus.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from refocus.config.selectors import SelectorName
-    from refocus.frames.frame_store import FrameStore
-    from refocus.select.selector import Selector
 
 HELP = "pick the frames of a video that answer a question, or of every question of a benchmark"
 DESCRIPTION = """\
@@ -109,6 +103,7 @@ def _benchmark(args: argparse.Namespace, settings: SelectSettings) -> None:
     from refocus.frames.frame_store import FrameStore
     from refocus.qa.records import read_questions
     from refocus.select.benchmark import select_benchmark, write_benchmark
+    from refocus.select.build_selector import SelectorSources, build_selector
 
     if args.video is not None or args.question is not None:
         raise UsageError("benchmark mode takes no video and no question")
@@ -122,37 +117,7 @@ def _benchmark(args: argparse.Namespace, settings: SelectSettings) -> None:
     benchmark = questions[0].dataset if questions else args.qa.stem
     budgets = sorted(set(args.n_frames))
     store = FrameStore.open(args.index)
-    selector = _build(name, args, settings, store, benchmark)
+    sources = SelectorSources(truth=args.truth, selections=args.made, policy=args.model)
+    selector = build_selector(name, sources, settings, store, benchmark)
     chosen = select_benchmark(selector, questions, store, budgets)
     write_benchmark(chosen, args.out, name, benchmark, settings.identity())
-
-
-def _build(
-    name: "SelectorName", args: argparse.Namespace, settings: SelectSettings, store: "FrameStore", benchmark: str
-) -> "Selector":
-    from refocus.select.baselines import OracleSelector, RandomSelector, UniformSelector, read_truth
-    from refocus.select.selections import frames_of, read_selections, selection_files
-    from refocus.select.swapped import SwappedSelector
-
-    if name.kind == "uniform":
-        return UniformSelector()
-    if name.kind == "random":
-        return RandomSelector(settings.seed)
-    if name.kind == "oracle":
-        if args.truth is None:
-            raise UsageError("oracle needs --truth, the table of when each question's evidence is visible")
-        return OracleSelector(read_truth(args.truth, benchmark))
-    if name.kind == "swapped":
-        if not args.made:
-            raise UsageError(f"{name} needs --from, the selections of refocus/{name.run}")
-        files = [file for path in args.made for file in (selection_files(path) if path.is_dir() else [path])]
-        return SwappedSelector({frames_of(file): read_selections(file) for file in files})
-    if args.model is None:
-        raise UsageError(f"{name} needs --model, the folder of the trained policy")
-    from refocus.select.policy_selector import PolicySelector, load_policy
-
-    claim(settings.runtime.device)
-
-    runtime = settings.runtime
-    policy = load_policy(args.model, runtime.device, runtime.threads, runtime.kernels)
-    return PolicySelector(policy, lambda clip_id: store.images(clip_id, size=policy.frame_size), settings)

@@ -41,8 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Writes every table there is something for."""
     from refocus.report.results import Results
-    from refocus.report.table_files import write
-    from refocus.report.tables import table1, table4, world_table
+    from refocus.report.table_set import write_tables
 
     settings = read_settings(args, TablesSettings)
     results = Results.read(args.qa, args.answers, from_json(args.variants))
@@ -51,12 +50,4 @@ def run(args: argparse.Namespace) -> None:
     n = settings.n_frames or results.frames[-1]
     if n not in results.frames:
         raise UsageError(f"--n-frames {n}: nothing was answered with {n} frames, only {results.frames}")
-    made = {
-        "table1": table1(results, n, settings),
-        "table4": table4(results, settings),
-        "world": world_table(results, [n], settings),
-        "world_frames": world_table(results, results.frames, settings, detail=True),
-    }
-    for name, table in made.items():
-        if table is not None:
-            write(table, args.out, name)
+    write_tables(results, n, settings, args.out)

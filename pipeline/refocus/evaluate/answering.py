@@ -7,6 +7,7 @@ question alone.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +15,11 @@ import numpy as np
 from refocus.core.errors import RefocusError
 from refocus.core.progress import bar
 from refocus.evaluate.answers import OPEN, UNREADABLE, Answer
+from refocus.frames.frame_store import FrameStore
 from refocus.lmm.prompts import LETTERS
 from refocus.qa.records import Question, by_clip
 from refocus.select.picks import Selection
+from refocus.video.decode import frames_at
 
 if TYPE_CHECKING:
     from refocus.lmm import Lmm
@@ -25,6 +28,17 @@ log = logging.getLogger(__name__)
 
 Pixels = Callable[[Question, Sequence[int], Sequence[float]], np.ndarray]
 Chosen = Mapping[int, Mapping[str, Selection]]
+
+
+def stored_frames(indexes: Sequence[Path], size: int) -> Pixels:
+    """The pixels of a benchmark's stored frames, resized to the LMM's size."""
+    store = FrameStore.open(indexes)
+    return lambda question, frames, times: store.images(question.clip_id, indices=frames, size=size)
+
+
+def native_frames(videos: Path, size: int) -> Pixels:
+    """The pixels of the videos themselves, decoded at the LMM's size."""
+    return lambda question, frames, times: frames_at(videos / question.video_path, times, size)
 
 
 def answer_benchmark(

@@ -91,9 +91,11 @@ def accuracy(
         return None
     if statistic == "micro" and all(outcome.correct in (0.0, 1.0) for outcome in counted):
         total = sum(outcome.correct for outcome in counted)
-        return Score(total / len(counted), *wilson(total, len(counted), level), len(counted))
+        low, high = wilson(total, len(counted), level)
+        return Score(total / len(counted), low, high, len(counted))
     sums = _sums([counted], statistic)
-    return Score(float(_value(sums)[0]), *_interval(sums, level, resamples, seed), len(counted))
+    low, high = _interval(sums, level, resamples, seed)
+    return Score(float(_value(sums)[0]), low, high, len(counted))
 
 
 def gain(

@@ -1,12 +1,18 @@
 """The reward table: one row per (question, subset), and the list of questions that have no usable rows."""
 
-from collections.abc import Iterable
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
+from refocus.core.files import write_table
 from refocus.core.results_folder import SKIPPED
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,16 @@ def margins_table(rows: Iterable[Margin]) -> pa.Table:
 def skipped_table(rows: Iterable[Skipped]) -> pa.Table:
     """Rows as a table of `SKIPPED_SCHEMA`."""
     return pa.Table.from_pylist([asdict(row) for row in rows], schema=SKIPPED_SCHEMA)
+
+
+def write_margins(out: Path, margins: pa.Table, skipped: Sequence[Skipped], identity: Mapping[str, Any]) -> None:
+    """Writes a shard's margins, and beside them the questions without usable ones; logs how many there are and why."""
+    write_table(skipped_path(out), skipped_table(skipped), "reward", identity)
+    write_table(out, margins, "reward", identity)
+    log.info("%d rows -> %s", len(margins), out)
+    if reasons := Counter(row.reason for row in skipped):
+        listed = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        log.warning("%d questions skipped (%s), listed in %s", reasons.total(), listed, skipped_path(out))
 
 
 def skipped_path(out: Path) -> Path:

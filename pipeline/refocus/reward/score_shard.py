@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from torch import Tensor
 
 from refocus.config.reward import RewardSettings
+from refocus.core.errors import UsageError
 from refocus.core.progress import bar
 from refocus.frames.index import ClipFrames
 from refocus.lmm.option_scorer import Lmm
@@ -57,6 +58,22 @@ class ShardMargins:
 
     margins: pa.Table
     skipped: list[Skipped]
+
+
+def questions_of(questions: Sequence[Question], frames: Frames, where: object) -> list[Question]:
+    """Those about the clips of one shard: by hand, a data set's whole question file may come with one of its shards.
+
+    Raises:
+        UsageError: there are questions and none is about any of the clips; `where` names them.
+    """
+    clips = set(frames.clips())
+    chosen = [question for question in questions if question.clip_id in clips]
+    if questions and not chosen:
+        raise UsageError(f"none of the {len(questions)} questions is about a clip of {where}")
+    if len(chosen) < len(questions):
+        outside = len(questions) - len(chosen)
+        log.warning("%d of %d questions are about clips outside %s", outside, len(questions), where)
+    return chosen
 
 
 def score_shard(

@@ -1,14 +1,15 @@
 """The table of picks (DESIGN section 4, stage 6)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from refocus.core.errors import RefocusError
-from refocus.core.files import write_table
+from refocus.core.errors import RefocusError, UsageError
+from refocus.core.files import settings_of, write_table
 from refocus.core.results_folder import SELECTIONS
 from refocus.select.picks import Selection
 
@@ -55,6 +56,35 @@ def read_selections(path: Path) -> dict[str, Selection]:
         qa: Selection(tuple(frames), tuple(times), tuple(order), tuple(score), tuple(flags))
         for qa, frames, order, times, score, flags in zip(*columns, strict=True)
     }
+
+
+@dataclass(frozen=True)
+class SelectionFolder:
+    """One selector's picks on one benchmark: by number of frames and qa_id, with the selector's name and the seed."""
+
+    chosen: dict[int, dict[str, Selection]]
+    selector: str
+    seed: int
+
+
+def read_selection_folder(folder: Path, n_frames: Collection[int] = ()) -> SelectionFolder:
+    """Reads the selection tables of a folder.
+
+    Args:
+        n_frames: the numbers of frames wanted; none: all there are.
+    Raises:
+        UsageError: one of them is missing, or the tables are of several seeds.
+        RefocusError: there are none, or one is unreadable.
+    """
+    files = [file for file in selection_files(folder) if not n_frames or frames_of(file) in n_frames]
+    missing = set(n_frames) - {frames_of(file) for file in files}
+    if missing:
+        raise UsageError(f"{folder} has no selections of {', '.join(map(str, sorted(missing)))} frames")
+    seeds = {seed_of(file) for file in files}
+    if len(seeds) > 1:
+        raise UsageError(f"{folder} holds selections of several seeds ({sorted(seeds)}); keep one per folder")
+    selector = settings_of(pq.read_schema(files[0]))["selector"]
+    return SelectionFolder({frames_of(file): read_selections(file) for file in files}, selector, seeds.pop())
 
 
 def selection_files(folder: Path) -> list[Path]:
