@@ -36,12 +36,24 @@ RECIPES = {
     ),
     "AV1 720p": Recipe(40, 1280, 720, "libsvtav1", {"preset": "10", "crf": "38", "g": "160", "svtav1-params": "lp=1"}),
 }
+SMALL = (20, 640, 360)
+DISCARD_RECIPES = {  # kinds of streams that differ in what a decoder may leave out
+    "H.264": Recipe(*SMALL, "libx264", {"preset": "veryfast", "g": "250"}),
+    "H.264 open GOP": Recipe(*SMALL, "libx264", {"x264-params": "open-gop=1:keyint=60:bframes=5:b-pyramid=normal"}),
+    "H.264 interlaced": Recipe(*SMALL, "libx264", {"x264-params": "interlaced=1:tff=1:keyint=60:bframes=3"}),
+    "HEVC open GOP": Recipe(*SMALL, "libx265", {"preset": "superfast", "x265-params": f"{X265}:keyint=60:bframes=4"}),
+    "MPEG-2": Recipe(*SMALL, "mpeg2video", {"g": "15", "bf": "2", "b": "6M"}),
+    "MPEG-4": Recipe(*SMALL, "mpeg4", {"g": "60", "bf": "2", "b": "3M"}),
+    "VP8": Recipe(*SMALL, "libvpx", {**REALTIME, "g": "120", "b": "2M"}),
+    "VP9": Recipe(*SMALL, "libvpx-vp9", {**REALTIME, "g": "120", "b": "1M"}),
+    "AV1": Recipe(*SMALL, "libsvtav1", {"preset": "12", "crf": "38", "g": "120", "svtav1-params": "lp=1"}),
+}
 
 
 def rendered(name: str, folder: Path) -> Path:
     """The clip's file, rendered if it is not there yet."""
-    recipe = RECIPES[name]
-    extension = {"libvpx-vp9": "webm", "libsvtav1": "mkv"}.get(recipe.codec, "mp4")
+    recipe = {**RECIPES, **DISCARD_RECIPES}[name]
+    extension = {"libvpx-vp9": "webm", "libvpx": "webm", "libsvtav1": "mkv"}.get(recipe.codec, "mp4")
     stem = "".join(letter if letter.isalnum() else "_" for letter in name.lower())
     path = folder / f"{stem}.{extension}"
     if path.is_file():

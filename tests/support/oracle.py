@@ -5,6 +5,7 @@ from pathlib import Path
 
 import av
 from av.bitstream import BitStreamFilterContext
+from av.video.frame import PictureType
 
 
 @dataclass
@@ -13,12 +14,16 @@ class Packets:
 
     order: list[int] = field(default_factory=list)
     keys: set[int] = field(default_factory=set)  # those the container calls key frames
-    unused: set[int] = field(default_factory=set)  # H.264 and HEVC: those no other is predicted from
+    unused: set[int] = field(default_factory=set)  # H.264, HEVC, MPEG: those no other is predicted from
 
 
 def packets_of(path: Path) -> Packets:
     """Reads a file with a key frame at every clean start."""
     found = Packets()
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        if stream.codec_context.name.startswith("mpeg"):
+            found.unused = {frame.pts for frame in container.decode(stream) if frame.pict_type == PictureType.B}
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         nal = stream.codec_context.name in ("h264", "hevc")

@@ -59,7 +59,7 @@ class Video:
 
 
 def decoded(path: Path) -> Video:
-    """By libavcodec alone: every frame, clean starts by its own mark, unused frames by its own parser or their type."""
+    """By libavcodec alone: every frame, and clean starts by its own mark."""
     packets = packets_of(path)
     packets.keys = set()
     with av.open(str(path)) as container:
@@ -70,8 +70,6 @@ def decoded(path: Path) -> Video:
             video_file.frames[frame.pts] = frame.to_ndarray()
             if frame.key_frame:
                 packets.keys.add(frame.pts)
-            if video_file.codec.startswith("mpeg") and frame.pict_type == 3:
-                packets.unused.add(frame.pts)
     if "refresh" in path.name or "forward" in path.name:
         packets.keys = {packets.order[0]}  # the others only begin to be renewed, or are not shown where they are stored
     if video_file.codec in ("mjpeg", "prores"):

@@ -107,7 +107,7 @@ def rate_of(stream: VideoStream) -> float:
 
 def header_duration(container: InputContainer, stream: VideoStream) -> float | None:
     """Seconds the stream lasts by its own header, by its tag (Matroska), or by the container's; None = unknown."""
-    if container.format.name == "avi" and stream.frames and stream.time_base:  # its duration ends with the file
+    if container.format.name == "avi" and stream.frames and stream.time_base:  # a truncated file has a shorter duration
         return float(stream.frames * stream.time_base)
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)

@@ -10,11 +10,11 @@ NOT_DECODED = "a packet's frame does not come out"
 
 
 class RunCheck:
-    """Told every frame of a run in the order in which it comes out of the decoder.
+    """Checks the frames of a run one by one, in the order in which they come out of the decoder.
 
-    While FFmpeg discards, packets may give no frame. While it does not, each gives its own, or packets are not frames:
-    that is how interlaced video with a packet for each field is found out. Frames that are presented before the run's
-    first one (open GOP) may lack what they are predicted from and count for nothing.
+    While FFmpeg discards, packets may give no frame. While it does not, each must give its own: interlaced video with a
+    packet for each field does not pass. Frames that are presented before the run's first one (open GOP) may lack what
+    they are predicted from, and need not come out.
     """
 
     def __init__(self, table: PacketTable, run: range, discarding: bool) -> None:

@@ -123,10 +123,11 @@ class _SelectiveDecoder:
         if doubt == NOT_DECODED and not discarding:
             table.in_order = doubt = "packets are not whole frames"
         self.begin = run.start if check.clean and doubt != DAMAGE and not table.in_order else 0
-        report.damaged = report.corrupt = 0  # who decodes the run again meets it again
+        report.damaged = report.corrupt = 0  # decoding again counts it again
         return doubt
 
     def _damage(self) -> str | None:
+        """A doubt if there was damage in this run; earlier runs had none, or there would be no next one."""
         return DAMAGE if self.report.damaged or self.report.corrupt else None
 
     def in_order(self, times_s: Sequence[float], done: int) -> Iterator[tuple[VideoFrame, WantedFrame]]:

@@ -8,25 +8,12 @@ from collections.abc import Iterator
 
 from av.packet import Packet
 
-# Codecs of which frames from a key packet on, with unreferenced pictures discarded, were found equal to a full decode.
-SELECTIVE_CODECS = {
-    *("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg1video", "mpeg2video", "mpeg4"),
-    *("flv", "wmv1", "wmv2", "msmpeg4", "theora", "rv20", "snow", "gif", "apng"),
-    *(
-        "mjpeg",
-        "prores",
-        "dnxhd",
-        "png",
-        "rawvideo",
-        "v210",
-        "jpeg2000",
-        "ffv1",
-        "dvvideo",
-        "huffyuv",
-        "utvideo",
-        "asv2",
-    ),
-}
+_INTER = {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg1video", "mpeg2video", "mpeg4", "flv", "wmv1", "wmv2"}
+_OLDER_INTER = {"msmpeg4", "theora", "rv20", "snow", "gif", "apng"}
+_INTRA = {"mjpeg", "prores", "dnxhd", "png", "rawvideo", "v210", "jpeg2000", "ffv1"}
+_OLDER_INTRA = {"dvvideo", "huffyuv", "utvideo", "asv2"}
+# From a key packet on, with unreferenced frames discarded, they gave the frames that a decode of the whole file gives.
+SELECTIVE_CODECS = _INTER | _OLDER_INTER | _INTRA | _OLDER_INTRA
 _H264_SETS, _HEVC_SETS = {7, 8}, {33, 34}  # SPS and PPS
 _START_CODE = b"\0\0\1"
 _MPEG4_VOP, _MPEG_PICTURE, _MPEG_SEQUENCE = b"\0\0\1\xb6", b"\0\0\1\0", b"\0\0\1\xb3"
@@ -38,12 +25,12 @@ def is_hidden(codec: str, packet: Packet) -> bool:
 
 
 def is_packed(codec: str, packet: Packet) -> bool:
-    """Whether a packet holds two pictures (MPEG-4 with packed B-frames, a custom of AVI): its time is not theirs."""
+    """Whether a packet holds two pictures (MPEG-4 with packed B-frames, as in AVI): its time is not theirs."""
     return codec == "mpeg4" and bytes(packet).count(_MPEG4_VOP) > 1
 
 
 class CleanStarts:
-    """Called with every packet in decoding order: may decoding begin here, so that all later frames come out exact?"""
+    """Says of every packet, in decoding order, whether decoding may begin at it and all later frames come out exact."""
 
     def __init__(self, codec: str, extradata: bytes | None) -> None:
         """
@@ -57,7 +44,7 @@ class CleanStarts:
         self.length_size = _length_size(codec, self.extradata)  # bytes before each NAL unit; 0: Annex B
 
     def __call__(self, packet: Packet) -> bool:
-        """Whether `packet` is a clean start, to the best of what it says itself."""
+        """Whether `packet` is a clean start, as far as its headers tell."""
         if self.codec == "h264":
             return self._h264(bytes(packet)) and packet.is_keyframe
         if self.codec == "hevc":
@@ -74,7 +61,7 @@ class CleanStarts:
         headers, exact = [], False
         for unit in _nal_units(data, self.length_size):
             kind = unit[0] & 31
-            if 1 <= kind <= 5:  # a slice: all that describes its picture has come
+            if 1 <= kind <= 5:  # a slice; what describes the picture comes before it
                 exact = exact or kind == 5
                 break
             exact = exact or (kind == 6 and _promises_exact_pictures(unit[1:]))
