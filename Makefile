@@ -1,8 +1,11 @@
 # The two commands of the README are `make demo` and `make test`. Everything runs in its own virtual environment, .venv.
-# Needs Python 3.11 and make. For the small CPU build of torch from PyTorch's own index:
+# Needs make and Python 3.11, 3.12 or 3.13: the newest of them that runs, or PYTHON=/path/to/python. For the small CPU build of torch from PyTorch's own index:
 #   make demo PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 
-PYTHON ?= python3.11
+# A command of that name may be a launcher that finds no such version, so each is asked to run.
+PYTHONS := python3.13 python3.12 python3.11 python3 python
+ASK := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for python in $(PYTHONS); do $$python -c '$(ASK)' 2>/dev/null && echo $$python && break; done)
 CORES ?= all
 PIP_ARGS ?=
 TESTS ?= tests
@@ -101,11 +104,14 @@ clean:
 	rm -rf $(VENV) .snakemake results
 
 $(VENV)/bin/python:
+	@$(or $(PYTHON),false) -c '$(ASK)' || { echo 'needs Python 3.11, 3.12 or 3.13 with venv: make PYTHON=/path/to/python' >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: requirements.txt | $(VENV)/bin/python
+# The package itself is linked, so that $(VENV)/bin/refocus runs what stands here; its builder is one of the pinned packages.
+$(VENV)/.run: requirements.txt pyproject.toml | $(VENV)/bin/python
 	@echo 'installing the packages of requirements.txt into $(VENV): a minute or two'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
 	touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run

@@ -3,11 +3,10 @@
 import re
 
 import pytest
-import yaml
 from refocus.cli.main import main
+from refocus.cli.run import unsaid
 from refocus.config.overlay import load
-
-from tests.support.dry_runs import planned, snakemake
+from refocus.core.project import project_root
 
 
 @pytest.fixture
@@ -32,18 +31,20 @@ def test_its_commented_part_is_a_configuration(repository, project, tmp_path, ca
     assert not caplog.records, "no old names"
 
 
-def test_snakemake_takes_its_profile_and_configuration(repository, project):
-    (project / "config.yaml").write_text("use: {benchmarks: [videomme]}\n")
-    for words in ([], ["--workflow-profile", "none", "--configfile", str(project / "config.yaml")]):
-        done = snakemake(repository, "--directory", str(project), "-n", "--quiet", "rules", *words, cwd=project)
-        assert planned(done.stdout + done.stderr).get("answer_questions") == 6, done.stderr
-
-
 @pytest.mark.parametrize("name", ["default", "slurm"])
-def test_its_profiles_are_the_projects_own_and_name_the_configuration(repository, project, name):
-    theirs = yaml.safe_load((project / f"profiles/{name}/profile.yaml").read_text())
-    assert theirs.pop("configfile") == ["config.yaml"]
-    assert theirs == yaml.safe_load((repository / f"profiles/{name}/profile.yaml").read_text())
+def test_its_profiles_are_the_projects_own(repository, project, name):
+    path = f"profiles/{name}/profile.yaml"
+    assert (project / path).read_text() == (repository / path).read_text()
+
+
+def test_every_command_takes_its_configuration_unasked(project, monkeypatch, capsys):
+    (project / "config.yaml").write_text("filter: {tau: 0.5}\n")
+    monkeypatch.chdir(project)
+    assert main(["config"]) == 0
+    assert "tau: 0.5" in capsys.readouterr().out
+    snakefile = ["--snakefile", str(project_root() / "Snakefile")]
+    assert unsaid([*snakefile, "-n"]) == ["--configfile", "config.yaml", "--cores", "all"]
+    assert unsaid([*snakefile, "--configfile", "other.yaml"]) == ["--cores", "all"]
 
 
 def test_it_overwrites_nothing(project, caplog):

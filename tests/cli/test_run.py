@@ -68,8 +68,11 @@ def test_the_exit_status_is_snakemakes(home):
         (["--configfile", "config/paper.yaml"], False),
     ],
 )
-def test_all_cores_are_taken_unless_words_or_profile_say_otherwise(words, says, repository):
-    assert command.says_cores(["--snakefile", str(repository / "Snakefile"), *words]) is says
+def test_all_cores_are_taken_unless_words_or_profile_say_otherwise(words, says, repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    assert command.unsaid(["--snakefile", str(repository / "Snakefile"), *words]) == (
+        [] if says else ["--cores", "all"]
+    )
 
 
 def test_the_projects_overlays_can_be_named_from_any_folder(tmp_path, monkeypatch, repository):

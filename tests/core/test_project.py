@@ -20,6 +20,7 @@ def installed(repository, tmp_path, monkeypatch):
     shutil.copytree(repository / "pipeline" / "refocus", package, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("assets", "workflow"):
         shutil.copytree(repository / name, package / "project" / name)
+    shutil.copy(repository / "config.yaml", package / "project")
     (package.parent / "neighbour.py").touch()
     monkeypatch.setattr(project, "PACKAGE", package)
     return package

@@ -137,8 +137,8 @@ def test_an_unknown_model_or_a_running_workflow_refuses(project, capsys):
     (project / ".snakemake" / "locks" / "0.output.lock").write_text("")
     assert main(["gc", "--delete"]) == 1
     (project / ".snakemake" / "locks" / "0.output.lock").unlink()
-    (project / "assets").unlink()
-    assert main(["gc", "--delete"]) == 2
+    (project / "gone.yaml").write_text("policy: {start: ./models/gone}")
+    assert main(["gc", "--delete", "--configfile", "gone.yaml"]) == 2
     assert files(store) == before
 
 

@@ -17,9 +17,21 @@ def link_packages(requirements: Iterable[str], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in closure(requirements):
         distribution = importlib.metadata.distribution(name)
-        for top in {file.parts[0] for file in distribution.files or () if file.parts[0] not in ("..", "__pycache__")}:
-            (folder / top).symlink_to(Path(str(distribution.locate_file(top))))
+        for file in distribution.files or ():
+            _link(Path(str(distribution.locate_file(""))), folder, file.parts)
     return folder
+
+
+def _link(source: Path, folder: Path, parts: tuple[str, ...]) -> None:
+    """Links a file's top folder, or below it where several distributions share one (a namespace package)."""
+    top = source / parts[0]
+    if parts[0] in ("..", "__pycache__") or (folder / parts[0]).is_symlink():
+        return
+    if len(parts) == 1 or top.suffix == ".dist-info" or (top / "__init__.py").exists():
+        (folder / parts[0]).symlink_to(top)
+    else:
+        (folder / parts[0]).mkdir(exist_ok=True)
+        _link(top, folder / parts[0], parts[1:])
 
 
 def closure(requirements: Iterable[str]) -> set[str]:

@@ -11,7 +11,7 @@ from refocus.config.base import Section, Strict
 from refocus.config.parsing import parse, parse_json
 from refocus.config.renamed import current_section
 from refocus.config.root import section_name
-from refocus.core.project import default_config
+from refocus.core.project import default_config, default_overlays
 
 S = TypeVar("S", bound=Section)
 
@@ -35,9 +35,9 @@ def add_configuration(parser: argparse.ArgumentParser, required: bool = False) -
         metavar="YAML",
         nargs="+" if required else "*",
         type=Path,
-        default=[],
+        default=default_overlays(),
         required=required,
-        help="overlays, each laid over the ones before it",
+        help="overlays, each laid over the ones before it (default: config.yaml of this folder, where it is another)",
     )
 
 

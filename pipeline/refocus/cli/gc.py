@@ -6,6 +6,7 @@ from pathlib import Path
 
 from refocus.cli.flags import add_base
 from refocus.core.errors import RefocusError
+from refocus.core.project import default_overlays
 from refocus.core.results_folder import STORE
 
 HELP = "list, and with --delete remove, what no configuration refers to in the store"
@@ -13,7 +14,7 @@ DESCRIPTION = """
 Everything expensive lies in <results>/store under a fingerprint of what it depends on, and stays there when a setting
 changes. This lists what is left over, with sizes. Nothing is removed without --delete, and nothing outside the store
 ever is. --configfile takes the overlays of one configuration, as snakemake does; give it once for every configuration
-whose results are to stay. Without it, config.yaml alone counts.
+whose results are to stay. Without it, the default with config.yaml of this folder over it alone counts.
 
 Example: refocus gc --configfile config/paper.yaml --configfile config/paper.yaml mine.yaml
 """
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     if args.delete and LOCKS.is_dir() and any(LOCKS.iterdir()):
         raise RefocusError(f"snakemake is at work here ({LOCKS} is not empty): wait, or run `snakemake --unlock`")
     kept: dict[Path, set[str]] = {}
-    for overlays in args.configfile or [[]]:
+    for overlays in args.configfile or [default_overlays()]:
         root = load([args.base, *overlays])
         kept.setdefault(STORE.at(root.results), set()).update(all_kept(root))
     for store, wanted in kept.items():

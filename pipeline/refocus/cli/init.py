@@ -16,7 +16,6 @@ for SLURM, README.md, and the folders data/ and models/. Where one of the files 
 Example: refocus init my-videos && cd my-videos && refocus run -n
 """
 PROFILES = ("default", "slurm")
-CONFIGFILE = "# The configuration that is meant unless --configfile names others.\nconfigfile:\n  - config.yaml\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,11 +41,11 @@ def run(args: argparse.Namespace) -> None:
 
 
 def project_files() -> dict[str, str]:
-    """Texts of a project's files by their path in it: the templates, and profiles that name the configuration."""
+    """Texts of a project's files by their path in it: the templates and the profiles."""
     root = project_root()
     templates = sorted((root / "workflow" / "new_project").iterdir())
     files = {path.name: path.read_text(encoding="utf-8") for path in templates}
     for name in PROFILES:
         path = f"profiles/{name}/profile.yaml"
-        files[path] = (root / path).read_text(encoding="utf-8") + CONFIGFILE
+        files[path] = (root / path).read_text(encoding="utf-8")
     return files

@@ -7,14 +7,16 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
-from refocus.core.project import overlay_file, project_root
+from refocus.core.project import default_overlays, overlay_file, project_root
 
 HELP = "run the whole workflow in the current folder; takes what snakemake takes"
 DESCRIPTION = """
 Starts Snakemake on the project's own workflow. Everything after `run` is Snakemake's (`snakemake --help` lists it), and
-what it names lies in the current folder, where results go too. config.yaml of the project is the base of every overlay;
-config/… also names the project's overlays. Profiles are looked for in profiles/ of the current folder, then in the
-project's: profiles/default is used unasked. Takes all cores unless told otherwise.
+what it names lies in the current folder, where results go too. The project's config.yaml is the base of every
+configuration; over it come the files of --configfile, else config.yaml of the current folder if there is one. A file
+config/… that is not there means the project's overlay of that name. Profiles are looked for in profiles/ of the current
+folder, then in the project's; profiles/default is used unasked. All cores are taken unless words or profile say
+otherwise.
 
   refocus run                                     the synthetic world on this machine, in minutes
   refocus run -n --configfile mine.yaml           the plan of your own configuration
@@ -31,9 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Becomes Snakemake, so that signals and the exit status are its own."""
     words = ["--snakefile", str(project_root() / "Snakefile"), *overlay_words(args.words)]
-    if not says_cores(words):
-        words = ["--cores", "all", *words]
-    os.execv(sys.executable, [sys.executable, "-m", "snakemake", *words])
+    os.execv(sys.executable, [sys.executable, "-m", "snakemake", *unsaid(words), *words])
 
 
 def overlay_words(words: Iterable[str]) -> list[str]:
@@ -49,8 +49,8 @@ def overlay_words(words: Iterable[str]) -> list[str]:
     return found
 
 
-def says_cores(words: Sequence[str]) -> bool:
-    """Whether the words, or a profile they lead to, say where jobs run and how many at a time.
+def unsaid(words: Sequence[str]) -> list[str]:
+    """What words and profile leave open: all cores of this machine, and config.yaml of the current folder.
 
     Raises:
         ModuleNotFoundError: Snakemake is not installed.
@@ -61,5 +61,7 @@ def says_cores(words: Sequence[str]) -> bool:
         try:
             _, args = parse_args(words)
         except SystemExit:  # --help, or words that Snakemake is about to refuse itself
-            return True
-    return args.cores is not None or args.jobs is not None or args.executor not in (None, "local", "dryrun")
+            return []
+    overlays = [] if args.configfile else [str(path) for path in default_overlays()]
+    local = args.executor in (None, "local", "dryrun") and args.cores is None and args.jobs is None
+    return (["--configfile", *overlays] if overlays else []) + (["--cores", "all"] if local else [])

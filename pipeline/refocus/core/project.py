@@ -34,6 +34,12 @@ def default_config() -> Path:
     return path.relative_to(Path.cwd()) if path.parent == Path.cwd() else path
 
 
+def default_overlays() -> list[Path]:
+    """What is laid over config.yaml where no overlay is named: the current folder's own config.yaml, if it has one."""
+    mine = Path("config.yaml")
+    return [mine] if mine.is_file() and not mine.samefile(default_config()) else []
+
+
 def overlay_file(path: str | os.PathLike[str]) -> Path:
     """An overlay as written; `config/…` also names one that comes with the project."""
     path = Path(path)
