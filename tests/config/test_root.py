@@ -72,6 +72,8 @@ def test_layers_merge_as_snakemake_does(repository):
         ({"reward": {"model": "big"}}, "reward.model"),
         ({"filter": {"tau": float("inf")}}, "filter.tau"),
         ({"filter": {"tau": float("nan")}}, "filter.tau"),
+        ({"reward": {"runtime": {"device": "gpu"}}}, "reward.runtime.device"),
+        ({"lmms": {"tiny": {"dtype": "fp32"}}}, "lmms.tiny.dtype"),
         ({"filter": {"tau": True}}, "filter.tau: a number is wanted, not true"),
         ({"train": {"max_steps": False}}, "train.max_steps: a number is wanted, not false"),
         ({"train": {"seed": 1}, "runs": {"demo": {"seed": 2}}}, "train.seed: no run uses 1"),
