@@ -112,7 +112,9 @@ def selections_of(benchmark, selector):
 
 def answers_of(benchmark, lmm, selector):
     """One LMM's answers from one selector's frames, one table per number of frames."""
-    return [RESULTS.ANSWERS.fill(benchmark=benchmark, lmm=lmm, selector=selector, frames=n, seed=SEED) for n in N_FRAMES]
+    return [
+        RESULTS.ANSWERS.fill(benchmark=benchmark, lmm=lmm, selector=selector, frames=n, seed=SEED) for n in N_FRAMES
+    ]
 
 
 def reward_model_of(run):
