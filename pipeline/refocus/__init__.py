@@ -6,7 +6,7 @@ Importing the package imports nothing else; a decode worker never pays for torch
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["FrameSelector", "__version__"]
 
 

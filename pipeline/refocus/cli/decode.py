@@ -7,6 +7,7 @@ from pathlib import Path
 from refocus.cli.flags import add_settings, read_settings
 from refocus.config.decode import DecodeSettings
 from refocus.core.errors import UsageError
+from refocus.core.extras import require
 from refocus.core.results_folder import INDEX
 
 HELP = "clips -> frames in a WebDataset shard with an index"
@@ -45,6 +46,8 @@ def run(args: argparse.Namespace) -> None:
     settings = read_settings(args, DecodeSettings)
     if args.out.suffix != ".tar":
         raise UsageError(f"--out must end in .tar, not {args.out.name!r}")
+    if settings.runtime.backend == "decord":
+        require("decord")  # its worker processes could only fail clip by clip
     if not args.videos.is_dir():
         raise UsageError(f"--videos: the folder {args.videos} does not exist")
     clips = [row for row in read_clips(args.clips) if args.shard is None or row.shard == args.shard]

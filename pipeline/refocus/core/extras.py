@@ -1,5 +1,9 @@
 """Which extra of the distribution brings a package that the core goes without."""
 
+import importlib.util
+
+from refocus.core.errors import UsageError
+
 # pyproject.toml says the same from the other side; a test compares them.
 EXTRAS = {
     "snakemake": "workflow",
@@ -23,3 +27,13 @@ def advice(module: str) -> str | None:
     if package not in EXTRAS:
         return None
     return f"the package {package} is not installed; it comes with an extra: pip install 'refocus[{EXTRAS[package]}]'"
+
+
+def require(package: str) -> None:
+    """Checks that a package is there without importing it.
+
+    Raises:
+        UsageError: it is not; the message says what brings it.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise UsageError(advice(package) or f"the package {package} is not installed")
