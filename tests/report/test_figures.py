@@ -107,8 +107,8 @@ def test_bars_show_every_selector_and_what_was_not_run():
     assert "uniform" in text and "not run" in text and "moment-dependent" in text and "synthetic world" in text
 
 
-def picked(color: int, times_s, shares=(), correct=None) -> Picked:
-    return Picked(np.full((len(times_s), 8, 8, 3), color, np.uint8), times_s, shares, correct)
+def picked(color: int, timestamps_s, shares=(), correct=None) -> Picked:
+    return Picked(np.full((len(timestamps_s), 8, 8, 3), color, np.uint8), timestamps_s, shares, correct)
 
 
 def example(**picks: Picked) -> Example:

@@ -77,13 +77,13 @@ def answer_clip(
             done[key] = Answer(selection.frame_indices, flags=flags)
         else:
             rows[selection.frame_indices, index[key[1]]] = None
-    times = {
+    timestamps_s = {
         frame: time
         for key, selection in wanted.items()
         if key not in done
         for frame, time in zip(selection.frame_indices, selection.timestamps_s, strict=True)
     }
-    logits = _score(lmm, asked, list(rows), dict(sorted(times.items())), pixels)
+    logits = _score(lmm, asked, list(rows), dict(sorted(timestamps_s.items())), pixels)
     for key, selection in wanted.items():
         if key not in done:
             question = asked[index[key[1]]]
@@ -95,7 +95,7 @@ def _score(
     lmm: "Lmm",
     asked: Sequence[Question],
     rows: list[tuple[tuple[int, ...], int]],
-    times: Mapping[int, float],
+    timestamps_s: Mapping[int, float],
     pixels: Pixels,
 ) -> dict[tuple[tuple[int, ...], int], np.ndarray]:
     """Option logits of each (frames, question); nothing if the frames cannot be read."""
@@ -104,11 +104,11 @@ def _score(
     if not rows:
         return {}
     try:
-        images = pixels(asked[0], list(times), list(times.values()))
+        images = pixels(asked[0], list(timestamps_s), list(timestamps_s.values()))
     except RefocusError as error:
         log.warning("%s", error)
         return {}
-    clips = {asked[0].clip_id: ClipFeatures(list(times), lmm.encode(images))}
+    clips = {asked[0].clip_id: ClipFeatures(list(timestamps_s), lmm.encode(images))}
     raw = score_subsets(lmm, clips, asked, rows)
     return {row: option_logits(variants).numpy() for row, variants in zip(rows, raw, strict=True)}
 

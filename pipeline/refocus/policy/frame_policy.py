@@ -1,16 +1,13 @@
 """The frame-selection policy as it is used: its network, with its files, its initialisation and its picks."""
 
 import os
-from collections.abc import Sequence
 from typing import Self
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from refocus.config.policy import PolicySettings
-from refocus.lmm.prompts import Prompt
-from refocus.policy import initialise, pick, pretrained
+from refocus.policy import initialise, pretrained
+from refocus.policy import pick as picking
 from refocus.policy.network import PolicyNetwork
 
 
@@ -38,27 +35,5 @@ class FramePolicy(PolicyNetwork):
         """Turns a supervised base into a policy before training: B.2, see `refocus.policy.initialise`."""
         initialise.initialise_selection(self, settings, seed)
 
-    def pick(
-        self,
-        features: Tensor | np.ndarray,
-        prompts: Sequence[Prompt],
-        n_frames: int,
-        seeds: Sequence[int],
-        mode: str = "sample",
-        temperature: float = 1.0,
-        samples: int = 64,
-    ) -> pick.PickedFrames:
-        """Frames for each question about one clip, with their scores; see `refocus.policy.pick`."""
-        return pick.pick(self, features, prompts, n_frames, seeds, mode, temperature, samples)
-
-    def marginals(
-        self,
-        features: Tensor | np.ndarray,
-        prompts: Sequence[Prompt],
-        n_frames: int,
-        seeds: Sequence[int],
-        samples: int = 64,
-        temperature: float = 1.0,
-    ) -> Tensor:
-        """The representative selection distribution p_{v,q} of Eq. 10, (q, t); see `refocus.policy.pick`."""
-        return pick.marginals(self, features, prompts, n_frames, seeds, samples, temperature)
+    pick = picking.pick  # frames of a clip for some questions
+    marginals = picking.marginals  # how often each frame is chosen (Eq. 10)

@@ -32,12 +32,12 @@ RIGHT_COLOUR, WRONG_COLOUR, EVIDENCE = style.GREEN, style.VERMILION, style.ORANG
 class Picked:
     """What one selector picked for a question, and what the LMM answered from it.
 
-    images: uint8 (n, h, w, 3), in temporal order. times_s: when each is shown, in seconds of the file. shares: the
+    images: uint8 (n, h, w, 3), in temporal order. timestamps_s: when each is shown, in seconds of the file. shares: the
     softmax over the option logits, empty where the LMM was not asked. correct: None where it was not asked.
     """
 
     images: np.ndarray
-    times_s: Sequence[float]
+    timestamps_s: Sequence[float]
     shares: Sequence[float] = ()
     correct: bool | None = None
 
@@ -51,14 +51,14 @@ class Picked:
 class Example:
     """One question about one clip.
 
-    overview: uint8 (m, h, w, 3), evenly spaced over the clip. times_s: when each kept frame is shown. picks: by
+    overview: uint8 (m, h, w, 3), evenly spaced over the clip. timestamps_s: when each kept frame is shown. picks: by
     selector. marginal: the policy's selection probability of each kept frame (Eq. 10), or None. spans_s: when the
     evidence is visible, or empty; a span that covers the whole clip is not drawn.
     """
 
     question: Question
     overview: np.ndarray
-    times_s: Sequence[float]
+    timestamps_s: Sequence[float]
     picks: Mapping[str, Picked]
     marginal: Sequence[float] | None = None
     spans_s: Sequence[tuple[float, float]] = field(default=())
@@ -66,13 +66,13 @@ class Example:
     @property
     def end_s(self) -> float:
         """When the last kept frame makes way for the next."""
-        times = self.times_s
+        times = self.timestamps_s
         return times[-1] + (times[1] - times[0] if len(times) > 1 else 1.0)
 
     @property
     def marked_s(self) -> list[tuple[float, float]]:
         """The evidence, unless it is visible all the time."""
-        whole = 0.95 * (self.end_s - self.times_s[0])
+        whole = 0.95 * (self.end_s - self.timestamps_s[0])
         return [(low, high) for low, high in self.spans_s if high - low < whole]
 
     def shows_evidence(self, time_s: float) -> bool:
@@ -133,7 +133,7 @@ def _block(figure: Figure, example: Example, top: float) -> None:
 def _overview(axes: Axes, example: Example) -> None:
     """Evenly spaced frames of the clip at their times, the evidence framed."""
     style.quiet(axes)
-    start, end = example.times_s[0], example.end_s
+    start, end = example.timestamps_s[0], example.end_s
     step = (end - start) / len(example.overview)
     for number, image in enumerate(example.overview):
         left = start + number * step
@@ -158,13 +158,13 @@ def _lanes(axes: Axes, example: Example) -> None:
         if name.startswith("refocus") and example.marginal is not None and max(example.marginal) > 0:
             heights = 0.9 * np.asarray(example.marginal) / max(example.marginal)
             foot = lane + 0.5
-            axes.fill_between(example.times_s, foot, foot - heights, step="post", color=colour, alpha=0.25, linewidth=0)
-        lanes = [lane] * len(picked.times_s)
-        axes.plot(picked.times_s, lanes, "v", color=colour, markersize=7, markeredgecolor="black", markeredgewidth=0.6)
+            axes.fill_between(example.timestamps_s, foot, foot - heights, step="post", color=colour, alpha=0.25, linewidth=0)
+        lanes = [lane] * len(picked.timestamps_s)
+        axes.plot(picked.timestamps_s, lanes, "v", color=colour, markersize=7, markeredgecolor="black", markeredgewidth=0.6)
     axes.set_yticks(range(len(example.picks)), [f"{name} {picked.mark}" for name, picked in example.picks.items()])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set(ylim=(len(example.picks) - 0.5, -0.5), xlim=(example.times_s[0], example.end_s))
+    axes.set(ylim=(len(example.picks) - 0.5, -0.5), xlim=(example.timestamps_s[0], example.end_s))
     axes.set_xlabel("seconds", labelpad=1, fontsize=9)
     axes.tick_params(axis="x", labelsize=9)
     axes.grid(axis="x", visible=False)
@@ -174,7 +174,7 @@ def _panel(figure: Figure, example: Example, name: str, left: float, top: float,
     """One selector: a heading with the answer, its frames with their times, and the share of each option."""
     wide, high = figure.get_size_inches()
     picked = example.picks[name]
-    heading = f"{name}, {len(picked.times_s)} frames"
+    heading = f"{name}, {len(picked.timestamps_s)} frames"
     figure.text(left / wide, 1 - top / high, heading, va="top", fontsize=11, fontweight="bold", color=_ink(name))
     strip, room = 0.5 * width, PANEL - 0.3
     _pictures(_place(figure, left, top + 0.27, strip, room), example, picked, strip, room)
@@ -187,9 +187,9 @@ def _pictures(axes: Axes, example: Example, picked: Picked, width: float, height
     """The frames that were picked, in temporal order; those that show the evidence are underlined."""
     style.quiet(axes)
     axes.set(xlim=(0, width), ylim=(height, 0))
-    shown = list(range(len(picked.times_s)))
+    shown = list(range(len(picked.timestamps_s)))
     if len(shown) > MOST_PICTURES:
-        shown = [int((i + 0.5) * len(picked.times_s) / MOST_PICTURES) for i in range(MOST_PICTURES)]
+        shown = [int((i + 0.5) * len(picked.timestamps_s) / MOST_PICTURES) for i in range(MOST_PICTURES)]
     if not shown:
         axes.text(0, height / 2, "no frames", va="center", fontsize=10, color=style.GREY)
         return
@@ -200,7 +200,7 @@ def _pictures(axes: Axes, example: Example, picked: Picked, width: float, height
         x, y = (place % columns) * side, (place // columns) * (side + caption)
         edge = x + 0.95 * side
         axes.imshow(picked.images[number], extent=(x, edge, y + 0.95 * side, y), interpolation="bilinear")
-        time_s = picked.times_s[number]
+        time_s = picked.timestamps_s[number]
         evidence = example.shows_evidence(time_s)
         if evidence:
             axes.plot((x, edge), [y + 0.97 * side] * 2, color=EVIDENCE, linewidth=4, solid_capstyle="butt")

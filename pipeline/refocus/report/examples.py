@@ -127,7 +127,7 @@ def _gather(material: Material, questions: Sequence[Question], selectors: Sequen
         Example(
             question=question,
             overview=store.images(question.clip_id, _spread(material, question), size=128),
-            times_s=store.record(question.clip_id).timestamps_s,
+            timestamps_s=store.record(question.clip_id).timestamps_s,
             picks={
                 name: _picked(material, name, question)
                 for name in selectors
@@ -149,7 +149,7 @@ def _picked(material: Material, selector: str, question: Question) -> Picked:
     answer = material.answer(selector, question)
     return Picked(
         images=material.store.images(question.clip_id, selection.frame_indices, size=192),
-        times_s=selection.timestamps_s,
+        timestamps_s=selection.timestamps_s,
         shares=tuple(softmax(answer.logits)) if answer else (),
         correct=answer.correct if answer else None,
     )

@@ -53,8 +53,8 @@ def read_selections(path: Path) -> dict[str, Selection]:
     except (OSError, KeyError, pa.ArrowInvalid) as error:
         raise RefocusError(f"{path} is not a selection table: {error}") from None
     return {
-        qa: Selection(tuple(frames), tuple(times), tuple(order), tuple(score), tuple(flags))
-        for qa, frames, order, times, score, flags in zip(*columns, strict=True)
+        qa: Selection(tuple(frame_indices), tuple(timestamps_s), tuple(order), tuple(score), tuple(flags))
+        for qa, frame_indices, order, timestamps_s, score, flags in zip(*columns, strict=True)
     }
 
 
