@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tracemalloc
+from pathlib import Path
 
 import av
 import numpy as np
@@ -146,6 +147,19 @@ def test_webdataset_reads_the_shard(built):
         with av.open(io.BytesIO(first["mp4"])) as container:
             theirs = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
     np.testing.assert_allclose(store.images(GOOD[0].clip_id), theirs.astype(int), atol=2)
+
+
+def test_the_way_to_read_a_shard_in_docs_data_gives_the_stored_frames(built):
+    pytest.importorskip("webdataset")
+    out, _, settings = built
+    if settings.storage != "jpeg":
+        pytest.skip("the page shows it for JPEGs")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    read = {}
+    exec(code.replace("000000.tar", str(out / "s.tar")), read)
+    last = FrameStore.open([out / "s.index.parquet"]).images(BAD[2].clip_id)
+    np.testing.assert_allclose(np.stack(read["frames"]), last.astype(int), atol=2)
 
 
 @pytest.mark.parametrize("settings", FORMS.values(), ids=list(FORMS))
