@@ -158,9 +158,13 @@ def _lanes(axes: Axes, example: Example) -> None:
         if name.startswith("refocus") and example.marginal is not None and max(example.marginal) > 0:
             heights = 0.9 * np.asarray(example.marginal) / max(example.marginal)
             foot = lane + 0.5
-            axes.fill_between(example.timestamps_s, foot, foot - heights, step="post", color=colour, alpha=0.25, linewidth=0)
+            axes.fill_between(
+                example.timestamps_s, foot, foot - heights, step="post", color=colour, alpha=0.25, linewidth=0
+            )
         lanes = [lane] * len(picked.timestamps_s)
-        axes.plot(picked.timestamps_s, lanes, "v", color=colour, markersize=7, markeredgecolor="black", markeredgewidth=0.6)
+        axes.plot(
+            picked.timestamps_s, lanes, "v", color=colour, markersize=7, markeredgecolor="black", markeredgewidth=0.6
+        )
     axes.set_yticks(range(len(example.picks)), [f"{name} {picked.mark}" for name, picked in example.picks.items()])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
