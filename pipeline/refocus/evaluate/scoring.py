@@ -91,8 +91,8 @@ def accuracy(
         return None
     if statistic == "micro" and all(outcome.correct in (0.0, 1.0) for outcome in counted):
         total = sum(outcome.correct for outcome in counted)
-        low, high = wilson(total, len(counted), level)
-        return Score(total / len(counted), low, high, len(counted))
+        lower, upper = wilson(total, len(counted), level)
+        return Score(total / len(counted), lower, upper, len(counted))
     sums = _sums([counted], statistic)
     low, high = _interval(sums, level, resamples, seed)
     return Score(float(_value(sums)[0]), low, high, len(counted))
