@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from refocus.cli import filter as command
 from refocus.config.filter import FilterSettings
 from refocus.core.errors import RefocusError
-from refocus.filter import stream
+from refocus.filter import table_batches
+from refocus.filter.filter_summary import tau_for_share
 from refocus.filter.pairs import write_filtered
-from refocus.filter.summary import tau_for_share
 from refocus.filter.variance import variances
 from refocus.qa.records import Question, read_questions, write_questions
 
@@ -54,7 +54,7 @@ def test_variances_are_numpys_however_the_file_is_cut_into_batches(tmp_path_fact
     by_id = {f"q{n}": values for n, values in enumerate(rows)}
     path = write_rewards(folder / "r.parquet", by_id)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "BATCH_ROWS", batch)
+        patch.setattr(table_batches, "BATCH_ROWS", batch)
         found = variances([path], ddof)
     assert found.qa_ids.to_pylist() == list(by_id)
     assert found.counts.tolist() == [len(values) for values in rows]

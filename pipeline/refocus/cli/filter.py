@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Writes the filtered set and says on stdout what was kept."""
     from refocus.core.progress import bar
+    from refocus.filter.filter_summary import as_text
     from refocus.filter.pairs import write_filtered
-    from refocus.filter.summary import as_text
     from refocus.filter.variance import variances
 
     settings = read_settings(args, FilterSettings)

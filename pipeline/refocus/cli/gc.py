@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     """Lists or removes."""
     from refocus.config.identity import all_kept
     from refocus.config.overlay import load
-    from refocus.frames.gc import remove, survey
+    from refocus.frames.store_survey import listed, remove, survey, total
 
     if args.delete and LOCKS.is_dir() and any(LOCKS.iterdir()):
         raise RefocusError(f"snakemake is at work here ({LOCKS} is not empty): wait, or run `snakemake --unlock`")
@@ -49,20 +49,7 @@ def run(args: argparse.Namespace) -> None:
         kept.setdefault(STORE.at(root.results), set()).update(all_kept(root))
     for store, wanted in kept.items():
         found = survey(store, wanted)
-        for entry in found.garbage:
-            sys.stdout.write(f"{size(entry.bytes):>10}  {entry.files:>7} files  {entry.path}\n")
-        for path in found.unknown:
-            sys.stdout.write(f"{'left alone':>10}  {'':>13}  {path} (not made by refocus, or a link)\n")
+        sys.stdout.writelines(f"{line}\n" for line in listed(found))
         if args.delete:
             remove(store, found.garbage)
-        total, rest = (size(sum(entry.bytes for entry in entries)) for entries in (found.garbage, found.kept))
-        verb = "removed" if args.delete else "could be removed (--delete)"
-        sys.stdout.write(f"{store}: {total} in {len(found.garbage)} entries {verb}, {rest} stay\n")
-
-
-def size(count: int) -> str:
-    """Bytes as people read them."""
-    amount, units = float(count), ["B", "kB", "MB", "GB", "TB", "PB"]
-    while amount >= 1000 and len(units) > 1:
-        amount, units = amount / 1000, units[1:]
-    return f"{amount:.0f} {units[0]}" if units[0] == "B" else f"{amount:.1f} {units[0]}"
+        sys.stdout.write(total(store, found, removed=args.delete) + "\n")

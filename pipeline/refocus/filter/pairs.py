@@ -15,9 +15,9 @@ from refocus.config.filter import FilterSettings
 from refocus.core.errors import RefocusError
 from refocus.core.files import atomic, provenance, write_json
 from refocus.core.results_folder import FILTER_SUMMARY, PAIRS, VARIANCE
+from refocus.filter.filter_summary import summarise
 from refocus.filter.sensitivity import write_sensitivity
-from refocus.filter.stream import batches
-from refocus.filter.summary import summarise
+from refocus.filter.table_batches import batches
 from refocus.filter.variance import Variances
 from refocus.qa.records import QUESTION_SCHEMA, read_columns
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from refocus.core.files import write_text
 from refocus.core.results_folder import SENSITIVITY_CSV, SENSITIVITY_MD
-from refocus.filter.summary import PAPER_KEPT, PAPER_OF, decided, tau_for_share
+from refocus.filter.filter_summary import PAPER_KEPT, PAPER_OF, decided, tau_for_share
 
 TAUS = tuple(round(0.05 * step, 2) for step in range(1, 11))
 ALL = "all"

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from refocus.core.errors import RefocusError
-from refocus.filter.stream import batches
+from refocus.filter.table_batches import batches
 
 
 @dataclass(frozen=True)

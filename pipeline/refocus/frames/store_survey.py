@@ -58,6 +58,29 @@ def survey(store: Path, kept: Iterable[str]) -> StoreSurvey:
     )
 
 
+def listed(found: StoreSurvey) -> Iterator[str]:
+    """A line for each entry that no configuration refers to, and for what is left alone."""
+    for entry in found.garbage:
+        yield f"{size(entry.bytes):>10}  {entry.files:>7} files  {entry.path}"
+    for path in found.unknown:
+        yield f"{'left alone':>10}  {'':>13}  {path} (not made by refocus, or a link)"
+
+
+def total(store: Path, found: StoreSurvey, removed: bool) -> str:
+    """How much that is, and how much stays."""
+    garbage, rest = (size(sum(entry.bytes for entry in entries)) for entries in (found.garbage, found.kept))
+    verb = "removed" if removed else "could be removed (--delete)"
+    return f"{store}: {garbage} in {len(found.garbage)} entries {verb}, {rest} stay"
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    amount, units = float(count), ["B", "kB", "MB", "GB", "TB", "PB"]
+    while amount >= 1000 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:.0f} {units[0]}" if units[0] == "B" else f"{amount:.1f} {units[0]}"
+
+
 def remove(store: Path, entries: Iterable[StoreEntry]) -> None:
     """Removes entries of a store, and folders that this leaves empty.
 
