@@ -8,7 +8,7 @@ from refocus.cli.main import main
 from refocus.config.identity import all_kept, checkpoints_kept, frames_kept, margins_kept
 from refocus.config.overlay import load
 from refocus.core.errors import RefocusError
-from refocus.frames.gc import StoreEntry, remove, survey
+from refocus.frames.store_survey import StoreEntry, remove, survey
 
 
 @pytest.fixture
