@@ -23,6 +23,7 @@ Tokens = Sequence[int]
 Suffixes = Mapping[Path, Mapping[int, Tokens]]  # of every path its questions by their numbers
 Needs = Mapping[Path, int]  # tokens of every path with its longest pass of questions
 Ask = list[tuple[int, Tokens]]
+Ends = Iterator[tuple[Path, int, Tensor]]  # path, number of a question, hidden state (d,) at its end
 
 
 @dataclass
@@ -63,7 +64,7 @@ class Passes:
         if set(getattr(self._decoder.config, "layer_types", None) or ["full_attention"]) != {"full_attention"}:
             raise RefocusError("models with sliding-window attention cannot share frame prefixes")
 
-    def run(self, features: Tensor, suffixes: Suffixes, budget: int) -> Iterator[tuple[Path, int, Tensor]]:
+    def run(self, features: Tensor, suffixes: Suffixes, budget: int) -> Ends:
         """The hidden state at the end of every question of every path.
 
         Args:
@@ -89,7 +90,7 @@ class Passes:
         self._tokenise_frames(max(map(len, suffixes)))
         return max(self._length(len(path)) + _longest(list(asked.items())) for path, asked in suffixes.items())
 
-    def _parts(self, parts: Sequence[Trunk | Pack], cache: ForkableCache, needs: Needs, suffixes: Suffixes) -> Iterator:
+    def _parts(self, parts: Sequence[Trunk | Pack], cache: ForkableCache, needs: Needs, suffixes: Suffixes) -> Ends:
         """Everything that grows from a one-row cache, which is as it was afterwards."""
         for part in parts:
             if isinstance(part, Pack):
@@ -101,13 +102,13 @@ class Passes:
             else:
                 yield from self._trunk(part, cache, needs, suffixes)
 
-    def _trunk(self, trunk: Trunk, cache: ForkableCache, needs: Needs, suffixes: Suffixes) -> Iterator:
+    def _trunk(self, trunk: Trunk, cache: ForkableCache, needs: Needs, suffixes: Suffixes) -> Ends:
         length = cache.length
         self._show(trunk.depth, [trunk.frames], cache)
         yield from self._parts(trunk.parts, cache, needs, suffixes)
         cache.drop(cache.length - length)
 
-    def _pack(self, pack: Pack, trunk: ForkableCache, needs: Needs, suffixes: Suffixes) -> Iterator:
+    def _pack(self, pack: Pack, trunk: ForkableCache, needs: Needs, suffixes: Suffixes) -> Ends:
         room = max(needs[path] for path in pack.paths)
         with self._holding(len(pack.paths), room):
             cache = trunk.fork([0] * len(pack.paths), room)
@@ -119,7 +120,7 @@ class Passes:
                     paths = [path for path in pack.paths if len(path) == step.stop]
                     yield from self._questions(paths, done, cache, suffixes)
 
-    def _questions(self, paths: list[Path], rows: list[int], cache: ForkableCache, suffixes: Suffixes) -> Iterator:
+    def _questions(self, paths: list[Path], rows: list[int], cache: ForkableCache, suffixes: Suffixes) -> Ends:
         """The questions of paths that end now, at these rows; rows whose questions are equally long share a pass."""
         live = cache.live_rows
 

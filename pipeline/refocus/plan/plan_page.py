@@ -5,6 +5,7 @@ from typing import Any
 
 from refocus.plan.estimate import Plan
 from refocus.plan.reward_layout import SCHEMES
+from refocus.plan.stage_costs import StageCost
 
 
 def lines(plan: Plan) -> Iterable[str]:
@@ -85,19 +86,17 @@ def plain(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _priced(plan: Plan, cost: Any) -> dict[str, Any]:
+def _priced(plan: Plan, cost: StageCost) -> dict[str, Any]:
     hours = {"gpu_hours": plan.gpu_hours(cost.flops), "naive_gpu_hours": plan.gpu_hours(cost.naive_flops)}
     return {**vars(cost), **hours}
 
 
-def _total(plan: Plan) -> Any:
-    from refocus.plan.stage_costs import StageCost
-
+def _total(plan: Plan) -> StageCost:
     names = [name for name in vars(StageCost("", "", 0)) if name not in ("stage", "name")]
     return StageCost("total", "", **{name: sum(getattr(cost, name) for cost in plan.costs) for name in names})
 
 
-def _cells(plan: Plan, cost: Any) -> tuple[str, ...]:
+def _cells(plan: Plan, cost: StageCost) -> tuple[str, ...]:
     return (
         cost.stage,
         cost.name,

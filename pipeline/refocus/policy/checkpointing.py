@@ -33,9 +33,11 @@ class Layer(Protocol):
     """A layer that can be checkpointed: called with (x, conv, ssm, lengths, want_state), see `refocus.policy.stack`."""
 
     @property
-    def backend(self) -> str: ...
+    def backend(self) -> str:
+        """What runs it; another back end keeps other tensors."""
 
-    def parameters(self) -> Iterator[torch.nn.Parameter]: ...
+    def parameters(self) -> Iterator[torch.nn.Parameter]:
+        """As of any module."""
 
     def __call__(self, *args: Any) -> Any: ...
 
@@ -168,7 +170,7 @@ class Checkpointing:
 
 
 def run_cells(
-    cell: Callable[..., tuple[Tensor, tuple, tuple]],
+    cell: Callable[..., tuple[Tensor, tuple[Any, ...], tuple[Any, ...]]],
     cells: Cells,
     x: Tensor,
     conv: Sequence[Tensor | None],
@@ -176,7 +178,7 @@ def run_cells(
     lengths: Tensor | None,
     want_state: bool,
     at: slice,
-) -> tuple[Tensor, tuple, tuple]:
+) -> tuple[Tensor, tuple[Any, ...], tuple[Any, ...]]:
     """A pass in cells, equal to `cell(slice(0, L), x, conv, ssm, lengths, want_state, at)`, which is a pass in one.
 
     Args:

@@ -115,10 +115,12 @@ class PolicyConfig:
 
     @property
     def heads(self) -> int:
+        """Heads of the mixer's scan."""
         return self.inner // self.head_dim
 
     @property
     def conv_channels(self) -> int:
+        """Channels of the mixer's convolution: x, B and C."""
         return self.inner + 2 * self.groups * self.state
 
     @property
@@ -138,6 +140,7 @@ class PolicyConfig:
 
     @property
     def tokens_per_frame(self) -> int:
+        """Tokens of one frame in the sequence: 196 in the paper."""
         return self.pooled_grid**2
 
     def with_variant(self, name: str) -> "PolicyConfig":

@@ -38,6 +38,7 @@ class ClipState:
     state: StackState  # v rows
 
     def detach(self) -> "ClipState":
+        """The same values, without gradient."""
         return ClipState(self.keys.detach(), self.values.detach(), self.mask, self.state.detach())
 
 
@@ -50,6 +51,7 @@ class QuestionState:
     state: StackState  # q rows
 
     def detach(self) -> "QuestionState":
+        """The same values, without gradient."""
         return QuestionState(self.clip, self.latent.detach(), self.state.detach())
 
 
@@ -88,6 +90,7 @@ class PolicyNetwork(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the parameters are."""
         return self.heads.scale.device
 
     # ---- frames

@@ -9,6 +9,7 @@ checkpoints load as they are.
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +37,7 @@ class StackState:
 
     @property
     def rows(self) -> int:
+        """Sequences it is the state of."""
         return self.ssm[0].shape[0]
 
     def expand(self, index: int | Tensor) -> "StackState":
@@ -45,6 +47,7 @@ class StackState:
         return self._map(lambda t: t.index_select(0, index))
 
     def detach(self) -> "StackState":
+        """The same values, without gradient."""
         return self._map(Tensor.detach)
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "StackState":
@@ -265,7 +268,7 @@ class Stack(nn.Module):
         lengths: Tensor | None,
         want_state: bool,
         at: slice,
-    ) -> tuple[Tensor, tuple, tuple]:
+    ) -> tuple[Tensor, tuple[Any, ...], tuple[Any, ...]]:
         """Some layers over some steps from these layers' states; after the last layer, normed and `at` only."""
         conv_after, ssm_after = [], []
         for layer, conv_before, ssm_before in zip(self.layers[group], conv, ssm, strict=True):

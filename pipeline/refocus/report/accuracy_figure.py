@@ -80,7 +80,7 @@ def _covered(row: ResultRow, rows: list[ResultRow]) -> bool:
     )
 
 
-def _groups(results: Results) -> dict:
+def _groups(results: Results) -> dict[str, tuple[list[Question], Callable[[Outcome], bool]]]:
     """Questions of each group of bars and which results belong to it."""
     if all(benchmark.is_world for benchmark in results.benchmarks.values()):
         every = [question for benchmark in results.benchmarks.values() for question in benchmark.questions]

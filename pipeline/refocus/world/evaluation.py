@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from refocus.world.questions import WorldQuestion
 from refocus.world.render_video import write_video
 from refocus.world.stream import SIDE
 from refocus.world.world_plan import BENCHMARKS, Video, plan
+
+if TYPE_CHECKING:
+    from refocus.lmm.option_scorer import Lmm
 
 FRAMES = 4  # shown to the reference LMM
 FPS, MOST = 4.0, 512
@@ -60,7 +63,7 @@ def shown_frames(question: WorldQuestion, times: Sequence[float], evidence: bool
 
 
 def _question_lmm(
-    lmm: Any, video: Video, times: list[float], frames: np.ndarray, right: dict[str, list[float]]
+    lmm: "Lmm", video: Video, times: list[float], frames: np.ndarray, right: dict[str, list[float]]
 ) -> None:
     features = lmm.encode(frames)
     prompts = [Prompt(f"{q.text}?", q.options) for q in video.questions]

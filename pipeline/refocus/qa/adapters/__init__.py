@@ -8,7 +8,7 @@ An adapter module has `FILES`, what `--annotations` takes, and `read(paths, opti
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast, get_args
+from typing import Any, Protocol, get_args, runtime_checkable
 
 from refocus.config.ingest import Format
 from refocus.config.parsing import parse
@@ -20,6 +20,7 @@ from refocus.qa.records import Reject
 FORMATS = {name: f"refocus.qa.adapters.{name}" for name in get_args(Format)}
 
 
+@runtime_checkable
 class Adapter(Protocol):
     """What an adapter module offers."""
 
@@ -35,10 +36,14 @@ def adapter(name: str) -> Adapter:
 
     Raises:
         UsageError: there is none of this name.
+        TypeError: its module lacks `FILES` or `read`.
     """
     if name not in FORMATS:
         raise UsageError(f"unknown format '{name}'; known: {', '.join(FORMATS)}")
-    return cast(Adapter, importlib.import_module(FORMATS[name]))
+    module = importlib.import_module(FORMATS[name])
+    if not isinstance(module, Adapter):
+        raise TypeError(f"{FORMATS[name]} is no adapter: it needs FILES and read")
+    return module
 
 
 def checked_options(name: str, options: Mapping[str, Any]) -> AdapterOptions:
