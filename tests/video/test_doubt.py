@@ -3,12 +3,14 @@
 Each file fails if the rule that its test names is left out.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 
 import av
 import numpy as np
 from av.video.frame import PictureType
+from refocus.video import selective_decode
 from refocus.video.closure import shown_at
 from refocus.video.decode import decode_frames
 from refocus.video.frame_plan import grid
@@ -152,6 +154,22 @@ def test_a_packet_for_each_field():
     check = RunCheck(table, range(8), discarding=True)
     assert [check.doubt(frame(pts, interlaced=False)) for pts in (0, 2, 7)] == [None] * 3
     assert check.doubt_at_end(missing=False) is None
+
+
+def test_a_frame_that_is_met_again_comes_once(tmp_path, monkeypatch):
+    """Selected for one time and still on screen at the next, where decoding goes on in order."""
+    path = write_video(tmp_path / "a.mp4", constant(1.0, 10.0), options={"g": "30", "bf": "0"})
+
+    def first_time_only(self, wanted):
+        for frame, one in selected_frames(self, wanted[:1]):
+            yield frame, replace(one, times=one.times[:1])
+        self.doubt = "a test"
+
+    selected_frames = selective_decode._SelectiveDecoder.selected
+    monkeypatch.setattr(selective_decode._SelectiveDecoder, "selected", first_time_only)
+    frames, report = selected(path, [0.0, 0.05, 0.1])
+    assert [(wanted.source_frame, wanted.times) for _, wanted in frames] == [(0, (0, 1)), (1, (2,))]
+    assert report.in_order == "a test"
 
 
 def test_interlaced_video(tmp_path):

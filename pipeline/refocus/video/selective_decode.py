@@ -9,7 +9,7 @@ import bisect
 from collections import deque
 from collections.abc import Container, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -55,17 +55,21 @@ def selective_decode(
         report.notes += table.gaps()
     if table.whole and (truncated := is_truncated(path, container.format.name)):
         report.notes.append(truncated)
-    decoder = _SelectiveDecoder(path, stream, table, report, heartbeat)
-    done = 0
-    wanted = None if table.in_order else shown_at(table, times_s, SLACK_S)
-    if wanted is not None and any(table.shown):
-        for frame, shown in decoder.selected(wanted):
-            yield frame, shown
-            done = shown.times[-1] + 1
-        if decoder.doubt is None:
-            return
-    report.in_order = table.in_order or decoder.doubt or "two packets have one presentation time"
-    yield from decoder.in_order(times_s, done)
+    yield from _once(_SelectiveDecoder(path, stream, table, report, heartbeat).frames(times_s))
+
+
+def _once(frames: Iterable[tuple[VideoFrame, WantedFrame]]) -> Iterator[tuple[VideoFrame, WantedFrame]]:
+    """Each frame once, with all its times: where decoding goes on in order, the last one may be met again."""
+    held: tuple[VideoFrame, WantedFrame] | None = None
+    for frame, wanted in frames:
+        if held is not None and held[1].time_s == wanted.time_s:
+            held = held[0], replace(held[1], times=held[1].times + wanted.times)
+            continue
+        if held is not None:
+            yield held
+        held = frame, wanted
+    if held is not None:
+        yield held
 
 
 @dataclass
@@ -83,6 +87,19 @@ class _SelectiveDecoder:
     def __post_init__(self) -> None:
         if not self.stream.codec_context.is_open:  # libdav1d keeps the skip_frame that it was opened with
             self.stream.codec_context.open()
+
+    def frames(self, times_s: Sequence[float]) -> Iterator[tuple[VideoFrame, WantedFrame]]:
+        """The frames on screen at the times, selected as long as there is no doubt, then in order."""
+        done = 0
+        wanted = None if self.table.in_order else shown_at(self.table, times_s, SLACK_S)
+        if wanted is not None and any(self.table.shown):
+            for frame, one in self.selected(wanted):
+                yield frame, one
+                done = one.times[-1] + 1
+            if self.doubt is None:
+                return
+        self.report.in_order = self.table.in_order or self.doubt or "two packets have one presentation time"
+        yield from self.in_order(times_s, done)
 
     def selected(self, wanted: Sequence[WantedFrame]) -> Iterator[tuple[VideoFrame, WantedFrame]]:
         """The wanted frames, decoded run by run; ends early, with `doubt`, at a run that is not right."""
