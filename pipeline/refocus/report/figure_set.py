@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -79,14 +79,16 @@ class _Figures:
         inputs = self.inputs
         drawn: dict[str, tuple[bool, Callable[[], Figure]]] = {
             "fig7_subsets": (True, self.subsets),
-            "fig2_variance": (inputs.filtered is not None, self.variance),
             "training": (bool(inputs.runs), self.curves),
             "fig6_temporal_entropy": (bool(inputs.runs), self.entropy),
             "accuracy": (bool(inputs.answers), self.accuracy),
             "fig9_examples": (bool(inputs.selections), lambda: self.examples(drawn_by_lot)),
             "one_question": (bool(inputs.selections), lambda: self.examples(first_win)),
         }
-        return {name: draw for name, (wanted, draw) in drawn.items() if wanted}
+        figures = {name: draw for name, (wanted, draw) in drawn.items() if wanted}
+        if inputs.filtered is not None:
+            figures["fig2_variance"] = partial(self.variance, inputs.filtered)
+        return figures
 
     @cached_property
     def results(self) -> Results:
@@ -106,9 +108,8 @@ class _Figures:
         reward = self.inputs.reward
         return draw_subsets(SUBSETS_OF, reward.frames_per_subset, reward.windows, reward.sampling)
 
-    def variance(self) -> Figure:
-        assert self.inputs.filtered is not None
-        variances, summary = read_variances(self.inputs.filtered, self.inputs.training_questions)
+    def variance(self, filtered: Path) -> Figure:
+        variances, summary = read_variances(filtered, self.inputs.training_questions)
         return draw_variance(variances, summary, self.settings.histogram_bins)
 
     def curves(self) -> Figure:
