@@ -4,7 +4,6 @@ import ast
 import importlib.metadata
 import json
 import os
-import re
 import subprocess
 import sys
 import tomllib
@@ -125,12 +124,12 @@ def test_the_core_lists_all_commands(core_only):
     ("words", "package"),
     [
         (["run", "-n"], "snakemake"),
-        (["filter", "r.parquet", "--qa", "q.parquet", "--out", "."], "p(andas|yarrow)"),
-        (["tables", "--answers", ".", "--qa", "q.parquet", "--out", "."], "p(andas|yarrow)"),
+        (["filter", "r.parquet", "--qa", "q.parquet", "--out", "."], "pyarrow"),
+        (["tables", "--answers", ".", "--qa", "q.parquet", "--out", "."], "pyarrow"),
     ],
 )
 def test_a_command_that_needs_an_extra_says_which(core_only, words, package):
     done = core_only(*words)
     assert done.returncode == 2
-    assert re.search(f"package {package} is not installed", done.stderr)
+    assert f"package {package} is not installed" in done.stderr
     assert "pip install 'refocus[workflow]'" in done.stderr
