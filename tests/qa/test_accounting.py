@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from unittest import mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -110,6 +111,13 @@ def rows_for(format):
     text = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
     cell = text.map(lambda value: value.replace("\0", "")) | WORDS
     return st.lists(st.fixed_dictionaries(dict.fromkeys(CELLS[format], cell)), max_size=5)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_fsync():
+    """Six hundred files that need not survive a power cut."""
+    with mock.patch("os.fsync"):
+        yield
 
 
 @pytest.mark.parametrize("format", FORMATS)

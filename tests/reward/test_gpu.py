@@ -7,7 +7,7 @@ from refocus.plan.model_shapes import PUBLISHED
 
 from benchmarks.bench_reward_gpu import Load, _clip, missed, run
 from benchmarks.random_lmm import build
-from tests.reward.test_bench_gpu import LOAD, SHAPE
+from tests.benchmarks.test_bench_reward_gpu import LOAD, SHAPE
 
 pytestmark = [
     pytest.mark.gpu,

@@ -1,14 +1,12 @@
 """The benchmark of the readers: what a GPU takes follows the plan, and every column of its table is measured."""
 
-import time
-
-import numpy as np
 import pytest
 from refocus.config.plan import PlanSettings
 from refocus.reward.score_shard import ClipTask
 from refocus.reward.windows import subsets
 
 from benchmarks import bench_feed
+from tests.support.simulated_readers import Clock
 from tests.support.videos import write_video
 
 
@@ -23,23 +21,16 @@ def test_what_a_gpu_takes_follows_its_rate_and_the_models_size():
     assert bench_feed.device_seconds(512, 5, large, usual) > bench_feed.device_seconds(512, 1, large, usual)
 
 
-class Reads:
-    """Frames that take `seconds` a clip to read."""
-
-    def __init__(self, seconds):
-        self.seconds = seconds
-
-    def images(self, clip_id, indices=None, size=None):
-        time.sleep(self.seconds)
-        return np.zeros((len(indices), 1, 1, 3), np.uint8)
-
-
-def test_a_device_waits_for_slow_readers_and_not_for_fast_ones():
+def test_a_device_waits_for_slow_readers_and_not_for_fast_ones(monkeypatch):
+    """One reader that takes three times what the device takes makes it wait for 3 and then 2 of every 3; none else."""
     shape = bench_feed.MODELS["InternVL3-1B"]
     wanted = [ClipTask("c", (0.0,) * 40, None, (), tuple(subsets(40)))] * 4
     busy = bench_feed.device_seconds(40, 1, shape, PlanSettings())
-    assert bench_feed.share_waited(Reads(3 * busy), wanted, 1, shape) > 0.5
-    assert bench_feed.share_waited(Reads(0), wanted, 1, shape) < 0.3
+    clock = Clock(read_s=3 * busy).install(monkeypatch)
+    monkeypatch.setattr(bench_feed, "time", clock)
+    assert bench_feed.share_waited(clock, wanted, 1, shape) == pytest.approx((3 + 3 * 2) / (3 + 3 * 2 + 4))
+    clock.read_s = 0
+    assert bench_feed.share_waited(clock, wanted, 1, shape) == 0
 
 
 def test_a_shard_made_by_refocus_decode_fills_every_column(tmp_path, monkeypatch):
