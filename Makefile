@@ -9,18 +9,19 @@ PYTHON ?= $(shell for python in $(PYTHONS); do $$python -c '$(ASK)' 2>/dev/null 
 CORES ?= all
 PIP_ARGS ?=
 TESTS ?= tests
+TEST_PROCESSES ?= 2
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/pipeline$(if $(PYTHONPATH),:$(PYTHONPATH))
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence study test test-kernels lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train clean
+.PHONY: help demo evidence study test test-fast test-kernels lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      videos -> shards -> rewards -> policy -> tables in the synthetic world, on a CPU, in minutes"
-	@echo "make test      the tests"
+	@echo "make test      the tests; make test-fast: those that start no Snakemake and take no seconds, while you edit"
 	@echo "make test-kernels  mamba_ssm's Triton kernels against plain torch, interpreted on a CPU, in minutes"
 	@echo "make evidence  the demo's claims with three seeds and longer training; writes docs/evidence.md"
 	@echo "make study     what T', a curriculum on it and the entropy bonus decide: 15 runs, hours; writes docs/study.md"
@@ -44,8 +45,13 @@ evidence: $(VENV)/.run
 	python -m refocus evidence --results results/evidence --configfile config/evidence.yaml --out docs/evidence.md
 	@python -m refocus summary --tables results/evidence/tables --figures results/evidence/figures
 
+PYTEST = python -m pytest $(TESTS) -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
 test: $(VENV)/.dev
-	python -m pytest $(TESTS) -q $(PYTEST_ARGS)
+	$(PYTEST)
+
+test-fast: $(VENV)/.dev
+	$(PYTEST) -m "not slow"
 
 test-kernels: $(VENV)/.triton
 	PYTHONPATH=$(CURDIR)/$(VENV)/triton TRITON_INTERPRET=1 python -m pytest tests/policy -q -m triton $(PYTEST_ARGS)

@@ -15,6 +15,26 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
+# Whole runs of the workflow and the like, the longest first.
+LONGEST = (
+    "workflow/test_paper_path.py",
+    "workflow/test_broken_data.py",
+    "workflow/test_rerun_matrix.py",
+    "packaging/test_wheel.py",
+    "workflow/test_overlays.py",
+    "train/test_golden_curves.py",
+    "train/test_resume.py",
+    "train/test_ranks.py",
+    "cli/test_train.py",
+    "world/test_teaching.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files begin first, so that at the end no process waits for another's."""
+    rank = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
 
 @pytest.fixture(scope="session")
 def repository() -> Path:

@@ -8,6 +8,8 @@ from refocus.cli.run import unsaid
 from refocus.config.overlay import load
 from refocus.core.project import project_root
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path):

@@ -11,6 +11,8 @@ from refocus.cli.main import main
 
 from tests.support.dry_runs import planned
 
+pytestmark = pytest.mark.slow
+
 TINY = {"world": {"training_videos": 4, "benchmark_videos": 4, "moments": 1}, "use": {"datasets": ["nextqa"]}}
 WORLD = "results/world/nextqa/train.csv"
 

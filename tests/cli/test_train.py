@@ -29,6 +29,8 @@ from tests.support.tiny_lmm import build_lmm
 from tests.support.tiny_policy import build_policy
 from tests.support.tiny_training import COUNTS, questions
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
@@ -192,7 +194,6 @@ def test_torchrun_leaves_the_flags_to_us():
     assert ambiguous == {"--run", "--start"}
 
 
-@pytest.mark.slow
 def test_torchrun_with_two_processes_trains_what_one_does(inputs, tmp_path, repository):
     """`torchrun --nproc-per-node 2 -m refocus train --config … --out …`: one set of outputs, as one process gives."""
     call(inputs, tmp_path / "one", validation_share=0.0)

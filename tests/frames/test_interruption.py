@@ -24,6 +24,8 @@ from refocus.qa.shard_lists import clips_table
 
 from tests.support.videos import constant, write_video
 
+pytestmark = pytest.mark.slow
+
 KILLS = 50
 CLIPS = [ClipRow(clip_id("set", f"{name}.mp4", None, None), f"{name}.mp4", None, None, 0) for name in "abcdef"]
 BEFORE = {"nothing": None, "fewer clips": CLIPS[2:4], "another order": CLIPS[::-1]}
@@ -115,7 +117,6 @@ def complete_clips(folder):
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("previous", list(BEFORE))
 def test_killed_at_any_line_it_leaves_the_previous_state_or_nothing_finished(
     settings, video_files, finished, tmp_path, previous
@@ -169,7 +170,6 @@ def test_killed_again_and_again_no_clip_is_decoded_twice_but_those_in_hand(setti
     assert len(log.read_text().split()) <= len(CLIPS) + kills
 
 
-@pytest.mark.slow
 def test_the_command_and_its_workers_killed_at_random_times(settings, video_files, finished, tmp_path):
     """The real thing, with worker processes and a clock; no worker outlives its parent."""
     import pyarrow.parquet as pq

@@ -16,6 +16,8 @@ from refocus.qa.raw_question import build
 from refocus.qa.records import Question, Reject, read_questions, write_questions
 from refocus.qa.video_finder import VideoFinder
 
+pytestmark = pytest.mark.slow
+
 PLACE = re.compile(r" (?:row|mc_question) (\d+)")
 TEXT = st.text(st.characters(), max_size=8)
 WORDS = st.sampled_from(

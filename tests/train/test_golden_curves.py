@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.golden_run import RECORD, RUNS, curves, golden_trainer
 
+pytestmark = pytest.mark.slow
+
 # Float64 rounds by 1e-16, and 20 steps make 1e4 times as much of a disturbed weight (a disturbance of 1e-9 moves the
 # gradient's norm by 1e-5): 1e-12 is what other processors give, and a hundred times that passes.
 CURVE = 1e-10

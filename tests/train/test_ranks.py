@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 
 from tests.support.tiny_training import RUNTIME, SETTINGS, train_in_parts, train_several, train_until_it_fails
 
+pytestmark = pytest.mark.slow
+
 EIGHT = SETTINGS.model_copy(
     update={
         "batch": 8,
@@ -48,7 +50,6 @@ def assert_close(one, two):
         torch.testing.assert_close(tensor, two[name], rtol=0, atol=1e-10, msg=lambda text, name=name: f"{name}: {text}")
 
 
-@pytest.mark.slow
 def test_one_process_with_eight_questions_is_two_with_four(tmp_path):
     """In float64 to 1e-10, for every way to normalise and to split; ddp and zero1 agree in every bit."""
     for processes in (1, 2):
@@ -73,7 +74,6 @@ def test_one_process_with_eight_questions_is_two_with_four(tmp_path):
     assert shares[0].keys() | shares[1].keys() == everything.keys()
 
 
-@pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
     """Killed with two and continued by one, killed with one and continued by two: the same end."""
     settings = changed(EIGHT, {"clips_per_micro_batch": 8}, batch=4, clips_per_batch=2, max_steps=5)
@@ -88,7 +88,6 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
         assert steps == list(range(5))
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(find_spec("deepspeed") is None, reason="needs the extra `deepspeed`")
 def test_deepspeed_makes_the_same_updates_and_checkpoints(tmp_path):
     """Within rounding of torch's ZeRO-1; each goes on from the other's checkpoint, and from its own bit for bit."""

@@ -11,6 +11,8 @@ from refocus.train.run_log import read
 from tests.support.killing import PLACES, Death, run
 from tests.support.tiny_training import RUNTIME, SETTINGS, build_trainer
 
+pytestmark = pytest.mark.slow
+
 SIX = SETTINGS.model_copy(
     update={"runtime": RUNTIME.model_copy(update={"checkpoint_every": 2, "validate_every": 2, "keep_checkpoints": 1})}
 )
@@ -70,7 +72,6 @@ def assert_same(found: dict[str, object], whole: dict[str, object]) -> None:
     assert [name for name in whole if found[name] != whole[name]] == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("death", DEATHS, ids=lambda d: f"{d.place}-{d.call}{'-after' * d.after}{'-half' * d.half}")
 def test_killed_in_any_phase_is_never_killed(tmp_path, whole, death):
     """Weights, metrics and groups of the run that goes on are those of one that never stopped, bit for bit."""
@@ -79,7 +80,6 @@ def test_killed_in_any_phase_is_never_killed(tmp_path, whole, death):
     assert_same(results(tmp_path), whole)
 
 
-@pytest.mark.slow
 def test_killed_again_and_again_is_never_killed(tmp_path, whole):
     """One run that dies in most places, one after the other, also while it cuts its logs back."""
     places = {death.place: death for death in DEATHS if death.call < 4}
@@ -94,7 +94,6 @@ def test_every_place_is_killed_in():
     assert {death.place for death in DEATHS} | {"cutting back of the logs"} == set(PLACES)
 
 
-@pytest.mark.slow
 def test_killed_at_random_moments_is_never_killed(tmp_path, whole):
     """By the clock, wherever that may be."""
     moments = random.Random(0)

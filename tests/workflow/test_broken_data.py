@@ -11,6 +11,8 @@ import yaml
 
 from tests.support.dry_runs import snakemake
 
+pytestmark = pytest.mark.slow
+
 OVERLAY = {
     "use": {"selectors": ["uniform", "oracle", "refocus/demo"]},
     "world": {"seed": 3, "training_videos": 12, "benchmark_videos": 8},
@@ -57,7 +59,6 @@ def break_things(world: Path) -> dict[str, tuple[str, str]]:
     return fates
 
 
-@pytest.mark.slow
 def test_broken_rows_and_videos_are_listed_and_the_run_completes(repository, tmp_path):
     run(repository, tmp_path, "--until", "make_world", python=Path(sys.executable))
     results = tmp_path / "results"

@@ -9,6 +9,8 @@ from refocus.config.overlay import load
 
 from tests.support.dry_runs import planned, snakemake
 
+pytestmark = pytest.mark.slow
+
 ABLATIONS = ["advantage", "beta", "candidates", "frames", "reward_model"]
 OVERLAYS = ["config/curriculum.yaml", *(f"config/ablations/{name}.yaml" for name in ABLATIONS)]
 AFTER = {"train_policy", "select_frames", "answer_questions", "make_tables", "draw_figures"}
@@ -69,7 +71,6 @@ def small_world(repository, tmp_path_factory) -> Path:
     return home
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("overlay", ["config/curriculum.yaml", "config/ablations/reward_model.yaml"])
 def test_every_run_of_an_overlay_learns_in_a_small_world(repository, small_world, overlay):
     """A few steps each, where a run differs by more than a number: T' that grows, and another reward model."""

@@ -37,6 +37,8 @@ from tests.support.tiny_lmm import build_lmm
 from tests.support.tiny_public import write_video_ma2mba
 from tests.workflow.test_rerun_matrix import TRAINING
 
+pytestmark = pytest.mark.slow
+
 CPU = {"runtime": {"device": "cpu", "threads": 1}}  # a machine without a GPU, and its cores for two jobs at once
 TRAINED_ON = {"nextqa", "llava_video", "activitynetqa", "perceptiontest", "cinepile", "vista"}
 ASKED = {"videomme", "longvideobench", "mlvu", "videommmu"}
@@ -122,7 +124,6 @@ def run(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(home, root, parts, functools.partial(snakemake, repository, *words))
 
 
-@pytest.mark.slow
 def test_every_row_of_the_ten_formats_is_a_question_or_a_reject(run):
     for name, part in run.parts.items():
         questions, rejects = run.table(f"qa/{name}.parquet"), run.table(f"qa/{name}.rejects.parquet")
@@ -133,7 +134,6 @@ def test_every_row_of_the_ten_formats_is_a_question_or_a_reject(run):
         assert list(clips.columns) == CLIP_SCHEMA.names and set(clips["clip_id"]) == set(questions["clip_id"])
 
 
-@pytest.mark.slow
 def test_all_videos_but_the_missing_are_decoded_as_the_paper_says(run):
     """min(4 fps, 512) frames of 384 x 384; of CinePile half the videos are gone, which its own limit allows."""
     assert (run.root.decode.fps, run.root.decode.max_frames, run.root.decode.size) == (4, 512, 384)
@@ -156,7 +156,6 @@ def test_all_videos_but_the_missing_are_decoded_as_the_paper_says(run):
     assert store.images(run.index("vista").query("status == 'ok'")["clip_id"].iloc[0]).shape == (FRAMES, 384, 384, 3)
 
 
-@pytest.mark.slow
 def test_sixteen_subsets_of_at_most_32_frames_are_scored_for_every_question(run):
     for name in run.root.use.datasets:
         questions = run.table(f"qa/{name}.parquet").set_index("qa_id")
@@ -176,7 +175,6 @@ def test_sixteen_subsets_of_at_most_32_frames_are_scored_for_every_question(run)
         assert (whole["frame_indices"].map(len) == 32).any(), "complements have more than 32 frames to choose from"
 
 
-@pytest.mark.slow
 def test_the_filter_keeps_what_varies_more_than_the_papers_tau(run):
     pool = pd.concat([run.table(f"qa/{name}.parquet") for name in run.root.use.datasets])
     variance, pairs = (
@@ -200,7 +198,6 @@ def test_the_filter_keeps_what_varies_more_than_the_papers_tau(run):
     assert set(pairs["dataset"]) == set(run.root.use.datasets)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("name", "picks"), [("t32", 32), ("t4", 4)])
 def test_every_run_judges_16_candidates_per_pair_and_updates(run, name, picks):
     pairs = run.table("filtered/internvl3-8b/pairs.parquet").set_index("qa_id")
@@ -225,7 +222,6 @@ def test_every_run_judges_16_candidates_per_pair_and_updates(run, name, picks):
     assert all(tensor.isfinite().all() for tensor in after.values())
 
 
-@pytest.mark.slow
 def test_every_selector_picks_distinct_frames_in_temporal_order(run):
     for name in run.root.use.benchmarks:
         questions, index = run.table(f"qa/{name}.parquet"), run.index(name).set_index("clip_id")
@@ -249,7 +245,6 @@ def test_every_selector_picks_distinct_frames_in_temporal_order(run):
     assert not all(map(list.__eq__, map(list, shown["frame_indices"]), map(list, plain["frame_indices"])))
 
 
-@pytest.mark.slow
 def test_every_question_is_answered_from_the_frames_that_were_picked(run):
     for name in run.root.use.benchmarks:
         questions = run.table(f"qa/{name}.parquet").set_index("qa_id")
@@ -269,7 +264,6 @@ def test_every_question_is_answered_from_the_frames_that_were_picked(run):
                         assert (row.prediction, row.correct) == (-1, False) and len(row.flags)
 
 
-@pytest.mark.slow
 def test_tables_and_figures_stand_beside_the_papers_numbers(run):
     table = pd.read_csv(run.home / run.root.results / "tables/table1.csv")
     assert set(table["selector"]) >= {"uniform", "random", "refocus/t32"}
@@ -282,7 +276,6 @@ def test_tables_and_figures_stand_beside_the_papers_numbers(run):
         assert (run.home / run.root.results / f"figures/{name}.png").stat().st_size > 1000
 
 
-@pytest.mark.slow
 def test_nothing_is_left_to_do_and_another_tau_redoes_only_what_follows_it(run):
     assert run.plan({}) == {}
     assert set(run.plan({"filter": {"tau": 0.3}})) == {"filter_pairs"} | TRAINING

@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
 from refocus.config.overlay import load
 
 from tests.support.dry_runs import snakemake
+
+pytestmark = pytest.mark.slow
 
 CORES = 8
 

@@ -5,6 +5,8 @@ import yaml
 
 from tests.support.dry_runs import snakemake
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("overlay", "named"),

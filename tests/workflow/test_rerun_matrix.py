@@ -7,6 +7,8 @@ import yaml
 
 from tests.support.dry_runs import planned, snakemake, write
 
+pytestmark = pytest.mark.slow
+
 SELECTION = {"select_frames", "answer_questions", "make_tables", "draw_figures"}
 TRAINING = {"train_policy"} | SELECTION
 

@@ -29,6 +29,8 @@ from refocus.world.tasks import (
 )
 from refocus.world.tokenizer import build_tokenizer
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = Path(__file__).parents[2] / "assets"
 TASK = Task("choose", "static/corner", "which corner has the dot?", ("top left", "nowhere", "top right"), "C", "top")
 
