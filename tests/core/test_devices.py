@@ -156,6 +156,7 @@ def test_a_driver_that_fails_is_no_driver(machine, tmp_path):
     assert devices.devices() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["reward", "train", "select"])
 def test_cuda_without_a_gpu_ends_with_status_75(stage, repository, tmp_path):
     """So that a scheduler can send the job elsewhere; a machine's GPUs are hidden for it."""

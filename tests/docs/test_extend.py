@@ -14,6 +14,8 @@ from tests.docs.test_links import PACKAGE, ROOT
 from tests.support.tiny_lmm import build_lmm
 from tests.support.videos import constant, write_video
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
 RUN = "import shlex, sys\nfrom refocus.cli.main import main\n"
 RUN += "for line in sys.stdin.read().splitlines():\n    assert main(shlex.split(line)[1:]) == 0, line\n"

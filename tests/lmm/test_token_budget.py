@@ -31,6 +31,7 @@ def images():
     return np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3), dtype=np.uint8)
 
 
+@pytest.mark.slow
 def test_running_out_of_memory_halves_the_budget_and_changes_no_value(lmm, images, monkeypatch):
     features = lmm.encode(images)
     expected = lmm.score(features, ROWS, QUESTIONS)
@@ -46,6 +47,7 @@ def test_running_out_of_memory_halves_the_budget_and_changes_no_value(lmm, image
     assert lmm._passes._held == 0
 
 
+@pytest.mark.slow
 def test_the_vision_tower_is_given_fewer_frames_when_memory_runs_out(lmm, images, monkeypatch):
     expected, encoded = lmm.encode(images), lmm.work.frames
     monkeypatch.setattr(lmm, "_encode", SmallMemory(lmm._encode, 3 * 32))
@@ -53,6 +55,7 @@ def test_the_vision_tower_is_given_fewer_frames_when_memory_runs_out(lmm, images
     assert lmm.work.frames == 2 * encoded
 
 
+@pytest.mark.slow
 def test_a_pass_that_cannot_get_smaller_ends_with_the_mend(lmm, images, monkeypatch):
     features = lmm.encode(images)
     monkeypatch.setattr(lmm._passes, "_decode", SmallMemory(lmm._passes._decode, 0))

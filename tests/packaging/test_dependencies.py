@@ -101,6 +101,7 @@ def core_only(tmp_path_factory):
     return refocus
 
 
+@pytest.mark.slow
 def test_the_core_is_enough_to_pick_frames(core_only, tmp_path):
     video = tmp_path / "grey.mp4"
     with av.open(str(video), "w") as container:

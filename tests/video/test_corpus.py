@@ -12,6 +12,8 @@ from refocus.video.workers import LostJob, run_jobs
 
 from tests.support.broken import CASES, WHOLE
 
+pytestmark = pytest.mark.slow
+
 KILL_S = 60.0
 MEMORY_MB = 700
 

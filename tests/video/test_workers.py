@@ -27,6 +27,7 @@ def misbehave(job, heartbeat):
     return f"done {job}"
 
 
+@pytest.mark.slow
 def test_results_come_in_order_whatever_happens():
     """Every job has its result or its reason, in order; a slow job that shows life is not killed."""
     jobs = ["a", "hang", "crash", "b", "raise", "memory", "slow", "c"]

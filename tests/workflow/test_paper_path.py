@@ -24,7 +24,7 @@ from refocus.evaluate.answers import SCHEMA as ANSWER_SCHEMA
 from refocus.frames.frame_store import FrameStore
 from refocus.frames.index import INDEX_SCHEMA
 from refocus.qa.records import CLIP_SCHEMA, QUESTION_SCHEMA, REJECT_SCHEMA
-from refocus.reward.margin import margin
+from refocus.reward.margin import margins
 from refocus.reward.margin_table import MARGIN_SCHEMA
 from refocus.select.selections import NO_FRAMES
 from refocus.select.selections import SCHEMA as SELECTION_SCHEMA
@@ -170,7 +170,7 @@ def test_sixteen_subsets_of_at_most_32_frames_are_scored_for_every_question(run)
                 frames = list(row.frame_indices)
                 assert frames == sorted(set(frames)) and len(frames) <= 32
                 assert len(row.logits) == len(questions.loc[qa_id, "options"]) == len(row.logits_raw)
-                assert row.margin == pytest.approx(margin(row.logits, questions.loc[qa_id, "answer_index"]), abs=1e-5)
+                assert [row.margin] == pytest.approx(margins([row.logits], questions.loc[[qa_id], "answer_index"]))
         whole = rows[(rows["subset"] >= 8) & (rows["frame_indices"].map(max) == FRAMES - 1)]
         assert (whole["frame_indices"].map(len) == 32).any(), "complements have more than 32 frames to choose from"
 

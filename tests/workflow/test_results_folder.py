@@ -17,6 +17,7 @@ def matches(pattern: ResultsFile, path: str) -> bool:
     return re.fullmatch("[^/]+".join(map(re.escape, parts)), path) is not None
 
 
+@pytest.mark.slow
 def test_every_output_is_on_the_map(finished):
     outputs = [line.removeprefix("results/") for line in (finished / "outputs.txt").read_text().split()]
     assert len(outputs) > 50
