@@ -125,7 +125,7 @@ def test_the_core_lists_all_commands(core_only):
     ("words", "package"),
     [
         (["run", "-n"], "snakemake"),
-        (["filter", "r.parquet", "--qa", "q.parquet", "--out", "."], "pyarrow"),
+        (["filter", "r.parquet", "--qa", "q.parquet", "--out", "."], "pandas"),
         (["tables", "--answers", ".", "--qa", "q.parquet", "--out", "."], "pyarrow"),
     ],
 )
