@@ -34,7 +34,7 @@ RENAMED = {
     "doctor.sources.*.max_missing": "doctor.sources.*.max_missing_share",
     "doctor.sources.*.max_rejected": "doctor.sources.*.max_rejected_share",
     "plan.jpeg_kb": "plan.jpeg_frame_kb",
-    "plan.video_kb": "plan.video_frame_kb",
+    "plan.film_kb": "plan.video_frame_kb",
     "plan.row_bytes": "plan.margin_row_bytes",
 }
 RENAMED |= {f"runs.*.{old}": f"runs.*.{new}" for old, new in RENAMED.items() if old.startswith("train.")}
