@@ -45,6 +45,12 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/assets.smk"
 
 
+rule ingested:
+    """The tables of questions and clips alone, after which `refocus plan` knows what a run costs."""
+    input:
+        INGESTED,
+
+
 rule all:
     """Every stage's outputs, so that a stage that failed once is never taken for done."""
     default_target: True

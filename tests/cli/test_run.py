@@ -29,7 +29,14 @@ def home(tmp_path):
 
 def refocus_run(home, *words):
     environment = {**os.environ, "PATH": f"{home / 'bin'}:/usr/bin:/bin"}
-    line = [sys.executable, "-m", "refocus", "run", *words]
+    line = [
+        sys.executable,
+        "-P",
+        "-m",
+        "refocus",
+        "run",
+        *words,
+    ]  # as the console script: nothing of the current folder
     return subprocess.run(line, cwd=home, env=environment, capture_output=True, text=True)
 
 
@@ -38,6 +45,12 @@ def test_the_whole_workflow_is_planned_in_an_empty_folder(home):
     jobs = planned(done.stdout + done.stderr)
     assert done.returncode == 0, done.stderr
     assert jobs["train_policy"] == 1 and jobs["make_tables"] == 1 and jobs["select_frames"] == 12
+
+
+def test_modules_of_the_current_folder_are_not_taken_for_the_librarys(home):
+    (home / "select.py").write_text("raise SystemExit('taken for the standard library')")
+    done = refocus_run(home, "--configfile", "mine.json", "--", WORLD)
+    assert done.returncode == 0 and (home / WORLD).is_file(), done.stderr
 
 
 def test_jobs_take_the_interpreter_that_runs_snakemake(home):
@@ -90,4 +103,4 @@ def test_without_snakemake_the_extra_is_named(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "snakemake", None)
     monkeypatch.setitem(sys.modules, "snakemake.cli", None)
     assert main(["run", "-n"]) == 2
-    assert "pip install 'refocus[workflow]'" in caplog.text
+    assert "pip install '.[workflow]'" in caplog.text

@@ -145,7 +145,7 @@ def test_the_reward_is_the_margin_of_each_subset_alone(inputs):
 def test_deepspeed_is_asked_for_where_it_is_missing(inputs, tmp_path, monkeypatch):
     """Before anything is loaded, with the extra that brings it; the other strategies do not touch it."""
     monkeypatch.setitem(sys.modules, "deepspeed", None)
-    with pytest.raises(UsageError, match=r"pip install 'refocus\[deepspeed\]'"):
+    with pytest.raises(UsageError, match=r"pip install '\.\[deepspeed\]'"):
         call(inputs, tmp_path, "--strategy", "deepspeed")
     assert not any(tmp_path.iterdir())
 
@@ -173,8 +173,21 @@ def test_a_configuration_gives_the_rules_inputs(repository, tmp_path, monkeypatc
     command.run(parser.parse_args(words))
     assert list(jobs[0].frames) == frames
     assert jobs[0].start == root.policy.start and jobs[0].settings == root.run_train(root.use.runs[0])
+    for flags in (["--pairs", "other.parquet"], ["--picks", "3"], ["--settings", "{}"]):
+        with pytest.raises(UsageError, match=f"{flags[0]} is not read beside a configuration"):
+            command.run(parser.parse_args([*words, *flags]))
     with pytest.raises(UsageError, match="no run 'demmo'"):
         command.run(parser.parse_args([*words, "--run", "demmo"]))
+
+
+def test_a_configuration_that_lies_around_changes_no_run_by_flags(inputs, tmp_path, monkeypatch):
+    """`refocus init` puts a config.yaml where the workflow's jobs are started, with their settings as flags."""
+    (tmp_path / "config.yaml").write_text("results: elsewhere\ntrain: {max_steps: 99}\n")
+    monkeypatch.chdir(tmp_path)
+    jobs = []
+    monkeypatch.setattr("refocus.train.parallel.launch", lambda work, job, processes, device: jobs.append(job))
+    call(inputs, tmp_path / "out", "--max-steps", "2")
+    assert jobs[0].settings.max_steps == 2 and "elsewhere" not in str(jobs[0])
 
 
 def test_torchrun_leaves_the_flags_to_us():

@@ -141,3 +141,13 @@ def test_every_renamed_flag_leads_to_one_that_exists(command, capsys):
     shown = capsys.readouterr().out.split()
     for old, new in FLAGS[command].items():
         assert new in shown and old not in shown
+
+
+def test_what_anchors_share_is_renamed_once_for_each(tmp_path):
+    text = "runs: {a: {train: &shared {frames: 4}}, b: {train: *shared}, 1: {train: {frames: 8}}}"
+    renamed = current_names(yaml.safe_load(text))
+    assert {name: run["train"] for name, run in renamed["runs"].items()} == {
+        "a": {"picks": 4},
+        "b": {"picks": 4},
+        "1": {"picks": 8},
+    }

@@ -133,4 +133,4 @@ def test_a_command_that_needs_an_extra_says_which(core_only, words, package):
     done = core_only(*words)
     assert done.returncode == 2
     assert f"package {package} is not installed" in done.stderr
-    assert "pip install 'refocus[workflow]'" in done.stderr
+    assert "pip install '.[workflow]'" in done.stderr

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from refocus.core.errors import UsageError
-from refocus.policy.rollout import NO_FRAME, distributions, rollout, score
+from refocus.policy.rollout import NO_FRAME, _draw, distributions, rollout, score
 
 from tests.support.tiny_policy import PROMPTS, build_features, build_policy
 
@@ -123,3 +123,10 @@ def test_replacement_is_a_variant_of_the_model():
     drawn = rollout(policy, clips, asked, 4, 9, seeds=[0])
     assert max(len(candidate) - len(set(candidate)) for candidate in drawn.picks[0].tolist()) > 0
     torch.testing.assert_close(score(policy, clips, asked, drawn.picks).logp, drawn.logp, rtol=0, atol=1e-9)
+
+
+def test_no_draw_takes_a_frame_of_probability_zero():
+    """At both ends of the noise's range, where a comparison or a rounding could let one in."""
+    logp = torch.tensor([0.0, 0.5, 0.0, 0.5, 0.0]).log()
+    noise = torch.tensor([0.0, 0.5, 1 - 2**-53, 1.0], dtype=torch.float64)
+    assert _draw(logp.expand(4, 5), noise).tolist() == [1, 3, 3, 3]

@@ -1,6 +1,7 @@
 """The 16 subsets of paper A.1, in both readings, for every clip length."""
 
 import math
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -65,6 +66,8 @@ def test_midpoints_are_the_floor_of_the_formula(n, k):
 def test_endpoints_reach_both_ends(n, k):
     picked = sample(range(n), k, "endpoints")
     assert picked[0] == 0 and picked[-1] == n - 1
+    if n > k:
+        assert picked == tuple(math.floor(Fraction(i * (n - 1), k - 1) + Fraction(1, 2)) for i in range(k))
 
 
 def test_a_clip_of_one_frame_has_only_the_regions_that_hold_it():

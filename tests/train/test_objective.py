@@ -95,6 +95,9 @@ def test_advantages_are_standardised_within_groups():
         np.testing.assert_allclose(a.mean(1), 0, atol=1e-12)
         np.testing.assert_allclose(a.std(1, ddof=ddof), 1)
     assert torch.equal(advantages(rewards, TrainSettings(advantage_scale="none")), centre(rewards))
+    for ddof in (0, 1):
+        std = batch_std(centre(rewards), rewards, PLAIN.model_copy(update={"advantage_ddof": ddof}))
+        assert std == pytest.approx(centre(rewards).numpy().std(ddof=ddof), rel=1e-12)
     std = batch_std(centre(rewards), rewards, PLAIN)
     torch.testing.assert_close(
         advantages(rewards, TrainSettings(advantage_scale="batch"), std), centre(rewards) / (std + 1e-4)

@@ -71,7 +71,7 @@ def test_where_it_is_off_it_is_never_imported(monkeypatch, tmp_path):
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(UsageError, match=r"refocus\[wandb\]"):
+    with pytest.raises(UsageError, match=r"\.\[wandb\]"):
         library(OFFLINE)
 
 

@@ -22,7 +22,7 @@ from refocus.core.project import source_root
 # Snakemake records commands without this prefix, so neither where the package lies nor who runs it reruns a job.
 OWN_PYTHON = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; '
 BRINGS_PYTHON = workflow.deployment_settings.deployment_method
-SOURCE_PATH = f"export PYTHONPATH={shlex.quote(str(source_root()))}${{PYTHONPATH:+:$PYTHONPATH}}; "
+SOURCE_PATH = f"export PYTHONSAFEPATH=1 PYTHONPATH={shlex.quote(str(source_root()))}${{PYTHONPATH:+:$PYTHONPATH}}; "
 PREFIX = f"set -euo pipefail; {SOURCE_PATH}{'' if BRINGS_PYTHON else OWN_PYTHON}"
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 

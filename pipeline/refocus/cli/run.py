@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Becomes Snakemake, so that signals and the exit status are its own."""
     words = ["--snakefile", str(project_root() / "Snakefile"), *overlay_words(args.words)]
-    os.execv(sys.executable, [sys.executable, "-m", "snakemake", *unsaid(words), *words])
+    # -P: a select.py in the current folder is the user's, not the standard library's
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "snakemake", *unsaid(words), *words])
 
 
 def overlay_words(words: Iterable[str]) -> list[str]:

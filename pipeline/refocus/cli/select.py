@@ -72,12 +72,12 @@ def run(args: argparse.Namespace) -> None:
 
 def _one_video(args: argparse.Namespace, settings: SelectSettings) -> None:
     from refocus.select.contact_sheet import clock, write_sheet
-    from refocus.select.frame_selector import FrameSelector
+    from refocus.select.frame_selector import FrameSelector, embedded_model
 
     if args.video is None or args.question is None:
         raise UsageError("name a video and a question, or a question table with --qa")
     claim(settings.runtime.device)
-    selector = FrameSelector.from_pretrained(args.model, settings)
+    selector = FrameSelector.from_pretrained(args.model or embedded_model(), settings)
     selection = selector.select(args.video, args.question, args.option, args.frames)
     candidates = selector.candidates(args.video).images
     if args.contact_sheet:

@@ -9,7 +9,7 @@ from refocus.config.lmm import LmmSettings
 from refocus.config.overlay import load
 from refocus.config.parsing import parse, parse_json
 from refocus.config.policy import PolicySettings
-from refocus.config.train import TrainSettings
+from refocus.config.train import TrainRuntime, TrainSettings
 from refocus.core.errors import UsageError
 from refocus.train.job import TrainingJob, job_of_run
 from refocus.train.start import start
@@ -51,13 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take all inputs from a configuration: these files, each laid over the ones before it",
     )
     add_configuration(parser)
+    parser.set_defaults(configfile=[])  # a run by its flags never takes settings from the folder it is started in
     parser.add_argument("--run", metavar="NAME", help="which of its runs (default: the first that is used)")
     parser.add_argument("--pairs", metavar="PAIRS.parquet", type=Path, help="questions that passed the filter")
     parser.add_argument(
         "--index", metavar="INDEX.parquet", type=Path, nargs="+", help="index files of the stored frames"
     )
     parser.add_argument("--start", metavar="DIR_OR_ID", help="the supervised base (default: policy.start)")
-    parser.add_argument("--reward-model", metavar="DIR_OR_ID", dest="lmm_path", help="the reward LMM")
+    parser.add_argument("--reward-model", metavar="DIR_OR_ID", help="the reward LMM")
     parser.add_argument("--lmm-settings", metavar="JSON", help="the reward LMM's entry of `lmms`")
     parser.add_argument("--policy-settings", metavar="JSON", help="the section `policy`")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the run's results go")
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(
             "--config and --configfile: --config names all files, --configfile those over --base; give one"
         )
-    files = args.config or [args.base, *args.configfile] if args.config or args.configfile else None
+    files = args.config or ([args.base, *args.configfile] if args.configfile else None)
     start(_job_of_flags(args) if files is None else _job_of_configuration(args, files))
 
 
@@ -81,8 +82,8 @@ def _job_of_flags(args: argparse.Namespace) -> TrainingJob:
             raise UsageError(f"{flag} is missing (or give --config or --configfile)")
     policy = parse(PolicySettings, parse_json(args.policy_settings, "--policy-settings"))
     lmm = parse_json(args.lmm_settings, "--lmm-settings")
-    if args.lmm_path:
-        lmm["path"] = args.lmm_path
+    if args.reward_model:
+        lmm["path"] = args.reward_model
     if not lmm:
         raise UsageError("which reward LMM? Give --reward-model DIR_OR_ID, or --lmm-settings JSON")
     return TrainingJob(
@@ -98,4 +99,10 @@ def _job_of_flags(args: argparse.Namespace) -> TrainingJob:
 
 
 def _job_of_configuration(args: argparse.Namespace, files: Sequence[Path]) -> TrainingJob:
+    inputs = ("pairs", "index", "reward_model", "lmm_settings", "policy_settings", "settings")
+    names = dict.fromkeys((*inputs, *TrainSettings.model_fields, *TrainRuntime.model_fields))
+    for name in names:
+        if getattr(args, name, None) is not None:
+            flag = name.replace("_", "-")
+            raise UsageError(f"--{flag} is not read beside a configuration, which says it already: change it there")
     return job_of_run(load(files), args.run, start=args.start, work=args.work_dir or args.out / "work", out=args.out)

@@ -22,6 +22,13 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def unshared(values: Any) -> Any:
+    """A copy in which every mapping stands once, whatever YAML's anchors shared, and every key is text."""
+    if isinstance(values, Mapping):
+        return {str(key): unshared(value) for key, value in values.items()}
+    return [unshared(value) for value in values] if isinstance(values, list) else copy.deepcopy(values)
+
+
 def read(path: str | Path) -> dict[str, Any]:
     """One YAML file as plain values; `config/…` also names the overlays that come with the project.
 

@@ -1,10 +1,10 @@
 """Settings that were renamed or dropped: the old names work for one release, with a warning that says what to write."""
 
-import copy
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from refocus.config.layers import unshared
 from refocus.core.errors import UsageError
 
 REMOVED_IN = "0.3.0"  # the release that no longer reads the old names
@@ -56,12 +56,15 @@ def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UsageError: an old name and its new one are both set.
     """
-    renamed, found = copy.deepcopy(dict(values)), []
+    renamed, found = unshared(values), []
     for old, new in _old_names(renamed):
         value = _parent(renamed, old).pop(old[-1])
         parent = _parent(renamed, new, make=True)
         if new[-1] in parent:
-            raise UsageError(f"{_dotted(old)} is the old name of {_dotted(new)}, and both are set: keep the new one")
+            raise UsageError(
+                f"{_dotted(old)} is the old name of {_dotted(new)}, and both are set: keep the new one "
+                "(overlays that are given together count as one)"
+            )
         parent[new[-1]] = value
         found.append(f"{_dotted(old)} is now {_dotted(new)}")
     for key, instead in _unread(renamed):
@@ -74,7 +77,7 @@ def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def without_old_names(values: Mapping[str, Any]) -> dict[str, Any]:
     """`values` without the keys that have an old name or are not read."""
-    kept = copy.deepcopy(dict(values))
+    kept = unshared(values)
     for old, _ in [*_old_names(kept), *_unread(kept)]:
         del _parent(kept, old)[old[-1]]
     return kept

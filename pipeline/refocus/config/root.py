@@ -108,6 +108,8 @@ class Root(Strict):
     @model_validator(mode="after")
     def _names_exist(self) -> "Root":
         """Every name that is used is defined, and every selector can be made."""
+        if set("{}") & set(self.results):
+            raise ValueError("results: Snakemake reads braces in a path as wildcards; choose a folder without them")
         for kind in ("datasets", "benchmarks", "lmms", "runs"):
             for name in getattr(self.use, kind):
                 _known(f"use.{kind}", name, getattr(self, kind), kind)

@@ -26,7 +26,13 @@ def advice(module: str) -> str | None:
     package = module.partition(".")[0]
     if package not in EXTRAS:
         return None
-    return f"the package {package} is not installed; it comes with an extra: pip install 'refocus[{EXTRAS[package]}]'"
+    extra = EXTRAS[package]
+    return f"the package {package} is not installed; it comes with the extra `{extra}`: {install(extra)}"
+
+
+def install(extra: str) -> str:
+    """How an extra is installed. Not from PyPI, where another project has the name."""
+    return f"pip install '.[{extra}]' in a checkout of refocus, or 'WHEEL[{extra}]'"
 
 
 def require(package: str) -> None:

@@ -29,7 +29,8 @@ def lines(plan: Plan) -> Iterable[str]:
     )
     if plan.uncounted:
         yield ""
-        yield f"NOT COUNTED, nothing is known of them (ingest them, or fill plan.sources): {', '.join(plan.uncounted)}"
+        names = ", ".join(plan.uncounted)
+        yield f"NOT COUNTED, nothing is known of them (`refocus run ingested`, or fill plan.sources): {names}"
     yield ""
     yield from _table(
         ("stage", "", "jobs", "frames", "tokens", "FLOP", "GPU-hours", "naive", "core-hours", "disk"),

@@ -71,7 +71,7 @@ class FrameSelector:
         settings: SelectSettings | None = None,
         decode: DecodeSettings | None = None,
     ) -> "FrameSelector":
-        """Loads a policy folder or hub id; without one, the tiny embedded model.
+        """Loads a policy folder or hub id; without one, the tiny embedded model, with a warning.
 
         Raises:
             UsageError: there is no such model.
@@ -80,7 +80,10 @@ class FrameSelector:
         settings = settings or SelectSettings()
         runtime = settings.runtime
         policy = load_policy(path or embedded_model(), runtime.device, runtime.threads, runtime.kernels)
-        return cls(policy, settings, decode)
+        selector = cls(policy, settings, decode)
+        if path is None:
+            log.warning("no model is named: %s", selector.warning)
+        return selector
 
     @property
     def warning(self) -> str | None:

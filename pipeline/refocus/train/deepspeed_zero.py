@@ -37,7 +37,7 @@ def load(device: str) -> ModuleType:
     except ImportError as error:
         raise UsageError(
             f"train.runtime.strategy is deepspeed, but the package deepspeed cannot be imported ({error}): "
-            "pip install 'refocus[deepspeed]', or set it to zero1"
+            "pip install '.[deepspeed]' in a checkout, or set it to zero1"
         ) from None
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
     return package

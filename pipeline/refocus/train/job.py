@@ -42,7 +42,8 @@ def job_of_run(root: Root, name: str | None, *, start: str | None, work: Path, o
     """
     name = name or next(iter(root.use.runs), None)
     if name is None or name not in root.runs:
-        raise UsageError(f"--run: the configuration has no run '{name}' ({', '.join(root.runs) or 'it has none'})")
+        there_are = ", ".join(root.runs) or "it defines none: name one under `runs` and list it in `use.runs`"
+        raise UsageError(f"--run: the configuration has no run '{name}' ({there_are})")
     settings, policy = root.run_train(name), root.run_policy(name)
     frames = [
         INDEX.at(root.results, dataset=dataset, shard=shard_name(shard))

@@ -25,7 +25,7 @@ def _imported(runtime: TrainRuntime) -> ModuleType:
     except ImportError:
         raise UsageError(
             f"train.runtime.wandb is {runtime.wandb}, but the package wandb is not installed: "
-            "pip install 'refocus[wandb]', or set it to off"
+            "pip install '.[wandb]' in a checkout, or set it to off"
         ) from None
 
 
