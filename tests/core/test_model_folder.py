@@ -85,3 +85,11 @@ def test_a_download_is_announced(here, monkeypatch, caplog):
     with caplog.at_level(logging.INFO):
         assert find_folder("owner/name") == here / "models/mine"
     assert "fetching it from the Hugging Face hub" in caplog.text
+
+
+def test_a_typo_of_a_model_of_the_project_is_no_hub_id(tmp_path, monkeypatch):
+    """Also in a folder without models of its own, as `refocus init` makes it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(UsageError, match="assets/lmm"):
+        local_folder("asets/lmm")

@@ -213,12 +213,14 @@ def test_checkpoints_hold_no_pickles(tmp_path):
     assert RUNTIME.keep_checkpoints == 2
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_ends_the_run(tmp_path):
     """The other processes stop with a message instead of waiting for ever."""
     with pytest.raises(RefocusError, match="worker process 1 died"):
         launch(die_second, None, 2, "cpu")
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_listen_is_ended(tmp_path):
     """The first process's error is shown instead of waited with."""
     with pytest.raises(ValueError, match="the first one failed"):
@@ -226,6 +228,7 @@ def test_a_worker_that_does_not_listen_is_ended(tmp_path):
     assert not (tmp_path / "mark").exists()
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_process_stops_all_with_a_checkpoint(tmp_path):
     """And the run then goes on to the same end as one that was never stopped."""
     settings = change(max_steps=3)

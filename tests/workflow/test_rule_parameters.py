@@ -14,6 +14,7 @@ from tests.support.dry_runs import snakemake
 FLAGS = ("--settings", "--lmm-settings", "--policy-settings", "--reward-settings", "--adapter-options", "--variants")
 
 
+@pytest.mark.slow
 def test_everything_a_rule_passes_can_be_printed(repository, finished):
     root = load([repository / "config.yaml"])
     done = snakemake(repository, "--directory", str(finished), "-n", "-p", "--forceall")

@@ -93,11 +93,13 @@ def no_such_folder(path: str | os.PathLike[str]) -> str:
 
 
 def similar_folders(path: Path) -> list[str]:
-    """Existing folders whose path differs from this one by little in each part."""
-    found = [Path(path.anchor)]
-    for part in path.relative_to(path.anchor).parts:
-        found = [base / name for base in found for name in _similar_names(part, base)]
-    return [str(folder) for folder in found]
+    """Existing folders whose path differs from this one by little in each part, the project's own models among them."""
+    parts = path.relative_to(path.anchor).parts
+    found = [str(folder) for folder in _similar_below(Path(path.anchor), parts)]
+    if found or path.is_absolute():
+        return found
+    shipped = [folder.relative_to(project_root()) for folder in _similar_below(project_root(), parts)]
+    return [str(folder) for folder in shipped if folder.parts[:1] == (SHIPPED,)]
 
 
 def fetch(hub_id: str, files: Sequence[str] = MODEL_FILES) -> Path:
@@ -150,6 +152,13 @@ def read_json(file: Path) -> dict[str, Any]:
 def _special_float(values: dict[str, Any]) -> Any:
     """transformers 5 writes an infinity as an object."""
     return float(values["__float__"]) if values.keys() == {"__float__"} else values
+
+
+def _similar_below(base: Path, parts: Sequence[str]) -> list[Path]:
+    found = [base]
+    for part in parts:
+        found = [folder / name for folder in found for name in _similar_names(part, folder)]
+    return found
 
 
 def _similar_names(part: str, base: Path) -> list[str]:
