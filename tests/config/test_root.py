@@ -149,3 +149,8 @@ def test_the_paper_overlay_has_the_papers_numbers(repository):
     assert (root.reward.frames_per_subset, root.reward.windows, root.reward.sampling) == (32, "wrapped", "midpoints")
     assert train.clips_per_batch is None and root.run_policy("t32").reinit_layers == 2
     assert root.world is None
+
+
+def test_a_results_folder_that_snakemake_would_read_as_a_pattern_is_refused():
+    with pytest.raises(UsageError, match="results: Snakemake reads braces"):
+        check({"results": "runs/{name}"})
