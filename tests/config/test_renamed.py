@@ -151,3 +151,24 @@ def test_what_anchors_share_is_renamed_once_for_each(tmp_path):
         "b": {"picks": 4},
         "1": {"picks": 8},
     }
+
+
+def test_a_configuration_as_version_0_1_wrote_it_is_read():
+    """Written out, since the table above cannot tell whether an old name was ever one."""
+    old = """
+        decode: {frames: video}
+        train: {frames: 4, entropy: 0.5, clip_norm: 2, warmup: 0.1, decay: constant, storage: float16}
+        answer: {frames: shard, frames_list: [3], budget: 3}
+        tables: {level: 0.9, resamples: 100}
+        doctor: {max_missing: 0.3, max_rejected: 0.2}
+        plan: {jpeg_kb: 7, film_kb: 8, row_bytes: 9}
+    """
+    settings = check(current_names(yaml.safe_load(old)))
+    train, plan = settings.train, settings.plan
+    assert settings.decode.storage == "video" and settings.answer.pixels == "shard"
+    assert (train.picks, train.entropy_weight, train.max_grad_norm, train.lr_warmup) == (4, 0.5, 2, 0.1)
+    assert (train.lr_decay, train.save_dtype) == ("constant", "float16")
+    assert settings.answer.n_frames == (3,) and settings.tables.n_frames == 3
+    assert (settings.tables.confidence_level, settings.tables.bootstrap_resamples) == (0.9, 100)
+    assert (settings.doctor.max_missing_share, settings.doctor.max_rejected_share) == (0.3, 0.2)
+    assert (plan.jpeg_frame_kb, plan.video_frame_kb, plan.margin_row_bytes) == (7, 8, 9)
