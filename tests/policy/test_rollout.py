@@ -115,6 +115,23 @@ def test_picking_for_a_clip(policy):
         policy.pick(images, PROMPTS, 2, [1])
 
 
+def test_the_first_step_ranks_all_frames_before_any_pick_is_fed_back():
+    """It begins with greedy's first pick, falls in probability, and does not move with the value head; greedy does."""
+    policy = build_policy(dtype=torch.float32)
+    features = build_features(policy, [9])[0]
+
+    def ask(mode: str):
+        return policy.pick(features, PROMPTS, 4, [1, 2, 3], mode=mode)
+
+    first, greedy = ask("first_step"), ask("greedy")
+    assert first.order[:, 0].equal(greedy.order[:, 0]) and first.score[:, 0].equal(greedy.score[:, 0])
+    assert (first.score.diff(dim=1) <= 0).all()
+    with torch.no_grad():
+        policy.heads.value.weight.mul_(-3)
+    assert ask("first_step").order.equal(first.order)
+    assert not torch.allclose(ask("greedy").score[:, 1:], greedy.score[:, 1:])
+
+
 def test_replacement_is_a_variant_of_the_model():
     """The released class may pick a frame again; sampler and parallel pass still agree."""
     policy = build_policy(replacement=True)

@@ -12,6 +12,7 @@ from refocus.qa.records import Question
 from refocus.select import policy_selector as learned
 from refocus.select.baselines import RandomSelector, UniformSelector
 from refocus.select.benchmark import select_benchmark, write_benchmark
+from refocus.select.build_selector import SelectorSources, build_selector
 from refocus.select.picks import Picks
 from refocus.select.policy_selector import PolicySelector
 from refocus.select.selections import NO_FRAMES, file_name, frames_of, read_selections, seed_of, selection_files
@@ -74,6 +75,34 @@ def test_a_policy_reads_a_clip_once_and_fewer_frames_are_the_first_of_one_rollou
     for qa_id in ("1", "3", "4"):
         longest = chosen[8][qa_id].pick_order
         assert all(chosen[n][qa_id].pick_order == longest[:n] for n in (2, 4))
+
+
+def test_frames_by_marginals_are_asked_for_anew_with_each_number(monkeypatch):
+    """Eq. 10 averages over as many steps as frames are picked."""
+    rollouts, store = [], Store()
+    monkeypatch.setattr(learned, "ask_policy", rotated(rollouts))
+    selector = PolicySelector(None, store.images, SelectSettings(), nested=False)
+    select_benchmark(selector, QUESTIONS, store, [2, 4])
+    assert rollouts == [(2, 2), (2, 4), (1, 2), (1, 4)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "nested"),
+    [
+        ("refocus", "sample", True),
+        ("initial", "sample", True),
+        ("greedy", "greedy", True),
+        ("first-step", "first_step", True),
+        ("marginals", "top_marginal", False),
+    ],
+)
+def test_a_kind_of_a_run_says_how_its_policy_is_asked(monkeypatch, kind, mode, nested):
+    monkeypatch.setattr(learned, "load_policy", lambda *words: None)
+    name = SelectorName.parse(f"{kind}/demo")
+    sources = SelectorSources(policy="folder")
+    selector = build_selector(name, sources, SelectSettings(seed=3), Store(), "bench")
+    assert (selector.settings.mode, selector.settings.seed, selector.nested) == (mode, 3, nested)
+    assert name.asks_policy
 
 
 def test_a_table_of_picks_reads_back_and_says_what_made_it(tmp_path):

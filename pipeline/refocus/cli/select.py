@@ -43,7 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--index", type=Path, nargs="+", default=[], metavar="INDEX.parquet", help="index files of its frames"
     )
     many.add_argument(
-        "--selector", metavar="NAME", help="uniform, random, oracle, refocus/<run>, initial/<run>, swapped/<run>"
+        "--selector",
+        metavar="NAME",
+        help="uniform, random, oracle, refocus/<run>, initial/<run>, swapped/<run>, greedy/<run>, first-step/<run>, "
+        "marginals/<run>",
     )
     many.add_argument("--truth", type=Path, metavar="PATH", help="when the evidence is visible, for oracle")
     made = "selection folder or files of refocus/<run>, for swapped"

@@ -42,7 +42,8 @@ class UseSettings(Strict):
         (),
         description="what picks frames: uniform, random, oracle (needs the benchmarks' truth), refocus/<run>, "
         "initial/<run> (before training), swapped/<run> (the picks of refocus/<run> for another question "
-        "of the clip)",
+        "of the clip), greedy/<run> (the likeliest frame at each step), and without feedback of the picks "
+        "first-step/<run> (the likeliest frames at the first step) and marginals/<run> (those of Eq. 10)",
     )
 
 

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from refocus.config.base import Section, TorchRuntime
 
+PickMode = Literal["sample", "greedy", "first_step", "top_marginal"]
+
 
 class SelectRuntime(TorchRuntime):
     """How selection runs."""
@@ -21,10 +23,11 @@ class SelectSettings(Section):
     """How frames are picked; uniform, random and oracle only use the seed."""
 
     version: int = Field(1, description="raised when the same settings give other picks")
-    mode: Literal["sample", "greedy", "top_marginal"] = Field(
+    mode: PickMode = Field(
         "sample",
-        description="sample: one draw of Algorithm 2; greedy: the likeliest frame at each step; top_marginal: the "
-        "frames of highest probability in Eq. 10",
+        description="sample: one draw of Algorithm 2; greedy: the likeliest frame at each step; first_step: the "
+        "likeliest frames at the first step, no pick fed back; top_marginal: the frames of highest probability in "
+        "Eq. 10",
     )
     temperature: float = Field(
         1.0, gt=0, description="divides the frame logits before sampling; below 1 favours likely frames"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from refocus.config.select import PickMode
 from refocus.core.errors import UsageError
 
 Need = Literal["truth", "policy", "initial", "selections"]
@@ -15,11 +16,13 @@ class SelectorKind:
     Attributes:
         of_run: whether it belongs to a training run: `refocus/<run>`.
         needs: when the evidence is visible; the run's policy after training, or before; the picks of `refocus/<run>`.
+        mode: how it asks that policy, whatever `select.mode` says; None: as that says.
     """
 
     name: str
     of_run: bool = False
     needs: Need | None = None
+    mode: PickMode | None = None
 
     @property
     def asks_policy(self) -> bool:
@@ -39,6 +42,9 @@ KINDS = {
         SelectorKind("random"),
         SelectorKind("initial", of_run=True, needs="initial"),
         SelectorKind("refocus", of_run=True, needs="policy"),
+        SelectorKind("greedy", of_run=True, needs="policy", mode="greedy"),
+        SelectorKind("first-step", of_run=True, needs="policy", mode="first_step"),
+        SelectorKind("marginals", of_run=True, needs="policy", mode="top_marginal"),
         SelectorKind("swapped", of_run=True, needs="selections"),
         SelectorKind("oracle", needs="truth"),
     )
@@ -70,6 +76,11 @@ class SelectorName:
     def needs(self) -> Need | None:
         """See `SelectorKind.needs`."""
         return KINDS[self.kind].needs
+
+    @property
+    def mode(self) -> PickMode | None:
+        """See `SelectorKind.mode`."""
+        return KINDS[self.kind].mode
 
     @property
     def asks_policy(self) -> bool:

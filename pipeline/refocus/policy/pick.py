@@ -12,7 +12,7 @@ from refocus.lmm.prompts import Prompt
 from refocus.policy.network import ClipState, PolicyNetwork, QuestionState
 from refocus.policy.rollout import distributions, rollout
 
-MODES = ("sample", "greedy", "top_marginal")
+MODES = ("sample", "greedy", "first_step", "top_marginal")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class PickedFrames:
     """Distinct frames of one clip for each of q questions, k = min(n_frames, t) of them in the order of picking."""
 
     order: Tensor  # (q, k) long
-    score: Tensor  # (q, k) log-probability of each pick; in mode top_marginal of its frame under Eq. 10
+    score: Tensor  # (q, k) log-probability of each pick; of its frame at the first step or under Eq. 10 in those modes
 
 
 @torch.no_grad()
@@ -39,8 +39,9 @@ def pick(
     Args:
         features: (t, p, c) from `encode`, or uint8 images (t, h, w, 3).
         seeds: one per question; equal seeds give equal picks.
-        mode: "sample" draws once, "greedy" takes the likeliest frame at each step, "top_marginal" the frames with the
-            highest probability of Eq. 10 over `samples` draws.
+        mode: "sample" draws once, "greedy" takes the likeliest frame at each step, "first_step" the likeliest frames
+            at the first step, before any pick is fed back, "top_marginal" the frames with the highest probability of
+            Eq. 10 over `samples` draws of `n_frames`.
     Raises:
         UsageError: mode is none of these, or seeds and prompts differ in number.
     """
@@ -52,6 +53,11 @@ def pick(
         return PickedFrames(top.indices, top.values.log())
     clips, questions = _read(policy, features, prompts, seeds)
     n_frames = min(n_frames, clips.mask.shape[1])
+    if mode == "first_step":
+        no_pick_yet = torch.zeros(len(prompts), 1, 1, dtype=torch.long, device=clips.keys.device)
+        logp, _ = distributions(policy, clips, questions, no_pick_yet, temperature)
+        likeliest = logp[:, 0, 0].topk(n_frames, dim=1)  # (q, k)
+        return PickedFrames(likeliest.indices, likeliest.values)
     made = rollout(policy, clips, questions, 1, n_frames, seeds, temperature, mode)
     return PickedFrames(made.picks[:, 0], made.logp[:, 0])
 

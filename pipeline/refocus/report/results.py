@@ -17,6 +17,7 @@ from refocus.qa.records import Question, read_questions
 from refocus.select.selections import tables_below
 
 FORMATS = ("videomme", "mlvu", "longvideobench", "videommmu")
+WORLD_GROUPS = ("sequence/", "moment/", "static/")  # prefixes of the world's categories: what an answer depends on
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class BenchmarkData:
 
     @property
     def is_world(self) -> bool:
-        """Whether this is the synthetic world: every category is `moment/<kind>` or `static/<kind>`."""
-        return bool(self.questions) and all(q.category.startswith(("moment/", "static/")) for q in self.questions)
+        """Whether this is the synthetic world, whose categories are `sequence/`, `moment/` or `static/` and a kind."""
+        return bool(self.questions) and all(q.category.startswith(WORLD_GROUPS) for q in self.questions)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class ResultRow:
 
     @property
     def kind(self) -> str:
-        """uniform, random, initial, refocus, swapped or oracle."""
+        """uniform, refocus, oracle or another name of KINDS."""
         return kind_of(self.selectors[0])
 
 

@@ -23,6 +23,9 @@ KIND_COLOURS = {
     "random": YELLOW,
     "initial": SKY,
     "refocus": BLUE,
+    "greedy": "#4C9BD6",
+    "first-step": VERMILION,
+    "marginals": ORANGE,
     "swapped": PURPLE,
     "oracle": GREEN,
 }

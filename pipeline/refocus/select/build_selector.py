@@ -54,13 +54,15 @@ def build_selector(
         return SwappedSelector({frames_of(file): read_selections(file) for file in files})
     if sources.policy is None:
         raise UsageError(f"{name} needs --model, the folder of the trained policy")
-    return _policy_selector(sources.policy, settings, store)
+    if name.mode is not None:
+        settings = settings.model_copy(update={"mode": name.mode})
+    return _policy_selector(sources.policy, settings, store, nested=name.mode != "top_marginal")
 
 
-def _policy_selector(path: str, settings: SelectSettings, store: FrameStore) -> Selector:
+def _policy_selector(path: str, settings: SelectSettings, store: FrameStore, nested: bool) -> Selector:
     from refocus.select.policy_selector import PolicySelector, load_policy
 
     runtime = settings.runtime
     claim(runtime.device)
     policy = load_policy(path, runtime.device, runtime.threads, runtime.kernels)
-    return PolicySelector(policy, lambda clip_id: store.images(clip_id, size=policy.frame_size), settings)
+    return PolicySelector(policy, lambda clip_id: store.images(clip_id, size=policy.frame_size), settings, nested)

@@ -19,16 +19,27 @@ if TYPE_CHECKING:
 
 
 class PolicySelector:
-    """`refocus/<run>` and `initial/<run>`: asks a policy folder.
+    """`refocus/<run>`, the same policy without feedback (`first-step/<run>`, `marginals/<run>`), and `initial/<run>`.
 
     All numbers of frames come from one rollout of the largest: its first n picks.
     """
 
-    def __init__(self, policy: "FramePolicy", images: Callable[[str], np.ndarray], settings: SelectSettings):
-        """images: the kept frames of a clip_id, uint8 (T, h, w, 3), at any size."""
+    def __init__(
+        self,
+        policy: "FramePolicy",
+        images: Callable[[str], np.ndarray],
+        settings: SelectSettings,
+        nested: bool = True,
+    ):
+        """
+        Args:
+            images: the kept frames of a clip_id, uint8 (T, h, w, 3), at any size.
+            nested: False asks anew for each number of frames, because Eq. 10 averages over as many steps.
+        """
         self.policy = policy
         self.images = images
         self.settings = settings
+        self.nested = nested
 
     def pick(
         self, clip: ClipView, questions: Sequence["Question"], budgets: Sequence[int]
@@ -36,7 +47,14 @@ class PolicySelector:
         """See `Selector.pick`; scores are the log-probabilities of the picks."""
         prompts = [Prompt.of(question) for question in questions]
         seeds = [question_seed(self.settings.seed, question.qa_id) for question in questions]
-        picked = ask_policy(self.policy, self.images(clip.clip_id), prompts, max(budgets), seeds, self.settings)
+        images = self.images(clip.clip_id)
+
+        def ask(n: int) -> list[Picks]:
+            return ask_policy(self.policy, images, prompts, n, seeds, self.settings)
+
+        if not self.nested:
+            return {n: ask(n) for n in budgets}
+        picked = ask(max(budgets))
         return {n: [picks.first(n) for picks in picked] for n in budgets}
 
 
