@@ -63,7 +63,7 @@ class TrainRuntime(LmmRuntime):
 class TrainSettings(Section):
     """Group-normalised policy-gradient training of the frame policy with margin rewards."""
 
-    version: int = Field(1, description="raised when the same settings give another policy")
+    version: int = Field(2, description="raised when the same settings give another policy")
     seed: int = Field(0, ge=0, description="seed of initialisation, data order and rollouts; runs may have their own")
     reward_model: str = Field(
         "internvl3-8b", description="the LMM whose margin is the reward (Eq. 1 and 5): an entry of `lmms`"
@@ -130,7 +130,12 @@ class TrainSettings(Section):
     lr_decay: Literal["linear", "constant"] = Field(
         "linear", description="learning rates after warm-up: linear (to 0 at the end) or constant"
     )
-    validation_share: float = Field(0.05, ge=0, lt=1, description="share of the videos held back for validation")
+    validation_share: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="share of the films held back for validation; a video that several data sets have is one film",
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32",
         description="number format of the policy's matrix products; weights and optimiser stay float32",

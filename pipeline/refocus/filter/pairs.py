@@ -19,6 +19,7 @@ from refocus.filter.filter_summary import summarise
 from refocus.filter.sensitivity import write_sensitivity
 from refocus.filter.table_batches import batches
 from refocus.filter.variance import Variances
+from refocus.qa.formats import formats_of_sources, note
 from refocus.qa.records import QUESTION_SCHEMA, read_columns
 
 VARIANCE_SCHEMA = pa.schema(
@@ -82,6 +83,7 @@ def write_filtered(
                 pairs.write_table(chosen.cast(pairs_schema))
                 outcome = [batch["dataset"], batch["category"], flag, kept, values]
                 outcomes.append(pa.table(outcome, schema=OUTCOME_SCHEMA))
+        pairs.add_key_value_metadata(note(formats_of_sources(qa)))  # training splits by film, which a format tells
     questions = pa.concat_tables(outcomes).to_pandas()
     summary = {**summarise(questions, settings.tau), "settings": settings.identity()}
     summary["skipped"] = _reasons(skipped)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from refocus.qa.records import Question
 
+Film = tuple[str, str]  # (corpus, name in it), ("youtube", id) or (data set, path)
 YOUTUBE_FLAG = "youtube:"  # how an adapter passes on an id that the path does not hold
 _ID = r"(?P<name>(?P<youtube>[\w-]{11}))"
 
@@ -63,8 +64,33 @@ def origin(format: str, question: Question) -> Origin:
         format: the adapter the question was read with, such as `llava_video`.
     """
     path = posixpath.splitext(question.video_path)[0]
-    given = next((flag.removeprefix(YOUTUBE_FLAG) for flag in question.flags if flag.startswith(YOUTUBE_FLAG)), "")
+    return _by_path(format, path, _given(question)) or Origin(format, path, _given(question))
+
+
+def film(format: str, question: Question) -> Film:
+    """What two questions share when their clips may show the same pictures, whatever data sets they come with.
+
+    The YouTube video where its id is known, also of parts that were cut from it; else the file in its corpus. A file
+    whose corpus its path does not tell is a film by itself: the data set's name and the whole path.
+
+    Args:
+        format: the adapter the question was read with; "" where that is not known.
+    """
+    known = _by_path(format, posixpath.splitext(question.video_path)[0], _given(question))
+    youtube = known.youtube if known else _given(question)
+    if youtube:
+        return "youtube", youtube
+    return (known.corpus, known.name) if known else (question.dataset, question.video_path)
+
+
+def _given(question: Question) -> str:
+    """The YouTube id that the adapter passed on."""
+    return next((flag.removeprefix(YOUTUBE_FLAG) for flag in question.flags if flag.startswith(YOUTUBE_FLAG)), "")
+
+
+def _by_path(format: str, path: str, given: str) -> Origin | None:
+    """What a path without its extension tells; nothing where it has none of its format's forms."""
     for corpus, pattern in _COMPILED.get(format, ()):
         if hit := pattern.search(path):
             return Origin(corpus, hit["name"], given or hit.groupdict().get("youtube") or "")
-    return Origin(format, path, given)
+    return None

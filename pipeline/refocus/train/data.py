@@ -6,7 +6,8 @@ import itertools
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from refocus.config.train import TrainSettings
 from refocus.core.errors import RefocusError
 from refocus.core.files import digest
+from refocus.qa.origin import Film, film
 from refocus.qa.records import Question, by_clip
 
 log = logging.getLogger(__name__)
@@ -22,7 +24,7 @@ Item = TypeVar("Item")
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSet:
-    """Questions that carry a signal, split by video; `n_frames` is the number of kept frames of each of their clips."""
+    """Questions that carry a signal, split by film; `n_frames` is the number of kept frames of each of their clips."""
 
     train: tuple[Question, ...]
     validation: tuple[Question, ...]
@@ -30,14 +32,21 @@ class TrainingSet:
     dropped: dict[str, int]  # reason -> questions
 
 
-def build(questions: Sequence[Question], kept_frames: Callable[[str], int], settings: TrainSettings) -> TrainingSet:
-    """Drops what cannot be trained on, counted by reason, and holds back the videos of the validation slice.
+def build(
+    questions: Sequence[Question],
+    kept_frames: Callable[[str], int],
+    settings: TrainSettings,
+    formats: Mapping[str, str] = MappingProxyType({}),
+) -> TrainingSet:
+    """Drops what cannot be trained on, counted by reason, and holds back the films of the validation slice.
 
-    A clip with T <= T' frames leaves nothing to choose; open questions have no margin. Which videos are held back
-    depends on their names only, so all runs hold back the same.
+    A clip with T <= T' frames leaves nothing to choose; open questions have no margin. A film that several data sets
+    have, under whatever paths, is held back in all of them. Which films are depends on their names only, so all runs
+    hold back the same.
 
     Args:
         kept_frames: the number of kept frames of a clip id, 0 where it has none.
+        formats: data set -> the adapter it was read with; of a data set without one, each file is a film by itself.
     Raises:
         RefocusError: nothing is left to train on.
     """
@@ -55,9 +64,10 @@ def build(questions: Sequence[Question], kept_frames: Callable[[str], int], sett
             kept.append(question)
     for reason, count in dropped.items():
         log.warning("%d questions left out: %s", count, reason)
-    held = held_back([(question.dataset, question.video_path) for question in kept], settings.validation_share)
-    train = tuple(question for question in kept if (question.dataset, question.video_path) not in held)
-    validation = tuple(question for question in kept if (question.dataset, question.video_path) in held)
+    films = [film(formats.get(question.dataset, ""), question) for question in kept]
+    held = held_back(films, settings.validation_share)
+    train = tuple(question for question, shown in zip(kept, films, strict=True) if shown not in held)
+    validation = tuple(question for question, shown in zip(kept, films, strict=True) if shown in held)
     if not train:
         raise RefocusError(
             f"none of the {len(questions)} questions can be trained on "
@@ -66,9 +76,9 @@ def build(questions: Sequence[Question], kept_frames: Callable[[str], int], sett
     return TrainingSet(train, validation, n_frames, dict(dropped))
 
 
-def held_back(videos: Sequence[tuple[str, str]], share: float) -> set[tuple[str, str]]:
-    """A fixed pseudo-random `share` of the videos, at least one if there are two and a share is asked for."""
-    distinct = sorted(set(videos), key=lambda video: digest(list(video), 64))
+def held_back(films: Sequence[Film], share: float) -> set[Film]:
+    """A fixed pseudo-random `share` of the films, at least one if there are two and a share is asked for."""
+    distinct = sorted(set(films), key=lambda film: digest(list(film), 64))
     wanted = round(share * len(distinct))
     if share > 0 and len(distinct) > 1:
         wanted = min(max(wanted, 1), len(distinct) - 1)

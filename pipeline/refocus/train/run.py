@@ -1,5 +1,8 @@
 """One training run from files to files: what each process does."""
 
+import logging
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -7,7 +10,9 @@ from torch import Tensor
 
 from refocus.config.identity import weights
 from refocus.core.files import digest
+from refocus.qa.formats import Formats, formats_noted
 from refocus.qa.records import Question, read_questions
+from refocus.train.data import TrainingSet, build
 from refocus.train.feature_cache import FeatureCache
 from refocus.train.job import TrainingJob
 from refocus.train.loop import Trainer
@@ -17,18 +22,20 @@ from refocus.train.reward_model import LmmRewardModel
 
 IMAGES_GB = 0.25
 
+log = logging.getLogger(__name__)
+
 
 def work(ranks: Ranks, job: TrainingJob) -> None:
     """Builds policy, reward model and data, trains, and draws the curves."""
     from refocus.frames.frame_store import FrameStore
     from refocus.lmm.option_scorer import load_lmm_entry
-    from refocus.train.data import build
 
     settings, runtime = job.settings, job.settings.runtime
     torch.set_num_threads(runtime.threads)
     store = FrameStore.open(job.frames)
     questions = read_questions(job.pairs)
-    data = build(questions, lambda clip: store.record(clip).n_frames if clip in store else 0, settings)
+    formats = _formats(job.pairs, questions)
+    data = build(questions, lambda clip: store.record(clip).n_frames if clip in store else 0, settings, formats)
 
     policy = _policy(job, ranks)
     lmm = load_lmm_entry(job.lmm, ranks.device.type, runtime.batch_tokens)
@@ -41,7 +48,7 @@ def work(ranks: Ranks, job: TrainingJob) -> None:
 
     features = FeatureCache(encode, half)
     reward_model = LmmRewardModel(lmm, FeatureCache(lambda clip: lmm.encode(images(clip, lmm.frame_size)), half))
-    same = identity(job, data.train + data.validation)
+    same = identity(job, data)
     trainer = Trainer(
         policy,
         data,
@@ -64,14 +71,27 @@ def work(ranks: Ranks, job: TrainingJob) -> None:
         draw(read(job.out / METRICS), job.out)
 
 
-def identity(job: TrainingJob, questions: tuple[Question, ...]) -> dict[str, Any]:
+def identity(job: TrainingJob, data: TrainingSet) -> dict[str, Any]:
     """What a checkpoint must share with the run that continues it."""
     return {
         "train": job.settings.identity(),
         "policy": {**job.policy.identity(), "start": weights(job.start)},
         "reward_model": {**job.lmm.identity(), "path": weights(job.lmm.path)},
-        "questions": digest(sorted(question.qa_id for question in questions)),
+        "questions": digest([sorted(question.qa_id for question in part) for part in (data.train, data.validation)]),
     }
+
+
+def _formats(pairs: Path, questions: Sequence[Question]) -> Formats:
+    """The adapters of the pairs' data sets, which tell one film from another."""
+    formats = formats_noted(pairs)
+    if unknown := sorted({question.dataset for question in questions} - set(formats)):
+        log.warning(
+            "%s does not say which adapter read %s, so each of its files is held back or trained on as a film by "
+            "itself; `refocus filter` notes the adapter of files that `refocus ingest` wrote",
+            pairs,
+            ", ".join(unknown),
+        )
+    return formats
 
 
 def _policy(job: TrainingJob, ranks: Ranks) -> Any:
