@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import simplejpeg
 import torch
@@ -16,6 +17,8 @@ from refocus.config.overlay import merge
 from refocus.config.overlay import read as read_yaml
 from refocus.config.root import Root
 from refocus.core.errors import UsageError
+from refocus.core.files import write_table
+from refocus.filter.pairs import VARIANCE_SCHEMA
 from refocus.frames.index import IndexRow, write_index
 from refocus.lmm import Prompt, load_lmm
 from refocus.policy.frame_policy import FramePolicy
@@ -173,6 +176,10 @@ def test_a_configuration_gives_the_rules_inputs(repository, tmp_path, monkeypatc
     command.run(parser.parse_args(words))
     assert list(jobs[0].frames) == frames
     assert jobs[0].start == root.policy.start and jobs[0].settings == root.run_train(root.use.runs[0])
+    assert jobs[0].variance is None and jobs[0].pool == ()
+    overlay.write_text(f"results: {tmp_path}/results\ntrain: {{questions: all}}\n")
+    with pytest.raises(UsageError, match=r"variance\.parquet is missing"):
+        command.run(parser.parse_args(words))
     for flags in (["--pairs", "other.parquet"], ["--picks", "3"], ["--settings", "{}"]):
         with pytest.raises(UsageError, match=f"{flags[0]} is not read beside a configuration"):
             command.run(parser.parse_args([*words, *flags]))
@@ -188,6 +195,17 @@ def test_a_configuration_that_lies_around_changes_no_run_by_flags(inputs, tmp_pa
     monkeypatch.setattr("refocus.train.parallel.launch", lambda work, job, processes, device: jobs.append(job))
     call(inputs, tmp_path / "out", "--max-steps", "2")
     assert jobs[0].settings.max_steps == 2 and "elsewhere" not in str(jobs[0])
+
+
+def test_a_run_on_all_questions_takes_them_from_the_filters_inputs(inputs, tmp_path):
+    """And is another run than that on the filtered ones: its checkpoints lie apart."""
+    rows = [{"qa_id": q.qa_id, "variance": 0.1, "n_subsets": 16, "flag": ""} for q in questions(COUNTS)]
+    write_table(tmp_path / "variance.parquet", pa.Table.from_pylist(rows, VARIANCE_SCHEMA), "filter", {})
+    write_questions(tmp_path / "few.parquet", questions(COUNTS)[:6], "filter")
+    words = ["--variance", tmp_path / "variance.parquet", "--qa", inputs / "pairs.parquet"]
+    call(inputs, tmp_path / "out", *words, "--pairs", tmp_path / "few.parquet", "--questions", "all", max_steps=9)
+    asked = {group["qa_id"] for group in read(tmp_path / "out/groups.jsonl")}
+    assert len(asked) > 6 and "gone" not in asked
 
 
 def test_torchrun_leaves_the_flags_to_us():

@@ -4,6 +4,7 @@ import pytest
 from refocus.config.identity import decode_fingerprint, model_files, reward_fingerprint, train_fingerprint, weights
 from refocus.config.layers import merge, read
 from refocus.config.overlay import check
+from refocus.config.train import TrainSettings
 
 FINGERPRINTS = {
     "decode": lambda root: decode_fingerprint(root, "nextqa"),
@@ -39,6 +40,9 @@ def changed(repository):
         ({"use": {"datasets": ["llava_video", "nextqa"]}}, {"train"}),
         ({"use": {"benchmarks": ["mlvu"]}}, set()),
         ({"train": {"entropy_weight": 0.5}}, {"train"}),
+        ({"train": {"questions": "random"}}, {"train"}),
+        ({"train": {"questions": "filtered", "reward": "margin"}}, set()),
+        ({"runs": {"demo": {"train": {"reward": "correct"}}}}, {"train"}),
         ({"runs": {"demo": {"seed": 3}}}, {"train"}),
         ({"policy": {"logit_scale": 3.0}}, {"train"}),
         ({"datasets": {"nextqa": {"limit": 3}}}, {"train"}),
@@ -74,3 +78,9 @@ def test_weights_follow_the_files_and_not_their_dates(tmp_path):
 
 def test_a_hub_name_is_its_own_identity():
     assert weights("owner/model") != weights("owner/other")
+
+
+def test_settings_younger_than_the_first_runs_make_no_finished_run_another_one():
+    """At their defaults they are not part of what a checkpoint is known by."""
+    assert not {"questions", "reward"} & TrainSettings().identity().keys()
+    assert TrainSettings(questions="all").identity()["questions"] == "all"

@@ -68,6 +68,25 @@ def test_redrawn_groups_get_candidates_of_their_own_and_others_keep_theirs(tmp_p
     assert all(found[0][key]["picks"] == base[key]["picks"] for key in base if key != (0, first))
 
 
+def test_right_or_wrong_rewards_are_one_or_zero_and_a_group_of_equals_teaches_nothing(tmp_path):
+    """`reward: correct` learns from the answers alone; margins of the same subsets differ."""
+    margins = one_step(tmp_path / "margin")[2]
+    groups = one_step(tmp_path / "correct", reward="correct")[2]
+    assert {key: group["picks"] for key, group in groups.items()} == {
+        key: group["picks"] for key, group in margins.items()
+    }
+    for key, group in groups.items():
+        assert group["reward"] == [float(reward > 0.5) for reward in margins[key]["reward"]]
+        assert any(group["advantage"]) == (len(set(group["reward"])) > 1)
+    assert len({tuple(sorted(set(group["reward"]))) for group in groups.values()}) > 1, "groups of both kinds"
+
+
+def test_a_failed_reward_fails_whatever_is_learned_from():
+    rewards = Rewards(torch.tensor([[0.5, torch.nan]]), torch.tensor([[True, True]]))
+    assert rewards.learned_from("correct").nan_to_num(-9).tolist() == [[1.0, -9.0]]
+    assert rewards.learned_from("margin") is rewards.reward
+
+
 def test_what_stays_equal_is_left_out_after_so_many_tries(tmp_path):
     """Bounded, counted, and not part of the mean: the update is that of the other groups alone."""
     stuck = asked_first(tmp_path / "asked")[0]

@@ -30,6 +30,8 @@ def test_a_finished_run_plans_nothing(plan):
         ({"filter": {"tau": 0.3}}, {"filter_pairs"} | TRAINING),
         ({"train": {"entropy_weight": 0.5}}, TRAINING),
         ({"train": {"lr_new": 1e-05, "lr_pretrained": 0.001}}, TRAINING),
+        ({"train": {"questions": "all"}}, TRAINING),
+        ({"train": {"reward": "correct"}}, TRAINING),
         ({"policy": {"logit_scale": 2.0}}, TRAINING),
         ({"select": {"temperature": 0.5}}, SELECTION),
         ({"answer": {"pixels": "shard"}}, SELECTION - {"select_frames"}),

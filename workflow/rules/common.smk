@@ -122,6 +122,11 @@ def reward_model_of(run):
     return SETTINGS.lmms[SETTINGS.run_train(run).reward_model]
 
 
+def unfiltered(run, paths):
+    """`paths` for a run that also learns from questions that the filter did not keep."""
+    return paths if SETTINGS.run_train(run).questions != "filtered" else []
+
+
 def videos_of(name):
     """A params function giving the folder that a data set's video paths are relative to."""
     return lambda wildcards: SETTINGS.path(SETTINGS.source(name).videos)

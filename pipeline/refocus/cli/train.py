@@ -55,6 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", metavar="NAME", help="which of its runs (default: the first that is used)")
     parser.add_argument("--pairs", metavar="PAIRS.parquet", type=Path, help="questions that passed the filter")
     parser.add_argument(
+        "--variance", metavar="VARIANCE.parquet", type=Path, help="the filter's table, for --questions random or all"
+    )
+    parser.add_argument("--qa", metavar="QA.parquet", type=Path, nargs="+", help="the question files behind --variance")
+    parser.add_argument(
         "--index", metavar="INDEX.parquet", type=Path, nargs="+", help="index files of the stored frames"
     )
     parser.add_argument("--start", metavar="DIR_OR_ID", help="the supervised base (default: policy.start)")
@@ -95,11 +99,13 @@ def _job_of_flags(args: argparse.Namespace) -> TrainingJob:
         settings=read_settings(args, TrainSettings),
         work=args.work_dir or args.out / "work",
         out=args.out,
+        variance=args.variance,
+        pool=tuple(args.qa or ()),
     )
 
 
 def _job_of_configuration(args: argparse.Namespace, files: Sequence[Path]) -> TrainingJob:
-    inputs = ("pairs", "index", "reward_model", "lmm_settings", "policy_settings", "settings")
+    inputs = ("pairs", "variance", "qa", "index", "reward_model", "lmm_settings", "policy_settings", "settings")
     names = dict.fromkeys((*inputs, *TrainSettings.model_fields, *TrainRuntime.model_fields))
     for name in names:
         if getattr(args, name, None) is not None:

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from refocus.config.base import LmmRuntime, Section
 
-ADDED_LATER = ("curriculum", "precision", "advantage_std_floor", "resample_tries")
+ADDED_LATER = ("curriculum", "precision", "advantage_std_floor", "resample_tries", "questions", "reward")
 
 
 class TrainRuntime(LmmRuntime):
@@ -67,6 +67,16 @@ class TrainSettings(Section):
     seed: int = Field(0, ge=0, description="seed of initialisation, data order and rollouts; runs may have their own")
     reward_model: str = Field(
         "internvl3-8b", description="the LMM whose margin is the reward (Eq. 1 and 5): an entry of `lmms`"
+    )
+    reward: Literal["margin", "correct"] = Field(
+        "margin",
+        description="what a subset earns: the margin of Eq. 5, or 1 where the right option has the highest logit and "
+        "else 0",
+    )
+    questions: Literal["filtered", "random", "all"] = Field(
+        "filtered",
+        description="what is trained on: the questions that the variance filter kept, as many drawn by the seed from "
+        "all that have a usable variance, or all of those",
     )
     candidates: int = Field(16, ge=2, description="N: subsets sampled per question")
     picks: int = Field(

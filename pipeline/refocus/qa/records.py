@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from refocus.core.errors import RefocusError
@@ -102,10 +103,18 @@ def write_questions(
     write_table(path, questions_table(questions), section, settings)
 
 
-def read_questions(path: Path | str) -> list[Question]:
-    """Questions of a parquet file in file order; columns of later stages (such as `variance`) are ignored."""
-    rows = read_columns(path, [field.name for field in fields(Question)]).to_pylist()
-    return [Question(**{**row, "options": tuple(row["options"]), "flags": tuple(row["flags"])}) for row in rows]
+def read_questions(path: Path | str, only: pa.Array | None = None) -> list[Question]:
+    """Questions of a parquet file in file order; columns of later stages (such as `variance`) are ignored.
+
+    Args:
+        only: the qa_ids wanted; None: all.
+    """
+    table = read_columns(path, [field.name for field in fields(Question)])
+    if only is not None:
+        table = table.filter(pc.is_in(table["qa_id"], only))
+    return [
+        Question(**{**row, "options": tuple(row["options"]), "flags": tuple(row["flags"])}) for row in table.to_pylist()
+    ]
 
 
 def by_clip(questions: Iterable[Question]) -> dict[str, list[Question]]:

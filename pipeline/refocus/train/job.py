@@ -8,7 +8,7 @@ from refocus.config.policy import PolicySettings
 from refocus.config.root import Root
 from refocus.config.train import TrainSettings
 from refocus.core.errors import UsageError
-from refocus.core.results_folder import INDEX, PAIRS, shard_name
+from refocus.core.results_folder import INDEX, PAIRS, QUESTIONS, VARIANCE, shard_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +16,9 @@ class TrainingJob:
     """Everything one run needs, as paths and settings.
 
     Attributes:
-        pairs: the questions that passed the filter; frames: index files of their stored frames.
+        pairs: the questions that passed the filter; variance, pool: the filter's table of every question and the
+            question files behind it, for runs that learn from others (`train.questions`).
+        frames: index files of their stored frames.
         start: folder or hub id of the supervised base; lmm: the reward LMM.
         work: where checkpoints and logs are kept; out: where the results go.
     """
@@ -29,6 +31,8 @@ class TrainingJob:
     settings: TrainSettings
     work: Path
     out: Path
+    variance: Path | None = None
+    pool: tuple[Path, ...] = ()
 
 
 def job_of_run(root: Root, name: str | None, *, start: str | None, work: Path, out: Path) -> TrainingJob:
@@ -51,7 +55,9 @@ def job_of_run(root: Root, name: str | None, *, start: str | None, work: Path, o
         for shard in range(root.source(dataset).shards)
     ]
     pairs = PAIRS.at(root.results, model=root.reward.model)
-    for path in (pairs, *frames):
+    variance = VARIANCE.at(root.results, model=root.reward.model) if settings.questions != "filtered" else None
+    pool = [QUESTIONS.at(root.results, dataset=dataset) for dataset in root.use.datasets if variance]
+    for path in (pairs, *frames, *([variance] if variance else []), *pool):
         if not path.is_file():
             raise UsageError(f"{path} is missing: run the stages before training (`snakemake {path}`)")
     return TrainingJob(
@@ -63,4 +69,6 @@ def job_of_run(root: Root, name: str | None, *, start: str | None, work: Path, o
         settings=settings,
         work=work,
         out=out,
+        variance=variance,
+        pool=tuple(pool),
     )

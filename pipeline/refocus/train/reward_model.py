@@ -5,7 +5,7 @@ q questions · n candidates
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -26,6 +26,12 @@ class Rewards:
 
     reward: Tensor  # (q, n) float32 in [-1, 1], NaN where it failed
     correct: Tensor  # (q, n) bool, the right option has the highest logit
+
+    def learned_from(self, kind: Literal["margin", "correct"]) -> Tensor:
+        """(q, n) what the objective gets (`train.reward`): the margins, or 1 and 0 for right and wrong; NaN stays."""
+        if kind == "margin":
+            return self.reward
+        return self.correct.to(self.reward).masked_fill(self.reward.isnan(), torch.nan)
 
 
 class RewardModel(Protocol):

@@ -11,13 +11,14 @@ from torch import Tensor
 from refocus.config.identity import weights
 from refocus.core.files import digest
 from refocus.qa.formats import Formats, formats_noted
-from refocus.qa.records import Question, read_questions
+from refocus.qa.records import Question
 from refocus.train.data import TrainingSet, build
 from refocus.train.feature_cache import FeatureCache
 from refocus.train.job import TrainingJob
 from refocus.train.loop import Trainer
 from refocus.train.parallel import Ranks
 from refocus.train.precision import autocast
+from refocus.train.questions import read_training_questions
 from refocus.train.reward_model import LmmRewardModel
 
 IMAGES_GB = 0.25
@@ -33,7 +34,7 @@ def work(ranks: Ranks, job: TrainingJob) -> None:
     settings, runtime = job.settings, job.settings.runtime
     torch.set_num_threads(runtime.threads)
     store = FrameStore.open(job.frames)
-    questions = read_questions(job.pairs)
+    questions = read_training_questions(job.pairs, settings, job.variance, job.pool)
     formats = _formats(job.pairs, questions)
     data = build(questions, lambda clip: store.record(clip).n_frames if clip in store else 0, settings, formats)
 

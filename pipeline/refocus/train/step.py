@@ -165,7 +165,7 @@ class Stepper:
         with self.clock("reward"):
             subsets = [[tuple(sorted(picks)) for picks in group] for group in drawn.picks.tolist()]
             rewards = self.reward_model(questions, subsets)
-        return drawn, Rewards(rewards.reward.to(self.policy.device), rewards.correct)
+        return drawn, Rewards(rewards.learned_from(settings.reward).to(self.policy.device), rewards.correct)
 
     @torch.no_grad()
     def _sample_all(
