@@ -24,7 +24,7 @@ help:
 	@echo "make test      the tests; make test-fast: those that start no Snakemake and take no seconds, while you edit"
 	@echo "make test-kernels  mamba_ssm's Triton kernels against plain torch, interpreted on a CPU, in minutes"
 	@echo "make evidence  the demo's claims with three seeds and longer training; writes docs/evidence.md"
-	@echo "make study     what T', a curriculum on it and the entropy bonus decide: 15 runs, hours; writes docs/study.md"
+	@echo "make study     which of the paper's claims hold, (a) to (g): 27 runs, hours; resumable; writes docs/study.md"
 	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
 	@echo "make selector  ship the demo's trained policy as the default of refocus select"
 	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-feed, bench-filter, bench-store, bench-train: one each;"

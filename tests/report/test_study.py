@@ -1,145 +1,146 @@
-"""A study's page says what its runs show and nothing else: every sentence follows from numbers, gaps are named."""
+"""A study's page says what the answers say and nothing else: verdicts follow from intervals, gaps are named."""
 
-import json
+import shutil
 from pathlib import Path
 
 import pytest
 from refocus.cli.main import main
 from refocus.config.overlay import load
-from refocus.config.selectors import slug
-from refocus.evaluate.answers import Answer, AnswerSet, write_answers
-from refocus.qa.records import Question, write_questions
+from refocus.evaluate.intervals import Interval
+from refocus.report.bars import bars
+from refocus.report.contrast import Contrast, Side, sentence
 from refocus.report.study import Study
+from refocus.report.study_claims import claims
 from refocus.report.study_figures import draw_study
 from refocus.report.study_page import page
-from scipy import stats
 
-SEEDS = (0, 1, 2)
-KINDS = ["moment/color"] * 20 + ["static/corner"] * 5
+from tests.support.answered_world import write_answered
 
-
-def write_run(results: Path, run: str, reward: float, temporal: float, share: float = 0.5, steps: int = 50) -> None:
-    """A finished run whose values rise to those given, and are constant in the last tenth."""
-    folder = results / "train" / run
-    (folder / "policy").mkdir(parents=True)
-    (folder / "policy" / "config.json").write_text("{}")
-    lines = []
-    for step in range(steps):
-        done = min(1.0, step / (0.8 * steps))
-        values = {"reward/mean": done * reward, "select/temporal_entropy": done * temporal}
-        lines.append({"step": step, **values, "policy/entropy_share": 1 - done * (1 - share)})
-        if step % 10 == 0:
-            lines.append({"step": step, "validation/reward": done * reward, "validation/accuracy": 0.5})
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+SIDE = Side("", ("uniform",), "tiny", 4)
 
 
-def write_results(results: Path, root, right: dict[str, int]) -> None:
-    """Question tables and answers; `right`: moment-dependent questions of 20 answered right, by selector."""
-    for name in root.use.benchmarks:
-        where = ("v.mp4", None, None, "?", ("x", "y"), 0, "x")
-        questions = [
-            Question(f"{name}{n}", name, "test", f"c{n}", *where, kind, f"{n}", ()) for n, kind in enumerate(KINDS)
-        ]
-        write_questions(results / "qa" / f"{name}.parquet", questions, "ingest")
-        for selector, count in right.items():
-            for n in root.answer.n_frames:
-                rows = {q.qa_id: Answer((0,), (0.0, 0.0), 0, i < count, "A") for i, q in enumerate(questions)}
-                path = results / "answers" / name / "tiny" / slug(selector) / f"n{n}.s0.parquet"
-                write_answers(path, AnswerSet(name, "tiny", "assets/lmm", selector, n, 0, rows), {})
+def contrast(low: float | None, value: float, high: float | None, least: float = 0.0) -> Contrast:
+    found = Interval(value, low, high, 100, 20)
+    return Contrast("x", SIDE, SIDE, (None, None), ((), ()), found, least)
 
 
-@pytest.fixture
+@pytest.mark.parametrize(
+    ("interval", "least", "verdict"),
+    [
+        ((0.01, 0.1, 0.2), 0.0, "holds"),
+        ((-0.2, -0.1, -0.01), 0.0, "does not hold"),
+        ((-0.019, 0.0, 0.019), 0.0, "does not hold"),
+        ((-0.05, 0.01, 0.07), 0.0, "open"),
+        ((-0.019, 0.01, 0.03), 0.0, "open"),
+        ((-0.04, -0.02, 0.0), -0.05, "holds"),
+        ((-0.08, -0.04, 0.0), -0.05, "open"),
+        ((-0.12, -0.09, -0.06), -0.05, "does not hold"),
+        ((None, 0.4, None), 0.0, "open"),
+    ],
+)
+def test_a_verdict_follows_from_the_interval_alone(interval, least, verdict):
+    assert contrast(*interval, least=least).verdict == verdict
+
+
+def test_the_sentence_has_every_deciding_comparison_with_its_interval():
+    text = sentence([contrast(0.01, 0.1, 0.2), contrast(-0.05, 0.01, 0.07)])
+    assert text == "**Holds** for x (+10.0 [+1.0, +20.0]); **open** for x (+1.0 [-5.0, +7.0])."
+    assert sentence([]) == "**Not run.**"
+
+
+@pytest.fixture(scope="module")
 def root(repository):
     return load([repository / "config.yaml", repository / "config" / "study.yaml"])
 
 
-@pytest.fixture
-def results(root, tmp_path) -> Path:
-    """All runs: learned beats uniform at T' = 2 and 4, not at 8; the curriculum gains; β = 0 collapses."""
-    folder = tmp_path / "results"
-    right = {"uniform": 10, "oracle": 20}
-    for seed in SEEDS:
-        for run, count in (("t2", 16), ("t4", 15), ("t8", 9), ("c8", 17), ("flat", 16)):
-            right[f"refocus/{run}-s{seed}"] = count + (seed == 2)
-            low = run == "flat"
-            if run in ("t2", "flat"):
-                right[f"swapped/{run}-s{seed}"] = 10 if run == "t2" else count + (seed == 1)
-            write_run(folder, f"{run}-s{seed}", 0.5 if low else 0.8 + 0.01 * seed, (-3 if low else -1) - 0.1 * seed)
-    write_results(folder, root, right)
+@pytest.fixture(scope="module")
+def results(root, tmp_path_factory) -> Path:
+    """All runs. Learned beats uniform, but loses on longer clips; the filter decides nothing."""
+    folder = tmp_path_factory.mktemp("study") / "results"
+    write_answered(folder, root)
     return folder
 
 
-def test_the_page_says_what_the_numbers_say(root, results):
+def verdicts(study: Study) -> dict[str, list[str]]:
+    return {claim.key: [c.verdict for c in claim.contrasts if c.decides] for claim in claims(study)}
+
+
+def test_every_claim_gets_its_verdict_from_the_answers(root, results):
+    found = verdicts(Study(root, results))
+    assert found == {
+        "a": ["holds", "holds"],
+        "b": ["holds", "does not hold"],
+        "c": ["does not hold", "open"],
+        "d": ["holds"],
+        "e": ["holds", "holds", "open", "does not hold"],
+        "f": ["holds", "holds"],
+        "g": ["does not hold", "holds"],
+    }
+
+
+def test_the_page_has_a_section_with_one_sentence_for_each_claim(root, results):
     text = page(Study(root, results), ["snakemake"], [])
-    assert "Not run yet" not in text
-    assert "at 2 of 3 values of T'" in text
-    assert "| 2 | 50.0 | 81.7 [74.5, 88.8] | 80.0, 80.0, 85.0 | +31.7 [+24.5, +38.8] | 100.0 |" in text
-    assert "| 8 | 50.0 | 46.7 [39.5, 53.8] |" in text
-    assert "## A curriculum, T' = 2→4→8, against T' = 8 from the start" in text
-    assert "Higher: accuracy with 8 frames, % (+40.0 [+40.0, +40.0])" in text
-    assert "## β = 0 against β = 0.05" in text
-    assert "shows in temporal entropy and reward" in text
-    assert "accuracy is 0.0 [-12.4, 12.4] points lower: no sign that the picks depend on the question" in text
-    assert "| the same with its picks for another question of the video, % | 81.7 [74.5, 88.8] | 50.0 [50.0" in text
-    assert "policy, T' = 2, β = 0" in text
-    assert "nan" not in text.lower()
-    tables = [line for line in text.splitlines() if line.startswith("| ")]
-    assert {line.count("|") for line in tables} == {5, 6, 7}, "no cell holds a bar"
+    assert "Not run yet" not in text and "nan" not in text.lower()
+    for key, words in (("a", "**Holds** for two moments"), ("d", "**Holds** for margin"), ("g", "**Does not hold**")):
+        section = text.split(f"## ({key}) ")[1].split("\n## ")[0]
+        assert section.count("**Holds**") + section.count("**Does not hold**") + section.count("**Open**") == 1
+        assert words in section, section
+    tables = [block for block in text.split("\n\n") if block.startswith("|")]
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1, "no cell holds a bar"
 
 
-def test_no_collapse_is_told_where_there_is_none(root, results):
-    for seed in SEEDS:
-        (results / f"train/flat-s{seed}/metrics.jsonl").write_text(
-            (results / f"train/t2-s{seed}/metrics.jsonl").read_text()
-        )
+def test_kinds_of_questions_are_read_from_the_data(root, results):
+    study = Study(root, results)
+    assert [group.name for group in study.groups] == ["two moments", "one moment", "any frame"]
+    assert [kind.name for kind in study.kinds][:2] == ["`sequence/after`", "`sequence/order`"]
+
+
+def test_the_best_without_training_is_chosen_by_its_mean_and_confidence_is_aside(root, results):
+    study = Study(root, results)
+    assert study.best_baseline() == "random" and "oracle" not in study.baselines
+    assert study.best_baseline(study.group("moment/")) == "uniform"
+
+
+def test_bars_are_checked_by_the_value_and_one_that_is_missed_is_said(root, results):
+    met = {bar.what: bar.met for bar in bars(Study(root, results))}
+    assert sum(met.values()) == len(met) - 1
     text = page(Study(root, results), [], [])
-    assert "shows in neither temporal entropy nor reward" in text
-    assert "Not significant: accuracy with 2 frames" in text
+    assert f"{len(met) - 1} of {len(met)} bars are met." in text and text.count("**not met**") == 1
 
 
-def test_intervals_are_students_over_paired_seeds(root, results):
+def test_what_is_missing_is_named_and_left_out(root, results, tmp_path):
+    """A run without its policy, answers of all runs of a setting."""
+    results = shutil.copytree(results, tmp_path / "results")
+    (results / "train/base-s1/policy/config.json").unlink()
+    for seed in range(3):
+        for path in (results / "answers/mlvu/tiny-ov" / f"refocus--ov-s{seed}").iterdir():
+            path.unlink()
     study = Study(root, results)
-    (comparison,) = [c for c in study.comparisons if c.what == "entropy_weight"]
-    row = next(row for row in study.rows(comparison) if row.measure.key == "reward/mean")
-    differences = [0.5 - (0.8 + 0.01 * seed) for seed in SEEDS]
-    assert row.difference.values == pytest.approx(differences)
-    low, high = stats.t.interval(0.95, 2, loc=sum(differences) / 3, scale=0.01 / 3**0.5)
-    assert (row.difference.low, row.difference.high) == pytest.approx((low, high))
-    assert row.difference.sign == -1
-
-
-def test_what_is_missing_is_named_and_left_out(root, results):
-    """A run without its policy, answers of one selector, all of the curriculum."""
-    (results / "train/t2-s1/policy/config.json").unlink()
-    for seed in SEEDS:
-        (results / f"train/c8-s{seed}/policy/config.json").unlink()
-    for path in (results / "answers/mlvu/tiny/refocus--t4-s0").iterdir():
-        path.unlink()
-    study = Study(root, results)
-    assert study.missing == ["run t2-s1", "run c8-s0", "run c8-s1", "run c8-s2", "answers of refocus/t4-s0"]
-    text = page(study, [], [])
-    assert "run t2-s1" in text and "Not run yet." in text
-    assert "80.0, 85.0" in text, "two seeds of T' = 2 are left"
-
-
-def test_one_seed_decides_nothing(root, results):
-    for seed in (1, 2):
-        (results / f"train/flat-s{seed}/policy/config.json").unlink()
-    text = page(Study(root, results), [], []).split("## β = 0")[1]
-    assert "With one seed there is no interval, so nothing is decided." in text
-    assert "one seed |" in text and "no difference" not in text
+    assert study.missing == ["run base-s1", *(f"answers of refocus/ov-s{seed} by tiny-ov" for seed in range(3))]
+    assert "run base-s1" in page(study, [], [])
+    assert verdicts(study)["f"] == ["holds", "not run"]
 
 
 def test_nothing_at_all_still_gives_a_page(root, tmp_path):
     study = Study(root, tmp_path)
     assert draw_study(study) == {}
-    assert "Nothing to compare yet." in page(study, [], []) and "answers of uniform" in page(study, [], [])
+    text = page(study, [], [])
+    assert "Nothing to compare yet." in text and "answers of uniform by tiny" in text and "**Not run.**" in text
 
 
-def test_the_command_writes_the_page_and_a_picture_of_each(repository, results, tmp_path):
+def test_the_command_writes_the_page_and_its_pictures(repository, results, tmp_path):
     files = ["--base", str(repository / "config.yaml"), "--configfile", str(repository / "config/study.yaml")]
     out = tmp_path / "docs" / "study.md"
     assert main(["study", *files, "--results", str(results), "--out", str(out)]) == 0
-    names = {"accuracy", "curriculum-c8-s0", "entropy_weight-flat-s0", "fig6_temporal_entropy"}
+    names = {"claims", "d-training", "e-accuracy", "e-temporal_entropy"}
     assert {path.stem for path in (tmp_path / "docs" / "study").iterdir()} == names
     assert all(f"![{name}](study/{name}.png)" in out.read_text() for name in names)
+
+
+def test_a_study_stays_within_its_runs_and_every_run_is_answered(root):
+    assert len(root.use.runs) <= 40 and root.world.seed == 23
+    assert {f"refocus/{run}" for run in root.use.runs} <= set(root.use.selectors)
+    assert all(
+        sum(run.startswith(setting) for run in root.use.runs) == 3 for setting in ("base-", "all-", "ov-", "c8-")
+    )

@@ -1,15 +1,15 @@
-"""`refocus study`: what decides a run, from a configuration with several settings and seeds."""
+"""`refocus study`: which of the paper's claims hold, from a configuration with several settings and seeds."""
 
 import argparse
 from pathlib import Path
 
 from refocus.cli.flags import add_configuration
 
-HELP = "write the page that compares the settings of several runs"
+HELP = "write the page that puts the paper's claims to the test on several runs"
 DESCRIPTION = """\
 In:  the results of a configuration whose runs are several settings with some seeds each; runs may still be missing.
-Out: a Markdown page with tables, sentences computed from them and, in a folder of its name, pictures: each T' against
-     uniform frames (Table 4), and every setting beside the one it changes in one thing.
+Out: a Markdown page with one section per claim: its table, paired differences with intervals over videos, and one
+     sentence computed from them (it holds, does not hold, or is open); in a folder of its name, pictures.
 
   refocus study --configfile config/study.yaml --out docs/study.md
 """

@@ -27,7 +27,7 @@ class Interval:
 
 
 def mean_over_videos(runs: Runs, level: float = 0.95) -> Interval | None:
-    """The mean over questions of one setting, its runs averaged, with the interval of `paired`; None without results."""
+    """The mean over questions of one setting, its runs averaged, with an interval as in `paired`; None without any."""
     counted = _averaged(runs)
     return _interval({o.qa_id: o.correct for o in counted}, counted, level) if counted else None
 

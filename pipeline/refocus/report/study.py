@@ -1,75 +1,37 @@
-"""A study's results as numbers: what each setting reached, and comparisons of settings that differ in one key.
+"""The settings of a configuration that were run, and what any of its selectors reached on any group of questions."""
 
-All uncertainty is over the seeds: Student's t on one value per seed; differences are those of equal seeds.
-"""
-
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 
-from scipy import stats
+import pyarrow.parquet as pq
 
 from refocus.config.root import Root
-from refocus.config.selectors import run_of, slug
+from refocus.config.selectors import KINDS, kind_of, run_of, slug
 from refocus.config.variants import Variant, variants
-from refocus.core.results_folder import ANSWERS, METRICS, POLICY_CONFIG, QUESTIONS
-from refocus.report.results import ResultRow, Results
-from refocus.report.series import Lines, read_metrics, series
+from refocus.core.results_folder import ANSWERS, INDEX, METRICS, POLICY_CONFIG, QUESTIONS
+from refocus.evaluate.intervals import Interval, mean_over_videos, paired, unpaired
+from refocus.evaluate.scoring import Outcome
+from refocus.report.contrast import Contrast, Side
+from refocus.report.results import WORLD_GROUPS, ResultRow, Results
+from refocus.report.series import Lines, read_metrics
 
-END = 0.1  # share of the steps, at the end, that a quantity of training is averaged over
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over seeds with its interval; low and high are None with fewer than two."""
-
-    value: float
-    low: float | None
-    high: float | None
-    values: tuple[float, ...]
-
-    @property
-    def sign(self) -> int:
-        """1 or -1 where the whole interval is on one side of 0, else 0."""
-        if self.low is None or self.high is None or self.low <= 0 <= self.high:
-            return 0
-        return 1 if self.low > 0 else -1
+Keep = Callable[[Outcome], bool]
+NAMES = {"sequence/": "two moments", "moment/": "one moment", "static/": "any frame"}  # what a question depends on
+NO_BASELINE = ("oracle", "confidence")  # knows the answer; asks the LMM about every frame
 
 
 @dataclass(frozen=True)
-class Measure:
-    """Something one run has one value of; `values` gives it by run, `digits` says how it is written."""
+class Group:
+    """Questions that are looked at together: `name` for readers."""
 
-    title: str
-    key: str
-    values: Callable[[str], float | None]
-    digits: int = 2
+    name: str
+    keep: Keep
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A setting beside the one it changes in one thing."""
-
-    variant: Variant
-    base: Variant
-    what: str  # `curriculum`, or the changed key of `train` or `policy`
-
-    @property
-    def picture(self) -> str:
-        """Name of its picture's file."""
-        return f"{self.what}-{self.variant.runs[0]}"
-
-
-@dataclass(frozen=True)
-class StudyRow:
-    """One measure of a comparison; `difference` is variant minus base over the seeds both have."""
-
-    measure: Measure
-    variant: Estimate
-    base: Estimate
-    difference: Estimate
+DEPENDENT = Group("one or two moments", lambda outcome: not outcome.category.startswith("static/"))
 
 
 class Study:
@@ -78,8 +40,60 @@ class Study:
     def __init__(self, root: Root, folder: Path):
         self.root, self.folder = root, folder
         self.variants = variants(root)
-        done = [run for run in root.use.runs if POLICY_CONFIG.at(folder, run=run, state="policy").is_file()]
-        self.runs: dict[str, Lines] = {run: read_metrics(METRICS.at(folder, run=run)) for run in done}
+        self._outcomes: dict[tuple[str, str, int], list[Outcome]] = {}
+
+    # ---- settings
+
+    @cached_property
+    def runs(self) -> dict[str, Lines]:
+        """The metrics of the finished runs."""
+        done = [run for run in self.root.use.runs if POLICY_CONFIG.at(self.folder, run=run, state="policy").is_file()]
+        return {run: read_metrics(METRICS.at(self.folder, run=run)) for run in done}
+
+    @cached_property
+    def base(self) -> Variant | None:
+        """The setting that changes nothing of the configuration's."""
+        return next((variant for variant in self.variants if not self.changes(variant)), None)
+
+    def changed(self, key: str) -> dict[object, Variant]:
+        """The settings that differ from the configuration's in one key alone, by its value."""
+        found = [variant for variant in self.variants if self.changes(variant) == [key]]
+        return {getattr(self.root.run_train(variant.runs[0]), key): variant for variant in found}
+
+    @cached_property
+    def direct(self) -> dict[int, Variant]:
+        """The settings that differ from the configuration's in T' at most, by T'."""
+        found = [variant for variant in self.variants if set(self.changes(variant)) <= {"picks"}]
+        return {self.picks(variant): variant for variant in sorted(found, key=self.picks)}
+
+    def changes(self, variant: Variant) -> list[str]:
+        """The keys of `train` and `policy`, other than the seed, that a setting sets otherwise."""
+        run = variant.runs[0]
+        pairs = ((self.root.train, self.root.run_train(run)), (self.root.policy, self.root.run_policy(run)))
+        changed = []
+        for before, after in pairs:
+            old, new = before.identity(), after.identity()
+            changed += [key for key in {**old, **new} if key != "seed" and old.get(key) != new.get(key)]
+        return changed
+
+    def picks(self, variant: Variant) -> int:
+        """The last T' of a setting."""
+        return self.root.run_train(variant.runs[0]).picks
+
+    # ---- sides of a comparison
+
+    def by(self, selector: str, lmm: str | None = None, frames: int | None = None) -> Side:
+        """The picks of a selector without runs, as many as the main table has, answered by the first LMM."""
+        return Side(f"`{selector}`", (selector,), lmm or self.root.use.lmms[0], frames or self.root.main_n_frames)
+
+    def of(
+        self, variant: Variant, name: str, kind: str = "refocus", lmm: str | None = None, frames: int | None = None
+    ) -> Side:
+        """The picks of a setting's runs; `name` is for readers."""
+        selectors = tuple(f"{kind}/{run}" for run in variant.runs)
+        return Side(name, selectors, lmm or self.root.use.lmms[0], frames or self.root.main_n_frames)
+
+    # ---- results
 
     @cached_property
     def results(self) -> Results:
@@ -100,109 +114,112 @@ class Study:
     def missing(self) -> list[str]:
         """What the numbers lack: runs that are not finished, and finished ones without all their answers."""
         lacking = [run for run in self.root.use.runs if run not in self.runs]
-        selectors = [s for s in self.root.use.selectors if run_of(s) not in lacking]
-        frames = self.root.answer.n_frames
-        return [f"run {run}" for run in lacking] + [
-            f"answers of {s}" for s in selectors if any(self.accuracy(s, n) is None for n in frames)
+        asked = [
+            (f"answers of {selector} by {lmm}", [Side("", (selector,), lmm, n) for n in self.root.answer.n_frames])
+            for selector in self.root.use.selectors
+            if run_of(selector) not in lacking
+            for lmm in self.root.use.lmms
         ]
+        lost = [name for name, sides in asked if not all(self.outcomes(side) for side in sides)]
+        return [f"run {run}" for run in lacking] + lost
 
-    def accuracy(self, selector: str, frames: int) -> float | None:
-        """Share of right answers in %, over all benchmarks; in the synthetic world, to moment-dependent questions."""
-        lmm = self.root.use.lmms[0]
-        row = ResultRow(selector, (selector,))
-        parts = [self.results.outcomes(lmm, row, name, frames) for name in self.root.use.benchmarks]
-        counted = [o.correct for part in parts for o in part if not o.category.startswith("static/")]
-        return 100 * mean(counted) if all(parts) and counted else None
+    def outcomes(self, side: Side, keep: Keep = lambda outcome: True) -> list[list[Outcome]]:
+        """The results of each of a side's selectors on some questions, over all benchmarks; of those that have any."""
+        runs = []
+        for selector in side.selectors:
+            key = (selector, side.lmm, side.frames)
+            if key not in self._outcomes:
+                row = ResultRow(selector, (selector,))
+                parts = [self.results.outcomes(side.lmm, row, b, side.frames) for b in self.results.benchmarks]
+                self._outcomes[key] = [outcome for part in parts for outcome in part] if all(parts) else []
+            runs.append([outcome for outcome in self._outcomes[key] if keep(outcome)])
+        return [run for run in runs if run]
+
+    def score(self, side: Side, group: Group = DEPENDENT) -> Interval | None:
+        """A side's accuracy on a group, its runs averaged."""
+        return mean_over_videos(self.outcomes(side, group.keep), self.root.tables.confidence_level)
+
+    def seeds(self, side: Side, group: Group = DEPENDENT) -> list[float]:
+        """A side's accuracy on a group, run by run."""
+        return [mean(outcome.correct for outcome in run) for run in self.outcomes(side, group.keep)]
+
+    def compare(
+        self,
+        what: str,
+        ours: Side,
+        theirs: Side,
+        group: Group = DEPENDENT,
+        *,
+        beside: Group | None = None,
+        least: float = 0.0,
+        decides: bool = True,
+    ) -> Contrast:
+        """Two sides on one group of questions, paired; or, with `beside`, one side's group against another's other."""
+        level = self.root.tables.confidence_level
+        other = beside or group
+        one, two = self.outcomes(ours, group.keep), self.outcomes(theirs, other.keep)
+        return Contrast(
+            what=what,
+            ours=ours,
+            theirs=theirs,
+            scores=(self.score(ours, group), self.score(theirs, other)),
+            seeds=(tuple(self.seeds(ours, group)), tuple(self.seeds(theirs, other))),
+            difference=(unpaired if beside else paired)(one, two, level),
+            least=least,
+            decides=decides,
+        )
+
+    # ---- groups of questions, from the data
 
     @cached_property
-    def direct(self) -> list[Variant]:
-        """The settings that differ from the configuration's in T' alone, by T'."""
-        found = [v for v in self.variants if set(self.changes(v)) <= {"picks"}]
-        return sorted(found, key=self.frames)
+    def kinds(self) -> list[Group]:
+        """Every category of the benchmarks."""
+        names = {question.category for b in self.results.benchmarks.values() for question in b.questions}
+        order = sorted(names, key=lambda name: (_place(name), name))
+        return [Group(f"`{name}`", _of_kind(name)) for name in order]
 
     @cached_property
-    def comparisons(self) -> list[Comparison]:
-        """Every setting that changes one thing beside T', next to the direct one of its T'."""
-        direct = {self.frames(variant): variant for variant in self.direct}
-        found = []
-        for variant in self.variants:
-            changed = set(self.changes(variant)) - {"picks"}
-            if len(changed) == 1 and self.frames(variant) in direct:
-                found.append(Comparison(variant, direct[self.frames(variant)], changed.pop()))
-        return found
+    def groups(self) -> list[Group]:
+        """The groups of the world that there are questions of: on two moments, on one, on any frame."""
+        names = {question.category for b in self.results.benchmarks.values() for question in b.questions}
+        there = [prefix for prefix in WORLD_GROUPS if any(name.startswith(prefix) for name in names)]
+        return [Group(NAMES[prefix], _begins(prefix)) for prefix in there]
 
-    def rows(self, comparison: Comparison) -> list[StudyRow]:
-        """The measures that both sides of a comparison have."""
-        rows = []
-        for measure in self.measures(self.frames(comparison.base)):
-            ours, theirs = self.by_seed(comparison.variant, measure), self.by_seed(comparison.base, measure)
-            both = [seed for seed in ours if seed in theirs]
-            if both:
-                differences = [ours[seed] - theirs[seed] for seed in both]
-                rows.append(
-                    StudyRow(
-                        measure,
-                        variant=self.estimate(ours.values()),
-                        base=self.estimate(theirs.values()),
-                        difference=self.estimate(differences),
-                    )
-                )
-        return rows
+    def group(self, prefix: str) -> Group | None:
+        """The group of the categories that begin so, if there are questions of it."""
+        return next((group for group in self.groups if group.name == NAMES[prefix]), None)
 
-    def measures(self, frames: int) -> list[Measure]:
-        """What settings of one T' are compared in."""
-
-        def answers(run: str) -> float | None:
-            return self.accuracy(f"refocus/{run}", frames)
-
-        def swapped(run: str) -> float | None:
-            return self.accuracy(f"swapped/{run}", frames)
-
-        return [
-            Measure(f"accuracy with {frames} frames, %", "answers", answers, 1),
-            Measure("the same with its picks for another question of the video, %", "swapped", swapped, 1),
-            self._at_the_end("reward/mean", "reward at the end of training"),
-            self._at_the_end("select/temporal_entropy", "temporal entropy at the end, nats"),
-            self._at_the_end("policy/entropy_share", "policy entropy at the end, share of its maximum"),
-            self._over_training("validation/reward", "margin on held-back videos, mean over training"),
+    @cached_property
+    def clip_frames(self) -> dict[str, int]:
+        """Frames of every clip of the benchmarks, from the index."""
+        indexes = [
+            path
+            for name in self.root.use.benchmarks
+            for path in sorted(INDEX.at(self.folder, dataset=name, shard="x").parent.glob("*.index.parquet"))
         ]
+        tables = [pq.read_table(path, columns=["clip_id", "n_frames"]).to_pydict() for path in indexes]
+        return {clip: n for table in tables for clip, n in zip(table["clip_id"], table["n_frames"], strict=True)}
 
-    def by_seed(self, variant: Variant, measure: Measure) -> dict[int, float]:
-        """A measure of a setting's finished runs, by their seed."""
-        values = {self.root.run_train(run).seed: measure.values(run) for run in variant.runs if run in self.runs}
-        return {seed: value for seed, value in values.items() if value is not None}
+    # ---- baselines
 
-    def estimate(self, values: Iterable[float]) -> Estimate:
-        """Mean and Student interval of one value per seed."""
-        values = tuple(values)
-        middle = mean(values)
-        if len(values) < 2:
-            return Estimate(middle, None, None, values)
-        quantile = stats.t.ppf((1 + self.root.tables.confidence_level) / 2, len(values) - 1)
-        half = quantile * stdev(values) / len(values) ** 0.5
-        return Estimate(middle, middle - half, middle + half, values)
+    @property
+    def baselines(self) -> list[str]:
+        """The selectors in use that need no training and no more than the video and the question."""
+        return [s for s in self.root.use.selectors if kind_of(s) not in NO_BASELINE and not KINDS[kind_of(s)].of_run]
 
-    def changes(self, variant: Variant) -> list[str]:
-        """The keys of `train` and `policy`, other than the seed, that a setting sets otherwise."""
-        run = variant.runs[0]
-        pairs = ((self.root.train, self.root.run_train(run)), (self.root.policy, self.root.run_policy(run)))
-        changed = []
-        for before, after in pairs:
-            old, new = before.identity(), after.identity()
-            changed += [key for key in {**old, **new} if key != "seed" and old.get(key) != new.get(key)]
-        return changed
+    def best_baseline(self, group: Group = DEPENDENT) -> str | None:
+        """The baseline of highest accuracy on a group; chosen on the questions it is compared on, which favours it."""
+        scores = {s: score.value for s in self.baselines if (score := self.score(self.by(s), group)) is not None}
+        return max(scores, key=scores.__getitem__, default=None)
 
-    def frames(self, variant: Variant) -> int:
-        """The last T' of a setting."""
-        return self.root.run_train(variant.runs[0]).picks
 
-    def _at_the_end(self, key: str, title: str) -> Measure:
-        return Measure(title, key, lambda run: self._mean(run, key, END))
+def _place(category: str) -> int:
+    return next((n for n, prefix in enumerate(WORLD_GROUPS) if category.startswith(prefix)), len(WORLD_GROUPS))
 
-    def _over_training(self, key: str, title: str) -> Measure:
-        return Measure(title, key, lambda run: self._mean(run, key, 1.0))
 
-    def _mean(self, run: str, key: str, share: float) -> float | None:
-        """Mean over the last `share` of what a run recorded."""
-        _, found = series(self.runs[run], key)
-        return mean(found[-max(1, round(share * len(found))) :]) if found else None
+def _of_kind(name: str) -> Keep:
+    return lambda outcome: outcome.category == name
+
+
+def _begins(prefix: str) -> Keep:
+    return lambda outcome: outcome.category.startswith(prefix)
