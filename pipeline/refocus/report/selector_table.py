@@ -2,7 +2,7 @@
 
 from refocus.config.selectors import KINDS, kind_of
 from refocus.report.contrast import Contrast, Side, percent, points
-from refocus.report.study import Group, Study
+from refocus.report.study import QuestionSet, Study
 
 LEARNED = {
     "refocus": "**learned** (sampled)",
@@ -72,7 +72,7 @@ def kind_table(study: Study) -> str:
     return "\n".join(lines)
 
 
-def lmm_table(study: Study, settings: dict[str, Side], group: Group) -> str:
+def lmm_table(study: Study, settings: dict[str, Side], group: QuestionSet) -> str:
     """Accuracy on a group by what picked the frames and by the LMM that answers."""
     lmms = study.root.use.lmms
     lines = [

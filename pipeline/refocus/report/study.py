@@ -24,14 +24,14 @@ NO_BASELINE = ("oracle", "confidence")  # knows the answer; asks the LMM about e
 
 
 @dataclass(frozen=True)
-class Group:
+class QuestionSet:
     """Questions that are looked at together: `name` for readers."""
 
     name: str
     keep: Keep
 
 
-DEPENDENT = Group("one or two moments", lambda outcome: not outcome.category.startswith("static/"))
+DEPENDENT = QuestionSet("one or two moments", lambda outcome: not outcome.category.startswith("static/"))
 
 
 class Study:
@@ -135,11 +135,11 @@ class Study:
             runs.append([outcome for outcome in self._outcomes[key] if keep(outcome)])
         return [run for run in runs if run]
 
-    def score(self, side: Side, group: Group = DEPENDENT) -> Interval | None:
+    def score(self, side: Side, group: QuestionSet = DEPENDENT) -> Interval | None:
         """A side's accuracy on a group, its runs averaged."""
         return mean_over_videos(self.outcomes(side, group.keep), self.root.tables.confidence_level)
 
-    def seeds(self, side: Side, group: Group = DEPENDENT) -> list[float]:
+    def seeds(self, side: Side, group: QuestionSet = DEPENDENT) -> list[float]:
         """A side's accuracy on a group, run by run."""
         return [mean(outcome.correct for outcome in run) for run in self.outcomes(side, group.keep)]
 
@@ -148,9 +148,9 @@ class Study:
         what: str,
         ours: Side,
         theirs: Side,
-        group: Group = DEPENDENT,
+        group: QuestionSet = DEPENDENT,
         *,
-        beside: Group | None = None,
+        beside: QuestionSet | None = None,
         least: float = 0.0,
         decides: bool = True,
     ) -> Contrast:
@@ -172,20 +172,20 @@ class Study:
     # ---- groups of questions, from the data
 
     @cached_property
-    def kinds(self) -> list[Group]:
+    def kinds(self) -> list[QuestionSet]:
         """Every category of the benchmarks."""
         names = {question.category for b in self.results.benchmarks.values() for question in b.questions}
         order = sorted(names, key=lambda name: (_place(name), name))
-        return [Group(f"`{name}`", _of_kind(name)) for name in order]
+        return [QuestionSet(f"`{name}`", _of_kind(name)) for name in order]
 
     @cached_property
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[QuestionSet]:
         """The groups of the world that there are questions of: on two moments, on one, on any frame."""
         names = {question.category for b in self.results.benchmarks.values() for question in b.questions}
         there = [prefix for prefix in WORLD_GROUPS if any(name.startswith(prefix) for name in names)]
-        return [Group(NAMES[prefix], _begins(prefix)) for prefix in there]
+        return [QuestionSet(NAMES[prefix], _begins(prefix)) for prefix in there]
 
-    def group(self, prefix: str) -> Group | None:
+    def group(self, prefix: str) -> QuestionSet | None:
         """The group of the categories that begin so, if there are questions of it."""
         return next((group for group in self.groups if group.name == NAMES[prefix]), None)
 
@@ -207,7 +207,7 @@ class Study:
         """The selectors in use that need no training and no more than the video and the question."""
         return [s for s in self.root.use.selectors if kind_of(s) not in NO_BASELINE and not KINDS[kind_of(s)].of_run]
 
-    def best_baseline(self, group: Group = DEPENDENT) -> str | None:
+    def best_baseline(self, group: QuestionSet = DEPENDENT) -> str | None:
         """The baseline of highest accuracy on a group; chosen on the questions it is compared on, which favours it."""
         scores = {s: score.value for s in self.baselines if (score := self.score(self.by(s), group)) is not None}
         return max(scores, key=scores.__getitem__, default=None)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from refocus.report.contrast import Contrast
-from refocus.report.study import DEPENDENT, Group, Study
+from refocus.report.study import DEPENDENT, QuestionSet, Study
 
 TRANSFER = 0.05  # what a policy may lose that was trained with another LMM than the one that answers
 LENGTHS = 0.10  # what it may lose on the longest clips
@@ -206,11 +206,11 @@ def _answered(study: Study, picks: int) -> int:
     return picks if picks in study.root.answer.n_frames else study.root.main_n_frames
 
 
-def by_length(study: Study, group: Group) -> tuple[Group, Group]:
+def by_length(study: Study, group: QuestionSet) -> tuple[QuestionSet, QuestionSet]:
     """A group's questions about short and about longer clips."""
     frames = study.clip_frames
     longest = max(frames.values(), default=SHORT)
     return (
-        Group(f"≤ {SHORT} frames", lambda o: group.keep(o) and frames.get(o.clip_id, 0) <= SHORT),
-        Group(f"{SHORT + 1} to {longest} frames", lambda o: group.keep(o) and frames.get(o.clip_id, 0) > SHORT),
+        QuestionSet(f"≤ {SHORT} frames", lambda o: group.keep(o) and frames.get(o.clip_id, 0) <= SHORT),
+        QuestionSet(f"{SHORT + 1} to {longest} frames", lambda o: group.keep(o) and frames.get(o.clip_id, 0) > SHORT),
     )

@@ -62,7 +62,7 @@ def _table(contrasts: Sequence[Contrast]) -> str:
     ]
     for contrast in contrasts:
         n = contrast.difference.questions if contrast.difference else 0
-        first, second = (percent(*pair) for pair in zip(contrast.scores, contrast.seeds, strict=True))
+        first, second = (percent(score, seeds) for score, seeds in zip(contrast.scores, contrast.seeds, strict=True))
         lines.append(
             f"| {contrast.what} | {n} | {first} | {second} | {points(contrast.difference)} | {contrast.verdict} |"
         )
