@@ -8,6 +8,7 @@ ASK := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2]
 PYTHON ?= $(shell for python in $(PYTHONS); do $$python -c '$(ASK)' 2>/dev/null && echo $$python && break; done)
 CORES ?= all
 PIP_ARGS ?=
+RECIPES ?=
 TESTS ?= tests
 TEST_PROCESSES ?= 2
 VENV := .venv
@@ -16,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/pipeline$(if $(PYTHONPATH),:$(PYTHONPATH))
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence study test test-fast test-kernels lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train clean
+.PHONY: help demo evidence study recipes test test-fast test-kernels lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train clean
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +26,7 @@ help:
 	@echo "make test-kernels  mamba_ssm's Triton kernels against plain torch, interpreted on a CPU, in minutes"
 	@echo "make evidence  the demo's claims with three seeds and longer training; writes docs/evidence.md"
 	@echo "make study     which of the paper's claims hold, (a) to (g): 27 runs, hours; resumable; writes docs/study.md"
+	@echo "make recipes   a small run of every overlay, its metrics beside their bounds (tests/recipes); RECIPES=\"beta frames\": some"
 	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
 	@echo "make selector  ship the demo's trained policy as the default of refocus select"
 	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-feed, bench-filter, bench-store, bench-train: one each;"
@@ -44,6 +46,9 @@ evidence: $(VENV)/.run
 	$(SNAKEMAKE) --configfile config/evidence.yaml
 	python -m refocus evidence --results results/evidence --configfile config/evidence.yaml --out docs/evidence.md
 	@python -m refocus summary --tables results/evidence/tables --figures results/evidence/figures
+
+recipes: $(VENV)/.dev
+	python -m tests.support.recipes $(RECIPES) --cores $(CORES)
 
 PYTEST = python -m pytest $(TESTS) -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 

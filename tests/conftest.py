@@ -18,6 +18,7 @@ hypothesis.settings.load_profile("untimed")
 # Whole runs of the workflow and the like, the longest first.
 LONGEST = (
     "workflow/test_paper_path.py",
+    "recipes/test_recipes.py",
     "workflow/test_broken_data.py",
     "workflow/test_rerun_matrix.py",
     "packaging/test_wheel.py",
