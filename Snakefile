@@ -38,6 +38,7 @@ include: "workflow/rules/decode.smk"
 include: "workflow/rules/reward.smk"
 include: "workflow/rules/filter.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/scores.smk"
 include: "workflow/rules/select.smk"
 include: "workflow/rules/answer.smk"
 include: "workflow/rules/tables.smk"
@@ -63,6 +64,7 @@ rule all:
         FILTERED,
         TRAINED,
         SELECTED,
+        COSTS,
         ANSWERED,
         TABLES,
         FIGURES,

@@ -22,7 +22,7 @@ SPELLINGS = {
     "YAML": {"--configfile"},
     "CONFIG.yaml": {"--base", "--config"},
     "JSON": {"--settings", "--runtime", "--adapter-options", "--variants"}
-    | {f"--{section}-settings" for section in ("lmm", "policy", "reward", "world")},
+    | {f"--{section}-settings" for section in ("lmm", "policy", "reward", "scorer", "training-free", "world")},
 }
 
 

@@ -9,7 +9,7 @@ from refocus.config.overlay import check
 
 # What the demo defines and the paper's configuration does not use: entries that no list of `use` names, and the
 # training of the world's tiny models.
-UNUSED = {"lmms.tiny", "runs.demo", "assets"}
+UNUSED = {"lmms.tiny", "scorers.siglip", "runs.demo", "assets"}
 
 
 def leaves(values: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -101,4 +101,9 @@ def test_what_is_left_out_of_the_comparison_is_not_used(demo, paper):
     root = check(merge(demo, paper))
     used = {f"{kind}.{name}" for kind in ("lmms", "runs") for name in getattr(root.use, kind)}
     assert not used & UNUSED and root.world is None
-    assert "tiny" not in {root.reward.model, *(root.run_train(name).reward_model for name in root.use.runs)}
+    assert root.embed.model != "siglip"
+    assert "tiny" not in {
+        root.reward.model,
+        root.certainty.model,
+        *(root.run_train(name).reward_model for name in root.use.runs),
+    }

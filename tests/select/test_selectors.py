@@ -163,7 +163,9 @@ def test_swapped_says_which_picks_are_missing():
         SwappedSelector({4: {"00": Selection((0,), (0.0,), (0,))}}).pick(clip(4), asked(2), [4])
 
 
-@pytest.mark.parametrize("text", ["uniform", "random", "oracle", "refocus/demo", "initial/demo", "swapped/demo-2"])
+@pytest.mark.parametrize(
+    "text", ["uniform", "random", "oracle", "topk-options", "confidence", "refocus-question/a--b", "swapped/demo-2"]
+)
 def test_a_selector_name_reads_back_as_it_was_written(text):
     assert str(SelectorName.parse(text)) == text
     assert "/" not in slug(text)
@@ -171,5 +173,5 @@ def test_a_selector_name_reads_back_as_it_was_written(text):
 
 @pytest.mark.parametrize("text", ["unifrom", "uniform/demo", "refocus", "refocus/", "refocus/a/b", ""])
 def test_a_wrong_selector_name_is_refused_with_the_known_ones(text):
-    with pytest.raises(UsageError, match="uniform, random, initial/<run>, refocus/<run>"):
+    with pytest.raises(UsageError, match=r"uniform, random, .*topk, topk-options.*refocus/<run>"):
         SelectorName.parse(text)

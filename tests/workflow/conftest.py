@@ -13,7 +13,7 @@ from tests.support.dry_runs import STAND_IN, Plan, planned, snakemake, write
 def finished(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory in which Snakemake has run the default configuration with stand-ins for the stages."""
     home = tmp_path_factory.mktemp("finished")
-    for model in ("lmm", "policy"):
+    for model in ("lmm", "policy", "siglip"):
         for name in ("config.json", "model.safetensors"):
             write(home / "assets" / model / name, model)
     listed = snakemake(repository, "--directory", str(home), "--summary")

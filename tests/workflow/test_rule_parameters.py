@@ -11,18 +11,21 @@ from refocus.core.errors import UsageError
 
 from tests.support.dry_runs import snakemake
 
-FLAGS = ("--settings", "--lmm-settings", "--policy-settings", "--reward-settings", "--adapter-options", "--variants")
+SECTIONS = ("lmm", "policy", "reward", "scorer", "training-free")
+FLAGS = ("--settings", *(f"--{section}-settings" for section in SECTIONS), "--adapter-options", "--variants")
 
 
 @pytest.mark.slow
-def test_everything_a_rule_passes_can_be_printed(repository, finished):
-    root = load([repository / "config.yaml"])
-    done = snakemake(repository, "--directory", str(finished), "-n", "-p", "--forceall")
+def test_everything_a_rule_passes_can_be_printed(repository, finished, tmp_path):
+    overlay = tmp_path / "more.yaml"
+    overlay.write_text("use: {selectors: [uniform, topk, confidence, refocus/demo]}")
+    root = load([repository / "config.yaml", overlay])
+    done = snakemake(repository, "--directory", str(finished), "-n", "-p", "--forceall", "--configfile", str(overlay))
     assert done.returncode == 0, done.stderr
     commands = [line for line in done.stdout.splitlines() if "python -m refocus " in line]
     words = [word for line in commands for word in shlex.split(line.replace("Shell command: ", ""))]
     passed = {value for flag, value in itertools.pairwise(words) if flag in FLAGS}
-    assert len(passed) >= 12
+    assert len(passed) >= 15
     assert passed <= {rule_parameter(root, name) for name in names(root)}
 
 

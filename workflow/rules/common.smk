@@ -39,6 +39,7 @@ wildcard_constraints:
     benchmark="|".join(SETTINGS.benchmarks),
     model="|".join(SETTINGS.lmms),
     lmm="|".join(SETTINGS.lmms),
+    scorer="|".join(SETTINGS.scorers),
     run="|".join(SETTINGS.runs),
     selector=r"[a-z0-9._-]+",
     shard=r"\d{6}",
@@ -110,6 +111,11 @@ def selections_of(benchmark, selector):
     return [RESULTS.SELECTIONS.fill(benchmark=benchmark, selector=selector, frames=n, seed=SEED) for n in N_FRAMES]
 
 
+def scores_of(file, benchmark, **model):
+    """The tables of embeddings or of certainty of one benchmark, one per shard."""
+    return [file.fill(dataset=benchmark, shard=shard, **model) for shard in shards(benchmark)]
+
+
 def answers_of(benchmark, lmm, selector):
     """One LMM's answers from one selector's frames, one table per number of frames."""
     return [
@@ -159,6 +165,10 @@ def needs(wildcards):
     selector = selector_of(wildcards)
     if selector.needs == "truth":
         return truth_of([wildcards.benchmark])
+    if selector.needs == "embeddings":
+        return scores_of(RESULTS.EMBEDDINGS, wildcards.benchmark, scorer=SETTINGS.embed.model)
+    if selector.needs == "certainty":
+        return scores_of(RESULTS.CERTAINTY, wildcards.benchmark, model=SETTINGS.certainty.model)
     if selector.needs == "selections":
         return selections_of(wildcards.benchmark, slug(f"refocus/{selector.run}"))
     if selector.asks_policy:  # it needs `policy` or `initial`, the names of the two folders
@@ -169,9 +179,18 @@ def needs(wildcards):
     return []
 
 
-def needs_flag(wildcards, input):
-    """The flag that says so."""
+NEEDS_FLAGS = {
+    "truth": "--truth",
+    "selections": "--from",
+    "embeddings": "--embeddings",
+    "certainty": "--certainty",
+}
+
+
+def needs_flags(wildcards, input):
+    """The flags that say so, with the numbers of a method that has any."""
     selector = selector_of(wildcards)
+    numbers = flag("--training-free-settings", SETTINGS.training_free.canonical()) if selector.tunable else ""
     if selector.asks_policy:
         return flag("--model", *input.needs[:1], parent=True)
-    return flag("--truth" if selector.needs == "truth" else "--from", *input.needs)
+    return " ".join(filter(None, [flag(NEEDS_FLAGS[selector.needs], *input.needs) if selector.needs else "", numbers]))

@@ -1,11 +1,15 @@
 """Stage 6, select: the frames a selector picks for every question of a benchmark, one job per benchmark and selector.
 
-Reads:  the benchmark's questions and index of frames; a policy, the world's truth or another selector's picks where it needs them.
-Writes: <results>/selections/{benchmark}/{selector}/n{frames}.s{seed}.parquet, all numbers of frames from one rollout.
+Reads:  the benchmark's questions and index of frames; a policy, tables of scores, the world's truth or another selector's picks
+        where it needs them.
+Writes: <results>/selections/{benchmark}/{selector}/n{frames}.s{seed}.parquet, all numbers of frames from one rollout; and cost.json.
 Paper:  section 3.2, Algorithm 2.
 """
 
 SELECTED = [path for name in USE.benchmarks for selector in SELECTORS for path in selections_of(name, selector)]
+COSTS = [
+    RESULTS.SELECTION_COST.fill(benchmark=name, selector=selector) for name in USE.benchmarks for selector in SELECTORS
+]
 
 
 rule select_frames:
@@ -15,6 +19,7 @@ rule select_frames:
         needs=needs,
     output:
         selections_of("{benchmark}", "{selector}"),
+        cost=RESULTS.SELECTION_COST,
     log:
         "<results>/logs/select/{benchmark}.{selector}.log",
     benchmark:
@@ -30,7 +35,7 @@ rule select_frames:
         settings=section("select"),
         selector=lambda wildcards: unslug(wildcards.selector),
         n_frames=" ".join(map(str, N_FRAMES)),
-        needs=needs_flag,
+        needs=needs_flags,
         runtime=runtime(SETTINGS.select),
         out=subpath(output[0], parent=True),
     shell:

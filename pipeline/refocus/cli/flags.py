@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from refocus.config.base import Section, Strict
+from refocus.config.lmm import LmmSettings
 from refocus.config.parsing import parse, parse_json
 from refocus.config.renamed import current_section
 from refocus.config.root import section_name
+from refocus.core.errors import UsageError
 from refocus.core.project import default_config, default_overlays
 
 S = TypeVar("S", bound=Section)
+LMM_FLAGS = ("family", "dtype", "attention")
 
 
 def add_base(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +72,30 @@ def add_settings(
         else:
             kwargs["metavar"] = name.upper()
         group.add_argument("--" + name.replace("_", "-"), dest=name, **kwargs)
+
+
+def add_lmm(parser: argparse.ArgumentParser) -> None:
+    """Adds `--lmm-settings JSON` and a flag for each of its fields but the path, which is the stage's own `--model`."""
+    parser.add_argument("--lmm-settings", metavar="JSON", help="an `lmms` entry as JSON; --model is then only its name")
+    for name in LMM_FLAGS:
+        field = LmmSettings.model_fields[name]
+        parser.add_argument(f"--{name}", metavar=name.upper(), help=f"{field.description} (default: {field.default})")
+
+
+def read_lmm(args: argparse.Namespace, model: str) -> LmmSettings:
+    """The LMM: an entry given as JSON, else the folder or hub id given as `--model`, with single flags on top.
+
+    Raises:
+        UsageError: neither is given, or a value does not fit.
+    """
+    if args.lmm_settings:
+        values = parse_json(args.lmm_settings, "--lmm-settings")
+    elif args.model is not None:
+        values = {"path": model}
+    else:
+        raise UsageError("which LMM? Give --model DIR_OR_ID, or --lmm-settings JSON")
+    given = {name: getattr(args, name) for name in LMM_FLAGS if getattr(args, name) is not None}
+    return parse(LmmSettings, {**values, **given})
 
 
 def read_settings(args: argparse.Namespace, model: type[S]) -> S:

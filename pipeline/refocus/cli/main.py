@@ -24,6 +24,8 @@ COMMANDS = {
     "filter": "refocus.cli.filter",
     "train": "refocus.cli.train",
     "replay": "refocus.cli.replay",
+    "embed": "refocus.cli.embed",
+    "certainty": "refocus.cli.certainty",
     "select": "refocus.cli.select",
     "answer": "refocus.cli.answer",
     "tables": "refocus.cli.tables",

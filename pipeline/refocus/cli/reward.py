@@ -3,12 +3,9 @@
 import argparse
 from pathlib import Path
 
-from refocus.cli.flags import add_settings, read_settings
-from refocus.config.lmm import LmmSettings
-from refocus.config.parsing import parse, parse_json
+from refocus.cli.flags import add_lmm, add_settings, read_lmm, read_settings
 from refocus.config.reward import RewardSettings
 from refocus.core.devices import claim
-from refocus.core.errors import UsageError
 from refocus.core.results_folder import INDEX
 
 HELP = "a shard of frames and its questions -> margins of the 16 frame subsets (Eq. 5)"
@@ -30,17 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--qa", metavar="QA.parquet", type=Path, required=True, help="questions, also of other shards")
     parser.add_argument("--out", metavar="REWARD.parquet", type=Path, required=True, help="where the margins go")
     parser.add_argument("--store", metavar="DIR", type=Path, help="keep margins per clip in DIR and resume from there")
-    parser.add_argument("--lmm-settings", metavar="JSON", help="an `lmms` entry as JSON; --model is then only its name")
-    for name in ("family", "dtype", "attention"):
-        field = LmmSettings.model_fields[name]
-        parser.add_argument(f"--{name}", metavar=name.upper(), help=f"{field.description} (default: {field.default})")
+    add_lmm(parser)
     add_settings(parser, RewardSettings)
 
 
 def run(args: argparse.Namespace) -> None:
     """Writes the margins of one shard."""
     settings = read_settings(args, RewardSettings)
-    model = _model_settings(args, settings)
+    model = read_lmm(args, settings.model)
     claim(settings.runtime.device)
 
     import torch
@@ -62,15 +56,3 @@ def run(args: argparse.Namespace) -> None:
     identity = {**settings.identity(), "lmm": model.identity()}
     result = score_shard(lmm, frames, questions, settings, MarginCache(args.store, identity))
     write_margins(args.out, result.margins, result.skipped, identity)
-
-
-def _model_settings(args: argparse.Namespace, settings: RewardSettings) -> LmmSettings:
-    """The LMM: an entry given as JSON, else the folder or hub id given as --model, with single flags on top."""
-    if args.lmm_settings:
-        values = parse_json(args.lmm_settings, "--lmm-settings")
-    elif args.model is not None:
-        values = {"path": settings.model}
-    else:
-        raise UsageError("which LMM? Give --model DIR_OR_ID, or --lmm-settings JSON")
-    given = {name: getattr(args, name) for name in ("family", "dtype", "attention") if getattr(args, name) is not None}
-    return parse(LmmSettings, {**values, **given})

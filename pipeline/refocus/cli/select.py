@@ -3,24 +3,35 @@
 import argparse
 import json
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from refocus.cli.flags import add_settings, read_settings
+from refocus.config.parsing import parse, parse_json
 from refocus.config.select import SelectSettings
+from refocus.config.selectors import SelectorName, spellings
+from refocus.config.training_free import TrainingFreeSettings
 from refocus.core.devices import claim
 from refocus.core.errors import UsageError
+from refocus.core.results_folder import SELECTION_COST
+
+if TYPE_CHECKING:
+    from refocus.select.video_picker import VideoPicker
 
 HELP = "pick the frames of a video that answer a question, or of every question of a benchmark"
 DESCRIPTION = """\
 In:  a video file and a question; or, with --qa, a question table and the index files of its stored frames.
 Out: the picked frames on standard output (--json for machines, --contact-sheet for eyes); or, with --qa, one
-     table n{frames}.s{seed}.parquet per number of frames: qa_id, frame_indices, pick_order, timestamps_s, score, flags.
+     table n{frames}.s{seed}.parquet per number of frames: qa_id, frame_indices, pick_order, timestamps_s, score, flags,
+     and cost.json: seconds, and passes of the models that looked at frames, embeddings and certainty included.
      Of the picks, the JSON gives timestamps_s (seconds of the file), source_frames (numbers of the frames in the file
      from 0: what a decoder takes), candidate_indices (their places among the candidates), pick_rank and score.
 Paper: section 3.2 and Algorithm 2. Frames come from min(4 fps, 512) candidates, sampled once at temperature 1.
 
   refocus select lecture.mp4 "What is on the board?" --option "a map" --option "a formula" --frames 8
+  refocus select lecture.mp4 "What is on the board?" --selector aks --model google/siglip-so400m-patch14-384
   refocus select --qa qa/videomme.parquet --index frames/videomme/*.parquet --selector uniform \\
       --n-frames 4 8 32 --out DIR
 """
@@ -42,12 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     many.add_argument(
         "--index", type=Path, nargs="+", default=[], metavar="INDEX.parquet", help="index files of its frames"
     )
-    many.add_argument(
-        "--selector",
-        metavar="NAME",
-        help="uniform, random, oracle, refocus/<run>, initial/<run>, swapped/<run>, greedy/<run>, first-step/<run>, "
-        "marginals/<run>",
-    )
     many.add_argument("--truth", type=Path, metavar="PATH", help="when the evidence is visible, for oracle")
     made = "selection folder or files of refocus/<run>, for swapped"
     many.add_argument("--from", dest="made", type=Path, nargs="+", default=[], metavar="SELECTIONS", help=made)
@@ -55,11 +60,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--n-frames", type=int, nargs="+", default=[32], metavar="N", help="numbers of frames (default: 32)"
     )
     many.add_argument("--out", type=Path, metavar="DIR", help="folder for the selection tables")
+    many.add_argument(
+        "--embeddings",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="tables of `refocus embed`",
+    )
+    many.add_argument(
+        "--certainty", type=Path, nargs="+", default=[], metavar="PATH", help="tables of `refocus certainty`"
+    )
+    parser.add_argument(
+        "--selector",
+        metavar="NAME",
+        help=f"what picks (for one video the policy unless named; only those without training): {spellings()}",
+    )
     parser.add_argument(
         "--model",
         metavar="DIR_OR_ID",
-        help="the policy: folder or hub id (default: the tiny embedded model for one video; a benchmark needs it for "
-        "refocus and initial)",
+        help="folder or hub id of the policy; for one video and --selector topk, aks, bolt or mdp3 of a CLIP or "
+        "SigLIP, for confidence of an LMM (default: the tiny embedded policy for one video; a benchmark needs it for "
+        "selectors that ask a policy)",
+    )
+    parser.add_argument(
+        "--training-free-settings",
+        metavar="JSON",
+        help="the section training_free: numbers of aks, bolt, mdp3, uniform-seen",
     )
     add_settings(parser, SelectSettings)
 
@@ -75,12 +102,11 @@ def run(args: argparse.Namespace) -> None:
 
 def _one_video(args: argparse.Namespace, settings: SelectSettings) -> None:
     from refocus.select.contact_sheet import clock, write_sheet
-    from refocus.select.frame_selector import FrameSelector, embedded_model
 
     if args.video is None or args.question is None:
         raise UsageError("name a video and a question, or a question table with --qa")
     claim(settings.runtime.device)
-    selector = FrameSelector.from_pretrained(args.model or embedded_model(), settings)
+    selector = _picker(args, settings)
     selection = selector.select(args.video, args.question, args.option, args.frames)
     candidates = selector.candidates(args.video).images
     if args.contact_sheet:
@@ -88,25 +114,42 @@ def _one_video(args: argparse.Namespace, settings: SelectSettings) -> None:
         write_sheet(args.contact_sheet, candidates[list(selection.candidate_indices)], selection.timestamps_s, notes)
     if args.json:
         answer = {"video": str(args.video), "question": args.question, "options": args.option, **asdict(selection)}
-        answer |= {"candidates": len(candidates), "model": args.model or "embedded", "warning": selector.warning}
+        model = args.model or (None if args.selector else "embedded")
+        answer |= {"candidates": len(candidates), "selector": args.selector or "refocus", "model": model}
+        answer |= {"warning": selector.warning}
         sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
         return
     lines = [f"{len(selection.timestamps_s)} of {len(candidates)} candidate frames of {args.video}"]
     lines += [f"NOTE: {selector.warning}."] if selector.warning else []
     lines += ["", f"{'time':>10}  {'seconds':>9}  {'frame':>7}  {'pick':>4}"]
-    for time, source, rank in zip(selection.timestamps_s, selection.source_frames, selection.pick_rank, strict=True):
-        lines.append(f"{clock(time):>10}  {time:>9.3f}  {source:>7}  {rank:>4}")
+    for second, source, rank in zip(selection.timestamps_s, selection.source_frames, selection.pick_rank, strict=True):
+        lines.append(f"{clock(second):>10}  {second:>9.3f}  {source:>7}  {rank:>4}")
     if args.contact_sheet:
         lines += ["", f"contact sheet: {args.contact_sheet}"]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
+def _picker(args: argparse.Namespace, settings: SelectSettings) -> "VideoPicker":
+    """A policy, or the selector that is named."""
+    if args.selector is None:
+        from refocus.select.frame_selector import FrameSelector, embedded_model
+
+        return FrameSelector.from_pretrained(args.model or embedded_model(), settings)
+    from refocus.select.training_free_video import TrainingFreePicker
+
+    return TrainingFreePicker(SelectorName.parse(args.selector), args.model, settings, _training_free(args))
+
+
+def _training_free(args: argparse.Namespace) -> TrainingFreeSettings:
+    return parse(TrainingFreeSettings, parse_json(args.training_free_settings, "--training-free-settings"))
+
+
 def _benchmark(args: argparse.Namespace, settings: SelectSettings) -> None:
-    from refocus.config.selectors import SelectorName
     from refocus.frames.frame_store import FrameStore
     from refocus.qa.records import read_questions
-    from refocus.select.benchmark import select_benchmark, write_benchmark
+    from refocus.select.benchmark import frames_asked, select_benchmark, write_benchmark
     from refocus.select.build_selector import SelectorSources, build_selector
+    from refocus.select.cost import Cost, SelectionCost, write_selection_cost
 
     if args.video is not None or args.question is not None:
         raise UsageError("benchmark mode takes no video and no question")
@@ -120,7 +163,21 @@ def _benchmark(args: argparse.Namespace, settings: SelectSettings) -> None:
     benchmark = questions[0].dataset if questions else args.qa.stem
     budgets = sorted(set(args.n_frames))
     store = FrameStore.open(args.index)
-    sources = SelectorSources(truth=args.truth, selections=args.made, policy=args.model)
+    sources = SelectorSources(
+        truth=args.truth,
+        selections=args.made,
+        policy=args.model,
+        embeddings=args.embeddings,
+        certainty=args.certainty,
+        training_free=_training_free(args),
+    )
     selector = build_selector(name, sources, settings, store, benchmark)
+    started = time.perf_counter()
     chosen = select_benchmark(selector, questions, store, budgets)
-    write_benchmark(chosen, args.out, name, benchmark, settings.identity())
+    seconds = time.perf_counter() - started
+    tuned = {"training_free": sources.training_free.identity()} if name.tunable else {}
+    write_benchmark(chosen, args.out, name, benchmark, {**settings.identity(), **tuned})
+    frames = frames_asked(questions, store) if name.asks_policy else 0
+    cost = sources.cost + Cost(seconds, frame_passes=frames)
+    spent = SelectionCost(benchmark, str(name), len(questions), cost)
+    write_selection_cost(SELECTION_COST.inside(args.out), spent)

@@ -22,6 +22,7 @@ from refocus.config.select import SelectSettings
 from refocus.config.selectors import SelectorName
 from refocus.config.tables import FiguresSettings, TablesSettings
 from refocus.config.train import TrainSettings
+from refocus.config.training_free import CertaintySettings, EmbedSettings, ScorerSettings, TrainingFreeSettings
 from refocus.config.world import WorldSettings
 from refocus.core.errors import UsageError
 from refocus.core.results_folder import ROOT, WORLD
@@ -42,8 +43,10 @@ class UseSettings(Strict):
         (),
         description="what picks frames: uniform, random, oracle (needs the benchmarks' truth), refocus/<run>, "
         "initial/<run> (before training), swapped/<run> (the picks of refocus/<run> for another question "
-        "of the clip), greedy/<run> (the likeliest frame at each step), and without feedback of the picks "
-        "first-step/<run> (the likeliest frames at the first step) and marginals/<run> (those of Eq. 10)",
+        "of the clip), refocus-question/<run> (asked without the options), greedy/<run> (the likeliest frame at each "
+        "step), and without feedback of the picks first-step/<run> (the likeliest frames at the first step) and "
+        "marginals/<run> (those of Eq. 10); without training uniform-seen, topk, aks, bolt, mdp3, these four with "
+        "-options too, and confidence (docs/selectors.md)",
     )
 
 
@@ -86,6 +89,9 @@ class Root(Strict):
     datasets: dict[Slug, DatasetSettings] = Field({}, description="training data sets by name")
     benchmarks: dict[Slug, BenchmarkSettings] = Field({}, description="benchmarks by name")
     lmms: dict[Slug, LmmSettings] = Field({}, description="video-LMMs by name")
+    scorers: dict[Slug, ScorerSettings] = Field(
+        {}, description="models that embed frames and texts, for training-free selectors, by name"
+    )
     ingest: IngestSettings = Field(IngestSettings(), description="from annotation files to questions and clips")
     screen: ScreenSettings = Field(
         ScreenSettings(), description="copies among the training sets, and training videos that a benchmark has too"
@@ -99,6 +105,15 @@ class Root(Strict):
     train: TrainSettings = Field(TrainSettings(), description="policy-gradient training (Eq. 1, 2 and 7)")
     runs: dict[Slug, RunSettings] = Field({}, description="training runs by name")
     select: SelectSettings = Field(SelectSettings(), description="how a trained policy picks frames")
+    embed: EmbedSettings = Field(
+        EmbedSettings(), description="embeddings of frames and questions, for topk, aks, bolt and mdp3"
+    )
+    certainty: CertaintySettings = Field(
+        CertaintySettings(), description="an LMM's certainty from every single frame, for confidence"
+    )
+    training_free: TrainingFreeSettings = Field(
+        TrainingFreeSettings(), description="how selectors without training pick frames"
+    )
     answer: AnswerSettings = Field(AnswerSettings(), description="how picked frames become answers")
     tables: TablesSettings = Field(TablesSettings(), description="how answers become tables")
     assets: AssetsSettings = Field(AssetsSettings(), description="how `make assets` trains the world's tiny models")
@@ -146,6 +161,10 @@ class Root(Strict):
             raise ValueError(f"use.selectors: {error}") from None
         if parsed.run is not None:
             _known("use.selectors", parsed.run, self.runs, "runs")
+        if parsed.needs == "embeddings":
+            _known("embed.model", self.embed.model, self.scorers, "scorers")
+        if parsed.needs == "certainty":
+            _known("certainty.model", self.certainty.model, self.lmms, "lmms")
         if parsed.needs == "truth":
             for name in self.use.benchmarks:
                 if not self.benchmarks[name].truth:

@@ -7,14 +7,16 @@ from refocus.core.errors import UsageError
 from refocus.core.files import canonical
 
 RUN_SECTIONS = ("train", "policy")
+MODELS = ("lmms", "scorers")
 
 
 def rule_parameter(root: Root, name: str) -> str:
     """The JSON that a rule passes, and that Snakemake compares with the last run's.
 
     Args:
-        name: a stage's section (`reward`), an entry of `lmms` (`lmms.tiny`), a run's settings (`runs.demo.train`,
-            `runs.demo.policy`), a source's options (`datasets.nextqa.adapter_options`), or `variants`.
+        name: a stage's section (`reward`), an entry of `lmms` or `scorers` (`lmms.tiny`), a run's settings
+            (`runs.demo.train`, `runs.demo.policy`), a source's options (`datasets.nextqa.adapter_options`), or
+            `variants`.
     Raises:
         UsageError: no rule passes such a thing.
     """
@@ -22,8 +24,8 @@ def rule_parameter(root: Root, name: str) -> str:
     entry, _, part = rest.partition(".")
     if name == "variants":
         return to_json(variants(root))
-    if section == "lmms" and entry in root.lmms and not part:
-        return root.lmms[entry].canonical()
+    if section in MODELS and entry in getattr(root, section) and not part:
+        return getattr(root, section)[entry].canonical()
     if section == "runs" and entry in root.runs and part in RUN_SECTIONS:
         return (root.run_train if part == "train" else root.run_policy)(entry).canonical()
     if section in ("datasets", "benchmarks") and entry in getattr(root, section) and part == "adapter_options":
@@ -39,7 +41,7 @@ def names(root: Root) -> list[str]:
     sources = [f"{kind}.{name}" for kind in ("datasets", "benchmarks") for name in getattr(root, kind)]
     return [
         *(name for name in Root.model_fields if isinstance(getattr(root, name), Section)),
-        *(f"lmms.{name}" for name in root.lmms),
+        *(f"{kind}.{name}" for kind in MODELS for name in getattr(root, kind)),
         *(f"runs.{name}.{part}" for name in root.runs for part in RUN_SECTIONS),
         *(f"{source}.adapter_options" for source in sources),
         "variants",

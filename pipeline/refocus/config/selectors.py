@@ -6,7 +6,10 @@ from typing import Literal
 from refocus.config.select import PickMode
 from refocus.core.errors import UsageError
 
-Need = Literal["truth", "policy", "initial", "selections"]
+Need = Literal["truth", "policy", "initial", "selections", "embeddings", "certainty"]
+Reads = Literal["nothing", "question", "question and options", "another question", "evidence"]
+WHOLE: Reads = "question and options"
+OPTIONS = "-options"  # ends the names of similarity selectors that read the answer options too
 
 
 @dataclass(frozen=True)
@@ -15,14 +18,19 @@ class SelectorKind:
 
     Attributes:
         of_run: whether it belongs to a training run: `refocus/<run>`.
-        needs: when the evidence is visible; the run's policy after training, or before; the picks of `refocus/<run>`.
+        needs: when the evidence is visible; the run's policy after training, or before; the picks of `refocus/<run>`;
+            the embeddings of frames and texts; the LMM's certainty from single frames.
         mode: how it asks that policy, whatever `select.mode` says; None: as that says.
+        reads: what the picks depend on beside the video.
+        tunable: whether `training_free` decides its picks.
     """
 
     name: str
     of_run: bool = False
     needs: Need | None = None
     mode: PickMode | None = None
+    reads: Reads = "nothing"
+    tunable: bool = False
 
     @property
     def asks_policy(self) -> bool:
@@ -35,25 +43,40 @@ class SelectorKind:
         return f"{self.name}/<run>" if self.of_run else self.name
 
 
+def _similarity(name: str) -> tuple[SelectorKind, SelectorKind]:
+    """A method that compares frames with the question, and its twin that compares them with the options too."""
+    return (
+        SelectorKind(name, needs="embeddings", reads="question", tunable=True),
+        SelectorKind(name + OPTIONS, needs="embeddings", reads=WHOLE, tunable=True),
+    )
+
+
 KINDS = {
     kind.name: kind
     for kind in (
         SelectorKind("uniform"),
         SelectorKind("random"),
-        SelectorKind("initial", of_run=True, needs="initial"),
-        SelectorKind("refocus", of_run=True, needs="policy"),
-        SelectorKind("greedy", of_run=True, needs="policy", mode="greedy"),
-        SelectorKind("first-step", of_run=True, needs="policy", mode="first_step"),
-        SelectorKind("marginals", of_run=True, needs="policy", mode="top_marginal"),
-        SelectorKind("swapped", of_run=True, needs="selections"),
-        SelectorKind("oracle", needs="truth"),
+        SelectorKind("uniform-seen", tunable=True),
+        *_similarity("topk"),
+        *_similarity("aks"),
+        *_similarity("bolt"),
+        *_similarity("mdp3"),
+        SelectorKind("confidence", needs="certainty", reads=WHOLE),
+        SelectorKind("initial", of_run=True, needs="initial", reads=WHOLE),
+        SelectorKind("refocus-question", of_run=True, needs="policy", reads="question"),
+        SelectorKind("refocus", of_run=True, needs="policy", reads=WHOLE),
+        SelectorKind("greedy", of_run=True, needs="policy", mode="greedy", reads=WHOLE),
+        SelectorKind("first-step", of_run=True, needs="policy", mode="first_step", reads=WHOLE),
+        SelectorKind("marginals", of_run=True, needs="policy", mode="top_marginal", reads=WHOLE),
+        SelectorKind("swapped", of_run=True, needs="selections", reads="another question"),
+        SelectorKind("oracle", needs="truth", reads="evidence"),
     )
 }  # in the order of tables and figures
 
 
 @dataclass(frozen=True)
 class SelectorName:
-    """`uniform`, `random`, `oracle`, or a kind and the training run it belongs to, as in `refocus/demo`."""
+    """A kind, as `uniform` or `topk`, or a kind and the training run it belongs to, as in `refocus/demo`."""
 
     kind: str
     run: str | None = None
@@ -68,8 +91,7 @@ class SelectorName:
         name, slash, run = text.partition("/")
         kind = KINDS.get(name)
         if kind is None or kind.of_run != bool(run and "/" not in run) or (slash and not kind.of_run):
-            known = ", ".join(kind.spelling for kind in KINDS.values())
-            raise UsageError(f"no selector is called '{text}'; there are {known}")
+            raise UsageError(f"no selector is called '{text}'; there are {spellings()}")
         return cls(name, run or None)
 
     @property
@@ -87,8 +109,23 @@ class SelectorName:
         """See `SelectorKind.asks_policy`."""
         return KINDS[self.kind].asks_policy
 
+    @property
+    def tunable(self) -> bool:
+        """See `SelectorKind.tunable`."""
+        return KINDS[self.kind].tunable
+
+    @property
+    def reads_options(self) -> bool:
+        """Whether the picks depend on the answer options."""
+        return KINDS[self.kind].reads == WHOLE
+
     def __str__(self) -> str:
         return self.kind if self.run is None else f"{self.kind}/{self.run}"
+
+
+def spellings() -> str:
+    """Every selector as it is written, for messages and help texts."""
+    return ", ".join(kind.spelling for kind in KINDS.values())
 
 
 def kind_of(name: str) -> str:

@@ -72,7 +72,10 @@ GROUPS = ResultsFile("<results>/train/{run}/groups.jsonl")
 CURVES = ResultsFile("<results>/train/{run}/curves.png")
 
 # Evaluation and report
+EMBEDDINGS = ResultsFile("<results>/embeddings/{scorer}/{dataset}/{shard}.parquet")
+CERTAINTY = ResultsFile("<results>/certainty/{model}/{dataset}/{shard}.parquet")
 SELECTIONS = ResultsFile("<results>/selections/{benchmark}/{selector}/n{frames}.s{seed}.parquet")
+SELECTION_COST = ResultsFile("<results>/selections/{benchmark}/{selector}/cost.json")
 ANSWERS = ResultsFile("<results>/answers/{benchmark}/{lmm}/{selector}/n{frames}.s{seed}.parquet")
 TABLES = ResultsFile("<results>/tables")
 TABLE = ResultsFile("<results>/tables/{table}.{suffix}")

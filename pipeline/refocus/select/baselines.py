@@ -1,4 +1,4 @@
-"""Selectors that need no model: uniform, random, and the oracle of a world whose evidence is known."""
+"""Selectors that need no model: uniform, uniform of all frames seen, random, and the oracle of a truth table."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -24,6 +24,23 @@ class UniformSelector:
     ) -> Mapping[int, Sequence[Picks]]:
         """See `Selector.pick`; picked in temporal order."""
         return {n: [Picks(tuple(uniform(clip.n_frames, n)))] * len(questions) for n in budgets}
+
+
+class UniformSeenSelector:
+    """Uniform at the cost of selection, counted in frames seen: the LMM gets what a selector would have looked at.
+
+    A selector looks at every kept frame before it hands n to the LMM. Here nobody selects, and the LMM gets these
+    frames itself, at most `most` of them, evenly spread, whatever n is.
+    """
+
+    def __init__(self, most: int):
+        self.most = most
+
+    def pick(
+        self, clip: ClipView, questions: Sequence[Question], budgets: Sequence[int]
+    ) -> Mapping[int, Sequence[Picks]]:
+        """min(most, T) frames for every number of frames asked for, in temporal order."""
+        return {n: [Picks(tuple(uniform(clip.n_frames, self.most)))] * len(questions) for n in budgets}
 
 
 class RandomSelector:

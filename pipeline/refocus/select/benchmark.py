@@ -39,6 +39,11 @@ def select_benchmark(
     return {n: {question.qa_id: rows[question.qa_id] for question in questions} for n, rows in chosen.items()}
 
 
+def frames_asked(questions: Sequence[Question], store: "FrameStore") -> int:
+    """The kept frames of all clips that are asked about: what a selector looks at that reads each clip once."""
+    return sum(store.record(clip_id).n_frames for clip_id in by_clip(questions) if clip_id in store)
+
+
 def write_benchmark(
     chosen: Mapping[int, Mapping[str, Selection]],
     out: Path,

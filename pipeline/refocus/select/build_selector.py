@@ -1,17 +1,28 @@
 """From a selector's name to the selector, with what it reads beside the questions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from refocus.config.select import SelectSettings
 from refocus.config.selectors import SelectorName
+from refocus.config.training_free import TrainingFreeSettings
 from refocus.core.devices import claim
 from refocus.core.errors import UsageError
 from refocus.frames.frame_store import FrameStore
-from refocus.select.baselines import OracleSelector, RandomSelector, UniformSelector, read_truth
+from refocus.select.baselines import (
+    OracleSelector,
+    RandomSelector,
+    UniformSeenSelector,
+    UniformSelector,
+    read_truth,
+)
+from refocus.select.certainty import read_certainty
+from refocus.select.cost import Cost, cost_of
+from refocus.select.embeddings import EmbeddingStore
 from refocus.select.selections import frames_of, read_selections, selection_files
 from refocus.select.selector import Selector
+from refocus.select.similarity import ConfidenceSelector, SimilaritySelector, method
 from refocus.select.swapped import SwappedSelector
 
 
@@ -23,11 +34,21 @@ class SelectorSources:
         truth: the table of when each question's evidence is visible.
         selections: files or folders of the picks of `refocus/<run>`.
         policy: folder or hub id of the policy.
+        embeddings, certainty: tables of scores.
+        training_free: the methods' own numbers.
     """
 
     truth: Path | None = None
     selections: Sequence[Path] = ()
     policy: str | None = None
+    embeddings: Sequence[Path] = ()
+    certainty: Sequence[Path] = ()
+    training_free: TrainingFreeSettings = field(default_factory=TrainingFreeSettings)
+
+    @property
+    def cost(self) -> Cost:
+        """What it took to make the tables of scores."""
+        return cost_of([*self.embeddings, *self.certainty])
 
 
 def build_selector(
@@ -43,6 +64,17 @@ def build_selector(
         return UniformSelector()
     if name.kind == "random":
         return RandomSelector(settings.seed)
+    if name.kind == "uniform-seen":
+        return UniformSeenSelector(sources.training_free.seen_frames)
+    if name.needs == "embeddings":
+        if not sources.embeddings:
+            raise UsageError(f"{name} needs --embeddings, what `refocus embed` made of the benchmark")
+        embeddings = EmbeddingStore.open(sources.embeddings)
+        return SimilaritySelector(method(name.kind, sources.training_free), embeddings.clip, name.reads_options)
+    if name.needs == "certainty":
+        if not sources.certainty:
+            raise UsageError(f"{name} needs --certainty, what `refocus certainty` made of the benchmark")
+        return ConfidenceSelector(read_certainty(sources.certainty))
     if name.kind == "oracle":
         if sources.truth is None:
             raise UsageError("oracle needs --truth, the table of when each question's evidence is visible")
@@ -54,15 +86,21 @@ def build_selector(
         return SwappedSelector({frames_of(file): read_selections(file) for file in files})
     if sources.policy is None:
         raise UsageError(f"{name} needs --model, the folder of the trained policy")
-    if name.mode is not None:
-        settings = settings.model_copy(update={"mode": name.mode})
-    return _policy_selector(sources.policy, settings, store, nested=name.mode != "top_marginal")
+    return _policy_selector(name, sources.policy, settings, store)
 
 
-def _policy_selector(path: str, settings: SelectSettings, store: FrameStore, nested: bool) -> Selector:
+def _policy_selector(name: SelectorName, path: str, settings: SelectSettings, store: FrameStore) -> Selector:
     from refocus.select.policy_selector import PolicySelector, load_policy
 
     runtime = settings.runtime
     claim(runtime.device)
     policy = load_policy(path, runtime.device, runtime.threads, runtime.kernels)
-    return PolicySelector(policy, lambda clip_id: store.images(clip_id, size=policy.frame_size), settings, nested)
+    if name.mode is not None:
+        settings = settings.model_copy(update={"mode": name.mode})
+    return PolicySelector(
+        policy,
+        lambda clip_id: store.images(clip_id, size=policy.frame_size),
+        settings,
+        nested=name.mode != "top_marginal",
+        with_options=name.reads_options,
+    )

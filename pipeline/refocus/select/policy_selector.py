@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class PolicySelector:
-    """`refocus/<run>`, the same policy without feedback (`first-step/<run>`, `marginals/<run>`), and `initial/<run>`.
+    """`refocus/<run>`, the same policy without the options (`refocus-question/<run>`) or without feedback
+    (`first-step/<run>`, `marginals/<run>`), and `initial/<run>`.
 
     All numbers of frames come from one rollout of the largest: its first n picks.
     """
@@ -30,22 +31,25 @@ class PolicySelector:
         images: Callable[[str], np.ndarray],
         settings: SelectSettings,
         nested: bool = True,
+        with_options: bool = True,
     ):
         """
         Args:
             images: the kept frames of a clip_id, uint8 (T, h, w, 3), at any size.
             nested: False asks anew for each number of frames, because Eq. 10 averages over as many steps.
+            with_options: False asks the question without its options.
         """
         self.policy = policy
         self.images = images
         self.settings = settings
         self.nested = nested
+        self.with_options = with_options
 
     def pick(
         self, clip: ClipView, questions: Sequence["Question"], budgets: Sequence[int]
     ) -> Mapping[int, Sequence[Picks]]:
         """See `Selector.pick`; scores are the log-probabilities of the picks."""
-        prompts = [Prompt.of(question) for question in questions]
+        prompts = [Prompt.of(question) if self.with_options else Prompt(question.question) for question in questions]
         seeds = [question_seed(self.settings.seed, question.qa_id) for question in questions]
         images = self.images(clip.clip_id)
 
