@@ -164,7 +164,7 @@ def view(clip_id):
 
 @pytest.mark.parametrize("name", SIMILARITY)
 def test_picks_do_not_depend_on_what_else_is_in_the_job(name, tables):
-    """Neither on other questions nor on other numbers of frames; n >= T takes all, and scores belong to their frames."""
+    """Neither on other questions nor on other numbers of frames; n >= T takes all, and every pick has a score."""
     together = selector(name, tables).pick(view("a"), QUESTIONS[:2], [2, 8, 64])
     for n in (2, 8, 64):
         for question, picks in zip(QUESTIONS[:2], together[n], strict=True):

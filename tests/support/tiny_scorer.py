@@ -6,7 +6,24 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import CLIPConfig, CLIPModel, PreTrainedModel, PreTrainedTokenizerFast, SiglipConfig, SiglipModel
 
-WORDS = "what colour is shown red green blue yellow circle square before after when disappears ? a".split()
+WORDS = [
+    "what",
+    "colour",
+    "is",
+    "shown",
+    "red",
+    "green",
+    "blue",
+    "yellow",
+    "circle",
+    "square",
+    "before",
+    "after",
+    "when",
+    "disappears",
+    "?",
+    "a",
+]
 VISION = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 8}
 TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
 
