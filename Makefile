@@ -44,7 +44,7 @@ study: $(VENV)/.run
 
 evidence: $(VENV)/.run
 	$(SNAKEMAKE) --configfile config/evidence.yaml
-	python -m refocus evidence --results results/evidence --configfile config/evidence.yaml --out docs/evidence.md
+	python -m refocus evidence --configfile config/evidence.yaml --out docs/evidence.md
 	@python -m refocus summary --tables results/evidence/tables --figures results/evidence/figures
 
 recipes: $(VENV)/.dev

@@ -1,20 +1,29 @@
-"""The evidence page repeats the run's own files."""
+"""The evidence page: one table that says what selector reaches what, read from the run's own files."""
 
 import json
+import shutil
 
 import pytest
 from refocus.cli.main import main
+from refocus.config.overlay import load
 from refocus.core.errors import UsageError
-from refocus.report.evidence import copy_figures, page
+from refocus.report.evidence import page
+from refocus.report.study import Study
+
+from tests.support.answered_world import write_answered
 
 
-@pytest.fixture
-def results(tmp_path):
-    folder = tmp_path / "results"
-    for name in ("tables", "figures", "filtered/tiny", "benchmarks/reward"):
+@pytest.fixture(scope="module")
+def root(repository):
+    return load([repository / "config.yaml", repository / "config/evidence.yaml"])
+
+
+@pytest.fixture(scope="module")
+def results(root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evidence") / "results"
+    write_answered(folder, root)
+    for name in ("figures", "filtered/tiny", "benchmarks/reward"):
         (folder / name).mkdir(parents=True)
-    (folder / "tables/world.md").write_text("**the world's table**\n")
-    (folder / "tables/world.csv").write_text("LMM,selector,frames,moment\ntiny,uniform,4,40\ntiny,refocus/a,4,70\n")
     (folder / "figures/training.png").write_bytes(b"png")
     rates = {"moment/color": {"questions": 8, "kept": 6, "kept_share": 0.75}}
     summary = {"kept": 6, "questions": 8, "tau": 0.21, "categories": rates}
@@ -25,26 +34,55 @@ def results(tmp_path):
     return folder
 
 
-def test_the_page_holds_tables_rates_costs_and_figures(results, tmp_path):
-    figures = copy_figures(results, tmp_path / "docs" / "evidence")
-    text = page(results, [tmp_path / "e.yaml"], figures)
-    assert "**the world's table**" in text
-    assert "+30.0 points" in text
+def rows(text: str, heading: str) -> dict[str, list[str]]:
+    """The first table below a heading: its rows by their first cell."""
+    table = next(block for block in text.split(heading)[1].split("\n\n") if block.startswith("|"))
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return {row[0]: row[1:] for row in cells[2:]}
+
+
+def test_the_first_table_has_a_row_per_selector_and_the_mean_of_the_seeds(root, results):
+    study = Study(root, results)
+    table = rows(page(study, [], []), "## What reaches what")
+    assert len(table) == 3 + 5, "runs are no rows of their own"
+    learned = study.of(study.base, "", "refocus")
+    shown = table["**learned** (sampled)"]
+    assert shown[:3] == [f"{100 * study.score(learned, group).value:.1f}" for group in study.groups]
+    best = study.best_baseline()
+    difference = study.compare("", learned, study.by(best), study.groups[0]).difference
+    assert shown[3].startswith(f"{100 * difference.value:+.1f} [")
+    assert table[f"`{best}`"][3:] == ["–", "–"]
+
+
+def test_every_kind_of_the_data_has_its_row_with_its_own_best(root, results):
+    study = Study(root, results)
+    table = rows(page(study, [], []), "## Kind by kind")
+    assert list(table) == [kind.name for kind in study.kinds]
+    for kind in study.kinds:
+        assert f"(`{study.best_baseline(kind)}`)" in table[kind.name][3]
+
+
+def test_rates_costs_and_figures_stand_below_the_claim(repository, results, tmp_path):
+    words = ["evidence", "--base", str(repository / "config.yaml"), "--results", str(results)]
+    words += ["--configfile", str(repository / "config/evidence.yaml"), "--out", str(tmp_path / "docs" / "evidence.md")]
+    out = tmp_path / "docs" / "evidence.md"
+    assert main(words) == 0
+    text = out.read_text()
     assert "| moment/color | 8 | 6 | 75.0% |" in text
-    assert "| reward | 2 | 40 | 500 |" in text
-    assert "| tables | 1 | 0 | 0 |" in text
-    assert "![training](evidence/training.png)" in text
+    assert "| reward | 2 | 40 | 500 |" in text and "| tables | 1 | 0 | 0 |" in text
+    assert "![training](evidence/training.png)" in text and "study.md" not in text
     assert (tmp_path / "docs/evidence/training.png").read_bytes() == b"png"
-    assert "synthetic world" in text
-
-
-def test_without_tables_there_is_no_page(tmp_path):
-    with pytest.raises(UsageError, match="no finished run"):
-        page(tmp_path, [], [])
-
-
-def test_the_page_names_the_study_where_there_is_one(results, tmp_path):
-    words = ["evidence", "--results", str(results), "--out", str(tmp_path / "docs" / "evidence.md")]
-    assert main(words) == 0 and "study.md" not in (tmp_path / "docs/evidence.md").read_text()
+    assert len(text.splitlines()) < 120
     (tmp_path / "docs" / "study.md").write_text("")
-    assert main(words) == 0 and "(study.md)" in (tmp_path / "docs/evidence.md").read_text()
+    assert main(words) == 0 and "(study.md)" in out.read_text()
+
+
+def test_what_was_not_run_is_said(root, results, tmp_path):
+    copy = shutil.copytree(results, tmp_path / "results")
+    shutil.rmtree(copy / "answers/mlvu/tiny/swapped--seed1")
+    assert "answers of swapped/seed1 by tiny" in page(Study(root, copy), [], [])
+
+
+def test_without_answers_there_is_no_page(root, tmp_path):
+    with pytest.raises(UsageError, match="no finished run"):
+        page(Study(root, tmp_path), [], [])

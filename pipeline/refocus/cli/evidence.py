@@ -3,21 +3,22 @@
 import argparse
 from pathlib import Path
 
+from refocus.cli.flags import add_configuration
+
 HELP = "write a page about a finished run of the synthetic world"
 DESCRIPTION = """\
-In:  the results folder of a run, and the overlays it was made with.
-Out: a Markdown page: the commands, the tables, the filter's rates, seconds and memory per stage; the figures beside it.
+In:  the results of a configuration; its runs are training seeds of one setting.
+Out: a Markdown page: what every selector reaches on which questions, with paired differences to the best that needs no
+     training; what must be shown and whether it is; pictures; the filter's rates, seconds and memory per stage.
 
-  refocus evidence --results results/evidence --configfile config/evidence.yaml --out docs/evidence.md
+  refocus evidence --configfile config/evidence.yaml --out docs/evidence.md
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
-    parser.add_argument("--results", type=Path, required=True, metavar="DIR", help="results of the run")
-    parser.add_argument(
-        "--configfile", type=Path, nargs="*", default=[], metavar="YAML", help="overlays it was made with"
-    )
+    add_configuration(parser)
+    parser.add_argument("--results", type=Path, metavar="DIR", help="results of the run (default: what they say)")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="PAGE.md", help="the page; figures go into a folder of its name"
     )
@@ -25,11 +26,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Writes the page and copies the figures it shows."""
+    from refocus.config.overlay import load
     from refocus.core.files import write_text
     from refocus.report.evidence import copy_figures, page
+    from refocus.report.study import Study
 
-    figures = copy_figures(args.results, args.out.with_suffix(""))
-    text = page(args.results, args.configfile, figures)
+    root = load([args.base, *args.configfile])
+    study = Study(root, args.results or Path(root.results))
+    options = f" --configfile {' '.join(map(str, args.configfile))}" if args.configfile else ""
+    commands = [f"snakemake --cores all{options}", f"python -m refocus evidence{options} --out {args.out}"]
+    text = page(study, commands, copy_figures(study.folder, args.out.with_suffix("")))
     if (args.out.parent / "study.md").is_file():
-        text += "\n\nThe effect of T', of a curriculum on it and of the entropy bonus: [study.md](study.md)."
-    write_text(args.out, text)
+        text += "\n\nWhich of the paper's claims hold in another world: [study.md](study.md)."
+    write_text(args.out, text + "\n")

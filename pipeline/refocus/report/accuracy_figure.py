@@ -8,11 +8,17 @@ from matplotlib.figure import Figure
 from refocus.evaluate.scoring import Outcome, Score, accuracy
 from refocus.qa.records import Question
 from refocus.report import style
-from refocus.report.results import ResultRow, Results
+from refocus.report.results import WORLD_GROUPS, ResultRow, Results
+
+GROUPS = {
+    "sequence/": "questions on two moments",
+    "moment/": "moment-dependent questions",
+    "static/": "static questions",
+}
 
 
 def draw_accuracy(results: Results, frames: int, level: float = 0.95) -> Figure:
-    """Bars per selector and group: moment-dependent and static questions in the synthetic world, benchmarks elsewhere.
+    """Bars per selector and group: what a question depends on in the synthetic world, benchmarks elsewhere.
 
     A dotted line marks what guessing gives.
     """
@@ -84,10 +90,11 @@ def _groups(results: Results) -> dict[str, tuple[list[Question], Callable[[Outco
     """Questions of each group of bars and which results belong to it."""
     if all(benchmark.is_world for benchmark in results.benchmarks.values()):
         every = [question for benchmark in results.benchmarks.values() for question in benchmark.questions]
-        return {
-            name: ([q for q in every if q.category.startswith(prefix)], _by_category(prefix))
-            for name, prefix in (("moment-dependent questions", "moment/"), ("static questions", "static/"))
+        groups = {
+            GROUPS[prefix]: ([q for q in every if q.category.startswith(prefix)], _by_category(prefix))
+            for prefix in WORLD_GROUPS
         }
+        return {name: group for name, group in groups.items() if group[0]}
     return {
         name: (list(benchmark.questions), _by_id(benchmark.questions)) for name, benchmark in results.benchmarks.items()
     }

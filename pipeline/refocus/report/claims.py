@@ -22,41 +22,6 @@ def headline(table: Path) -> str:
     return "\n".join(lines)
 
 
-def claims(table: Path) -> str:
-    """What the demo and `make evidence` are to show, with what was measured, as a Markdown table per LMM.
-
-    All are means over the training runs, at one number of frames; a comparison the run has no selector for is left out.
-    """
-    static = {lmm: scores for lmm, _, scores in _by_lmm(table, "static")}
-    parts = []
-    for lmm, _, scores in _by_lmm(table, "moment"):
-        if "refocus" not in scores:
-            continue
-        ours = mean(scores["refocus"])
-        rows = [
-            (f"{claim}, points", ours - mean(scores[kind]), least)
-            for claim, kind, least in (
-                ("beats uniform sampling", "uniform", 25),
-                ("beats the policy before RL", "initial", 10),
-                ("beats its own picks for another question of the video", "swapped", 10),
-            )
-            if kind in scores
-        ]
-        if {"uniform", "oracle"} <= scores.keys() and mean(scores["oracle"]) > mean(scores["uniform"]):
-            rows.insert(1, ("share of the way from uniform to the oracle, %", _closed(scores), 75))
-        others = static.get(lmm, {})
-        if {"refocus", "uniform"} <= others.keys():
-            change = mean(others["refocus"]) - mean(others["uniform"])
-            rows.append(("loses nothing on questions any frame answers, points", change, 0))
-        lines = [f"| {lmm}: the learned policy | measured | at least | |", "|---|---:|---:|---|"]
-        lines += [
-            f"| {claim} | {value:+.1f} | {least} | {'holds' if value >= least else '**does not hold**'} |"
-            for claim, value, least in rows
-        ]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts)
-
-
 def _by_lmm(table: Path, column: str) -> Iterator[tuple[str, str, Scores]]:
     """LMM, number of frames and the scores of a column of `world.csv`."""
     with table.open(encoding="utf-8", newline="") as handle:

@@ -1,4 +1,4 @@
-"""What a finished run has shown, as a page: every number is read from the run's own files."""
+"""What a finished run has shown, as a page: one table for the claim, then pictures, then the details."""
 
 import json
 import shutil
@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from refocus.core.errors import UsageError
-from refocus.core.results_folder import BENCHMARKS, FIGURE, FILTER_SUMMARY, ROOT, TABLE
-from refocus.report.claims import claims, headline
+from refocus.core.results_folder import BENCHMARKS, FIGURE, FILTER_SUMMARY, ROOT
+from refocus.report import bars
+from refocus.report.selector_table import kind_table, selector_table
+from refocus.report.study import Study
 
-SHOWN_TABLES = ("world", "world_frames", "table1", "table4")
-SHOWN_FIGURES = ("training", "accuracy", "fig2_variance", "fig9_examples")
+SHOWN_FIGURES = {
+    "accuracy": "Accuracy of every selector, by what must be seen to answer.",
+    "training": "Training: the mean over the seeds, shaded from the lowest to the highest.",
+    "fig9_examples": "Questions drawn by lot, with the frames that each selector picks (Fig. 9).",
+    "fig2_variance": "Variance of the margins of every training question (Fig. 2).",
+}
 
 
 def copy_figures(results: Path, folder: Path) -> list[Path]:
@@ -20,39 +26,52 @@ def copy_figures(results: Path, folder: Path) -> list[Path]:
     return [Path(shutil.copy2(path, folder / path.name)) for path in found if path.is_file()]
 
 
-def page(results: Path, overlays: Sequence[Path], figures: Sequence[Path]) -> str:
+def page(study: Study, commands: Sequence[str], figures: Sequence[Path]) -> str:
     """The page as Markdown.
 
     Raises:
-        UsageError: the run has no tables.
+        UsageError: nothing was answered.
     """
-    tables = [TABLE.at(results, table=name, suffix="md") for name in SHOWN_TABLES]
-    if not tables[0].is_file():
-        raise UsageError(f"{results} holds no finished run of the synthetic world: {tables[0]} is missing")
-    world = TABLE.at(results, table="world", suffix="csv")
-    options = f" --configfile {' '.join(map(str, overlays))}" if overlays else ""
-    commands = [
-        f"snakemake --cores all{options}",
-        f"python -m refocus evidence --results {results}{options} --out docs/evidence.md",
-    ]
+    if not study.results.lmms:
+        raise UsageError(f"{study.folder} holds no finished run of this configuration: there are no answers")
+    must = bars.bars(study)
+    best = study.best_baseline()
     parts = [
         "# What the synthetic world shows",
-        "All numbers are of the **synthetic world** and models of about a million parameters. They show that the "
-        "implementation works from end to end. They are not results on real videos, and they do not show that "
-        "selection has to be learned: in this world, retrieval by cosine does as well ([README](../README.md)).",
+        _intro(study),
         "```sh\n" + "\n".join(commands) + "\n```",
-        headline(world),
-        claims(world),
-        "## Accuracy on held-out videos",
-        *(path.read_text(encoding="utf-8").strip() for path in tables if path.is_file()),
+        f"**Not run, and left out below:** {', '.join(study.missing)}." if study.missing else "",
+        "## What reaches what",
+        selector_table(study),
+        f"`{best}` is the best without training: of all selectors that need none, the one of highest mean on questions "
+        "about one or two moments, chosen on these very questions. `confidence`, which asks the answering LMM about "
+        "every frame, and the oracle, which knows when the evidence is visible, are left aside."
+        if best
+        else "",
+        bars.verdict(must),
+        bars.table(must) if must else "",
+        "## Kind by kind",
+        kind_table(study),
+        "## Pictures",
+        *(f"![{path.stem}]({path.parent.name}/{path.name})\n\n{SHOWN_FIGURES[path.stem]}" for path in figures),
         "## The filter",
-        *(_filter(path) for path in sorted(results.glob(FILTER_SUMMARY.fill(model="*").removeprefix(ROOT)))),
+        *(_filter(path) for path in sorted(study.folder.glob(FILTER_SUMMARY.fill(model="*").removeprefix(ROOT)))),
         "## Seconds and memory",
-        _costs(BENCHMARKS.at(results)),
-        "## Figures",
-        *(f"![{path.stem}]({path.parent.name}/{path.name})" for path in figures),
+        _costs(BENCHMARKS.at(study.folder)),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _intro(study: Study) -> str:
+    root, seeds = study.root, len(study.base.runs) if study.base else 0
+    world = f", version {root.world.version}, seed {root.world.seed}" if root.world else ""
+    return (
+        f"All numbers are of the **synthetic world**{world}, and models of about a million parameters: they are not "
+        f"results on real videos, and differ a little between processors. Accuracy in % on held-out videos from "
+        f"{root.main_n_frames} picks, answered by {root.use.lmms[0]}; learned rows are means of {seeds} training "
+        "seeds. Questions are named by what must be seen to answer them: two moments, one moment, or any frame. "
+        f"Differences are paired by question, with {root.tables.confidence_level:.0%} intervals over videos."
+    )
 
 
 def _filter(path: Path) -> str:
