@@ -97,9 +97,8 @@ def test_the_tables_are_made_and_the_summary_prints_them(answered, capsys):
     tables, figures = answered / "tables", answered / "figures"
     flags = ["--qa", answered / "bench.parquet", "--answers", answered / "answers", "--out", tables]
     assert main(["tables", *map(str, flags), "--n-frames", str(N)]) == 0
-    names = {
-        f"{name}.{kind}" for name in ("table1", "table4", "world", "world_frames") for kind in ("csv", "md", "tex")
-    }
+    made = ("table1", "table4", "selectors", "world", "world_frames")
+    names = {f"{name}.{kind}" for name in made for kind in ("csv", "md", "tex")}
     assert {path.name for path in tables.iterdir()} == names
     assert main(["summary", "--tables", str(tables), "--figures", str(figures)]) == 0
     text = capsys.readouterr().out

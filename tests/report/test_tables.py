@@ -9,10 +9,12 @@ from refocus.config.variants import Variant
 from refocus.core.errors import UsageError
 from refocus.evaluate.answers import Answer, AnswerSet
 from refocus.qa.records import Question
+from refocus.report.cost_table import cost_table
 from refocus.report.published import published
 from refocus.report.results import BenchmarkData, Results
 from refocus.report.table_files import MISSING, to_csv, to_latex, to_markdown
 from refocus.report.tables import table1, table4, world_table
+from refocus.select.cost import Cost, SelectionCost
 from refocus.select.selections import NO_FRAMES
 
 SETTINGS = TablesSettings(bootstrap_resamples=50)
@@ -198,3 +200,24 @@ def test_a_run_outside_every_setting_is_averaged_with_nothing():
     results = Results([MLVU], [answers(MLVU, f"refocus/{name}", static) for name in ("old", "a", "b")], VARIANTS)
     assert results.rows[0].name == "refocus/old"
     assert results.rows[-1].selectors == ("refocus/a", "refocus/b")
+
+
+def test_costs_stand_beside_what_they_bought():
+    """Per question over both benchmarks; runs of one setting are averaged; nothing is made up for what is not known."""
+    made = [answers(b, name, static) for b in (MME, MLVU) for name in ("uniform", "topk", *RUNS[:2], "oracle")]
+    spent = [
+        SelectionCost(bench.name, name, 12, Cost(seconds, frame_passes=passes, lmm_passes=7, cut_texts=1))
+        for bench, seconds, passes in ((MME, 6.0, 240), (MLVU, 18.0, 0))
+        for name in ("uniform", "topk", RUNS[0], RUNS[1])
+    ]
+    table = cost_table(Results([MME, MLVU], made, VARIANTS), spent, 4, SETTINGS)
+    rows = {row["selector"]: row for row in rows_of(table)}
+    assert rows["topk"]["reads"] == "question" and rows["refocus/a"]["reads"] == "question and options"
+    assert float(rows["topk"]["seconds"]) == 1 and float(rows["topk"]["frame_passes"]) == 10
+    mean = next(row for name, row in rows.items() if "mean of 2 runs" in name)
+    assert mean["seconds"] == rows["topk"]["seconds"] and float(mean["lmm_passes"]) == pytest.approx(7 / 12, abs=1e-5)
+    assert rows["oracle"]["seconds"] == "" and float(rows["oracle"]["frames_shown"]) == 1
+    assert float(rows["topk"]["all"]) == pytest.approx(100 / 3, abs=1e-3)
+    assert float(rows["topk"]["static"]) == 100 and "sequence" not in rows["topk"]
+    text = to_markdown(table)
+    assert "not known" in text and "texts longer than the text encoder reads, summed over selectors: 8" in text

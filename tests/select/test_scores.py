@@ -17,8 +17,9 @@ from refocus.select.cost import Cost, SelectionCost, cost_of, read_selection_cos
 from refocus.select.dual_encoder import load_dual_encoder
 from refocus.select.embed_clips import embed_shard, texts_of
 from refocus.select.embeddings import EmbeddingStore, write_embeddings
+from refocus.select.selections import NOT_ASKED
 from refocus.select.selector import ClipView
-from refocus.select.similarity import NOT_ASKED, ConfidenceSelector
+from refocus.select.similarity import ConfidenceSelector
 from refocus.select.topk import topk
 
 from tests.support.tiny_scorer import build_clip, build_siglip

@@ -1,7 +1,7 @@
-"""Stage 8a, tables: Tables 1 and 4 from all answers, and the synthetic world's own.
+"""Stage 8a, tables: Tables 1 and 4 from all answers, what selectors reach and cost, and the synthetic world's own.
 
-Reads:  the answers of every benchmark, LMM and selector in use, and the benchmarks' questions.
-Writes: <results>/tables/{table1,table4}.{csv,md,tex}, with the gain over uniform sampling and the paper's number beside each figure;
+Reads:  the answers of every benchmark, LMM and selector in use, the benchmarks' questions, and what the selections cost.
+Writes: <results>/tables/{table1,table4,selectors}.{csv,md,tex}, with the gain over uniform sampling and the paper's number beside each figure;
         world and world_frames likewise where a benchmark comes from the synthetic world.
 Paper:  Tables 1 and 4.
 """
@@ -9,7 +9,7 @@ Paper:  Tables 1 and 4.
 IN_WORLD = any(SETTINGS.is_rendered(name) for name in USE.benchmarks)
 TABLES = [
     RESULTS.TABLE.fill(table=name, suffix=suffix)
-    for name in ["table1", "table4", *(["world", "world_frames"] if IN_WORLD else [])]
+    for name in ["table1", "table4", "selectors", *(["world", "world_frames"] if IN_WORLD else [])]
     for suffix in ("csv", "md", "tex")
     if ANSWERED
 ]
@@ -19,6 +19,7 @@ rule make_tables:
     input:
         questions=expand(RESULTS.QUESTIONS, dataset=USE.benchmarks),
         answers=ANSWERED,
+        costs=COSTS,
     output:
         [path for path in TABLES if not path.endswith(".md")],
         readable=report(
@@ -40,5 +41,5 @@ rule make_tables:
         variants=to_json(variants(SETTINGS)),
         out=subpath(output[0], parent=True),
     shell:
-        "python -m refocus tables --qa {input.questions:q} --answers {input.answers:q} --n-frames {params.n_frames}"
+        "python -m refocus tables --qa {input.questions:q} --answers {input.answers:q} --costs {input.costs:q} --n-frames {params.n_frames}"
         " --variants {params.variants:q} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"

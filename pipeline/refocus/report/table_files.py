@@ -1,4 +1,4 @@
-"""Tables as CSV for programs, Markdown for readers, LaTeX for papers. All figures are percent."""
+"""Tables as CSV for programs, Markdown for readers, LaTeX for papers. Figures are percent, but for plain amounts."""
 
 import csv
 import io
@@ -14,7 +14,10 @@ MISSING = "not run"
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure: a score, its gain over uniform, the paper's number. Without a score, `why` says what is missing."""
+    """One figure: a score, its gain over uniform, the paper's number; or a plain amount, which is no percentage.
+
+    Without either, `why` says what is missing.
+    """
 
     score: Score | None = None
     gain: Score | None = None
@@ -22,10 +25,13 @@ class Cell:
     paper_gain: float | None = None
     interval: bool = False  # whether readers see the interval
     why: str = MISSING
+    amount: float | None = None
 
     def text(self, plus_minus: str = "–") -> str:
         """For readers: `66.0 [64.2–67.8] (+1.3)`, then `paper 66.0`."""
-        if self.score is None:
+        if self.amount is not None:
+            parts = [f"{self.amount:.3g}"]
+        elif self.score is None:
             parts = [self.why]
         else:
             parts = [_percent(self.score.value)]
@@ -44,7 +50,7 @@ class Cell:
         value, low, high = _percents(self.score)
         gain, gain_low, gain_high = _percents(self.gain)
         return {
-            "": value,
+            "": value if self.amount is None else round(self.amount, 6),
             "low": low,
             "high": high,
             "n": self.score.n if self.score else 0,

@@ -1,22 +1,29 @@
-"""All tables there is something for: the paper's tables 1 and 4, and the synthetic world's."""
+"""All tables there is something for: the paper's tables 1 and 4, the synthetic world's, and what selectors cost."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from refocus.config.tables import TablesSettings
+from refocus.report.cost_table import cost_table
 from refocus.report.results import Results
 from refocus.report.table_files import write
 from refocus.report.tables import table1, table4, world_table
+from refocus.select.cost import SelectionCost
 
 
-def write_tables(results: Results, n_frames: int, settings: TablesSettings, out: Path) -> None:
+def write_tables(
+    results: Results, n_frames: int, settings: TablesSettings, out: Path, spent: Sequence[SelectionCost] = ()
+) -> None:
     """Writes each table as .csv, .md and .tex.
 
     Args:
-        n_frames: of table 1 and of the world's table by selector.
+        n_frames: of table 1, of the world's table by selector and of the table of costs.
+        spent: what the selections cost.
     """
     made = {
         "table1": table1(results, n_frames, settings),
         "table4": table4(results, settings),
+        "selectors": cost_table(results, spent, n_frames, settings),
         "world": world_table(results, [n_frames], settings),
         "world_frames": world_table(results, results.frames, settings, detail=True),
     }

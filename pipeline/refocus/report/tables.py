@@ -10,7 +10,7 @@ from refocus.evaluate.scoring import Outcome, Score, Statistic, accuracy, common
 from refocus.report.published import published
 from refocus.report.results import ORACLE, UNIFORM, BenchmarkData, ResultRow, Results
 from refocus.report.table_files import Cell, Table
-from refocus.select.selections import ALONE, NO_FRAMES
+from refocus.select.selections import ALONE, NO_FRAMES, NOT_ASKED
 
 DURATIONS = ("short", "medium", "long")
 FLAG_NOTES = {
@@ -18,6 +18,7 @@ FLAG_NOTES = {
     UNREADABLE: "answers whose picked frames could not be read from the video count as wrong",
     ALONE: "answers of `swapped` to a question alone on its clip are not counted",
     OPEN: "answers to open questions are not counted",
+    NOT_ASKED: "answers of `confidence` to questions with too few or too many options for the LMM",
 }
 
 

@@ -14,6 +14,7 @@ from refocus.core.results_folder import SELECTIONS
 from refocus.select.picks import Selection
 
 NO_FRAMES = "no_frames"  # the clip could not be decoded: nothing to pick from
+NOT_ASKED = "not_asked"  # an LMM's certainty needs options, and no more than it has letters for
 ALONE = "alone_on_clip"  # swapped picks need a second question on the clip
 
 SCHEMA = pa.schema(

@@ -13,10 +13,10 @@ from refocus.select.bolt import bolt
 from refocus.select.embeddings import ClipEmbeddings
 from refocus.select.mdp3 import mdp3
 from refocus.select.picks import Picks
+from refocus.select.selections import NOT_ASKED
 from refocus.select.selector import ClipView
 from refocus.select.topk import topk
 
-NOT_ASKED = "not_asked"  # a question without options, or with more than the LMM has letters for
 Method = Callable[[np.ndarray, np.ndarray, Sequence[int]], Mapping[int, Sequence[int]]]
 
 
