@@ -245,3 +245,25 @@ def test_real_questions_of_nextqa(shared_data, tmp_path):
     [group] = found.groups
     assert (group.n_frames, group.clips) == (176, 570)
     assert 55 < group.tokens / group.questions < 62  # 126 characters, five options
+
+
+def test_scores_of_training_free_selectors_are_counted_where_one_is_used(tmp_path):
+    """100 questions on 10 clips, half of 32 and half of 512 frames: each frame once per clip, not once per question."""
+    changes = {
+        "scorers": {"siglip": {"path": "google/siglip-so400m-patch14-384"}},
+        "certainty": {"model": "lmm"},
+        "use": {"selectors": ["uniform", "topk", "mdp3", "confidence"]},
+    }
+    plan = make_plan(root := configured(tmp_path, **changes), root.plan)
+    costs = {cost.stage: cost for cost in plan.costs}
+    frames = 5 * 32 + 5 * 512
+    assert costs["embed"].frames == costs["certainty"].frames == frames
+    assert costs["embed"].jobs == costs["certainty"].jobs == 2
+    assert costs["embed"].naive_frames == costs["certainty"].naive_frames == 10 * frames
+    shape = lmm_shape(VALUES["lmms"]["lmm"]["path"])[0]
+    asked = costs["certainty"]
+    prefix = (asked.naive_tokens - asked.tokens) / (asked.naive_frames - asked.frames)  # what sharing a frame saves
+    assert shape.frame_tokens < prefix < shape.frame_tokens + 200
+    assert asked.naive_flops > asked.flops > 0 and costs["embed"].flops > 0
+    usual = make_plan(root := configured(tmp_path), root.plan)
+    assert not {"embed", "certainty"} & {cost.stage for cost in usual.costs}

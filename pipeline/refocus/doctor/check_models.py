@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from refocus.config.root import Root
+from refocus.config.selectors import SelectorName
 from refocus.core.errors import UsageError
 from refocus.core.model_folder import (
     CONFIG,
@@ -29,6 +30,11 @@ def examine_models(root: Root) -> list[Finding]:
         users[root.lmms[name].path].append(f"lmms.{name}")
     if root.use.datasets:
         users[root.lmms[root.reward.model].path].append("reward.model")
+    needs = {SelectorName.parse(selector).needs for selector in root.use.selectors}
+    if "embeddings" in needs:
+        users[root.scorers[root.embed.model].path].append("embed.model")
+    if "certainty" in needs:
+        users[root.lmms[root.certainty.model].path].append("certainty.model")
     for run in root.use.runs:
         users[root.lmms[root.run_train(run).reward_model].path].append(f"runs.{run}: train.reward_model")
         policy = root.run_policy(run)

@@ -10,6 +10,7 @@ from refocus.core.errors import UsageError
 from refocus.plan.flops import Flops
 from refocus.plan.model_shapes import LmmShape, lmm_shape, policy_shape
 from refocus.plan.prompt_tokens import prompt_tokens
+from refocus.plan.score_costs import certainty_cost, embed_cost, scores_needed
 from refocus.plan.source_lengths import ASSUMED, BOUNDS, HEADERS, INDEX, UNKNOWN, SourceEstimate, read_source
 from refocus.plan.stage_costs import (
     Model,
@@ -81,6 +82,11 @@ def make_plan(root: Root, settings: PlanSettings) -> Plan:
         costs.append(reward_cost(root, training, schemes, reward_model.shape, settings))
         for run in root.use.runs:
             costs.append(train_cost(root, run, training, pairs, models[root.run_train(run).reward_model]))
+    needed = scores_needed(root) if benchmarks else set()
+    if "embeddings" in needed:
+        costs.append(embed_cost(root, benchmarks))
+    if "certainty" in needed:
+        costs.append(certainty_cost(root, benchmarks, models[root.certainty.model]))
     costs += [select_cost(root, benchmarks, run, count) for run, count in _asked_runs(root).items() if benchmarks]
     costs += [answer_cost(root, benchmarks, lmm, models[lmm]) for lmm in root.use.lmms if benchmarks]
     return Plan(
@@ -96,8 +102,9 @@ def make_plan(root: Root, settings: PlanSettings) -> Plan:
 
 
 def _models(root: Root, settings: PlanSettings) -> dict[str, Model]:
-    """Every LMM that scores, rewards or answers, with prompts as long as anything asks of it."""
+    """Every LMM that scores, rewards, is asked by frame or answers, with prompts as long as anything asks of it."""
     names = [root.reward.model] if root.use.datasets else []
+    names += [root.certainty.model] if "certainty" in scores_needed(root) else []
     names += [*root.use.lmms, *(root.run_train(run).reward_model for run in root.use.runs)]
     longest = max(
         [root.reward.frames_per_subset, *root.answer.n_frames, *(root.run_train(r).picks for r in root.use.runs)]

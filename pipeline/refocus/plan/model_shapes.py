@@ -111,28 +111,21 @@ def read_lmm(config: dict[str, Any], where: str) -> LmmShape:
     """
     try:
         vision, text = config["vision_config"], config["text_config"]
-        patch, side = _side(vision["patch_size"]), _side(vision["image_size"]) // _side(vision["patch_size"])
+        side = _side(vision["image_size"]) // _side(vision["patch_size"])
         patches = side**2
         if config["model_type"] == "internvl":
             tokens, labelled = int(config["image_seq_length"]), True
             connector_tokens, connector_in = tokens, round(vision["hidden_size"] / config["downsample_ratio"] ** 2)
-            cls = 1
+            class_token = True
         elif config["model_type"] == "llava_onevision":
             tokens, labelled = math.ceil(side / 2) ** 2, False
             connector_tokens, connector_in = patches, int(vision["hidden_size"])
-            cls = 0
+            class_token = False
         else:
             raise UsageError(
                 f"{where}: the cost of a '{config['model_type']}' is not known (internvl, llava_onevision)"
             )
-        tower = Tower(
-            int(vision["num_hidden_layers"]),
-            int(vision["hidden_size"]),
-            int(vision["intermediate_size"]),
-            patches + cls,
-            patches,
-            patch,
-        )
+        tower = square_tower(vision, class_token)
         heads = int(text["num_attention_heads"])
         return LmmShape(
             tower,
@@ -150,6 +143,20 @@ def read_lmm(config: dict[str, Any], where: str) -> LmmShape:
         )
     except KeyError as error:
         raise UsageError(f"{where}: no key {error}, so the cost of the model is not known") from None
+
+
+def square_tower(vision: dict[str, Any], class_token: bool) -> Tower:
+    """The tower in the `vision_config` of a transformers model with one size of picture."""
+    patch = _side(vision["patch_size"])
+    patches = (_side(vision["image_size"]) // patch) ** 2
+    return Tower(
+        int(vision["num_hidden_layers"]),
+        int(vision["hidden_size"]),
+        int(vision["intermediate_size"]),
+        patches + class_token,
+        patches,
+        patch,
+    )
 
 
 def policy_tower(config: PolicyConfig) -> Tower:

@@ -1,0 +1,80 @@
+"""What the scores of training-free selectors cost: every frame of a benchmark through a tower, or through an LMM."""
+
+from collections.abc import Sequence
+
+from refocus.config.root import Root
+from refocus.config.selectors import Need, SelectorName
+from refocus.core.errors import UsageError
+from refocus.core.model_folder import CONFIG, find_folder, local_folder, read_json
+from refocus.plan.flops import Flops, tower_flops, triangle
+from refocus.plan.model_shapes import Tower, square_tower
+from refocus.plan.source_lengths import SourceEstimate
+from refocus.plan.stage_costs import Model, StageCost
+
+SO400M = Tower(layers=27, width=1152, ffn=4304, tokens=729, patches=729, patch=14)
+TOWERS = {"google/siglip-so400m-patch14-384": SO400M, "google/siglip2-so400m-patch14-384": SO400M}
+
+
+def scores_needed(root: Root) -> set[Need]:
+    """What the selectors in use read that has to be computed once: `embeddings`, `certainty`."""
+    needs = {SelectorName.parse(selector).needs for selector in root.use.selectors}
+    return {need for need in needs if need in ("embeddings", "certainty")}
+
+
+def scorer_tower(path: str) -> Tower:
+    """The vision tower of a scorer.
+
+    Raises:
+        UsageError: neither a folder nor one of `TOWERS`.
+    """
+    if local_folder(path) is not None:
+        values = read_json(find_folder(path) / CONFIG)
+        return square_tower(values["vision_config"], class_token=values.get("model_type") == "clip")
+    if path in TOWERS:
+        return TOWERS[path]
+    raise UsageError(f"{path}: the shape of this scorer is not known; give a folder, or one of {', '.join(TOWERS)}")
+
+
+def embed_cost(root: Root, benchmarks: Sequence[SourceEstimate]) -> StageCost:
+    """Every kept frame through the scorer's tower, once per clip (naive: once per question); texts are not counted."""
+    each = tower_flops(scorer_tower(root.scorers[root.embed.model].path))
+    groups = [group for source in benchmarks for group in source.groups]
+    frames = sum(group.clips * group.n_frames for group in groups)
+    naive = sum(group.questions * group.n_frames for group in groups)
+    return StageCost(
+        "embed",
+        root.embed.model,
+        sum(root.source(source.name).shards for source in benchmarks),
+        clips=sum(group.clips for group in groups),
+        frames=frames,
+        flops=frames * each,
+        naive_frames=naive,
+        naive_flops=naive * each,
+    )
+
+
+def certainty_cost(root: Root, benchmarks: Sequence[SourceEstimate], model: Model) -> StageCost:
+    """Every question with every kept frame through an LMM.
+
+    Ours: a frame is encoded, and read by the LMM, once for all questions of its clip. Naive: once per question.
+    """
+    start = model.tokens.starts[1]
+    ours, naive, clips = Flops(), Flops(), 0.0
+    for group in (group for source in benchmarks for group in source.groups):
+        t, prefix = group.n_frames, Flops(frames=1, tokens=start, pairs=triangle(start))
+        suffixes = Flops(tokens=group.tokens, pairs=start * group.tokens + group.pairs, rows=group.questions)
+        ours += prefix * (t * group.clips) + suffixes * t
+        naive += prefix * (t * group.questions) + suffixes * t
+        clips += group.clips
+    return StageCost(
+        "certainty",
+        root.certainty.model,
+        sum(root.source(source.name).shards for source in benchmarks),
+        clips=clips,
+        frames=ours.frames,
+        tokens=ours.tokens,
+        flops=ours.flops(model.shape),
+        naive_frames=naive.frames,
+        naive_tokens=naive.tokens,
+        naive_flops=naive.flops(model.shape),
+    )
