@@ -6,9 +6,12 @@ import shutil
 import pytest
 from refocus.cli.main import main
 from refocus.config.overlay import load
+from refocus.config.selectors import kind_of
 from refocus.core.errors import UsageError
+from refocus.core.results_folder import SELECTION_COST
 from refocus.report.evidence import page
 from refocus.report.study import Study
+from refocus.select.cost import Cost, SelectionCost, write_selection_cost
 
 from tests.support.answered_world import write_answered
 
@@ -22,6 +25,9 @@ def root(repository):
 def results(root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("evidence") / "results"
     write_answered(folder, root)
+    for name in root.use.benchmarks:
+        spent = SelectionCost(name, "mdp3-options", 10, Cost(seconds=5.0, frame_passes=400, lmm_passes=70))
+        write_selection_cost(SELECTION_COST.at(folder, benchmark=name, selector="mdp3-options"), spent)
     for name in ("figures", "filtered/tiny", "benchmarks/reward"):
         (folder / name).mkdir(parents=True)
     (folder / "figures/training.png").write_bytes(b"png")
@@ -34,6 +40,11 @@ def results(root, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def study(root, results) -> Study:
+    return Study(root, results)
+
+
 def rows(text: str, heading: str) -> dict[str, list[str]]:
     """The first table below a heading: its rows by their first cell."""
     table = next(block for block in text.split(heading)[1].split("\n\n") if block.startswith("|"))
@@ -41,21 +52,20 @@ def rows(text: str, heading: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in cells[2:]}
 
 
-def test_the_first_table_has_a_row_per_selector_and_the_mean_of_the_seeds(root, results):
-    study = Study(root, results)
+def test_the_first_table_has_a_row_per_selector_and_the_mean_of_the_seeds(root, study):
     table = rows(page(study, [], []), "## What reaches what")
-    assert len(table) == 3 + 5, "runs are no rows of their own"
+    assert len(table) == len({kind_of(name) for name in root.use.selectors}), "runs are no rows of their own"
     learned = study.of(study.base, "", "refocus")
     shown = table["**learned** (sampled)"]
     assert shown[:3] == [f"{100 * study.score(learned, group).value:.1f}" for group in study.groups]
     best = study.best_baseline()
     difference = study.compare("", learned, study.by(best), study.groups[0]).difference
     assert shown[3].startswith(f"{100 * difference.value:+.1f} [")
-    assert table[f"`{best}`"][3:] == ["–", "–"]
+    assert table[f"`{best}`"][3:] == ["–"] * 2 + ["0.5", "40", "7"]
+    assert table["`uniform`"][5:] == ["–"] * 3, "no cost was written down"
 
 
-def test_every_kind_of_the_data_has_its_row_with_its_own_best(root, results):
-    study = Study(root, results)
+def test_every_kind_of_the_data_has_its_row_with_its_own_best(study):
     table = rows(page(study, [], []), "## Kind by kind")
     assert list(table) == [kind.name for kind in study.kinds]
     for kind in study.kinds:

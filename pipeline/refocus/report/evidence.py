@@ -44,8 +44,9 @@ def page(study: Study, commands: Sequence[str], figures: Sequence[Path]) -> str:
         "## What reaches what",
         selector_table(study),
         f"`{best}` is the best without training: of all selectors that need none, the one of highest mean on questions "
-        "about one or two moments, chosen on these very questions. `confidence`, which asks the answering LMM about "
-        "every frame, and the oracle, which knows when the evidence is visible, are left aside."
+        "about one or two moments, chosen on these very questions. Left aside are `confidence`, which asks the "
+        "answering LMM about every frame, `uniform-seen`, which hands it far more frames, and the oracle, which knows "
+        "when the evidence is visible. Costs are those of picking, without answering."
         if best
         else "",
         bars.verdict(must),

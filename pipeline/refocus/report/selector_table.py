@@ -1,9 +1,12 @@
 """What selector reaches what: one row per selector, the learned ones as the mean of their runs."""
 
-from refocus.config.selectors import KINDS, kind_of
+from refocus.config.selectors import KINDS, kind_of, slug
+from refocus.core.results_folder import SELECTION_COST
 from refocus.report.contrast import Contrast, Side, percent, points
 from refocus.report.study import QuestionSet, Study
+from refocus.select.cost import Cost, read_selection_cost
 
+COSTS = ("seconds", "tower frames", "LMM passes")  # of picking, for each question
 LEARNED = {
     "refocus": "**learned** (sampled)",
     "greedy": "learned, likeliest at each step",
@@ -33,6 +36,7 @@ def selector_table(study: Study) -> str:
     shown = [side for side in sides(study) if study.score(side) is not None]
     head = ["frames picked by", *(f"{group.name}, %" for group in study.groups)]
     head += [f"points against `{best}`, {group.name}" for group in asked if best]
+    head += [f"{name} a question" for name in COSTS]
     lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
     for side in shown:
         cells = [side.name, *(percent(study.score(side, group)) for group in study.groups)]
@@ -41,8 +45,25 @@ def selector_table(study: Study) -> str:
             cells.append(
                 "–" if same or best is None else points(study.compare("", side, study.by(best), group).difference)
             )
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append("| " + " | ".join([*cells, *_costs(study, side)]) + " |")
     return "\n".join(lines)
+
+
+def _costs(study: Study, side: Side) -> list[str]:
+    """What picking cost for each question, over all numbers of frames and the side's runs; a dash where it is not
+    written down."""
+    files = [
+        SELECTION_COST.at(study.folder, benchmark=name, selector=slug(selector))
+        for name in study.root.use.benchmarks
+        for selector in side.selectors
+    ]
+    spent = [read_selection_cost(path) for path in files if path.is_file()]
+    questions = sum(part.questions for part in spent)
+    if not questions:
+        return ["–"] * len(COSTS)
+    total = sum((part.cost for part in spent), Cost())
+    passes = [f"{number / questions:.0f}" for number in (total.frame_passes, total.lmm_passes)]
+    return [f"{total.seconds / questions:.2g}", *passes]
 
 
 def kind_table(study: Study) -> str:

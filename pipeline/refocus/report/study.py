@@ -20,7 +20,8 @@ from refocus.report.series import Lines, read_metrics
 
 Keep = Callable[[Outcome], bool]
 NAMES = {"sequence/": "two moments", "moment/": "one moment", "static/": "any frame"}  # what a question depends on
-NO_BASELINE = ("oracle", "confidence")  # knows the answer; asks the LMM about every frame
+# knows the answer; asks the LMM about every frame; hands it far more frames
+NO_BASELINE = ("oracle", "confidence", "uniform-seen")
 
 
 @dataclass(frozen=True)

@@ -146,8 +146,8 @@ CLAIMS: dict[str, tuple[str, str, Contrasts]] = {
     "a": (
         "Learned picks against the best that need no training",
         "The learned policy is better than the best selector that needs no training: {best}, the best on all questions "
-        "about one or two moments, chosen on these questions; `confidence`, which asks the LMM about every frame, is "
-        "left aside.",
+        "about one or two moments, chosen on these questions; `confidence`, which asks the LMM about every frame, and "
+        "`uniform-seen`, which hands it far more, are left aside.",
         against_training_free,
     ),
     "b": (
