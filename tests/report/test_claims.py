@@ -22,6 +22,13 @@ def test_several_runs_are_averaged(tmp_path):
     assert "oracle" not in line
 
 
+def test_questions_on_two_moments_have_their_line_first(tmp_path):
+    path = tmp_path / "world.csv"
+    path.write_text("LMM,selector,frames,sequence,moment\ntiny,uniform,4,20,40\ntiny,refocus/a,4,60,70\n")
+    two, one = headline(path).splitlines()
+    assert "two moments: 60.0 %" in two and "one moment: 70.0 %" in one
+
+
 def test_nothing_is_said_without_a_learned_policy(tmp_path):
     assert headline(table(tmp_path, "tiny,uniform,4,40.0", "tiny,oracle,4,100.0")) == ""
 

@@ -155,6 +155,17 @@ def test_world_results_pool_all_its_benchmarks_or_say_that_one_is_missing():
     assert rows["uniform"]["moment.n"] == "16" and rows["oracle"]["moment"] == ""
 
 
+def test_questions_on_two_moments_have_their_column_where_there_are_any():
+    kinds = ("sequence/after", *KINDS)
+    bench = BenchmarkData("videomme", "videomme", questions("videomme", kinds))
+    table = world_table(Results([bench], [answers(bench, "uniform", lambda q: q.category[0] == "s")]), [4], SETTINGS)
+    assert [key for key, _ in table.columns] == ["sequence", "moment", "closed", "static"]
+    (row,) = rows_of(table)
+    assert (row["sequence"], row["moment"], row["static"]) == ("100.0", "0.0", "100.0")
+    plain = world_table(Results([MME], [answers(MME, "uniform", static)]), [4], SETTINGS)
+    assert [key for key, _ in plain.columns] == ["moment", "closed", "static"]
+
+
 def test_real_benchmarks_have_no_world_table():
     real = BenchmarkData("videomme", "videomme", questions("videomme", ("Counting Problem",)))
     assert world_table(Results([real], [answers(real, "uniform", static)]), [4], SETTINGS) is None

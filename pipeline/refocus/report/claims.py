@@ -9,16 +9,20 @@ from refocus.config.selectors import kind_of
 
 Scores = dict[str, list[float]]  # kind of selector → accuracy in %, one per training run
 
+ASKED = {"sequence": "questions about two moments", "moment": "questions about one moment"}  # by column of `world.csv`
+
 
 def headline(table: Path) -> str:
-    """A line for each LMM of `world.csv` (accuracy in %, one number of frames); empty where nothing can be compared.
+    """A line for each LMM of `world.csv` (accuracy in %, one number of frames) and for questions on two moments and on
+    one; empty where nothing can be compared.
 
     With several training runs, the policy's figure is their mean.
     """
     lines = []
-    for lmm, frames, scores in _by_lmm(table, "moment"):
-        if {"refocus", "uniform"} <= scores.keys():
-            lines.append(_line(lmm, frames, scores))
+    for column, words in ASKED.items():
+        for lmm, frames, scores in _by_lmm(table, column):
+            if {"refocus", "uniform"} <= scores.keys():
+                lines.append(_line(lmm, frames, words, scores))
     return "\n".join(lines)
 
 
@@ -40,11 +44,11 @@ def _closed(scores: Scores) -> float:
     return 100 * (mean(scores["refocus"]) - base) / (best - base)
 
 
-def _line(lmm: str, frames: str, scores: Scores) -> str:
+def _line(lmm: str, frames: str, asked: str, scores: Scores) -> str:
     ours, base = mean(scores["refocus"]), mean(scores["uniform"])
     runs = f" (mean of {len(scores['refocus'])} runs)" if len(scores["refocus"]) > 1 else ""
     text = (
-        f"Synthetic world, {frames} frames, accuracy of {lmm} on questions about one moment: {ours:.1f} %{runs} from "
+        f"Synthetic world, {frames} frames, accuracy of {lmm} on {asked}: {ours:.1f} %{runs} from "
         f"the policy's frames, {base:.1f} % from uniform frames ({ours - base:+.1f} points)"
     )
     if "oracle" not in scores:

@@ -213,6 +213,12 @@ class Study:
         scores = {s: score.value for s in self.baselines if (score := self.score(self.by(s), group)) is not None}
         return max(scores, key=scores.__getitem__, default=None)
 
+    def baselines_for(self, group: QuestionSet) -> list[str]:
+        """The best baseline over all questions on moments and, where another is better on a group, the group's own."""
+        found = [name for name in (self.best_baseline(), self.best_baseline(group)) if name is not None]
+        values = [score.value for name in found if (score := self.score(self.by(name), group)) is not None]
+        return found if len(values) == 2 and values[1] > values[0] else found[:1]
+
 
 def _place(category: str) -> int:
     return next((n for n, prefix in enumerate(WORLD_GROUPS) if category.startswith(prefix)), len(WORLD_GROUPS))

@@ -49,7 +49,9 @@ def against_training_free(study: Study) -> Iterator[Contrast]:
     learned = study.of(study.base, "learned")
     for group in study.groups:
         decides = group is not study.group("static/")
-        yield study.compare(f"{group.name}, against `{best}`", learned, study.by(best), group, decides=decides)
+        for baseline in study.baselines_for(group):
+            what = f"{group.name}, against `{baseline}`"
+            yield study.compare(what, learned, study.by(baseline), group, decides=decides)
 
 
 def feedback(study: Study) -> Iterator[Contrast]:
@@ -146,7 +148,8 @@ CLAIMS: dict[str, tuple[str, str, Contrasts]] = {
     "a": (
         "Learned picks against the best that need no training",
         "The learned policy is better than the best selector that needs no training: {best}, the best on all questions "
-        "about one or two moments, chosen on these questions; `confidence`, which asks the LMM about every frame, and "
+        "about one or two moments, and where another is better on a group, that one too; both are chosen on the very "
+        "questions that they are compared on. `confidence`, which asks the LMM about every frame, and "
         "`uniform-seen`, which hands it far more, are left aside.",
         against_training_free,
     ),

@@ -8,7 +8,7 @@ from refocus.config.tables import TablesSettings
 from refocus.evaluate.answers import OPEN, UNREADABLE
 from refocus.evaluate.scoring import Outcome, Score, Statistic, accuracy, common, gain, share_closed
 from refocus.report.published import published
-from refocus.report.results import ORACLE, UNIFORM, BenchmarkData, ResultRow, Results
+from refocus.report.results import ORACLE, UNIFORM, WORLD_GROUPS, BenchmarkData, ResultRow, Results
 from refocus.report.table_files import Cell, Table
 from refocus.select.selections import ALONE, NO_FRAMES, NOT_ASKED
 
@@ -89,16 +89,19 @@ def table4(results: Results, settings: TablesSettings) -> Table:
 def world_table(
     results: Results, frames: Sequence[int], settings: TablesSettings, detail: bool = False
 ) -> Table | None:
-    """Moment-dependent against static questions of the synthetic world, all its benchmarks together.
+    """Questions on two moments (where there are any), on one, and static ones, all benchmarks of the world together.
 
     With `detail`, each kind of question also has its column. `closed` is the share of the distance from uniform to
-    oracle that a selector covers on moment-dependent questions.
+    oracle that a selector covers on questions on one moment.
     None if no benchmark is of the synthetic world.
     """
     worlds = [benchmark for benchmark in results.benchmarks.values() if benchmark.is_world]
     if not worlds:
         return None
-    kinds = sorted({question.category for benchmark in worlds for question in benchmark.questions} if detail else ())
+    categories = [question.category for benchmark in worlds for question in benchmark.questions]
+    kinds = sorted(set(categories) if detail else ())
+    counts = {group: sum(name.startswith(group) for name in categories) for group in WORLD_GROUPS}
+    two = WORLD_GROUPS[:1] if counts[WORLD_GROUPS[0]] else ()
     body = []
     for lmm in results.lmms:
         for n in frames:
@@ -106,12 +109,12 @@ def world_table(
                 ours = _pooled(results, lmm, row, worlds, n)
                 base = _pooled(results, lmm, UNIFORM, worlds, n)
                 best = _pooled(results, lmm, ORACLE, worlds, n)
-                cells = [_group_cell(row, ours, base, group, settings) for group in ("moment/", "static/")]
-                cells.insert(1, _closed(ours, base, best))
+                cells = [_group_cell(row, ours, base, group, settings) for group in (*two, "moment/", "static/")]
+                cells.insert(-1, _closed(ours, base, best))
                 cells += [_group_cell(None, ours, base, kind, settings) for kind in kinds]
                 body.append(((lmm, row.name, str(n)), tuple(cells)))
-    counts = {g: sum(q.category.startswith(g) for b in worlds for q in b.questions) for g in ("moment/", "static/")}
     columns = (
+        *((group[:-1], f"two moments (n={counts[group]})") for group in two),
         ("moment", f"moment-dependent (n={counts['moment/']})"),
         ("closed", "uniform→oracle closed"),
         ("static", f"static (n={counts['static/']})"),
@@ -121,6 +124,7 @@ def world_table(
     title = f"Synthetic world: accuracy in % on held-out videos ({names})"
     notes = [
         f"in square brackets: {settings.confidence_level:.0%} interval; in round brackets: gain over uniform sampling",
+        *["questions on two moments need frames of two events that belong together"] * bool(two),
         "moment-dependent questions can only be answered from frames of one event; static ones from any frame",
         "swapped: the policy's own picks, made for another question about the same video",
         *_notes(results),
