@@ -80,6 +80,7 @@ def test_rates_costs_and_figures_stand_below_the_claim(repository, results, tmp_
     text = out.read_text()
     assert "| moment/color | 8 | 6 | 75.0% |" in text
     assert "| reward | 2 | 40 | 500 |" in text and "| tables | 1 | 0 | 0 |" in text
+    assert "![selectors](evidence/selectors.png)" in text and (tmp_path / "docs/evidence/selectors.png").is_file()
     assert "![training](evidence/training.png)" in text and "study.md" not in text
     assert (tmp_path / "docs/evidence/training.png").read_bytes() == b"png"
     assert len(text.splitlines()) < 120

@@ -29,13 +29,17 @@ def run(args: argparse.Namespace) -> None:
     from refocus.config.overlay import load
     from refocus.core.files import write_text
     from refocus.report.evidence import copy_figures, page
+    from refocus.report.selector_figure import draw_selectors
     from refocus.report.study import Study
+    from refocus.report.style import save
 
     root = load([args.base, *args.configfile])
     study = Study(root, args.results or Path(root.results))
     options = f" --configfile {' '.join(map(str, args.configfile))}" if args.configfile else ""
     commands = [f"snakemake --cores all{options}", f"python -m refocus evidence{options} --out {args.out}"]
-    text = page(study, commands, copy_figures(study.folder, args.out.with_suffix("")))
+    folder, drawn = args.out.with_suffix(""), draw_selectors(study)
+    figures = save(drawn, folder, "selectors", ["png"], root.figures.dpi) if drawn else []
+    text = page(study, commands, [*figures, *copy_figures(study.folder, folder)])
     if (args.out.parent / "study.md").is_file():
         text += "\n\nWhich of the paper's claims hold in another world: [study.md](study.md)."
     write_text(args.out, text + "\n")

@@ -12,7 +12,7 @@ from refocus.report.selector_table import kind_table, selector_table
 from refocus.report.study import Study
 
 SHOWN_FIGURES = {
-    "accuracy": "Accuracy of every selector, by what must be seen to answer.",
+    "selectors": "Accuracy of every selector, by what must be seen to answer; learned ones are means over the seeds.",
     "training": "Training: the mean over the seeds, shaded from the lowest to the highest.",
     "fig9_examples": "Questions drawn by lot, with the frames that each selector picks (Fig. 9).",
     "fig2_variance": "Variance of the margins of every training question (Fig. 2).",
