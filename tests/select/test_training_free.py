@@ -166,10 +166,11 @@ def programmed_literally(kernel_matrix: np.ndarray, n: int, segment: int) -> tup
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(("count", "n", "segment"), [(9, 3, 3), (10, 4, 4), (12, 5, 32), (7, 7, 2)])
-def test_mdp3_is_the_dynamic_program_of_whole_determinants(seed, count, n, segment):
-    frames, asked = vectors(count, seed=seed), vectors(1, seed=seed + 100)[0]
-    found = mdp3(frames, frames @ asked, [n], 0.2, segment, WIDTHS)[n]
-    assert tuple(found) == programmed_literally(tempered(frames, frames @ asked, 0.2), n, segment)
+@pytest.mark.parametrize(("width", "weight"), [(8, 0.2), (3, 2.0)])  # relevance decides; repetition does
+def test_mdp3_is_the_dynamic_program_of_whole_determinants(seed, count, n, segment, width, weight):
+    frames, asked = vectors(count, width, seed), vectors(1, width, seed + 100)[0]
+    found = mdp3(frames, frames @ asked, [n], weight, segment, WIDTHS)[n]
+    assert tuple(found) == programmed_literally(tempered(frames, frames @ asked, weight), n, segment)
 
 
 @pytest.mark.parametrize("seed", range(8))
