@@ -39,6 +39,7 @@ demo: $(VENV)/.run
 	@python -m refocus summary
 
 study: $(VENV)/.run
+	$(SNAKEMAKE) -- results/assets/lmm_ov/model.safetensors
 	$(SNAKEMAKE) --configfile config/study.yaml
 	python -m refocus study --configfile config/study.yaml --out docs/study.md
 

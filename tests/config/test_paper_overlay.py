@@ -59,7 +59,7 @@ def test_every_setting_of_the_paper_is_written_there_or_the_typed_default(demo, 
         ("decode.fps", 2.0),
         ("filter.ddof", 0),
         ("datasets.nextqa.limit", 5),
-        ("policy.reinit_layers", 1),
+        ("policy.reinit_norm", 0.2),
         ("lmms.internvl3-8b.family", "internvl"),
     ],
 )

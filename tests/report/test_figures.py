@@ -1,6 +1,7 @@
 """Figures are drawn from whatever there is, say when it is synthetic, and do not change between equal runs."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -168,7 +169,7 @@ class Store:
         return np.zeros((len(indices), 8, 8, 3), np.uint8)
 
 
-def test_the_one_question_is_the_first_in_file_order_that_only_the_policy_answers():
+def test_the_one_question_is_the_first_in_file_order_that_only_the_policy_answers_of_those_on_most_moments():
     questions = tuple(question(n) for n in range(5))
     right = {"uniform": (False, True, False, False, False), "refocus/demo": (True, True, False, True, True)}
     answers = {
@@ -181,6 +182,9 @@ def test_the_one_question_is_the_first_in_file_order_that_only_the_policy_answer
     material = Material(results, picks, Store(), {}, {}, 2, FiguresSettings())
     (shown,), note = first_win(material)
     assert shown.question.qa_id == "q3" and list(shown.picks) == ["uniform", "refocus/demo"] and note == ""
+    truth = {(q.dataset, q.source_id): [(0.0, 1.0)] * (1 + (q.qa_id == "q4")) for q in questions}
+    (shown,), _ = first_win(replace(material, truth=truth))
+    assert shown.question.qa_id == "q4", "it needs two moments"
     _, above = drawn_by_lot(material)
     assert "Of 4 questions, 2 are answered right only from the policy's frames, 1 from both" in above
 

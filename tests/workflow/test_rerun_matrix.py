@@ -10,6 +10,7 @@ from tests.support.dry_runs import planned, snakemake, write
 pytestmark = pytest.mark.slow
 
 SELECTION = {"select_frames", "answer_questions", "make_tables", "draw_figures"}
+SCORES = {"embed_shard", "certain_shard"}  # of selectors without training
 TRAINING = {"train_policy"} | SELECTION
 
 
@@ -20,7 +21,7 @@ def test_a_finished_run_plans_nothing(plan):
 @pytest.mark.parametrize(
     ("overlay", "expected"),
     [
-        ({"decode": {"fps": 2.0}}, {"decode_shard", "score_shard", "filter_pairs"} | TRAINING),
+        ({"decode": {"fps": 2.0}}, {"decode_shard", *SCORES, "score_shard", "filter_pairs"} | TRAINING),
         ({"reward": {"windows": "literal"}}, {"score_shard", "filter_pairs"} | TRAINING),
         ({"screen": {"duplicates": "report"}}, {"filter_pairs"} | TRAINING),
         ({"screen": {"duplicates": "off"}}, {"filter_pairs"} | TRAINING),
@@ -49,7 +50,7 @@ def test_a_changed_setting_plans_its_stage_and_what_follows(plan, overlay, expec
     ("old", "new"),
     [
         ({"train": {"entropy": 0.5}}, {"train": {"entropy_weight": 0.5}}),
-        ({"answer": {"frames_list": [2, 4], "budget": 4}}, {"answer": {"n_frames": [2, 4]}, "tables": {"n_frames": 4}}),
+        ({"answer": {"frames_list": [2, 8], "budget": 8}}, {"answer": {"n_frames": [2, 8]}, "tables": {"n_frames": 8}}),
         ({"train": {"lr_new": "1e-3"}}, {"train": {"lr_new": 0.001}}),
     ],
     ids=["key", "section", "number"],
@@ -98,7 +99,7 @@ def test_screening_switched_on_later_runs_before_the_filter(repository, finished
 def test_another_seed_of_a_run_trains_anew_and_selects_with_it(plan):
     jobs = plan({"runs": {"demo": {"seed": 1}}})
     assert set(jobs) == TRAINING
-    assert jobs["select_frames"] == 6  # two benchmarks by refocus, initial and swapped
+    assert jobs["select_frames"] == 8  # two benchmarks by refocus with and without options, initial and swapped
 
 
 def test_a_stage_that_failed_is_not_taken_for_done(repository, finished, tmp_path):

@@ -9,7 +9,7 @@ from refocus.cli import main as cli
 from refocus.config.world import WorldSettings
 from refocus.qa.records import read_questions
 from refocus.world.build_world import build, fingerprint
-from refocus.world.questions import MOMENT_KINDS, STATIC_KINDS, ask, ask_many
+from refocus.world.questions import MOMENT_KINDS, SEQUENCE_KINDS, STATIC_KINDS, ask, ask_many, needed
 from refocus.world.scene import sample_scene
 from refocus.world.world_plan import BENCHMARKS, TRAINING, plan
 
@@ -29,12 +29,13 @@ def world(tmp_path_factory):
     return out
 
 
-@pytest.mark.parametrize("kind", [*MOMENT_KINDS, *STATIC_KINDS])
-@pytest.mark.parametrize("options", [4, 5])
-def test_the_answer_is_among_different_options_and_its_place_is_even(kind, options):
+@pytest.mark.parametrize("kind", [*MOMENT_KINDS, *SEQUENCE_KINDS, *STATIC_KINDS])
+@pytest.mark.parametrize("most", [4, 5])
+def test_the_answer_is_among_different_options_and_its_place_is_even(kind, most):
+    options = 2 if kind == "sequence/order" else most
     rng = np.random.default_rng(1)
     scene = sample_scene(rng, 20.0)
-    asked = [ask(rng, scene, kind, options) for _ in range(200)]
+    asked = [ask(rng, scene, kind, most) for _ in range(200)]
     assert all(len(set(q.options)) == options and q.answer == q.options[q.answer_index] for q in asked)
     counts = np.bincount([q.answer_index for q in asked], minlength=options)
     assert counts.min() > 0.5 * 200 / options
@@ -45,19 +46,60 @@ def test_the_evidence_of_a_moment_is_its_event_and_of_a_static_question_the_vide
     scene = sample_scene(rng, 25.0)
     for event in scene.events:
         question = ask(rng, scene, "moment/color", 4, event)
-        assert (question.start_s, question.end_s, question.answer) == (event.start_s, event.end_s, event.color)
+        assert (question.spans, question.answer) == (((event.start_s, event.end_s),), event.color)
         assert event.shape in question.text
     static = ask(rng, scene, "static/background", 4)
-    assert (static.start_s, static.end_s, static.answer) == (0.0, 25.0, scene.background)
+    assert (static.spans, static.answer) == (((0.0, 25.0),), scene.background)
 
 
-def test_every_event_is_asked_for_before_one_is_asked_for_twice():
+@pytest.mark.parametrize("kind", SEQUENCE_KINDS)
+def test_a_sequence_needs_two_events_in_a_row_and_names_what_retrieval_can_find(kind):
+    """The answer is read off the event that is not named, or off which of two named ones comes first."""
+    rng = np.random.default_rng(4)
+    scene = sample_scene(rng, 30.0)
+    at = {(event.start_s, event.end_s): place for place, event in enumerate(scene.events)}
+    for event in scene.events:
+        if not needed(kind, scene, event):
+            assert event is scene.events[0 if kind == "sequence/before" else -1]
+            continue
+        question = ask(rng, scene, kind, 4, event)
+        first, second = (at[span] for span in question.spans)
+        assert second == first + 1
+        pair = scene.events[first : second + 1]
+        if kind == "sequence/order":
+            assert question.answer == pair[0].shape and set(question.options) == {e.shape for e in pair}
+            continue
+        named, other = pair if kind == "sequence/after" else pair[::-1]
+        assert named is event and named.shape in question.text and other.shape not in question.text
+        assert question.answer in (other.color, other.place)
+
+
+def test_which_of_two_comes_first_is_not_told_by_the_order_in_the_question():
+    rng = np.random.default_rng(5)
+    scene = sample_scene(rng, 30.0)
+    asked = [ask(rng, scene, "sequence/order", 4) for _ in range(300)]
+    said_first = [q.text.split(" the ")[1].split(" or")[0] == q.answer for q in asked]
+    assert 0.4 < np.mean(said_first) < 0.6
+
+
+def test_every_event_is_named_before_one_is_named_twice():
     rng = np.random.default_rng(3)
-    scene = sample_scene(rng, 13.0)
-    moments = [q for q in ask_many(rng, scene, len(scene.events) + 2, 1, 4) if q.kind in MOMENT_KINDS]
-    spans = [(q.start_s, q.end_s) for q in moments]
-    assert len(set(spans)) == len(scene.events)
-    assert len({(q.kind, *span) for q, span in zip(moments, spans, strict=True)}) == len(moments)
+    scene = sample_scene(rng, 15.0)
+    moments = [q for q in ask_many(rng, scene, 4, len(scene.events) + 2, 0, 1) if q.kind in MOMENT_KINDS]
+    assert len({q.spans for q in moments}) == len(scene.events)
+    assert len({(q.kind, q.spans) for q in moments}) == len(moments)
+
+
+@pytest.mark.parametrize("seconds", [14.0, 40.0, 128.0])
+def test_there_are_always_more_events_than_picks(seconds):
+    assert all(len(sample_scene(np.random.default_rng(seed), seconds).events) > 4 for seed in range(20))
+
+
+def test_held_out_videos_fill_the_longest_clip_and_training_videos_do_not():
+    seconds = {part: [v.scene.duration_s for v in plan(WorldSettings(), part)] for part in (*TRAINING, *BENCHMARKS)}
+    assert all(max(seconds[part]) <= 40 for part in TRAINING)
+    assert all(sum(s > 124 for s in seconds[part]) == len(seconds[part]) // 3 for part in BENCHMARKS)
+    assert all(s <= 128 for row in seconds.values() for s in row)
 
 
 @pytest.mark.parametrize("part", [*TRAINING, *BENCHMARKS])

@@ -43,7 +43,7 @@ wildcard_constraints:
     run="|".join(SETTINGS.runs),
     selector=r"[a-z0-9._-]+",
     shard=r"\d{6}",
-    asset="lmm|policy",
+    asset="siglip|lmm|policy|lmm_ov",
 
 
 def section(name):
@@ -188,9 +188,14 @@ NEEDS_FLAGS = {
 
 
 def needs_flags(wildcards, input):
-    """The flags that say so, with the numbers of a method that has any."""
+    """The flags that say so."""
     selector = selector_of(wildcards)
-    numbers = flag("--training-free-settings", SETTINGS.training_free.canonical()) if selector.tunable else ""
     if selector.asks_policy:
         return flag("--model", *input.needs[:1], parent=True)
-    return " ".join(filter(None, [flag(NEEDS_FLAGS[selector.needs], *input.needs) if selector.needs else "", numbers]))
+    return flag(NEEDS_FLAGS[selector.needs], *input.needs) if selector.needs else ""
+
+
+def numbers_flag(wildcards):
+    """The numbers of a method that has any; no part of `needs_flags`, as what reads `input` triggers no rerun."""
+    tunable = selector_of(wildcards).tunable
+    return flag("--training-free-settings", SETTINGS.training_free.canonical()) if tunable else ""

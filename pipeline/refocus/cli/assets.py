@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from refocus.cli.flags import add_settings, read_settings
@@ -9,17 +11,20 @@ from refocus.config.assets import AssetsSettings
 from refocus.config.parsing import parse, parse_json
 from refocus.config.world import WorldSettings
 
-STEPS = ("lmm", "policy", "exam", "promote", "selector")
+STEPS = ("siglip", "lmm", "policy", "exam", "promote", "selector", "lmm_ov")
 HELP = "train, examine or promote the tiny models that ship with the project"
-DESCRIPTION = """The synthetic world's tiny reference LMM (InternVL) and tiny supervised base policy (Video-MA2mba).
+DESCRIPTION = """The synthetic world's tiny models: SigLIP, InternVL, LLaVA-OneVision, Video-MA2mba.
 
+STEP siglip   trains the vision tower and its text encoder into DIR/siglip
 STEP lmm      trains the reference LMM into DIR/lmm
-STEP policy   trains the base policy into DIR/policy
-STEP exam     scores both on held-out videos and writes DIR/manifest.json
+STEP policy   trains the base policy, which begins with the tower of --siglip, into DIR/policy
+STEP exam     scores them on held-out videos and writes DIR/manifest.json
 STEP promote  copies DIR's models and manifest over the shipped ones in --to
 STEP selector copies a policy trained in the world (results/train/demo/policy) to --to: `refocus select` defaults to it
 
-`make assets` runs the first four, `make selector` the last. Example: refocus assets exam --dir results/assets
+STEP lmm_ov   trains a second LMM, which also begins with that tower, into DIR/lmm_ov; `make study` asks for it
+
+`make assets` runs the first six, `make selector` the next. Example: refocus assets exam --dir results/assets
 """
 
 
@@ -29,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dir", type=Path, required=True, metavar="DIR", help="folder of the models")
     parser.add_argument(
         "--to", type=Path, default=Path("assets"), metavar="DIR", help="where `promote` copies to (default: assets)"
+    )
+    parser.add_argument(
+        "--siglip",
+        type=Path,
+        metavar="DIR",
+        help="folder of the SigLIP for `policy` and `lmm_ov` (default: DIR/siglip)",
     )
     parser.add_argument(
         "--world-settings",
@@ -53,10 +64,14 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     torch.set_num_threads(settings.runtime.threads)
-    if args.step == "lmm":
-        assets.train_reference(settings, args.dir / "lmm")
-    elif args.step == "policy":
-        assets.train_base(settings, args.dir / "policy")
+    train: dict[str, Callable[[AssetsSettings, Path], None]] = {
+        "siglip": assets.train_tower,
+        "lmm": assets.train_reference,
+        "policy": partial(assets.train_base, siglip=args.siglip or args.dir / "siglip"),
+        "lmm_ov": partial(assets.train_second, siglip=args.siglip or args.dir / "siglip"),
+    }
+    if args.step in train:
+        train[args.step](settings, args.dir / args.step)
     else:
         worlds = [parse(WorldSettings, parse_json(text, "--world-settings")) for text in args.world_settings or ["{}"]]
         for exam in assets.write_manifest(args.dir, settings, worlds)["exams"]:

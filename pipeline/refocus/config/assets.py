@@ -14,17 +14,18 @@ class AssetsRuntime(Runtime):
 
 
 class AssetsSettings(Section):
-    """Training of the tiny reference LMM and of the tiny supervised base policy."""
+    """Training of the tiny SigLIP, the two tiny LMMs and the tiny supervised base policy."""
 
     seed: int = Field(0, ge=0, description="seed of initialisation and of the training stream")
-    align_steps: int = Field(
-        1400, ge=10, description="steps that align the LMM's vision tower with its word embeddings"
-    )
-    base_align_steps: int = Field(1200, ge=10, description="the same for the base policy's tower")
+    tower_steps: int = Field(1500, ge=10, description="steps of the SigLIP on captioned stills")
+    tower_lr: float = Field(4e-3, gt=0, description="peak learning rate of the SigLIP")
+    lmm_read_steps: int = Field(2400, ge=10, description="steps of an LMM's language model on described frames")
+    align_steps: int = Field(600, ge=10, description="steps that align an LMM's vision tower with its word embeddings")
     align_lr: float = Field(4e-3, gt=0, description="peak learning rate of the alignment")
-    lmm_steps: int = Field(1100, ge=10, description="steps of the LMM's language model on frozen vision features")
-    lmm_joint_steps: int = Field(900, ge=0, description="steps of the whole LMM after that")
-    lmm_lr: float = Field(2e-3, gt=0, description="peak learning rate of the LMM; half of it for the joint steps")
-    base_steps: int = Field(900, ge=10, description="steps of the base policy with its vision tower frozen")
+    lmm_steps: int = Field(1100, ge=10, description="steps of an LMM on frames, its vision tower frozen")
+    lmm_joint_steps: int = Field(250, ge=10, description="steps of the whole LMM after that")
+    lmm_lr: float = Field(2e-3, gt=0, description="peak learning rate of the LMMs; half of it for the joint steps")
+    base_caption_steps: int = Field(300, ge=10, description="steps of the base policy on captioned stills")
+    base_steps: int = Field(2400, ge=10, description="steps of the base policy on questions about whole videos")
     base_lr: float = Field(2e-3, gt=0, description="peak learning rate of the base policy")
     runtime: AssetsRuntime = Field(AssetsRuntime(), description="changes no weight")

@@ -4,39 +4,82 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refocus.config.assets import AssetsSettings
 from refocus.config.world import WorldSettings
 from refocus.core.errors import RefocusError
 from refocus.core.files import write_json
 
-MODELS = ("lmm", "policy")  # trained by `make assets`
+if TYPE_CHECKING:
+    from transformers import SiglipModel
+
+    from refocus.world.lmm_trainer import LmmTrainer
+
+MODELS = ("siglip", "lmm", "policy")  # trained by `make assets`, the first before the last
 SELECTOR = "selector"  # what the demo's training makes of `policy`; what `refocus select` takes by default
 MANIFEST = "manifest.json"
-MOST_BYTES = 8 * 2**20  # all tiny models together
+SECOND_SEED = 1000  # added to the seed for the second LMM
+MOST_BYTES = 10 * 1000**2  # all that ship, together
+
+
+def train_tower(settings: AssetsSettings, out: Path) -> None:
+    """Trains the world's SigLIP and writes its model folder."""
+    from refocus.world.contrast import ContrastTrainer
+
+    trainer = ContrastTrainer(settings.seed)
+    trainer.teach(settings.tower_steps, lr=settings.tower_lr)
+    trainer.save(out)
 
 
 def train_reference(settings: AssetsSettings, out: Path) -> None:
     """Trains the reference LMM and writes its model folder."""
-    from refocus.world.reference_lmm import ReferenceTrainer
+    from refocus.world.lmm_trainer import LmmTrainer
+    from refocus.world.tiny_lmms import TinyInternVL
 
-    trainer = ReferenceTrainer(settings.seed)
+    trainer = LmmTrainer(settings.seed, TinyInternVL)
+    _teach(trainer, settings, out)
+
+
+def train_second(settings: AssetsSettings, out: Path, siglip: Path) -> None:
+    """Trains the second LMM, which shares no weight, seed or video with the first, and writes its model folder.
+
+    It is not shipped: only the study of claims needs it, and two LMMs would make the models too large.
+
+    Args:
+        siglip: the folder of the tower it begins with.
+    """
+    from refocus.world.lmm_trainer import LmmTrainer
+    from refocus.world.tiny_lmms import TinyOneVision
+
+    tower = read_tower(siglip)
+    trainer = LmmTrainer(settings.seed + SECOND_SEED, lambda tokenizer: TinyOneVision(tokenizer, tower))
+    _teach(trainer, settings, out)
+
+
+def _teach(trainer: "LmmTrainer", settings: AssetsSettings, out: Path) -> None:
+    trainer.read(settings.lmm_read_steps, lr=settings.lmm_lr)
     trainer.align_tower(settings.align_steps, lr=settings.align_lr)
     trainer.teach(settings.lmm_steps, lr=settings.lmm_lr, joint=False)
-    if settings.lmm_joint_steps:
-        trainer.teach(settings.lmm_joint_steps, lr=settings.lmm_lr / 2, joint=True)
+    trainer.teach(settings.lmm_joint_steps, lr=settings.lmm_lr / 2, joint=True)
     trainer.save(out)
 
 
-def train_base(settings: AssetsSettings, out: Path) -> None:
-    """Trains the supervised base policy and writes its model folder."""
+def train_base(settings: AssetsSettings, out: Path, siglip: Path) -> None:
+    """Trains the supervised base policy on a SigLIP's tower and writes its model folder."""
     from refocus.world.base_policy import BaseTrainer
 
-    trainer = BaseTrainer(settings.seed)
-    trainer.align_tower(settings.base_align_steps, lr=settings.align_lr)
+    trainer = BaseTrainer(settings.seed, read_tower(siglip))
+    trainer.describe(settings.base_caption_steps, lr=settings.base_lr)
     trainer.teach(settings.base_steps, lr=settings.base_lr)
     trainer.save(out)
+
+
+def read_tower(folder: Path) -> "SiglipModel":
+    """The SigLIP that `train_tower` wrote, float32."""
+    from transformers import SiglipModel
+
+    return SiglipModel.from_pretrained(folder).float().eval()
 
 
 def write_manifest(folder: Path, settings: AssetsSettings, worlds: list[WorldSettings]) -> dict[str, Any]:
@@ -48,7 +91,7 @@ def write_manifest(folder: Path, settings: AssetsSettings, worlds: list[WorldSet
         {
             "world": world.identity(),
             "world_fingerprint": fingerprint(world),
-            "scores": evaluate(folder / "lmm", folder / "policy", world),
+            "scores": evaluate({"lmm": folder / "lmm"}, folder / "policy", world),
         }
         for world in worlds
     ]

@@ -1,9 +1,9 @@
 """The supervised base the policy starts from: a tiny Video-MA2mba that answers the world's questions.
 
-The paper starts from a model tuned on video questions; so does the world. What the base has seen: its tower was taught
-to classify single frames (six classes a frame, `alignment.py`), where the paper's SigLIP saw captioned stills. Its
-language part learned answers, in the first 60 % of the steps about clips cut to a few events by the events' true times,
-then about whole videos. It is never told which frames a question needs.
+The paper starts from a model tuned on video questions; so does the world. Its tower is the vision half of the world's
+SigLIP (`contrast.py`), which has seen captioned stills, and stays frozen. Its connector and language part learn from
+questions and answers about whole videos, short ones with few events first. Nothing tells it what a frame shows or when
+something happens.
 
 v clips · t frames · q questions
 """
@@ -11,9 +11,11 @@ v clips · t frames · q questions
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from refocus.core.progress import bar
@@ -21,35 +23,46 @@ from refocus.lmm.prompts import Prompt
 from refocus.policy.config import PolicyConfig
 from refocus.policy.frame_policy import FramePolicy
 from refocus.policy.policy_prompt import after_frames
-from refocus.policy.vision import PIXEL_MEAN, PIXEL_STD
-from refocus.world.alignment import align, shape_words, warmup_cosine
-from refocus.world.scene import Event, Scene, sample_scene
+from refocus.world.captions import Caption, caption, full_caption, matches, sayable
+from refocus.world.contrast import LAYERS, PATCH, STILLS, WIDTH
+from refocus.world.lessons import CURRICULUM, LEAST, Stage
+from refocus.world.scene import Scene, sample_scene
+from refocus.world.schedule import warmup_cosine, warmup_decay
 from refocus.world.stream import SIDE, camera, duration, sample_moments
-from refocus.world.tasks import WORD_WEIGHT, Mix, RunningAccuracy, Task, sample_task, supervise, weighted_loss
+from refocus.world.tasks import (
+    WORD_WEIGHT,
+    RunningAccuracy,
+    Task,
+    all_due,
+    sample_task,
+    supervise,
+    tell_task,
+    weighted_loss,
+)
 from refocus.world.tokenizer import build_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import SiglipModel
 
 FPS = 4.0
 TOKEN_NORM = 8.0  # length of a frame token when the language model starts
-# from which share of the training on: the mix of tasks, how many events clips are cut to, by true times (None: not),
-# and how many clips a batch of questions is about. What to pick needs reading the frames, so naming comes first.
-CURRICULUM: tuple[tuple[float, Mix, int | None, int], ...] = (
-    (0.0, (0.1, 0.9, 0.0), 3, 48),
-    (0.4, (0.2, 0.8, 0.0), 5, 48),
-    (0.6, (0.5, 0.5, 0.0), None, 24),
-)
-QUESTIONS = 96  # per step
+QUESTIONS = {"name": 128, "choose": 64}  # per step: options make a question three times as long
 HOLD = 2  # every second frame is drawn and shown twice: half the drawing, as much to learn
+SECONDS_PER_EVENT = (2.5, 3.5)  # of videos with few events
+
+
+TELL = 2  # tellings of each video, a step without options
 
 
 def base_config(vocab: int, start_of_frame: int) -> PolicyConfig:
     """About a million parameters: 64×64 pictures, one token a frame, 5 Mamba-2 layers of width 128."""
     vision = {
-        "hidden_size": 96,
-        "intermediate_size": 288,
-        "num_hidden_layers": 4,
+        "hidden_size": WIDTH,
+        "intermediate_size": 3 * WIDTH,
+        "num_hidden_layers": LAYERS,
         "num_attention_heads": 4,
         "image_size": SIDE,
-        "patch_size": 16,
+        "patch_size": PATCH,
     }
     return PolicyConfig(
         width=128,
@@ -61,31 +74,22 @@ def base_config(vocab: int, start_of_frame: int) -> PolicyConfig:
         start_of_frame=start_of_frame,
         vision=vision,
         pool_stride=4,
+        pool="average",
     )
 
 
 @dataclass(frozen=True)
 class WorldClip:
-    """A drawn video: its scene, the events it shows, and the frozen tower's features (t, p, c) of its frames."""
+    """A drawn video: its scene, and the frozen tower's features (t, p, c) of its frames."""
 
     scene: Scene
-    events: tuple[Event, ...]
-    times: np.ndarray
     features: Tensor
-
-    def excerpt(self, rng: np.random.Generator, count: int) -> "WorldClip":
-        """The frames of `count` of its events and two frames between events."""
-        events = [self.events[i] for i in rng.permutation(len(self.events))[:count]]
-        shown = [self.scene.event_at(time_s) for time_s in self.times]
-        empty = rng.permutation([i for i, event in enumerate(shown) if event is None])[:2]
-        kept = sorted([i for i, event in enumerate(shown) if event in events] + [int(i) for i in empty])
-        return WorldClip(self.scene, tuple(events), self.times[kept], self.features[kept])
 
 
 class BaseTrainer:
-    """Trains the supervised base; each method is one phase."""
+    """Trains the supervised base on an endless stream of videos."""
 
-    def __init__(self, seed: int, config: PolicyConfig | None = None):
+    def __init__(self, seed: int, siglip: "SiglipModel", config: PolicyConfig | None = None):
         torch.manual_seed(seed)
         self.rng = np.random.default_rng([seed, 2])
         tokenizer = build_tokenizer()
@@ -93,56 +97,85 @@ class BaseTrainer:
         marker = self._token_ids["<|startofframe|>"]
         self.policy = FramePolicy(config or base_config(len(tokenizer), marker), tokenizer)
         nn.init.normal_(self.policy.backbone.embedding.weight, std=0.08)
+        self._take_tower(siglip)
         self._warm_start()
-        self.pool: list[WorldClip] = []
 
-    def align_tower(self, steps: int, batch: int = 128, lr: float = 4e-3) -> float:
-        """Phase one: tower and connector learn to tell what a frame shows; the tower is frozen afterwards."""
-        policy = self.policy
-        for name, parameter in policy.vision.named_parameters():
-            parameter.requires_grad_(True)
-            if parameter.dim() > 1 and "position" not in name:
-                nn.init.trunc_normal_(parameter, std=0.08)
-        size = (policy.config.tokens_per_frame, policy.config.width)
-        parameters = [*policy.vision.parameters(), *policy.connector.parameters()]
-        accuracy = align(
-            lambda pictures: policy.connector(policy.vision(_pixels(pictures))),
-            parameters,
-            size,
-            shape_words(policy.backbone.embedding, policy.tokenizer),
-            self.rng,
-            steps=steps,
-            batch=batch,
-            lr=lr,
-        )
-        policy.vision.requires_grad_(False)
-        self._scale_connector()
-        return accuracy
+    def describe(self, steps: int, *, lr: float, batch: int = 64) -> float:
+        """Phase one: stills and their captions, so that frames and words meet before a question is asked.
 
-    def teach(
-        self, steps: int, *, lr: float, questions: int = QUESTIONS, fresh: int = 4, start: int = 100, pool: int = 240
-    ) -> float:
-        """Phase two: the answers, with tower and connector as they were aligned; at this rate they would forget it.
-
-        Every step draws `fresh` new videos into a pool of `start` to `pool` and asks new questions about some of them.
+        Captions are continued word by word, as LLaVA's projector learns; and a frame's token is drawn to the words that
+        are true of it (a sigmoid loss against the mean embedding of a caption's words, as the tower's against its text
+        encoder). Without the second, asking the memory for a word finds nothing for thousands of steps.
 
         Returns:
-            Accuracy of answers about moments, in words after the options, over the last tasks.
+            Share of the captions' words that are foreseen, over the last tenth of the steps.
         """
-        parameters = list(self.policy.backbone.parameters())
+        parameters = [*self._learning(), scale := nn.Parameter(torch.tensor([5.0, -3.0]))]
         optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(steps))
+        policy, right = self.policy, []
+        progress = bar(range(steps), desc="describe stills", unit="step")
+        for step in progress:
+            moments = sample_moments(self.rng, batch // STILLS, STILLS)
+            stills = policy.encode(camera(self.rng, moments))
+            captions = [caption(self.rng, moment) for moment in moments]
+            loss, hits = self._continue(stills, [full_caption(moment) for moment in moments])
+            words = torch.stack([policy.embed(policy.tokenize(" ".join(phrases))).mean(0) for phrases in captions])
+            frames = policy.frame_tokens(stills).mean(1)
+            logits = scale[0] * F.normalize(frames, dim=-1) @ F.normalize(words, dim=-1).T * 4 + scale[1]
+            true = torch.from_numpy(matches(captions, [sayable(moment) for moment in moments]))
+            loss = loss - 0.1 * F.logsigmoid(torch.where(true, logits, -logits)).sum(1).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            schedule.step()
+            if step >= int(0.9 * steps):
+                right.append(hits)
+            if step % 20 == 0:
+                progress.set_postfix(loss=f"{loss.item():.2f}")
+        self._scale_connector()
+        return float(np.mean(right))
+
+    def _continue(self, stills: Tensor, captions: list[Caption]) -> tuple[Tensor, float]:
+        """Next-word loss of captions behind one frame each, and the share of words foreseen."""
+        policy = self.policy
+        texts = [policy.tokenize(f"\n{', '.join(phrases)}<|endoftext|>").tolist() for phrases in captions]
+        hidden, _, _ = policy.read([ids[:-1] for ids in texts], policy.prefix(stills.split(1)).state)
+        targets = torch.cat([torch.tensor(ids[1:]) for ids in texts])
+        states = torch.cat([row[: len(ids) - 1] for row, ids in zip(hidden, texts, strict=True)])
+        logits = policy.answer_logits(states)
+        return F.cross_entropy(logits, targets), (logits.argmax(-1) == targets).float().mean().item()
+
+    def teach(self, steps: int, *, lr: float, start: int = 100, pool: int = 240) -> RunningAccuracy:
+        """Phase two: answers about whole videos, for connector and language part.
+
+        Every step draws new videos into a pool of `start` to `pool` and asks new questions about some of them.
+
+        Returns:
+            Accuracy by form and group of question, in words after the options, over the last tasks.
+        """
+        parameters = self._learning()
+        optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_decay(steps))
         accuracy = RunningAccuracy()
         progress = bar(range(steps), desc="teach base policy", unit="step")
+        stages = iter(CURRICULUM)
+        stage, begun = next(stages), 0
+        clips = self._draw(start, stage)
         for step in progress:
-            self._draw(fresh if self.pool else start)
-            self.pool = self.pool[-pool:]
-            _, mix, events, clips = next(stage for stage in reversed(CURRICULUM) if step >= stage[0] * steps)
-            chosen = [self.pool[i] for i in self.rng.permutation(len(self.pool))[:clips]]
-            if events is not None:
-                chosen = [clip.excerpt(self.rng, events) for clip in chosen]
-            each = max(1, questions // len(chosen))
-            tasks = [[sample_task(self.rng, clip.scene, clip.events, mix) for _ in range(each)] for clip in chosen]
+            if step - begun >= LEAST and accuracy.share(f"name {stage.group}") >= stage.enough:
+                stage, begun, accuracy = next(stages), step, RunningAccuracy()
+                clips = self._draw(start, stage)
+            else:
+                clips = [*clips, *self._draw(stage.fresh, stage)][-pool:]
+            chosen = [clips[i] for i in self.rng.permutation(len(clips))[: stage.clips]]
+            form = "choose" if self.rng.random() < stage.choose else "name"
+            each = QUESTIONS[form] // len(chosen)
+            tasks = [[sample_task(self.rng, clip.scene, form, stage.shares) for _ in range(each)] for clip in chosen]
+            if form == "name":
+                for row, clip in zip(tasks, chosen, strict=True):
+                    row += [tell_task(self.rng, clip.scene.events) for _ in range(TELL)]
             logits, targets, weights, ends = self.due_logits(chosen, tasks)
             loss = weighted_loss(logits, targets, weights)
             optimizer.zero_grad()
@@ -150,12 +183,16 @@ class BaseTrainer:
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             schedule.step()
+            right = (logits.argmax(-1) == targets).tolist()
             flat = [task for row in tasks for task in row]
-            names = [q.form if q.kind.startswith("moment") or q.form == "find" else "static" for q in flat]
-            accuracy.add_all(names, ends, (logits.argmax(-1) == targets).tolist())
+            accuracy.add_all([f"{task.form} {task.kind}" for task in flat], ends, right)
             if step % 10 == 0:
                 progress.set_postfix({"loss": f"{loss.item():.2f}", **accuracy.shown()})
-        return accuracy.share("choose")
+        return accuracy
+
+    def _learning(self) -> list[nn.Parameter]:
+        """Everything but the tower; the selection heads are not asked."""
+        return [*self.policy.backbone.parameters(), *self.policy.connector.parameters()]
 
     def due_logits(self, clips: list[WorldClip], tasks: list[list[Task]]) -> tuple[Tensor, Tensor, Tensor, list[int]]:
         """Logits (m, vocab) where tokens are due, those tokens, their weights (m,), where each task's part ends."""
@@ -166,18 +203,25 @@ class BaseTrainer:
         asked = [supervise(policy.tokenizer, text, task) for text, task in zip(prompts, flat, strict=True)]
         for task, (_, wanted) in zip(flat, asked, strict=True):
             # the word, not the letter: what was asked for must stay in mind to the end, where frames are picked
-            wanted[-1] = (wanted[-1][0], self._token_ids[task.word], WORD_WEIGHT)
+            if not task.told:
+                wanted[-1] = (wanted[-1][0], self._token_ids[task.word], WORD_WEIGHT)
         state = policy.prefix([clip.features for clip in clips]).state.expand(row)
         hidden, _, _ = policy.read([ids for ids, _ in asked], state)
-        due = torch.tensor([(q, position) for q, (_, wanted) in enumerate(asked) for position, _, _ in wanted])
-        tokens = torch.tensor([token for _, wanted in asked for _, token, _ in wanted])
-        weights = torch.tensor([weight for _, wanted in asked for _, _, weight in wanted])
-        ends = np.cumsum([len(wanted) for _, wanted in asked]).tolist()
+        due, tokens, weights, ends = all_due(asked)
         return policy.answer_logits(hidden[due[:, 0], due[:, 1]]), tokens, weights, ends
 
     @torch.no_grad()
+    def _take_tower(self, siglip: "SiglipModel") -> None:
+        """The layers of the SigLIP that the policy has; the connector is scaled to what they give."""
+        vision, tower = siglip.vision_model, self.policy.vision
+        tower.embeddings.load_state_dict(vision.embeddings.state_dict())
+        for own, learned in zip(tower.encoder.layers, vision.encoder.layers, strict=False):
+            own.load_state_dict(learned.state_dict())
+        self._scale_connector()
+
+    @torch.no_grad()
     def _scale_connector(self) -> None:
-        """Frame tokens leave the alignment some fifty times as long as words; layers could add nothing to them."""
+        """Frame tokens far longer or shorter than words would drown in what the layers add, or drown it."""
         pictures = camera(self.rng, sample_moments(self.rng, 32, 4))
         length = self.policy.connector(self.policy.encode(pictures)).norm(dim=-1).mean()
         for parameter in self.policy.connector.fc2.parameters():
@@ -206,16 +250,16 @@ class BaseTrainer:
         """Writes the model folder, weights as float16."""
         self.policy.save_pretrained(folder, torch.float16)
 
-    def _draw(self, count: int) -> None:
-        scenes = [sample_scene(self.rng, duration(self.rng)) for _ in range(count)]
+    def _draw(self, count: int, stage: Stage) -> list[WorldClip]:
+        scenes = [self._scene(stage) for _ in range(count)]
         times = [np.arange(0, scene.duration_s, HOLD / FPS) for scene in scenes]
         moments = [(scene, float(t)) for scene, row in zip(scenes, times, strict=True) for t in row]
         features = self.policy.encode(camera(self.rng, moments)).split([len(row) for row in times])
-        self.pool += [
-            WorldClip(scene, scene.events, row.repeat(HOLD), part.repeat_interleave(HOLD, 0))
-            for scene, row, part in zip(scenes, times, features, strict=True)
-        ]
+        return [WorldClip(scene, part.repeat_interleave(HOLD, 0)) for scene, part in zip(scenes, features, strict=True)]
 
-
-def _pixels(pictures: np.ndarray) -> Tensor:
-    return (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() - PIXEL_MEAN) / PIXEL_STD
+    def _scene(self, stage: Stage) -> Scene:
+        """A video as the world's, or a short one with few events."""
+        if not stage.events:
+            return sample_scene(self.rng, duration(self.rng))
+        events = int(self.rng.choice(stage.events))
+        return sample_scene(self.rng, events * float(self.rng.uniform(*SECONDS_PER_EVENT)), events)

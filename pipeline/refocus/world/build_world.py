@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from refocus.config.code_digest import sources
 from refocus.config.world import WorldSettings
 from refocus.core.files import digest, write_json, write_table
 from refocus.core.progress import bar
@@ -36,15 +37,17 @@ def build(settings: WorldSettings, out: Path) -> None:
 
 
 def fingerprint(settings: WorldSettings) -> str:
-    """Digest of everything that is drawn and asked."""
-    return digest([dataclasses.asdict(video) for part in FORMATS for video in plan(settings, part)])
+    """Digest of everything that is drawn and asked, and of the code that draws it."""
+    plans = [dataclasses.asdict(video) for part in FORMATS for video in plan(settings, part)]
+    return digest([plans, sources("refocus.world.draw", "refocus.world.render_video")])
 
 
 def _truth(part: str, videos: list[Video], ids: list[list[str]]) -> pa.Table:
     rows = [
-        {"source_id": source_id, "dataset": part, "start_s": q.start_s, "end_s": q.end_s, "kind": q.kind}
+        {"source_id": source_id, "dataset": part, "start_s": start_s, "end_s": end_s, "kind": q.kind}
         for video, named in zip(videos, ids, strict=True)
         for source_id, q in zip(named, video.questions, strict=True)
+        for start_s, end_s in q.spans
     ]
     return pa.Table.from_pylist(rows)
 

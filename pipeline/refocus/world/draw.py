@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from refocus.world.scene import BACKGROUNDS, COLORS, CORNERS, SHAPES, Event, Scene
+from refocus.world.scene import BACKGROUNDS, COLORS, CORNERS, SHAPES, Event, Moment, Scene
 
 EDGE = 0.07  # width of the border shown during an event
 DOT = 0.055  # radius of the corner dot
@@ -20,7 +20,7 @@ TILE = 128  # side of a background texture
 TEXTURES = 32
 
 
-def draw(moments: Sequence[tuple[Scene, float]], height: int, width: int) -> np.ndarray:
+def draw(moments: Sequence[Moment], height: int, width: int) -> np.ndarray:
     """Pictures of scenes at given times.
 
     Args:

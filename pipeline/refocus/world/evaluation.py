@@ -1,7 +1,7 @@
 """What the tiny models know: accuracy on held-out videos, as real files, with and without the evidence in view."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,15 +28,16 @@ FRAMES = 4  # shown to the reference LMM
 FPS, MOST = 4.0, 512
 
 
-def evaluate(lmm_folder: Path, policy_folder: Path, settings: WorldSettings) -> dict[str, Any]:
-    """Accuracies of both models on the world's held-out videos, encoded and decoded as real files.
+def evaluate(lmms: Mapping[str, Path], policy_folder: Path, settings: WorldSettings) -> dict[str, Any]:
+    """Accuracies of the LMMs and the base on the world's held-out videos, encoded and decoded as real files.
 
     Returns:
-        `lmm`: accuracy with the evidence among four frames, without it, and chance; `base`: how often the supervised
-        base, which sees all frames, names the right one of the options; each over moment-dependent (and static)
-        questions, with the number of questions.
+        By kind of question and group of kinds: each LMM, by its name in `lmms`, with the evidence among four frames,
+        with one moment of it left out, and chance; `base`: how often the supervised base, which sees all frames, names
+        the right one of the options; each with the number of questions.
     """
-    lmm, policy = load_lmm(str(lmm_folder), device="cpu", dtype="float32"), FramePolicy.from_pretrained(policy_folder)
+    loaded = {name: load_lmm(str(folder), device="cpu", dtype="float32") for name, folder in lmms.items()}
+    policy = FramePolicy.from_pretrained(policy_folder)
     right: dict[str, list[float]] = {}
     videos = [(part, video) for part in FORMATS if part in BENCHMARKS for video in plan(settings, part)]
     with tempfile.TemporaryDirectory() as folder:
@@ -45,38 +46,43 @@ def evaluate(lmm_folder: Path, policy_folder: Path, settings: WorldSettings) -> 
             write_video(path, video.scene, video.encoding)
             times = grid(video.scene.duration_s, FPS, MOST)
             frames = frames_at(path, times, SIDE)
-            _question_lmm(lmm, video, times, frames, right)
+            for name, lmm in loaded.items():
+                _question_lmm(name, lmm, video, times, frames, right)
+            for q in video.questions:
+                for kind in _kinds(q):
+                    right.setdefault(f"chance {kind}", []).append(1 / len(q.options))
             _question_base(policy, video, frames, right)
             path.unlink()
     return {name: {"accuracy": float(np.mean(row)), "questions": len(row)} for name, row in sorted(right.items())}
 
 
-def shown_frames(question: WorldQuestion, times: Sequence[float], evidence: bool) -> list[int]:
-    """Four frames in temporal order: one inside the evidence and three elsewhere, or all four elsewhere."""
-    inside = [i for i, time_s in enumerate(times) if question.start_s <= time_s < question.end_s]
-    outside = [i for i in range(len(times)) if i not in set(inside)]
-    if question.kind.startswith("static"):
-        return list(uniform(len(times), FRAMES))
-    if not evidence:
-        return [outside[i] for i in uniform(len(outside), FRAMES)]
-    return sorted([inside[len(inside) // 2], *(outside[i] for i in uniform(len(outside), FRAMES - 1))])
+def shown_frames(question: WorldQuestion, times: Sequence[float], left_out: int | None = None) -> list[int]:
+    """Four frames in temporal order: one inside each span of the evidence, the others elsewhere.
+
+    Args:
+        left_out: the span of which no frame is shown; None: all are.
+    """
+    inside = [[i for i, time_s in enumerate(times) if start <= time_s < end] for start, end in question.spans]
+    every = {i for span in inside for i in span}
+    outside = [i for i in range(len(times)) if i not in every] or list(range(len(times)))
+    chosen = [span[len(span) // 2] for k, span in enumerate(inside) if k != left_out]
+    return sorted([*chosen, *(outside[i] for i in uniform(len(outside), FRAMES - len(chosen)))])
 
 
 def _question_lmm(
-    lmm: "Lmm", video: Video, times: list[float], frames: np.ndarray, right: dict[str, list[float]]
+    name: str, lmm: "Lmm", video: Video, times: list[float], frames: np.ndarray, right: dict[str, list[float]]
 ) -> None:
     features = lmm.encode(frames)
     prompts = [Prompt(f"{q.text}?", q.options) for q in video.questions]
-    for evidence in (True, False):
-        rows = [(shown_frames(q, times, evidence), i) for i, q in enumerate(video.questions)]
-        for q, raw in zip(video.questions, lmm.score(features, rows, prompts), strict=True):
-            kind = q.kind.split("/")[0]
-            if kind == "static" and not evidence:
-                continue
-            name = f"lmm {kind}" + ("" if kind == "static" else " with evidence" if evidence else " without evidence")
-            right.setdefault(name, []).append(float(option_logits(raw).argmax() == q.answer_index))
-            if kind == "moment" and evidence:
-                right.setdefault("chance moment", []).append(1 / len(q.options))
+    rows, asked = [], []
+    for i, q in enumerate(video.questions):
+        static = q.kind.startswith("static")
+        for left_out in (None,) if static else (None, *range(len(q.spans))):
+            rows.append((shown_frames(q, times, left_out), i))
+            asked.append((q, "with evidence" if left_out is None else "with a moment left out"))
+    for (q, seen), raw in zip(asked, lmm.score(features, rows, prompts), strict=True):
+        for kind in _kinds(q):
+            right.setdefault(f"{name} {kind} {seen}", []).append(float(option_logits(raw).argmax() == q.answer_index))
 
 
 @torch.no_grad()
@@ -89,4 +95,10 @@ def _question_base(policy: FramePolicy, video: Video, frames: np.ndarray, right:
     for q, row in zip(video.questions, logits, strict=True):
         words = [option.split()[0] for option in q.options]
         best = words[int(row[policy.tokenizer.convert_tokens_to_ids(words)].argmax())]
-        right.setdefault(f"base {q.kind.split('/')[0]} all frames", []).append(float(best == q.answer.split()[0]))
+        for kind in _kinds(q):
+            right.setdefault(f"base {kind} all frames", []).append(float(best == q.answer.split()[0]))
+
+
+def _kinds(question: WorldQuestion) -> tuple[str, str]:
+    """Its group of kinds, and its kind."""
+    return question.kind.split("/")[0], question.kind

@@ -19,8 +19,8 @@ TIME_BASE = Fraction(1, 12800)
 class Encoding:
     """How a scene is stored: what a viewer sees is the same whatever is chosen here."""
 
-    height: int = 192  # as seen
-    width: int = 256
+    height: int = 120  # as seen
+    width: int = 160
     fps: float = 12.0
     variable: bool = False  # frames at irregular times
     rotation: int = 0  # degrees the player turns the stored picture clockwise: 0 or 90

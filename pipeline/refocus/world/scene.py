@@ -33,8 +33,8 @@ CORNERS = {
 }
 
 SECONDS_PER_EVENT = 3.2
-EVENT_S = (1.0, 2.0)  # shortest and longest event, seconds
-EVENTS = (4, 9)  # fewest and most events of a video
+EVENT_S = (1.6, 2.2)  # shortest and longest event, seconds
+EVENTS = (6, 10)  # fewest and most events of a video: always more than the frames that are picked
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,21 @@ class Scene:
         return None
 
 
-def sample_scene(rng: np.random.Generator, duration_s: float) -> Scene:
-    """Draws a video of `duration_s` seconds whose shapes are all different, so that a shape names one moment."""
-    count = int(np.clip(round(duration_s / SECONDS_PER_EVENT), *EVENTS))
+Moment = tuple[Scene, float]  # and a time in seconds
+
+
+def sample_scene(rng: np.random.Generator, duration_s: float, events: int | None = None) -> Scene:
+    """Draws a video of `duration_s` seconds whose shapes are all different, so that a shape names one moment.
+
+    Args:
+        events: how many shapes it shows; None: as many as suit its length, at most 10 however long it is.
+    """
+    count = events or int(np.clip(round(duration_s / SECONDS_PER_EVENT), *EVENTS))
     lengths = rng.uniform(*EVENT_S, count)
     gaps = rng.dirichlet(np.full(count + 1, 2.0)) * (duration_s - lengths.sum())
     starts = np.cumsum(gaps[:-1] + np.concatenate(([0.0], lengths[:-1])))
     shapes = rng.permutation(SHAPES)[:count]
-    events = tuple(
+    shown = tuple(
         _sample_event(rng, float(start), float(start + length), str(shape))
         for start, length, shape in zip(starts, lengths, shapes, strict=True)
     )
@@ -90,8 +97,8 @@ def sample_scene(rng: np.random.Generator, duration_s: float) -> Scene:
         corner=str(rng.choice(list(CORNERS))),
         texture=int(rng.integers(0, 2**16)),
         scroll=_sample_pair(rng, 0.15),
-        contrast=float(rng.uniform(0.15, 0.45)),
-        events=events,
+        contrast=float(rng.uniform(0.15, 0.35)),
+        events=shown,
     )
 
 
@@ -107,8 +114,8 @@ def _sample_event(rng: np.random.Generator, start_s: float, end_s: float, shape:
         edge=str(rng.choice(list(COLORS))),
         center=(float(center[0]), float(center[1])),
         drift=_sample_pair(rng, 0.08),
-        size=float(rng.uniform(0.22, 0.27)),
-        tilt=float(rng.uniform(-0.2, 0.2)),
+        size=float(rng.uniform(0.27, 0.32)),
+        tilt=float(rng.uniform(-0.15, 0.15)),
     )
 
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from refocus.world.draw import draw
-from refocus.world.scene import Scene, sample_scene
+from refocus.world.scene import Moment, sample_scene
 
 SIDE = 64  # pixels the tiny models see
 
 
-def camera(rng: np.random.Generator, moments: Sequence[tuple[Scene, float]]) -> np.ndarray:
+def camera(rng: np.random.Generator, moments: Sequence[Moment]) -> np.ndarray:
     """(n, 64, 64, 3) uint8 pictures as the pipeline would deliver them: slightly soft, noisy, shifted in brightness.
 
     A decoded video frame was drawn at another size, squashed, and twice compressed; models that had only seen clean
@@ -31,11 +31,11 @@ def camera(rng: np.random.Generator, moments: Sequence[tuple[Scene, float]]) -> 
 
 
 def duration(rng: np.random.Generator) -> float:
-    """Seconds of a video: 12 to 40, shorter ones more often."""
-    return float(rng.choice((rng.uniform(12, 20), rng.uniform(20, 40)), p=(0.6, 0.4)))
+    """Seconds of a video: 14 to 40, shorter ones more often."""
+    return float(rng.choice((rng.uniform(14, 24), rng.uniform(24, 40)), p=(0.6, 0.4)))
 
 
-def sample_moments(rng: np.random.Generator, scenes: int, each: int, shown: float = 0.8) -> list[tuple[Scene, float]]:
+def sample_moments(rng: np.random.Generator, scenes: int, each: int, shown: float = 0.8) -> list[Moment]:
     """`each` moments of every one of `scenes` new videos, a share `shown` of them during an event."""
     moments = []
     for _ in range(scenes):

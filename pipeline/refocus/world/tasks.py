@@ -6,27 +6,23 @@ whether it is the right one. All of this follows from the answer; labels of fram
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from refocus.world.questions import MOMENT_KINDS, STATIC_KINDS, ask
-from refocus.world.scene import BACKGROUNDS, COLORS, CORNERS, PLACES, Event, Scene
+from refocus.world.questions import MOMENT_KINDS, SEQUENCE_KINDS, STATIC_KINDS, ask, needed
+from refocus.world.scene import BACKGROUNDS, COLORS, CORNERS, PLACES, SHAPES, Event, Scene
 
 LETTERS = "ABCDE"
-YES, NO = "yes", "no"
+YES, NO, NOTHING = "yes", "no", "nothing"
 WORD_WEIGHT, OPTION_WEIGHT = 2.0, 0.3  # beside the answer's own 1: reading the frames is the hard part
-POOLS = (tuple(COLORS), tuple(PLACES), tuple(BACKGROUNDS), tuple(CORNERS))
-Mix = tuple[float, float, float]  # shares of choosing, naming and finding
-# from which share of the training on: the mix, and how many of the frame counts are in use
-CURRICULUM: tuple[tuple[float, Mix, int], ...] = (
-    (0.0, (0.5, 0.2, 0.3), 2),
-    (0.3, (0.6, 0.2, 0.2), 3),
-    (0.5, (0.75, 0.15, 0.1), 5),
-)
+NEIGHBORS = ("sequence/after", "sequence/before")  # taught with one more question: which shape it is
+POOLS = (tuple(COLORS), tuple(PLACES), tuple(BACKGROUNDS), tuple(CORNERS), SHAPES)
+Shares = tuple[float, float, float]  # of questions on one moment, on two, and on any frame
 
 
 @dataclass(frozen=True)
@@ -39,28 +35,84 @@ class Task:
     options: tuple[str, ...]
     answer: str  # a letter, or the word where there are no options
     word: str  # the first word of the right option
+    told: tuple[str, ...] = ()  # the words that end the text, each due after the one before
+    needs: tuple[Event, ...] = ()  # what must be seen to answer
 
 
-def sample_task(rng: np.random.Generator, scene: Scene, events: Sequence[Event], mix: Mix) -> Task:
-    """One task about a scene, on a moment of `events` where there are any."""
-    form = str(rng.choice(("choose", "name", "find"), p=mix))
-    count = int(rng.choice((4, 5), p=(0.75, 0.25)))
-    ending = "?" if rng.random() < 0.75 else ""
-    if form == "find":
-        pool = POOLS[int(rng.integers(len(POOLS)))]
-        options = tuple(str(word) for word in rng.permutation(pool)[:count])
-        place = int(rng.integers(len(options)))
-        return Task(
-            form, "find", f"which letter says {options[place]}{ending}", options, LETTERS[place], _first(options[place])
-        )
-    moment = bool(events) and rng.random() < 0.8
-    kind = str(rng.choice(MOMENT_KINDS if moment else STATIC_KINDS))
-    event = events[int(rng.integers(len(events)))] if moment else None
+def sample_task(
+    rng: np.random.Generator, scene: Scene, form: str, shares: Shares, visible: Sequence[Event] | None = None
+) -> Task:
+    """One task about a scene.
+
+    Args:
+        form: "choose" an option or "name" the answer.
+        shares: of questions on one moment, on two, and on any frame.
+        visible: the events that may be asked for; None: all. Where they allow no question on two moments, it is one
+            on one moment, and a static one where there are none.
+    """
+    count, ending = _form(rng)
+    events = scene.events if visible is None else visible
+    kind, event = _subject(rng, scene, events, int(rng.choice(3, p=shares)))
+    if form == "name" and kind in NEIGHBORS and event is not None and rng.random() < 0.4:
+        pair = needed(kind, scene, event)
+        word = pair[event is pair[0]].shape
+        text = f"which shape is right {kind.removeprefix('sequence/')} the {event.shape}"
+        return Task(form, kind, text, (), word, word, needs=pair)
     question = ask(rng, scene, kind, count, event)
     word = _first(question.answer)
+    text, needs = question.text + ending, () if event is None else needed(kind, scene, event)
     if form == "name":
-        return Task(form, kind, question.text + ending, (), word, word)
-    return Task(form, kind, question.text + ending, question.options, LETTERS[question.answer_index], word)
+        return Task(form, kind, text, (), word, word, needs=needs)
+    return Task(form, kind, text, question.options, LETTERS[question.answer_index], word, needs=needs)
+
+
+def unseen(rng: np.random.Generator, task: Task) -> Task:
+    """A task whose evidence no frame shows: the word is "nothing", the letter that of a wrong option.
+
+    Asked for the true answer instead, a model learns which options the other frames make likelier, and is right more
+    often than chance about what it does not see. Asked for any letter, it hedges, and the likeliest is still that one.
+    """
+    wrong = [letter for letter in LETTERS[: len(task.options)] if letter != task.answer]
+    return replace(task, answer=str(rng.choice(wrong)) if wrong else NOTHING, word=NOTHING)
+
+
+def tell_task(rng: np.random.Generator, events: Sequence[Event]) -> Task:
+    """The shapes of a video from any of them on, in order or backwards, alone or each with its color or place.
+
+    As captions of whole videos do, it says at every word what follows what; an answer to a question says it once.
+    """
+    way = ("forwards", "backwards")[int(rng.integers(2))]
+    told = list(events) if way == "forwards" else list(events)[::-1]
+    told = told[int(rng.integers(len(told))) :]
+    extra = ("", "color", "place")[int(rng.choice(3, p=(0.5, 0.25, 0.25)))]
+    words = [word for event in told for word in (event.shape, *([getattr(event, extra)] if extra else []))] + [NOTHING]
+    text = f"tell shape {extra} {way}".replace("  ", " ")
+    return Task("tell", way, f"{text} {' '.join(words[:-1])}", (), words[-1], words[-1], tuple(words[1:]))
+
+
+def find_task(rng: np.random.Generator) -> Task:
+    """Which option says a word: what choosing needs beside the answer."""
+    count, ending = _form(rng)
+    pool = POOLS[int(rng.integers(len(POOLS)))]
+    options = tuple(str(word) for word in rng.permutation(pool)[: 2 if pool is SHAPES else count])  # as questions have
+    place = int(rng.integers(len(options)))
+    text = f"which letter says {options[place]}{ending}"
+    return Task("find", "option", text, options, LETTERS[place], _first(options[place]))
+
+
+def _form(rng: np.random.Generator) -> tuple[int, str]:
+    """How many options a question has, at most, and how it ends."""
+    return int(rng.choice((4, 5), p=(0.75, 0.25))), "?" if rng.random() < 0.75 else ""
+
+
+def _subject(rng: np.random.Generator, scene: Scene, events: Sequence[Event], group: int) -> tuple[str, Event | None]:
+    """What to ask: a kind of question, and the event that it names where it names one."""
+    for kinds in (SEQUENCE_KINDS, MOMENT_KINDS)[1 - group :] if group < 2 else ():
+        kind = str(rng.choice(kinds))
+        fit = [event for event in events if (need := needed(kind, scene, event)) and set(need) <= set(events)]
+        if fit:
+            return kind, fit[int(rng.integers(len(fit)))]
+    return str(rng.choice(STATIC_KINDS)), None
 
 
 def supervise(tokenizer: Any, text: str, task: Task) -> tuple[list[int], list[tuple[int, int, float]]]:
@@ -71,14 +123,30 @@ def supervise(tokenizer: Any, text: str, task: Task) -> tuple[list[int], list[tu
     """
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     ends = {end: position for position, (_, end) in enumerate(encoded["offset_mapping"])}
+    ids = encoded["input_ids"]
     at = text.index(task.text) + len(task.text)
+    if task.told:
+        last = ends[at]
+        due = zip(range(last + 1 - len(task.told), last + 1), task.told, strict=True)
+        return ids[: last + 1], [(place, tokenizer.convert_tokens_to_ids(word), 1.0) for place, word in due]
     words = [(ends[at], task.word, WORD_WEIGHT)]
     for letter, option in zip(LETTERS, task.options, strict=False):
         line = f"\n{letter}. {option}"
         at = text.index(line, at) + len(line)
-        words.append((ends[at], YES if letter == task.answer else NO, OPTION_WEIGHT))
-    words.append((len(encoded["input_ids"]) - 1, task.answer, 1.0))
-    return encoded["input_ids"], [(at, tokenizer.convert_tokens_to_ids(word), weight) for at, word, weight in words]
+        words.append((ends[at], YES if letter == task.answer and task.word != NOTHING else NO, OPTION_WEIGHT))
+    if words[-1][0] < len(ids) - 1:
+        words.append((len(ids) - 1, task.answer, 1.0))
+    return ids, [(at, tokenizer.convert_tokens_to_ids(word), weight) for at, word, weight in words]
+
+
+def all_due(
+    asked: Sequence[tuple[list[int], list[tuple[int, int, float]]]],
+) -> tuple[Tensor, Tensor, Tensor, list[int]]:
+    """What `supervise` wants of many tasks: (m, 2) task and position, (m,) tokens, (m,) weights, each task's end."""
+    due = torch.tensor([(q, position) for q, (_, wanted) in enumerate(asked) for position, _, _ in wanted])
+    tokens = torch.tensor([token for _, wanted in asked for _, token, _ in wanted])
+    weights = torch.tensor([weight for _, wanted in asked for _, _, weight in wanted])
+    return due, tokens, weights, np.cumsum([len(wanted) for _, wanted in asked]).tolist()
 
 
 def weighted_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
@@ -88,11 +156,6 @@ def weighted_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
 def _first(option: str) -> str:
     return option.split()[0]
-
-
-def curriculum(done: float) -> tuple[Mix, int]:
-    """The mix of tasks, and how many frame counts are in use, when a share `done` of the training has passed."""
-    return next((mix, counts) for start, mix, counts in reversed(CURRICULUM) if done >= start)
 
 
 class RunningAccuracy:
@@ -117,10 +180,13 @@ class RunningAccuracy:
         return {name: f"{self.share(name):.2f}" for name in sorted(self.right)}
 
     def add_all(self, names: Sequence[str], ends: Sequence[int], right: Sequence[bool]) -> None:
-        """Counts tasks whose supervised tokens end at `ends` in `right`: the answer, and the word asked for first."""
+        """Counts tasks by name and by what comes before a slash in it.
+
+        Their supervised tokens end at `ends` in `right`: of a telling every word counts, else the last, the answer.
+        """
         start = 0
         for name, end in zip(names, ends, strict=True):
-            self.add(name, right[end - 1])
-            if end - start > 2:
-                self.add(f"{name} word", right[start])
+            for counted in dict.fromkeys((name, name.split("/")[0])):
+                for hit in right[start if name.startswith("tell") else end - 1 : end]:
+                    self.add(counted, hit)
             start = end

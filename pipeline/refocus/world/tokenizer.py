@@ -17,6 +17,7 @@ LETTERS = "ABCDEFGHIJKLMN"
 FRAMES = 64  # frames with a token of their own, "Frame1:" …
 WORDS = (
     "what color is the where border around background which corner has dot letter option says "
+    "shape place tell forwards backwards right before after comes first or a an in on at with nothing "
     "Options Answer Frame yes no"
 )
 CONTROL = (
@@ -27,6 +28,8 @@ CONTROL = (
     "<img>",
     "</img>",
     "<IMG_CONTEXT>",
+    "<image>",
+    "<video>",
     "<|endoftext|>",
     "<|system|>",
     "<|user|>",

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from refocus.config.world import WorldSettings
-from refocus.world.questions import WorldQuestion, ask_many
+from refocus.world.questions import SEQUENCE_KINDS, WorldQuestion, ask_many
 from refocus.world.render_video import Encoding
 from refocus.world.scene import Scene, sample_scene
 
 TRAINING, BENCHMARKS = ("nextqa", "llava_video"), ("videomme", "mlvu")
-GROUPS = {"short": (12.0, 18.0), "medium": (18.0, 27.0), "long": (27.0, 40.0)}  # seconds
-SHARES = {"training": (0.55, 0.3, 0.15), "benchmark": (1 / 3, 1 / 3, 1 / 3)}  # of short, medium, long videos
-SIZES = ((192, 256), (180, 320), (240, 240), (256, 192), (144, 256))  # height, width as seen
-RATES = (8.0, 10.0, 12.0, 15.0, 12000 / 1001)
-BENCHMARK_MOMENTS, BENCHMARK_STATICS = 2, 1  # Video-MME asks three questions about every video
+GROUPS = {"short": (14.0, 24.0), "medium": (24.0, 40.0), "long": (124.0, 128.0)}  # seconds
+SHARES = (0.6, 0.4, 0.0)  # of the groups among training videos; benchmarks have as many of each
+SIZES = ((120, 160), (108, 192), (144, 144), (160, 120), (96, 160))  # height, width as seen; small, to render fast
+RATES = (5.0, 6.0, 8.0, 10.0, 12000 / 1001)
+BENCHMARK_QUESTIONS = (2, 3, 1)  # on one moment, on two moments, on any frame: about every held-out video
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def _video(settings: WorldSettings, part: str, number: int, training: bool) -> V
     key = (*TRAINING, *BENCHMARKS).index(part)
     rng = np.random.default_rng([settings.seed, 7, key, number])
     if training:
-        group = str(rng.choice(list(GROUPS), p=SHARES["training"]))
+        group = str(rng.choice(list(GROUPS), p=SHARES))
     else:
         group = list(GROUPS)[number % len(GROUPS)]
     scene = sample_scene(rng, round(float(rng.uniform(*GROUPS[group])), 2))
@@ -50,6 +50,10 @@ def _video(settings: WorldSettings, part: str, number: int, training: bool) -> V
     encoding = Encoding(
         height, width, float(rng.choice(RATES)), variable=number == 1, rotation=90 if number == 2 else 0
     )
-    moments, statics = (settings.moments, settings.statics) if training else (BENCHMARK_MOMENTS, BENCHMARK_STATICS)
-    questions = ask_many(rng, scene, moments, statics, options=5 if part == "nextqa" else 4)
+    moments, sequences, statics = (
+        (settings.moments, settings.sequences, settings.statics) if training else BENCHMARK_QUESTIONS
+    )
+    five = part == "nextqa"  # always five options, which questions with two cannot have
+    kinds = [kind for kind in SEQUENCE_KINDS if not (five and kind == "sequence/order")]
+    questions = ask_many(rng, scene, 5 if five else 4, moments, sequences, statics, kinds)
     return Video(number, group, scene, encoding, tuple(questions))
