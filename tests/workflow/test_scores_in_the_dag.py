@@ -4,12 +4,13 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-DEFAULT = ["uniform", "random", "oracle", "refocus/demo", "initial/demo", "swapped/demo"]
-REPORT = {"make_tables", "draw_figures"}
+LEARNED = ["uniform", "random", "oracle", "refocus/demo", "initial/demo", "swapped/demo"]
+REPORT = {"make_tables": 1, "draw_figures": 1}
 
 
-def using(*selectors: str) -> dict:
-    return {"use": {"selectors": [*DEFAULT, *selectors]}}
+def picked(selectors: int) -> dict[str, int]:
+    """What that many selectors plan on a finished run, of two benchmarks."""
+    return {"select_frames": 2 * selectors, "answer_questions": 2 * selectors, **REPORT}
 
 
 @pytest.mark.parametrize(
@@ -25,19 +26,19 @@ def using(*selectors: str) -> dict:
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",
 )
 def test_a_selector_plans_its_scores_once_per_shard_whatever_else_shares_them(plan, selectors, scores):
-    """Two benchmarks of one shard each; three numbers of frames."""
-    jobs = plan(using(*selectors))
-    picked = {"select_frames": 2 * len(selectors), "answer_questions": 2 * len(selectors)}
-    assert jobs == {**scores, **picked, **dict.fromkeys(REPORT, 1)}
+    """From nothing: two benchmarks of one shard each."""
+    jobs = plan({"results": "elsewhere", "use": {"selectors": [*LEARNED, *selectors]}})
+    assert {rule: count for rule, count in jobs.items() if rule in ("embed_shard", "certain_shard")} == scores
+    assert jobs["select_frames"] == 2 * len([*LEARNED, *selectors])
 
 
-def test_numbers_of_frames_and_of_methods_score_nothing_anew(plan):
-    """Planned from nothing, a method's number adds no job; what the scores are made with is not among its settings."""
-    usual = plan(using("bolt"))
-    assert plan(using("bolt"), {"training_free": {"bolt_power": 2.0}}) == usual
-    assert plan(using("bolt"), {"answer": {"n_frames": [2, 4, 8, 16]}})["embed_shard"] == usual["embed_shard"]
+def test_one_more_method_and_more_frames_score_nothing_anew(plan):
+    usual = ["topk", "topk-options", "aks", "bolt", "mdp3", "confidence", "refocus-question/demo"]
+    assert plan({"use": {"selectors": [*LEARNED, *usual, "bolt-options"]}}) == picked(1)
+    assert not {"embed_shard", "certain_shard"} & plan({"answer": {"n_frames": [2, 4, 8, 16]}}).keys()
 
 
-def test_numbers_of_methods_rerun_nothing_that_does_not_read_them(plan):
-    assert plan({"training_free": {"bolt_power": 2.0, "seen_frames": 9}}) == {}
-    assert plan({"embed": {"version": 9}}) == plan({"certainty": {"version": 9}}) == {}
+def test_a_methods_number_and_a_models_scores_are_used_where_they_are_read(plan):
+    assert plan({"training_free": {"bolt_power": 2.0}}) == picked(5)
+    assert plan({"embed": {"version": 9}}) == {"embed_shard": 2, **picked(5)}
+    assert plan({"certainty": {"version": 9}}) == {"certain_shard": 2, **picked(1)}
