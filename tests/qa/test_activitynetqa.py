@@ -127,7 +127,7 @@ def test_every_row_of_both_files_is_accounted_for(tmp_path):
     questions = [
         asked(1),
         asked(2),  # no answer
-        asked(3),  # answer is a number
+        asked(3),  # answer is a list
         asked(4),  # type is no type
         asked(5, question=7),
         asked(6, video_name=None),
@@ -153,7 +153,7 @@ def test_every_row_of_both_files_is_accounted_for(tmp_path):
         *(answered(n, color) for n, color in enumerate(("red", "blue", "green", "white"), 100)),
         *(answered(n, "black") for n in (1, 8, 9, 10, 10, 11, 12, 16)),
         answered(9, "white"),
-        answered(3, 5),
+        answered(3, [5]),
         answered(4, "red", 9),
         *(answered(n, "red") for n in (5, 6, 13)),
         answered(14, "maybe", 3),
@@ -180,7 +180,7 @@ def test_every_row_of_both_files_is_accounted_for(tmp_path):
         "5": "bad_field",
         "6": "missing_field",
         "val_q_6": "bad_row",
-        "12": "bad_field",
+        "12": "no_answer",
         "9": "ambiguous_answer",
         "11": "duplicate_id",
         "13": "unsafe_path",
@@ -193,7 +193,7 @@ def test_every_row_of_both_files_is_accounted_for(tmp_path):
     }
     theirs = [(r.source_id, r.reason) for r in found.rejects if r not in ours]
     assert Counter(reason for _, reason in theirs) == {"no_question": 4, "bad_row": 2}
-    assert "answer: 5 is not text" in next(r.detail for r in ours if r.source_id.endswith("_3"))
+    assert "answer: [5] is not text" in next(r.detail for r in ours if r.source_id.endswith("_3"))
     assert "val_a.json row 13" in next(r.detail for r in ours if r.source_id.endswith("_3"))
 
 

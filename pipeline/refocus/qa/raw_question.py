@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from refocus.qa.loose_values import as_list, as_text
 from refocus.qa.records import OPEN, Question, Reject, clip_id, qa_id
 from refocus.qa.video_finder import VideoFinder
 
@@ -130,13 +131,23 @@ def text_of(row: Any, name: str) -> str:
 
 
 def options_of(row: Any, name: str) -> tuple[str, ...]:
-    """A list of texts; letters are stripped when, and only when, all options carry consecutive ones."""
+    """A list of texts or numbers; letters are stripped when, and only when, all options carry consecutive ones.
+
+    Some copies hold the list as the text of one, or as an object of letter → option.
+
+    Raises:
+        BadRow: the field is missing or neither.
+    """
     value = row.get(name) if isinstance(row, dict) else None
     if value is None:
         raise BadRow("missing_field", f"{name}: missing")
-    if not isinstance(value, list) or not all(isinstance(option, str) for option in value):
+    if isinstance(value, dict) and list(value) == list(LETTERS[: len(value)]):
+        value = list(value.values())
+    listed = as_list(value)
+    options = [text for option in listed or () if (text := as_text(option)) is not None]
+    if listed is None or len(options) < len(listed):
         raise BadRow("bad_field", f"{name}: {value!r} is not a list of texts")
-    return strip_letters(value)
+    return strip_letters(options)
 
 
 def strip_letters(options: Sequence[str]) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ from pydantic import Field
 
 from refocus.core.errors import RefocusError
 from refocus.qa.adapters.adapter_options import AdapterOptions
-from refocus.qa.adapters.annotation_files import each, json_rows, parquet_rows
+from refocus.qa.adapters.annotation_files import each, json_rows, rows_of
 from refocus.qa.adapters.distractors import AnswerPool, usable
-from refocus.qa.adapters.fields import whole_number
+from refocus.qa.adapters.fields import answer_text, identifier, whole_number
 from refocus.qa.raw_question import BadRow, RawQuestion, normalised, text_of
 from refocus.qa.records import DROPPED, Reject
 
@@ -53,15 +53,16 @@ class _Answers:
         self.ambiguous: set[str] = set()
         given: dict[int, list[tuple[str, str]]] = {}
         for number, row in enumerate(rows):
-            if not isinstance(row, dict) or not isinstance(row.get("question_id"), str):
+            source_id = _id(row)
+            if source_id is None:
                 self.nameless.append(number)
                 continue
-            places = self.places.setdefault(row["question_id"], [])
+            places = self.places.setdefault(source_id, [])
             places.append(number)
             if row != rows[places[0]]:
-                self.ambiguous.add(row["question_id"])
+                self.ambiguous.add(source_id)
             try:
-                given.setdefault(_kind(row), []).append((row["question_id"], _text(row)))
+                given.setdefault(_kind(row), []).append((source_id, _text(row)))
             except BadRow:
                 continue  # becomes a reject when its question is read
         self.pools = {kind: AnswerPool(answers) for kind, answers in given.items()}
@@ -96,8 +97,8 @@ def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuest
     for path in paths:
         if path in keys:
             continue
-        if path.suffix.lower() == ".parquet":
-            rows = parquet_rows(path, COLUMNS)
+        if path.suffix.lower() != ".json":
+            rows = list(rows_of(path, COLUMNS))
             yield from _joined(path, rows, _Answers(path, rows), settings)
             continue
         rows, key = json_rows(path), _key_of(path, keys)
@@ -123,10 +124,10 @@ def _joined(
     asked: dict[str, Any] = {}
     ambiguous = set()
     for row in rows:
-        if isinstance(row, dict) and isinstance(row.get("question_id"), str):
-            first = asked.setdefault(row["question_id"], row)
+        if source_id := _id(row):
+            first = asked.setdefault(source_id, row)
             if (first.get("video_name"), first.get("question")) != (row.get("video_name"), row.get("question")):
-                ambiguous.add(row["question_id"])
+                ambiguous.add(source_id)
     parse = partial(
         _raw_question,
         answers=answers,
@@ -139,7 +140,7 @@ def _joined(
         return  # every row has its own answer
     name = answers.path.name
     for number in answers.nameless:
-        detail = f"question_id: {answers.rows[number]!r} has none that is text"
+        detail = f"question_id: {answers.rows[number]!r} has none"
         yield Reject(f"{answers.path.stem}_{number}", "bad_row", f"{name} row {number}: {detail}")
     for source_id, places in answers.places.items():
         if source_id not in asked:
@@ -153,8 +154,8 @@ def _raw_question(
 ) -> RawQuestion:
     if not isinstance(row, dict):
         raise BadRow("bad_row", f"{row!r} is not an object")
-    source_id, question = text_of(row, "question_id"), text_of(row, "question")
-    video = text_of(row, "video_name").strip()
+    source_id, question = identifier(row, "question_id"), text_of(row, "question")
+    video = identifier(row, "video_name").strip()
     if not video:
         raise BadRow("missing_field", "video_name: empty")
     if source_id in ambiguous:
@@ -183,9 +184,17 @@ def _raw_question(
     )
 
 
+def _id(row: Any) -> str | None:
+    """What joins questions and answers, None where a row has none."""
+    try:
+        return identifier(row, "question_id")
+    except BadRow:
+        return None
+
+
 def _text(row: dict[str, Any]) -> str:
     """The answer of a row."""
-    answer = text_of(row, "answer").strip()
+    answer = answer_text(row, "answer").strip()
     if not answer:
         raise BadRow("empty_answer", "answer: empty")
     if not usable(answer):

@@ -1,4 +1,7 @@
-"""Annotation files as rows: JSON lists, CSV and parquet. A whole file that cannot be read is an error of its own."""
+"""Annotation files as rows: JSON lists, JSON lines, CSV and parquet. A file that cannot be read at all is an error.
+
+NaN, which pandas writes where a value is missing, comes as None.
+"""
 
 import csv
 import json
@@ -10,15 +13,30 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from refocus.core.errors import RefocusError
+from refocus.qa.loose_values import as_text
 from refocus.qa.raw_question import BadRow, RawQuestion
 from refocus.qa.records import Reject
 
 MAX_CELL = 1 << 24  # characters of one CSV cell
+CSV = (".csv", ".tsv")
+LINES = (".jsonl", ".ndjson")
 
 
 def rows_of(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterable[Any]:
-    """Rows of a parquet file, as `parquet_stream` reads them, or the items of a JSON list, by the file's name."""
-    return parquet_stream(path, columns, optional) if path.suffix.lower() == ".parquet" else json_rows(path)
+    """Rows of a file, read by its ending: parquet, CSV (also .tsv), JSON lines (.jsonl, .ndjson), else a JSON list.
+
+    Args:
+        columns: those that a file with columns must have.
+        optional: those that are read from parquet where the file has them.
+    Raises:
+        RefocusError: the file is missing, not of its kind, or lacks one of `columns`.
+    """
+    ending = path.suffix.lower()
+    if ending == ".parquet":
+        return parquet_stream(path, columns, optional)
+    if ending in CSV:
+        return csv_rows(path, columns)
+    return json_lines(path) if ending in LINES else json_rows(path)
 
 
 def json_rows(path: Path) -> list[Any]:
@@ -36,7 +54,7 @@ def json_rows(path: Path) -> list[Any]:
 def json_value(path: Path, as_object: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
     """Whatever a JSON file holds; `as_object` makes an object of its entries, else it is a dict."""
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=as_object)
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=as_object, parse_constant=_no_number)
     except FileNotFoundError:
         raise RefocusError(f"{path}: no such annotation file") from None
     except OSError as error:
@@ -47,6 +65,34 @@ def json_value(path: Path, as_object: Callable[[list[tuple[str, Any]]], Any] | N
         raise RefocusError(f"{path}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets without end
         raise RefocusError(f"{path}: not JSON that can be read: {error}") from None
+
+
+def json_lines(path: Path) -> Iterator[Any]:
+    """The values of a file with one per line; a line that is no JSON comes as `BadRow`, empty lines are skipped.
+
+    Raises:
+        RefocusError: the file is missing or cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape") as handle:
+            for number, line in enumerate(handle, 1):
+                if line.strip():
+                    yield _line(number, line)
+    except FileNotFoundError:
+        raise RefocusError(f"{path}: no such annotation file") from None
+    except OSError as error:
+        raise RefocusError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _line(number: int, line: str) -> Any:
+    try:
+        return json.loads(line, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        return BadRow("bad_row", f"line {number} is not JSON: {error}")
+
+
+def _no_number(constant: str) -> None:
+    """NaN and the infinities, which JSON does not have, are missing values."""
 
 
 def json_entries(path: Path) -> list[tuple[str, Any]]:
@@ -79,6 +125,7 @@ class _Entries(dict[str, Any]):
 def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str] | BadRow]:
     """Rows of a CSV file with a header; a line with the wrong number of cells comes as `BadRow`.
 
+    Cells are split at what the header has most of: commas, semicolons (as spreadsheets write them in Europe) or tabs.
     Bytes that are not UTF-8 come as lone surrogates, so that they spoil their row and not the file.
 
     Raises:
@@ -87,11 +134,13 @@ def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str] | Ba
     csv.field_size_limit(MAX_CELL)
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
-            reader = csv.reader(handle)
+            start = handle.readline()
+            handle.seek(0)
+            reader = csv.reader(handle, delimiter=max(",;\t", key=start.count))
             header = next(reader, [])
             missing = [name for name in columns if name not in header]
             if missing:
-                raise RefocusError(f"{path}: the header has no column '{missing[0]}'")
+                raise RefocusError(f"{path}: the header has no column '{missing[0]}' (it has {', '.join(header)})")
             while True:
                 try:
                     cells = next(reader)
@@ -106,24 +155,6 @@ def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str] | Ba
                     yield BadRow("bad_row", f"{len(cells)} cells where the header has {len(header)}")
     except FileNotFoundError:
         raise RefocusError(f"{path}: no such annotation file") from None
-
-
-def parquet_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of a parquet file.
-
-    Raises:
-        RefocusError: the file is missing, no parquet, or lacks one of `columns`.
-    """
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
-        raise RefocusError(f"{path}: no such annotation file") from None
-    except (OSError, pa.ArrowException) as error:
-        raise RefocusError(f"{path}: cannot be read as parquet ({error})") from None
-    missing = [name for name in columns if name not in table.column_names]
-    if missing:
-        raise RefocusError(f"{path}: no column '{missing[0]}'")
-    return table.to_pylist()
 
 
 def parquet_stream(
@@ -142,7 +173,7 @@ def parquet_stream(
             there = handle.schema_arrow.names
             missing = [name for name in columns if name not in there]
             if missing:
-                raise RefocusError(f"{path}: no column '{missing[0]}'")
+                raise RefocusError(f"{path}: no column '{missing[0]}' (it has {', '.join(there)})")
             for batch in handle.iter_batches(columns=[*columns, *(name for name in optional if name in there)]):
                 yield from _batch_rows(batch)
     except FileNotFoundError:
@@ -154,13 +185,18 @@ def parquet_stream(
 def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | BadRow]:
     """The rows of a batch; text that is not UTF-8 spoils its row and not the file."""
     try:
-        yield from batch.to_pylist()
+        yield from map(_present, batch.to_pylist())
     except UnicodeDecodeError:
         for number in range(batch.num_rows):
             try:
-                yield from batch.slice(number, 1).to_pylist()
+                yield from map(_present, batch.slice(number, 1).to_pylist())
             except UnicodeDecodeError as error:
                 yield BadRow("bad_text", f"not UTF-8 text ({error.reason})")
+
+
+def _present(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with None for NaN, the one value that differs from itself."""
+    return {name: value if value == value else None for name, value in row.items()}
 
 
 def each(
@@ -181,8 +217,9 @@ def _source_id(path: Path, number: int, row: Any) -> str:
     """What a row calls itself, else its place."""
     if isinstance(row, dict):
         for name in ("question_id", "id"):
-            if isinstance(row.get(name), str | int):
-                return str(row[name])
-        if isinstance(row.get("video"), str) and isinstance(row.get("qid"), str):
-            return f"{row['video']}_{row['qid']}"
+            if text := as_text(row.get(name)):
+                return text
+        parts = [as_text(row.get(name)) for name in ("video", "qid")]
+        if all(parts):
+            return "_".join(map(str, parts))
     return f"{path.stem}_{number}"

@@ -18,8 +18,8 @@ from pydantic import Field
 
 from refocus.core.errors import UsageError
 from refocus.qa.adapters.adapter_options import AdapterOptions
-from refocus.qa.adapters.annotation_files import each, parquet_stream
-from refocus.qa.adapters.fields import answer_by_index, optional_text
+from refocus.qa.adapters.annotation_files import each, rows_of
+from refocus.qa.adapters.fields import answer_by_index, answer_text, optional_text
 from refocus.qa.raw_question import BadRow, RawQuestion, normalised, options_of, text_of
 from refocus.qa.records import Reject
 from refocus.qa.video_finder import checked
@@ -54,7 +54,7 @@ def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuest
     config = one_config(paths, settings.config)
     for path in paths:
         parse = partial(_raw_question, split=settings.split or _split(path), config=config)
-        yield from each(path, parquet_stream(path, COLUMNS, MORE_COLUMNS), parse)
+        yield from each(path, rows_of(path, COLUMNS, MORE_COLUMNS), parse)
 
 
 def one_config(paths: Sequence[Path], option: str | None) -> str | None:
@@ -84,15 +84,16 @@ def one_config(paths: Sequence[Path], option: str | None) -> str | None:
     return next(iter(named.values()), None)
 
 
-def _raw_question(where: str, number: int, row: dict[str, Any], split: str, config: str | None) -> RawQuestion:
+def _raw_question(where: str, number: int, row: Any, split: str, config: str | None) -> RawQuestion:
     video = youtube_id(row)
     question, options = text_of(row, "question"), options_of(row, "choices")
     answer = answer_by_index(row, "answer_key_position", options)
     flags = [f"config:{config}"] * bool(config)
     flags += [f"{name}:{row[name]}" for name in GROUPS if row.get(name) is not None]
-    if normalised(text_of(row, "answer_key")) != normalised(options[answer]):
-        if normalised(row["answer_key"]) in map(normalised, options):
-            detail = f"answer_key: {row['answer_key']!r} is not choice {answer}, {options[answer]!r}"
+    key = answer_text(row, "answer_key")
+    if normalised(key) != normalised(options[answer]):
+        if normalised(key) in map(normalised, options):
+            detail = f"answer_key: {key!r} is not choice {answer}, {options[answer]!r}"
             raise BadRow("answer_mismatch", detail)
         flags.append("answer_key_differs")
     return RawQuestion(

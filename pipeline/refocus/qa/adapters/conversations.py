@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from refocus.qa.adapters.annotation_files import rows_of
+from refocus.qa.loose_values import as_list, as_text
 from refocus.qa.raw_question import LETTERS, BadRow, RawQuestion, answer_by_letter, answer_by_text, normalised
 from refocus.qa.records import Reject
 
@@ -47,8 +48,8 @@ def raw_questions(
     """
     for number, row in enumerate(rows_of(path, columns, OPTIONAL)):
         where, name = f"{path.name} row {number}", f"{path.stem}_{number}"
-        if isinstance(row, dict) and isinstance(row.get("id"), str | int):
-            name = str(row["id"])
+        if isinstance(row, dict):
+            name = as_text(row.get("id")) or name
         try:
             if isinstance(row, BadRow):
                 raise row
@@ -56,7 +57,7 @@ def raw_questions(
         except BadRow as bad:
             yield Reject(name, bad.reason, f"{where}: {bad.detail}")
             continue
-        kind = category or (row["type"] if isinstance(row.get("type"), str) else "")
+        kind = category or as_text(row.get("type")) or ""
         for count, turn in enumerate(turns):
             place, source_id = f"{where} turn {count}", f"{name}:{count}"
             try:
@@ -139,8 +140,9 @@ def parse_answer(text: str, options: Sequence[str]) -> int:
 
 def _turns(row: dict[str, Any]) -> Iterator[tuple[str, str] | BadRow]:
     """The (human, gpt) pairs of a row; a turn that is in no pair comes as `BadRow`."""
-    turns = row.get("conversations")
-    if not isinstance(turns, list) or not turns:
+    value = row.get("conversations")
+    turns = _columns(value) if isinstance(value, dict) else as_list(value)
+    if not turns:
         raise BadRow("missing_field", "conversations: missing or empty")
     index = 0
     while index < len(turns):
@@ -152,6 +154,12 @@ def _turns(row: dict[str, Any]) -> Iterator[tuple[str, str] | BadRow]:
             expected = "a text of 'human'" if human[0] != "human" else "answered by a text of 'gpt'"
             yield BadRow("bad_conversation", f"conversations: turn {index} is not {expected}")
             index += 1
+
+
+def _columns(value: dict[str, Any]) -> list[Any]:
+    """Turns that a copy holds as two lists, of who speaks and of what is said."""
+    names, texts = as_list(value.get("from")) or [], as_list(value.get("value")) or []
+    return [{"from": name, "value": text} for name, text in zip(names, texts, strict=False)] if names else []
 
 
 def _said(turn: Any) -> tuple[str, str]:

@@ -1,9 +1,13 @@
 """Fields that published copies of one data set write in different ways."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from refocus.qa.raw_question import BadRow
+from refocus.qa.loose_values import as_text, as_whole
+from refocus.qa.raw_question import BadRow, text_of
+
+_POINT_ZERO = re.compile(r"\A(-?\d+)\.0+\Z", re.ASCII)
 
 
 def whole_number(row: Any, name: str) -> int:
@@ -15,16 +19,10 @@ def whole_number(row: Any, name: str) -> int:
     value = row.get(name) if isinstance(row, dict) else None
     if value is None:
         raise BadRow("missing_field", f"{name}: missing")
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str):
-        text = value.strip()
-        digits = text.removeprefix("-")
-        if digits.isascii() and digits.isdigit() and len(digits) < 16:
-            return int(text)
-    if isinstance(value, bool) or not isinstance(value, int):
+    whole = as_whole(value)
+    if whole is None:
         raise BadRow("bad_field", f"{name}: {value!r} is not a whole number")
-    return value
+    return whole
 
 
 def answer_by_index(row: Any, name: str, options: Sequence[str]) -> int:
@@ -42,7 +40,7 @@ def answer_by_index(row: Any, name: str, options: Sequence[str]) -> int:
 
 
 def identifier(row: Any, name: str) -> str:
-    """An id, which copies hold as a number or as text, as text.
+    """An id, which copies hold as a number or as text, as text; `6.0`, as pandas writes 6 beside a gap, is 6.
 
     Raises:
         BadRow: the field is missing or neither.
@@ -50,21 +48,33 @@ def identifier(row: Any, name: str) -> str:
     value = row.get(name) if isinstance(row, dict) else None
     if value is None or value == "":
         raise BadRow("missing_field", f"{name}: missing")
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise BadRow("bad_field", f"{name}: {value!r} is neither a number nor text")
-    return str(value)
+    text = as_text(value)
+    if text is None or (isinstance(value, float) and not value.is_integer()):
+        raise BadRow("bad_field", f"{name}: {value!r} is neither a whole number nor text")
+    return _POINT_ZERO.sub(r"\1", text)
+
+
+def answer_text(row: Any, name: str) -> str:
+    """An answer in words; where the options are numbers, copies hold a number.
+
+    Raises:
+        BadRow: the field is missing or neither.
+    """
+    value = row.get(name) if isinstance(row, dict) else None
+    return text_of({name: value if as_text(value) is None else as_text(value)}, name)
 
 
 def optional_text(row: Any, name: str) -> str:
-    """A text field as a label; empty where it is missing.
+    """A text or number as a label; empty where it is missing.
 
     Raises:
-        BadRow: the field is not text.
+        BadRow: the field is neither.
     """
     value = row.get(name)
-    if value is not None and not isinstance(value, str):
+    text = "" if value is None else as_text(value)
+    if text is None:
         raise BadRow("bad_field", f"{name}: {value!r} is not text")
-    return label(value or "")
+    return label(text)
 
 
 def label(text: str) -> str:

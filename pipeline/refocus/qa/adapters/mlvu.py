@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from refocus.qa.adapters.annotation_files import each, json_rows, parquet_stream
+from refocus.qa.adapters.annotation_files import each, json_rows, rows_of
+from refocus.qa.adapters.fields import answer_text, identifier, optional_text
 from refocus.qa.raw_question import LETTERS, BadRow, RawQuestion, answer_by_letter, answer_by_text, options_of, text_of
 from refocus.qa.records import Reject
 
 FILES = "1_plotQA.json … 7_topic_reasoning.json, or test-00000-of-00001.parquet"
-COLUMNS = ("video_name", "question", "candidates", "answer", "task_type", "question_id")
+COLUMNS = ("video_name", "question", "candidates", "answer", "question_id")
 FOLDERS = {
     "plotQA": "1_plotQA",
     "findNeedle": "2_needle",
@@ -35,10 +36,10 @@ def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuest
     """One raw question per row of either form; the category is the task."""
     split = options.get("split", "dev")
     for path in paths:
-        if path.suffix.lower() == ".parquet":
-            yield from each(path, parquet_stream(path, COLUMNS), partial(_from_copy, split=split))
-        else:
+        if path.suffix.lower() == ".json":
             yield from each(path, json_rows(path), partial(_from_official, stem=path.stem, split=split))
+        else:
+            yield from each(path, rows_of(path, COLUMNS, ("task_type",)), partial(_from_copy, split=split))
 
 
 def _from_official(where: str, number: int, row: Any, stem: str, split: str) -> RawQuestion:
@@ -47,26 +48,26 @@ def _from_official(where: str, number: int, row: Any, stem: str, split: str) -> 
     video, question = text_of(row, "video"), text_of(row, "question")
     if "candidates" not in row:
         raise BadRow("open_ended", "candidates: missing, a generative task")
-    options, task = options_of(row, "candidates"), text_of(row, "question_type")
+    options, task = options_of(row, "candidates"), optional_text(row, "question_type")
     return RawQuestion(
         where=where,
         source_id=f"{stem}_{number}",
         videos=_videos(video, [stem, FOLDERS.get(task, stem)]),
         question=question,
         options=options,
-        answer_index=answer_by_text(text_of(row, "answer"), options),
+        answer_index=answer_by_text(answer_text(row, "answer"), options),
         split=split,
         category=task,
     )
 
 
-def _from_copy(where: str, number: int, row: dict[str, Any], split: str) -> RawQuestion:
-    video, task, text = (text_of(row, name) for name in ("video_name", "task_type", "question"))
+def _from_copy(where: str, number: int, row: Any, split: str) -> RawQuestion:
+    video, text, task = text_of(row, "video_name"), text_of(row, "question"), optional_text(row, "task_type")
     options = options_of(row, "candidates")
     question = _without_options(text, options)
     return RawQuestion(
         where=where,
-        source_id=text_of(row, "question_id"),
+        source_id=identifier(row, "question_id"),
         videos=(video, *_videos(video, [FOLDERS[task]] if task in FOLDERS else [])),
         question=question,
         options=options,

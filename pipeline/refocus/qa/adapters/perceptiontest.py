@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from refocus.core.errors import RefocusError
-from refocus.qa.adapters.annotation_files import each, json_entries, json_value, parquet_stream
+from refocus.qa.adapters.annotation_files import each, json_entries, json_value, rows_of
 from refocus.qa.adapters.fields import answer_by_index, identifier, label, optional_text, whole_number
+from refocus.qa.loose_values import as_list, as_text
 from refocus.qa.raw_question import BadRow, RawQuestion, options_of, text_of
 from refocus.qa.records import Reject
 
@@ -65,9 +66,9 @@ def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuest
         cuts = _Cuts(maps or ([beside] if beside.is_file() else []))
         if not cuts.known and split != "test":  # test videos are published cut
             logger.warning("%s: no %s: videos whose end shows the answer stay whole", path, beside.name)
-        if path.suffix.lower() == ".parquet":
+        if path.suffix.lower() != ".json":
             parse = partial(_from_copy, cuts=cuts, split=options.get("split", split))
-            yield from each(path, parquet_stream(path, COLUMNS, MORE_COLUMNS), parse)
+            yield from each(path, rows_of(path, COLUMNS, MORE_COLUMNS), parse)
         else:
             for video, entry in json_entries(path):
                 yield from _video(path, video, entry, cuts, options.get("split"))
@@ -89,8 +90,8 @@ def _video(path: Path, video: str, entry: Any, cuts: _Cuts, split: str | None) -
                 raise BadRow("bad_row", f"{row!r} is not an object")
             yield _raw_question(place, video, identifier(row, "id"), row, metadata, cuts, split)
         except BadRow as bad:
-            name = row.get("id") if isinstance(row, dict) else None
-            source_id = f"{video}_{name if isinstance(name, int | str) else f'row{number}'}"
+            name = as_text(row.get("id")) if isinstance(row, dict) else None
+            source_id = f"{video}_{f'row{number}' if name is None else name}"
             yield Reject(source_id, bad.reason, f"{place}: {bad.detail}")
 
 
@@ -107,9 +108,9 @@ def _parts(entry: Any) -> tuple[list[Any], dict[str, Any]]:
     return asked, metadata
 
 
-def _from_copy(where: str, number: int, row: dict[str, Any], cuts: _Cuts, split: str) -> RawQuestion:
+def _from_copy(where: str, number: int, row: Any, cuts: _Cuts, split: str) -> RawQuestion:
     """A row of the parquet copy, which has no metadata: a video that must be cut cannot be."""
-    return _raw_question(where, text_of(row, "video_name"), identifier(row, "question_id"), row, {}, cuts, split)
+    return _raw_question(where, identifier(row, "video_name"), identifier(row, "question_id"), row, {}, cuts, split)
 
 
 def _raw_question(
@@ -149,8 +150,7 @@ def _seconds(frame: int, metadata: Mapping[str, Any]) -> float | None:
 
 
 def _tags(row: Mapping[str, Any]) -> list[str]:
-    value = row.get("tag")
-    return [label(tag) for tag in value if isinstance(tag, str)] if isinstance(value, list) else []
+    return [label(tag) for tag in as_list(row.get("tag")) or () if isinstance(tag, str)]
 
 
 def _split(path: Path) -> str:

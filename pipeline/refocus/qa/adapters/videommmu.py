@@ -6,10 +6,8 @@ Videos lie at `<Discipline>/<id>.mp4`. With the option `visual: question_only` t
 Questions without options are open: their answer is kept as published, a list or a broken list literal included.
 """
 
-import ast
 import json
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,9 +18,11 @@ from pydantic import Field
 
 from refocus.core.errors import RefocusError
 from refocus.qa.adapters.adapter_options import AdapterOptions
-from refocus.qa.adapters.annotation_files import each, entries, json_entries, parquet_stream
+from refocus.qa.adapters.annotation_files import each, entries, json_entries, rows_of
+from refocus.qa.adapters.fields import answer_text, identifier, optional_text
+from refocus.qa.loose_values import as_list
 from refocus.qa.origin import YOUTUBE_FLAG
-from refocus.qa.raw_question import BadRow, RawQuestion, answer_by_letter, options_of, strip_letters, text_of
+from refocus.qa.raw_question import BadRow, RawQuestion, answer_by_letter, options_of, text_of
 from refocus.qa.records import OPEN, Reject
 
 FILES = "adaptation_video.json and its sisters, or Adaptation/test-00000-of-00001.parquet and its sisters"
@@ -68,12 +68,12 @@ def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuest
 
 def _tracks(path: Path) -> Iterator[tuple[str, Iterable[Any]]]:
     """The tracks of a file with their rows."""
-    if path.suffix.lower() == ".parquet":
+    if path.suffix.lower() != ".json":
         parts = [part.casefold() for part in reversed(path.absolute().parts)]
         named = [track for part in parts for track in TRACKS if part.startswith(track.casefold())]
         if not named:
             raise RefocusError(f"{path}: neither its name nor its folder's begins with one of {', '.join(TRACKS)}")
-        yield named[0], parquet_stream(path, COLUMNS, ("question_type",))
+        yield named[0], rows_of(path, COLUMNS, ("question_type", "link_selected"))
         return
     for name, rows in json_entries(path):
         if name.capitalize() not in TRACKS or not isinstance(rows, dict | list):
@@ -84,22 +84,22 @@ def _tracks(path: Path) -> Iterator[tuple[str, Iterable[Any]]]:
 def _raw_question(where: str, number: int, row: Any, track: str, visual: str, split: str) -> RawQuestion:
     if not isinstance(row, dict):
         raise BadRow("bad_row", f"{row!r} is not an object")
-    name, question, kind = text_of(row, "id"), text_of(row, "question"), row.get("question_type")
+    name, question, kind = identifier(row, "id"), text_of(row, "question"), optional_text(row, "question_type")
     if visual == "question_only" and track != "Adaptation":
         raise BadRow("no_question_clip", f"id: {name} has a question_only clip in the Adaptation track alone")
     subject = "_".join(name.split("_")[1:-1])
     discipline = DISCIPLINES.get(subject)
-    options = _options(row)
+    options = options_of(row, "options") if row.get("options") is not None else ()
     flags = {"track": track, "discipline": discipline, "subject": subject, "question_type": kind}
-    marks = [f"{key}:{value}" for key, value in flags.items() if isinstance(value, str) and value]
+    marks = [f"{key}:{value}" for key, value in flags.items() if value]
     lecture = _LECTURE.search(str(row.get("link_selected") or ""))
     if lecture and visual == "lecture":
         marks.append(YOUTUBE_FLAG + lecture[1])
     if options:
         index, answer = answer_by_letter(text_of(row, "answer"), options), ""
-        if kind is None and track == "Adaptation":
+        if not kind and track == "Adaptation":
             marks.append("question_type_missing")
-    elif kind == "open" or (kind is None and track == "Adaptation"):
+    elif kind == "open" or (not kind and track == "Adaptation"):
         index, (answer, form) = OPEN, _open_answer(row.get("answer"))
         marks += form
     else:
@@ -125,36 +125,11 @@ def _videos(name: str, discipline: str | None, visual: str) -> tuple[str, ...]:
     return (*(f"{folder}/{name}.mp4" for folder in folders), f"{name}.mp4")
 
 
-def _options(row: dict[str, Any]) -> tuple[str, ...]:
-    """The options, none for an open question; a list written as text counts as a list."""
-    value = row.get("options")
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        listed = _literal(value)
-        if not isinstance(listed, list) or not all(isinstance(option, str) for option in listed):
-            raise BadRow("bad_field", f"options: {value!r} is not a list of texts")
-        return strip_letters(listed)
-    return options_of(row, "options")
-
-
 def _open_answer(value: Any) -> tuple[str, list[str]]:
     """The answer's text as published, and a flag where it is a list of accepted answers or a broken one."""
     if isinstance(value, list) and value:
         return json.dumps(value, ensure_ascii=False), ["answer_list"]
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value), []
-    text = text_of({"answer": value}, "answer")
+    text = answer_text({"answer": value}, "answer")
     if not text.lstrip().startswith("["):
         return text, []
-    return text, ["answer_list" if isinstance(_literal(text), list) else "malformed_answer_list"]
-
-
-def _literal(text: str) -> Any:
-    """The value of a Python literal, None if it is none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "\frac" is an unknown escape
-        try:
-            return ast.literal_eval(text.strip())
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            return None
+    return text, ["malformed_answer_list" if as_list(text) is None else "answer_list"]

@@ -1,0 +1,67 @@
+"""Values as copies of a data set write them: numbers where the original has text, lists as the text of a list.
+
+pandas turns whole numbers beside a gap into floats, and a list in a CSV file is whatever Python or numpy print.
+"""
+
+import ast
+import io
+import json
+import math
+import re
+import tokenize
+import warnings
+from typing import Any
+
+_WHOLE = re.compile(r"(-?\d{1,15})(?:\.0+)?", re.ASCII)
+_BETWEEN = frozenset({tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER})
+
+
+def as_text(value: Any) -> str | None:
+    """A text as it is and a number as people write it (3.0 as 3); None for whatever is neither."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def as_whole(value: Any) -> int | None:
+    """A whole number, also as a float or as text (`3`, `3.0`); None for whatever is none."""
+    text = as_text(value)
+    hit = _WHOLE.fullmatch(text.strip()) if text is not None else None
+    return int(hit[1]) if hit else None
+
+
+def as_list(value: Any) -> list[Any] | None:
+    """A list, also as the text of one; None for whatever is none."""
+    if not isinstance(value, str):
+        return value if isinstance(value, list) else None
+    text = value.strip()
+    if not text.startswith("["):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = _printed(text)
+    return found if isinstance(found, list) else None
+
+
+def _printed(text: str) -> Any:
+    """What Python or numpy printed: numpy puts no commas, so that Python would read one long text."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "\frac" is an unknown escape
+        try:
+            found = _texts(text)
+            return ast.literal_eval(text) if found is None else found
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, tokenize.TokenError):
+            return None
+
+
+def _texts(text: str) -> list[str] | None:
+    """The texts of a flat list of nothing else, with or without commas."""
+    tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type not in _BETWEEN]
+    inner = [token for token in tokens[1:-1] if token.string != ","]
+    if tokens[-1].string != "]" or any(token.type != tokenize.STRING for token in inner):
+        return None
+    found = [ast.literal_eval(token.string) for token in inner]
+    return found if all(isinstance(one, str) for one in found) else None
