@@ -13,6 +13,7 @@ from refocus.cli.main import main
 from refocus.config.tables import FiguresSettings
 from refocus.core.errors import RefocusError
 from refocus.evaluate.answers import Answer, AnswerSet
+from refocus.qa.evidence import Evidence
 from refocus.qa.records import Question, write_questions
 from refocus.report import style
 from refocus.report.accuracy_figure import draw_accuracy
@@ -179,7 +180,7 @@ def test_the_one_question_is_the_first_in_file_order_that_only_the_policy_answer
     bench = BenchmarkData("videomme", "videomme", questions)
     results = Results([bench], [AnswerSet("videomme", "tiny", "x", name, 2, 0, rows) for name, rows in answers.items()])
     picks = {name: {q.qa_id: Selection((1,), (1.0,), (1,)) for q in questions} for name in right}
-    material = Material(results, picks, Store(), {}, {}, 2, FiguresSettings())
+    material = Material(results, picks, Store(), Evidence({}), {}, 2, FiguresSettings())
     (shown,), note = first_win(material)
     assert shown.question.qa_id == "q3" and list(shown.picks) == ["uniform", "refocus/demo"] and note == ""
     truth = {(q.dataset, q.source_id): [(0.0, 1.0)] * (1 + (q.qa_id == "q4")) for q in questions}

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from refocus.config.selectors import SelectorName, slug
 from refocus.core.errors import RefocusError, UsageError
+from refocus.qa.evidence import Evidence
 from refocus.qa.records import Question
-from refocus.select.baselines import OracleSelector, RandomSelector, UniformSelector
+from refocus.select.baselines import NO_EVIDENCE, OracleSelector, RandomSelector, UniformSelector
 from refocus.select.picks import Picks, Selection
 from refocus.select.selections import ALONE
 from refocus.select.selector import ClipView, question_seed
@@ -44,7 +45,7 @@ SELECTORS = {
     "uniform": lambda questions, t: UniformSelector(),
     "random": lambda questions, t: RandomSelector(3),
     "oracle": lambda questions, t: OracleSelector(
-        {q.source_id: [(0.25 * (t // 3), 0.25 * (t // 2))] for q in questions}
+        Evidence({q.qa_id: [(0.25 * (t // 3), 0.25 * (t // 2))] for q in questions})
     ),
 }
 
@@ -100,7 +101,7 @@ def test_question_seeds_fit_torch_generators():
 
 def test_oracle_fills_the_evidence_before_anything_else():
     """Evidence from 1.0 s to 2.0 s holds frames 4 to 7."""
-    selector = OracleSelector({"s00": [(1.0, 2.0)]})
+    selector = OracleSelector(Evidence({("bench", "s00"): [(1.0, 2.0)]}))
     rows = selector.pick(clip(20), asked(1), [1, 2, 4, 6])
     assert {n: set(picks[0].order) <= {4, 5, 6, 7} for n, picks in rows.items()} == {
         1: True,
@@ -114,18 +115,18 @@ def test_oracle_fills_the_evidence_before_anything_else():
 
 
 def test_oracle_reaches_every_span_when_it_can():
-    selector = OracleSelector({"s00": [(0.0, 0.5), (2.0, 5.0)]})
+    selector = OracleSelector(Evidence({("bench", "s00"): [(0.0, 0.5), (2.0, 5.0)]}))
     first, second = selector.pick(clip(40), asked(1), [2])[2][0].order
     assert first in (0, 1) and 8 <= second < 20
     assert len(selector.pick(clip(40), asked(1), [1])[1][0].order) == 1
 
 
 def test_oracle_takes_the_frame_being_shown_when_the_evidence_falls_between_frames():
-    assert OracleSelector({"s00": [(1.05, 1.2)]}).pick(clip(20), asked(1), [1])[1][0].order == (4,)
+    assert OracleSelector(Evidence({("bench", "s00"): [(1.05, 1.2)]})).pick(clip(20), asked(1), [1])[1][0].order == (4,)
 
 
 def test_oracle_on_a_whole_clip_is_uniform():
-    selector = OracleSelector({"s00": [(0.0, 100.0)]})
+    selector = OracleSelector(Evidence({("bench", "s00"): [(0.0, 100.0)]}))
     assert (
         selector.pick(clip(16), asked(1), [4])[4][0].order
         == UniformSelector().pick(clip(16), asked(1), [4])[4][0].order
@@ -134,7 +135,19 @@ def test_oracle_on_a_whole_clip_is_uniform():
 
 def test_oracle_refuses_questions_it_knows_nothing_about():
     with pytest.raises(RefocusError, match="s00"):
-        OracleSelector({}).pick(clip(4), asked(1), [1])
+        OracleSelector(Evidence({})).pick(clip(4), asked(1), [1])
+
+
+def test_oracle_is_uniform_where_annotations_leave_out_a_question():
+    """And says so; a table that is to know every question is an error instead."""
+    known, unknown = asked(2)
+    selector = OracleSelector(Evidence({known.qa_id: [(1.0, 2.0)]}, complete=False))
+    first, second = selector.pick(clip(20), [known, unknown], [3])[3]
+    assert set(first.order) <= {4, 5, 6, 7} and not first.flags
+    assert (second.order, second.flags) == (
+        UniformSelector().pick(clip(20), [unknown], [3])[3][0].order,
+        (NO_EVIDENCE,),
+    )
 
 
 @given(count=st.integers(2, 7))

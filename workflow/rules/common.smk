@@ -8,9 +8,11 @@ the sources they import, comments aside; decode, reward, train, select and answe
 import os
 import shlex
 import sys
+from pathlib import Path
 
 from refocus.config.identity import checkpoints_kept, frames_kept, margins_kept, model_files, weights
 from refocus.config.code_digest import sources
+from refocus.config.formats import adapter_module, annotation_files
 from refocus.config.selectors import SelectorName, slug, unslug
 from refocus.config.variants import to_json, variants
 from refocus.core import results_folder as RESULTS
@@ -131,6 +133,13 @@ def reward_model_of(run):
 def unfiltered(run, paths):
     """`paths` for a run that also learns from questions that the filter did not keep."""
     return paths if SETTINGS.run_train(run).questions != "filtered" else []
+
+
+def annotations_of(name):
+    """A source's annotation files; of a folder those in it, so that Snakemake sees each of them change."""
+    source = SETTINGS.source(name)
+    folders = (annotation_files(source.format, Path(SETTINGS.path(path))) for path in source.annotations)
+    return [str(file) for files in folders for file in files]
 
 
 def videos_of(name):

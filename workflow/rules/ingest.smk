@@ -1,12 +1,17 @@
 """Stage 1, ingest: annotation files as they are published → questions, rejects, clips.
 
 Reads:  the annotation files of one data set or benchmark, and the names of its videos.
-Writes: <results>/qa/{name}.parquet, {name}.rejects.parquet, {name}.clips.parquet and one list of clips and of questions per shard.
+Writes: <results>/qa/{name}.parquet, {name}.rejects.parquet, {name}.clips.parquet, {name}.evidence.parquet (when the answer can be
+        seen, where the annotations say so) and one list of clips and of questions per shard.
 Keeps:  <results>/store/shards/{name}.parquet: a clip stays in the shard it was first given.
 Paper:  section 4.1, appendix A.
 """
 
-INGESTED = [file.fill(dataset=name) for name in SOURCES for file in (RESULTS.QUESTIONS, RESULTS.REJECTS, RESULTS.CLIPS)]
+INGESTED = [
+    file.fill(dataset=name)
+    for name in SOURCES
+    for file in (RESULTS.QUESTIONS, RESULTS.REJECTS, RESULTS.CLIPS, RESULTS.EVIDENCE)
+]
 
 # One rule per data set, because each has its own number of shards among its outputs.
 for name in SOURCES:
@@ -15,11 +20,12 @@ for name in SOURCES:
         name:
             f"ingest_{name}"
         input:
-            [SETTINGS.path(path) for path in SETTINGS.source(name).annotations],
+            annotations_of(name),
         output:
             questions=RESULTS.QUESTIONS.fill(dataset=name),
             rejects=RESULTS.REJECTS.fill(dataset=name),
             clips=RESULTS.CLIPS.fill(dataset=name),
+            evidence=RESULTS.EVIDENCE.fill(dataset=name),
             shards=[
                 file.fill(dataset=name, shard=shard)
                 for shard in shards(name)
@@ -36,7 +42,7 @@ for name in SOURCES:
             runtime=60,
         params:
             settings=section("ingest"),
-            code=sources("refocus.cli.ingest", f"refocus.qa.adapters.{SETTINGS.source(name).format}"),
+            code=sources("refocus.cli.ingest", adapter_module(SETTINGS.source(name).format)),
             format=SETTINGS.source(name).format,
             options=canonical(SETTINGS.source(name).adapter_options),
             limit=f"--limit {SETTINGS.source(name).limit}" if SETTINGS.source(name).limit else "",

@@ -2,10 +2,10 @@
 
 import argparse
 from pathlib import Path
-from typing import get_args
 
 from refocus.cli.flags import add_settings, read_settings
-from refocus.config.ingest import Format, IngestSettings
+from refocus.config.formats import BUILT_IN
+from refocus.config.ingest import IngestSettings
 from refocus.config.parsing import parse_json
 from refocus.core.errors import UsageError
 
@@ -23,9 +23,16 @@ Example: refocus ingest nextqa --annotations val.csv --videos NExTQA --name next
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's flags."""
-    formats = sorted(get_args(Format))
-    parser.add_argument("format", metavar="FORMAT", choices=formats, help=f"one of {', '.join(formats)}")
-    parser.add_argument("--annotations", metavar="PATH", nargs="+", type=Path, required=True, help="annotation files")
+    formats = f"{', '.join(sorted(BUILT_IN))}; one that an installed package brings; or module:attribute of your own"
+    parser.add_argument("format", metavar="FORMAT", help=formats)
+    parser.add_argument(
+        "--annotations",
+        metavar="PATH",
+        nargs="+",
+        type=Path,
+        required=True,
+        help="annotation files, or folders of them",
+    )
     parser.add_argument("--videos", metavar="DIR", type=Path, required=True, help="data root; paths never leave it")
     parser.add_argument("--name", required=True, help="the data set's name in every table")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the tables go")

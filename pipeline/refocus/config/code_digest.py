@@ -2,8 +2,10 @@
 
 import ast
 import functools
+from importlib.util import find_spec
 from pathlib import Path
 
+from refocus.core.errors import UsageError
 from refocus.core.files import digest
 from refocus.core.project import PACKAGE
 
@@ -12,7 +14,9 @@ def sources(*modules: str) -> str:
     """12 hex digits over all of `pipeline` that `modules` import, directly or not, comments and docstrings aside.
 
     Args:
-        modules: dotted names such as `refocus.cli.filter`.
+        modules: dotted names such as `refocus.cli.filter`; also of adapters from elsewhere.
+    Raises:
+        UsageError: there is no such module.
     """
     return digest({name: _meaning(name) for name in closure(*modules)})
 
@@ -57,14 +61,20 @@ def _file(module: str) -> Path | None:
     for candidate in (path.with_suffix(".py"), path / "__init__.py"):
         if candidate.is_file():
             return candidate
-    return None
+    if module.split(".")[0] == PACKAGE.name:
+        return None
+    try:
+        found = find_spec(module)
+    except ModuleNotFoundError:  # its package is not there
+        return None
+    return Path(found.origin) if found and found.origin and found.origin.endswith(".py") else None
 
 
 @functools.cache
 def _tree(module: str) -> ast.Module:
     file = _file(module)
     if file is None:
-        raise ModuleNotFoundError(f"no module {module} in {PACKAGE}")
+        raise UsageError(f"there is no module '{module}'; install it, or put its folder on PYTHONPATH")
     return ast.parse(file.read_text(encoding="utf-8"))
 
 

@@ -1,23 +1,8 @@
 """Settings of `refocus ingest` (stage 1)."""
 
-from typing import Literal
-
 from pydantic import Field
 
 from refocus.config.base import Section
-
-Format = Literal[
-    "activitynetqa",
-    "cinepile",
-    "llava_video",
-    "longvideobench",
-    "mlvu",
-    "nextqa",
-    "perceptiontest",
-    "videomme",
-    "videommmu",
-    "vista",
-]  # each is a module of refocus.qa.adapters
 
 
 class IngestSettings(Section):

@@ -10,7 +10,8 @@ from refocus.config.base import Section, Strict
 from refocus.config.decode import DecodeSettings
 from refocus.config.doctor import DoctorSettings
 from refocus.config.filter import FilterSettings
-from refocus.config.ingest import Format, IngestSettings
+from refocus.config.formats import Format
+from refocus.config.ingest import IngestSettings
 from refocus.config.layers import merge
 from refocus.config.lmm import LmmSettings
 from refocus.config.parsing import parse
@@ -25,7 +26,7 @@ from refocus.config.train import TrainSettings
 from refocus.config.training_free import CertaintySettings, EmbedSettings, ScorerSettings, TrainingFreeSettings
 from refocus.config.world import WorldSettings
 from refocus.core.errors import UsageError
-from refocus.core.results_folder import ROOT, WORLD
+from refocus.core.results_folder import EVIDENCE, ROOT, WORLD
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
@@ -53,7 +54,10 @@ class UseSettings(Strict):
 class DatasetSettings(Strict):
     """One training data set on disk. Paths may begin with `<results>/`."""
 
-    format: Format = Field("nextqa", description="adapter that reads the annotations")
+    format: Format = Field(
+        "nextqa",
+        description="adapter that reads the annotations (docs/data.md), or module:attribute of one of your own",
+    )
     annotations: tuple[str, ...] = Field((), description="annotation files, in the order that the adapter expects")
     videos: str = Field("", description="folder that the annotations' video paths are relative to")
     shards: int = Field(
@@ -69,7 +73,11 @@ class DatasetSettings(Strict):
 class BenchmarkSettings(DatasetSettings):
     """One benchmark on disk."""
 
-    truth: str | None = Field(None, description="table of when each question's evidence is visible, for `oracle`")
+    truth: str | None = Field(
+        None,
+        description="table of when each question's evidence is visible, for `oracle`; where the annotations say it, "
+        "<results>/qa/<name>.evidence.parquet, which ingest writes",
+    )
 
 
 class RunSettings(Strict):
@@ -168,7 +176,8 @@ class Root(Strict):
         if parsed.needs == "truth":
             for name in self.use.benchmarks:
                 if not self.benchmarks[name].truth:
-                    raise ValueError(f"benchmarks.{name}.truth: the selector '{selector}' needs it")
+                    fix = f"set it to {EVIDENCE.fill(dataset=name)} if the annotations say when the answer can be seen"
+                    raise ValueError(f"benchmarks.{name}.truth: the selector '{selector}' needs it; {fix}")
 
     @property
     def main_n_frames(self) -> int:

@@ -4,8 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from refocus.config.formats import annotation_files
 from refocus.config.root import DatasetSettings, Root
 from refocus.core.errors import RefocusError, UsageError
+from refocus.core.results_folder import EVIDENCE
 from refocus.doctor.archives import compare
 from refocus.doctor.data_root import Tree
 from refocus.doctor.file_header import LOST, SUSPECT, Header
@@ -31,7 +33,8 @@ def examine(root: Root, name: str, probe: int | None, tree_of: Callable[[Path], 
     role = "data set" if name in root.datasets else "benchmark"
     missing_allowed = limits.missing_allowed(name, entry.max_failure_rate)
     report = Report(name, role, entry.format, missing_allowed, limits.rejected_allowed(name))
-    annotations = [Path(root.path(path)) for path in entry.annotations]
+    named = [Path(root.path(path)) for path in entry.annotations]
+    annotations = [file for path in named for file in annotation_files(entry.format, path)]
     videos = Path(root.path(entry.videos))
     if root.is_rendered(name) and not all(path.exists() for path in annotations):
         report.findings.append(Finding("note", "world", "is not rendered yet: the run itself makes it"))
@@ -63,9 +66,14 @@ def examine(root: Root, name: str, probe: int | None, tree_of: Callable[[Path], 
 
 def _truth(root: Root, name: str) -> list[Finding]:
     truth = getattr(root.source(name), "truth", None)
-    if not truth or Path(root.path(truth)).is_file():
+    made = EVIDENCE.fill(dataset=name)  # by ingest
+    if not truth or truth == made or Path(root.path(truth)).is_file():
         return []
-    return [Finding("error", "truth", f"{root.path(truth)}: no such file", f"set benchmarks.{name}.truth to null")]
+    return [
+        Finding(
+            "error", "truth", f"{root.path(truth)}: no such file", f"set benchmarks.{name}.truth to null or to {made}"
+        )
+    ]
 
 
 def _annotations(paths: list[Path]) -> list[Finding]:

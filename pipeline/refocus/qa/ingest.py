@@ -3,21 +3,23 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from refocus.config.formats import annotation_files
 from refocus.config.ingest import IngestSettings
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import write_table
 from refocus.core.progress import bar
-from refocus.core.results_folder import CLIPS, KEPT_SHARDS, QUESTIONS, REJECTS, STORE
+from refocus.core.results_folder import CLIPS, EVIDENCE, KEPT_SHARDS, QUESTIONS, REJECTS, STORE
 from refocus.qa.adapters import adapter, checked_options
 from refocus.qa.clips import Clip
-from refocus.qa.raw_question import build
+from refocus.qa.evidence import SCHEMA, evidence_rows
+from refocus.qa.raw_question import RawQuestion, build
 from refocus.qa.records import DROPPED, REJECT_SCHEMA, Question, Reject, write_questions
 from refocus.qa.shard_lists import assign, clips_table, read_kept, write_kept, write_lists
 from refocus.qa.video_finder import VideoFinder
@@ -46,6 +48,7 @@ class Ingested:
     questions: list[Question]
     rejects: list[Reject]
     missing: list[str]  # videos no file was found for
+    raw: dict[str, RawQuestion] = field(default_factory=dict)  # by qa_id, those that say when their answer can be seen
 
 
 def read_source(source: SourceFiles) -> Ingested:
@@ -58,23 +61,27 @@ def read_source(source: SourceFiles) -> Ingested:
     options = _options(source)
     if not source.videos.is_dir():
         raise UsageError(f"{source.name}: the videos folder {source.videos} does not exist")
+    files = [file for path in source.annotations for file in annotation_files(source.format, path)]
+    for folder in filter(Path.is_dir, files):
+        raise UsageError(f"{source.name}: the folder {folder} has no annotation file; name the files themselves")
     finder = VideoFinder(source.videos)
-    raw_questions = islice(adapter(source.format).read(source.annotations, options), source.limit)
+    raw_questions = islice(adapter(source.format).read(files, options), source.limit)
+    raw: dict[str, RawQuestion] = {}
     questions: list[Question] = []
     rejects: list[Reject] = []
-    for row in bar(build(source.name, raw_questions, finder), desc=f"ingest {source.name}", unit="row"):
+    for row in bar(build(source.name, raw_questions, finder, raw), desc=f"ingest {source.name}", unit="row"):
         if isinstance(row, Question):
             questions.append(row)
         else:
             rejects.append(row)
     used = {question.video_path for question in questions}
-    return Ingested(questions, rejects, sorted(finder.missing & used))
+    return Ingested(questions, rejects, sorted(finder.missing & used), raw)
 
 
 def ingest(
     source: SourceFiles, out: Path, settings: IngestSettings, shards: int | None = None, store: Path | None = None
 ) -> Ingested:
-    """Writes `{name}.parquet`, `.rejects.parquet`, `.clips.parquet` and the lists in `shards/{name}/` below `out`.
+    """Writes `{name}.parquet`, and `.rejects`, `.clips`, `.evidence` beside it, and the lists in `shards/{name}/`.
 
     Args:
         shards: how many shard lists are written, empty ones included; None = as many as the clips fill.
@@ -101,6 +108,7 @@ def ingest(
         write_kept(kept_path, kept, rows)
     rejects = pa.Table.from_pylist([vars(reject) for reject in found.rejects], schema=REJECT_SCHEMA)
     write_table(REJECTS.inside(out, dataset=name), rejects, "ingest", notes)
+    _write_evidence(EVIDENCE.inside(out, dataset=name), source, found)
     count = shards if shards is not None else max((row.shard for row in rows), default=-1) + 1
     write_lists(out / "shards" / name, rows, found.questions, count, notes)
     write_table(clips_path, clips_table(rows), "ingest", notes)
@@ -110,6 +118,19 @@ def ingest(
             f"{source.name}: none of {len(found.rejects)} rows is a usable question{_first(found.rejects)}"
         )
     return found
+
+
+def _write_evidence(path: Path, source: SourceFiles, found: Ingested) -> None:
+    """Writes when the answers can be seen, as far as the annotations say so."""
+    videos = {question.qa_id: question.video_path for question in found.questions if question.qa_id in found.raw}
+    rows = list(evidence_rows(found.raw, videos, source.videos))
+    if found.raw:
+        known = len({row["qa_id"] for row in rows})
+        logger.info("%s: when the answer can be seen is known of %d questions", source.name, known)
+        if known < len(found.raw):
+            lost = len(found.raw) - known
+            logger.warning("%s: %d questions name frames of videos that cannot be read", source.name, lost)
+    write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA), "ingest", {"dataset": source.name})
 
 
 def _options(source: SourceFiles) -> dict[str, Any]:

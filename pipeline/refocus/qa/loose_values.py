@@ -12,6 +12,11 @@ import tokenize
 import warnings
 from typing import Any
 
+Span = tuple[float, float]  # seconds of the video file
+
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", re.ASCII)
+_BETWEEN_SPANS = re.compile(r"[;,，、]")
+_INSIDE_SPAN = re.compile(r"\s*[-–—~]\s*")
 _WHOLE = re.compile(r"(-?\d{1,15})(?:\.0+)?", re.ASCII)
 _BETWEEN = frozenset({tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER})
 
@@ -30,6 +35,38 @@ def as_whole(value: Any) -> int | None:
     text = as_text(value)
     hit = _WHOLE.fullmatch(text.strip()) if text is not None else None
     return int(hit[1]) if hit else None
+
+
+def as_seconds(value: Any) -> float | None:
+    """Seconds as a number, its text or a clock (`1:05`, `1:02:05.5`); None for whatever is no time of a video."""
+    text = (as_text(value) or "").strip()
+    if hit := _CLOCK.fullmatch(text):
+        return 3600 * int(hit[1] or 0) + 60 * int(hit[2]) + float(hit[3])
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def as_spans(value: Any) -> tuple[Span, ...] | None:
+    """Spans of time: pairs of seconds or clocks in a list, or text such as `0:15-0:19; 1:05`.
+
+    A moment without an end is its own. None for whatever is neither, and where a span ends before it begins.
+    """
+    listed = as_list(value)
+    if listed is None:
+        parts = _BETWEEN_SPANS.split(value) if isinstance(value, str) else []
+        listed = [ends if len(ends) == 2 else ends * 2 for part in parts if (ends := _INSIDE_SPAN.split(part.strip()))]
+    elif listed and not isinstance(listed[0], list):
+        listed = [listed]  # a single pair
+    spans: list[Span] = []
+    for pair in listed:
+        times = [as_seconds(end) for end in pair] if isinstance(pair, list) else []
+        if len(times) != 2 or times[0] is None or times[1] is None or times[0] > times[1]:
+            return None
+        spans.append((times[0], times[1]))
+    return tuple(spans) or None
 
 
 def as_list(value: Any) -> list[Any] | None:

@@ -1,12 +1,13 @@
 """From an annotation row to a question or a reject: the checks that every adapter shares."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from refocus.qa.loose_values import as_list, as_text
+from refocus.qa.loose_values import Span, as_list, as_text
 from refocus.qa.records import OPEN, Question, Reject, clip_id, qa_id
 from refocus.qa.video_finder import VideoFinder
 
@@ -40,27 +41,58 @@ class RawQuestion:
     start_s: float | None = None
     end_s: float | None = None
     flags: tuple[str, ...] = field(default=())
+    evidence: tuple[Span, ...] = ()  # when the answer can be seen, in seconds of the file
+    evidence_frames: tuple[int, ...] = ()  # the same as numbers of the file's frames, from 0
 
 
-def build(dataset: str, rows: Iterable[RawQuestion | Reject], finder: VideoFinder) -> Iterator[Question | Reject]:
-    """Turns raw questions into questions with ids; every row that comes in goes out as exactly one of the two."""
+def build(
+    dataset: str, rows: Iterable[RawQuestion | Reject], finder: VideoFinder, raw: dict[str, RawQuestion] | None = None
+) -> Iterator[Question | Reject]:
+    """Turns raw questions into questions with ids; every row that comes in goes out as exactly one of the two.
+
+    Args:
+        raw: receives, by qa_id, the raw questions that say when their answer can be seen.
+    """
     seen: Counter[tuple[Any, ...]] = Counter()
     for row in rows:
         if isinstance(row, Reject):
             yield Reject(_printable(row.source_id), row.reason, _printable(row.detail))
             continue
         try:
-            yield _question(dataset, row, finder, seen)
+            question = _question(dataset, _typed(row), finder, seen)
         except BadRow as bad:
-            yield Reject(_printable(row.source_id), bad.reason, _printable(f"{row.where}: {bad.detail}"))
+            yield Reject(_printable(str(row.source_id)), bad.reason, _printable(f"{row.where}: {bad.detail}"))
+            continue
+        if raw is not None and (row.evidence or row.evidence_frames):
+            raw[question.qa_id] = row
+        yield question
+
+
+def _typed(row: RawQuestion) -> RawQuestion:
+    """The row with tuples for lists, as adapters from elsewhere may have them.
+
+    Raises:
+        BadRow: a value is of another type than its field, or text cannot be stored.
+    """
+    texts = {name: (getattr(row, name),) for name in ("source_id", "question", "category", "answer_text", "split")}
+    lists = {name: getattr(row, name) for name in ("options", "videos", "flags")}
+    lists = {name: (value,) if isinstance(value, str) else tuple(value) for name, value in lists.items()}
+    for name, values in (texts | lists).items():
+        for text in values:
+            if not isinstance(text, str):
+                raise BadRow("bad_field", f"{name}: {text!r} is not text")
+            if text != _printable(text):
+                raise BadRow("bad_text", f"{name}: not valid Unicode: {_printable(text)!r}")
+    if isinstance(row.answer_index, bool) or not isinstance(row.answer_index, int):
+        raise BadRow("bad_field", f"answer_index: {row.answer_index!r} is not a whole number")
+    for name in ("start_s", "end_s"):
+        value = getattr(row, name)
+        if value is not None and not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
+            raise BadRow("bad_times", f"{name}: {value!r} is no time of a video, in seconds")
+    return replace(row, **lists)
 
 
 def _question(dataset: str, row: RawQuestion, finder: VideoFinder, seen: Counter[tuple[Any, ...]]) -> Question:
-    for name in ("source_id", "question", "category", "answer_text", "split", "options", "videos", "flags"):
-        value = getattr(row, name)
-        for text in (value,) if isinstance(value, str) else value:
-            if text != _printable(text):
-                raise BadRow("bad_text", f"{name}: not valid Unicode: {_printable(text)!r}")
     if not row.question.strip():
         raise BadRow("empty_question", "question: empty")
     if row.answer_index != OPEN:

@@ -14,10 +14,10 @@ from refocus.evaluate.answers import Answer
 from refocus.frames.frame_store import FrameStore
 from refocus.frames.sampling import uniform
 from refocus.lmm.prompts import Prompt
+from refocus.qa.evidence import Evidence
 from refocus.qa.records import Question
 from refocus.report.example_strips import Example, Picked
 from refocus.report.results import Results
-from refocus.select.baselines import EvidenceSpan
 from refocus.select.picks import Selection
 from refocus.select.selector import question_seed
 
@@ -29,14 +29,14 @@ LEGEND = "Triangles: picks; orange: when the evidence is visible"
 class Material:
     """What examples are made from.
 
-    selections: picks of `frames` frames by selector and qa_id. truth: evidence by (data set, source_id), where
-    it is known. policies: folders of the trained policies by selector, for their preferences.
+    selections: picks of `frames` frames by selector and qa_id. truth: when the evidence is visible, where it is
+    known. policies: folders of the trained policies by selector, for their preferences.
     """
 
     results: Results
     selections: Mapping[str, Mapping[str, Selection]]
     store: FrameStore
-    truth: Mapping[tuple[str, str], Sequence[EvidenceSpan]]
+    truth: Evidence
     policies: Mapping[str, Path]
     frames: int
     settings: FiguresSettings
@@ -134,7 +134,7 @@ def _gather(material: Material, questions: Sequence[Question], selectors: Sequen
                 if question.qa_id in material.selections.get(name, ())
             },
             marginal=chances.get(question.qa_id),
-            spans_s=tuple(material.truth.get((question.dataset, question.source_id), ())),
+            spans_s=tuple(material.truth.of(question)),
         )
         for question in questions
     ]

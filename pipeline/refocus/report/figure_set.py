@@ -17,6 +17,7 @@ from refocus.core.files import settings_of, write_text
 from refocus.core.progress import bar
 from refocus.core.results_folder import FIGURE, METRICS
 from refocus.frames.frame_store import FrameStore
+from refocus.qa.evidence import Evidence, read_evidence
 from refocus.report.accuracy_figure import draw_accuracy
 from refocus.report.entropy_figure import draw_temporal_entropy, to_csv
 from refocus.report.example_strips import Example, draw_examples
@@ -27,7 +28,6 @@ from refocus.report.style import save
 from refocus.report.subsets_figure import draw_subsets
 from refocus.report.training_figure import draw_curves
 from refocus.report.variance_figure import draw_variance, read_variances
-from refocus.select.baselines import EvidenceSpan, read_truth
 from refocus.select.picks import Selection
 from refocus.select.selections import frames_of, read_selections, tables_below
 
@@ -142,14 +142,10 @@ class _Figures:
         )
 
 
-def _truth(paths: Sequence[Path], benchmarks: Mapping[str, object]) -> dict[tuple[str, str], Sequence[EvidenceSpan]]:
-    """Evidence by benchmark and source_id."""
-    return {
-        (name, source): spans
-        for path in paths
-        for name in benchmarks
-        for source, spans in read_truth(path, name).items()
-    }
+def _truth(paths: Sequence[Path], benchmarks: Mapping[str, object]) -> Evidence:
+    """The evidence of all benchmarks."""
+    tables = [read_evidence(path, name) for path in paths for name in benchmarks]
+    return Evidence({key: spans for table in tables for key, spans in table.spans.items()}, complete=False)
 
 
 def _selections(paths: Sequence[Path], frames: int) -> dict[str, dict[str, Selection]]:

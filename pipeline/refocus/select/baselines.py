@@ -1,19 +1,17 @@
-"""Selectors that need no model: uniform, uniform of all frames seen, random, and the oracle of a truth table."""
+"""Selectors that need no model: uniform, uniform of all frames seen, random, and an oracle that knows the evidence."""
 
 import random
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from refocus.core.errors import RefocusError
 from refocus.frames.sampling import uniform
+from refocus.qa.evidence import Evidence
+from refocus.qa.loose_values import Span
 from refocus.qa.records import Question
 from refocus.select.picks import Picks
 from refocus.select.selector import ClipView, question_seed
 
-EvidenceSpan = tuple[float, float]
+NO_EVIDENCE = "no_evidence"  # flag of uniform picks for a question whose evidence the annotations do not tell
 
 
 class UniformSelector:
@@ -65,12 +63,11 @@ class OracleSelector:
     """Sees when the evidence is visible: frames inside it first, evenly spread, the rest uniform over the others.
 
     With several spans each gets a share, so that n picks reach n spans. A span too short to hold a kept frame counts as
-    the frame being shown at its middle.
+    the frame being shown at its middle. Where annotations leave out a question it gets uniform frames, and a flag.
     """
 
-    def __init__(self, spans: Mapping[str, Sequence[EvidenceSpan]]):
-        """spans: seconds of the video file, by the question's source_id."""
-        self.spans = spans
+    def __init__(self, evidence: Evidence):
+        self.evidence = evidence
 
     def pick(
         self, clip: ClipView, questions: Sequence[Question], budgets: Sequence[int]
@@ -78,17 +75,20 @@ class OracleSelector:
         """See `Selector.pick`; scores are 1 inside the evidence and 0 outside.
 
         Raises:
-            RefocusError: a question's evidence is not known.
+            RefocusError: a question's evidence is not known, though the table is to be complete.
         """
         return {n: [self._one(clip, question, n) for question in questions] for n in budgets}
 
     def _one(self, clip: ClipView, question: Question, n: int) -> Picks:
-        if question.source_id not in self.spans:
+        spans = self.evidence.of(question)
+        if not spans and self.evidence.complete:
             raise RefocusError(
                 f"the oracle does not know when the evidence of question {question.source_id} is visible; "
-                "it serves only benchmarks that come with a truth table"
+                "it serves only benchmarks that come with a truth table, or whose annotations say it"
             )
-        regions = [_frames_inside(clip.timestamps_s, span) for span in self.spans[question.source_id]]
+        if not spans:
+            return Picks(tuple(uniform(clip.n_frames, n)), flags=(NO_EVIDENCE,))
+        regions = [_frames_inside(clip.timestamps_s, span) for span in spans]
         inside = _spread(regions, n)
         every = set().union(*regions)
         outside = [frame for frame in range(clip.n_frames) if frame not in every]
@@ -96,29 +96,7 @@ class OracleSelector:
         return Picks((*inside, *rest), (1.0,) * len(inside) + (0.0,) * len(rest))
 
 
-def read_truth(path: Path, dataset: str) -> dict[str, list[EvidenceSpan]]:
-    """Evidence spans by source_id, in seconds of the video file, from a table (source_id, dataset, start_s, end_s).
-
-    A table of one data set serves a benchmark that was given another name.
-
-    Raises:
-        RefocusError: the file is missing, is no truth table, or is about several other data sets.
-    """
-    try:
-        rows = pq.read_table(path, columns=["source_id", "dataset", "start_s", "end_s"]).to_pylist()
-    except (OSError, KeyError, pa.ArrowInvalid) as error:
-        raise RefocusError(f"{path} is not a truth table: {error}") from None
-    names = {row["dataset"] for row in rows}
-    if dataset not in names and len(names) > 1:
-        raise RefocusError(f"{path} is about {', '.join(sorted(names))}, not about {dataset}")
-    spans: dict[str, list[EvidenceSpan]] = {}
-    for row in rows:
-        if row["dataset"] == dataset or dataset not in names:
-            spans.setdefault(row["source_id"], []).append((row["start_s"], row["end_s"]))
-    return spans
-
-
-def _frames_inside(timestamps_s: Sequence[float], span: EvidenceSpan) -> list[int]:
+def _frames_inside(timestamps_s: Sequence[float], span: Span) -> list[int]:
     start, end = span
     inside = [frame for frame, time in enumerate(timestamps_s) if start <= time < end]
     if inside:

@@ -10,12 +10,12 @@ from refocus.config.training_free import TrainingFreeSettings
 from refocus.core.devices import claim
 from refocus.core.errors import UsageError
 from refocus.frames.frame_store import FrameStore
+from refocus.qa.evidence import read_evidence
 from refocus.select.baselines import (
     OracleSelector,
     RandomSelector,
     UniformSeenSelector,
     UniformSelector,
-    read_truth,
 )
 from refocus.select.certainty import read_certainty
 from refocus.select.cost import Cost, cost_of
@@ -78,7 +78,7 @@ def build_selector(
     if name.kind == "oracle":
         if sources.truth is None:
             raise UsageError("oracle needs --truth, the table of when each question's evidence is visible")
-        return OracleSelector(read_truth(sources.truth, benchmark))
+        return OracleSelector(read_evidence(sources.truth, benchmark))
     if name.kind == "swapped":
         if not sources.selections:
             raise UsageError(f"{name} needs --from, the selections of refocus/{name.run}")

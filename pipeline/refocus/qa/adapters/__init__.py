@@ -1,49 +1,78 @@
-"""One module per annotation format, found by its name.
+"""One module per annotation format; packages and scripts bring their own (docs/extend.md).
 
-An adapter module has `FILES`, what `--annotations` takes, and `read(paths, options)`, which yields one `RawQuestion` or
-`Reject` per input row in file order; `OPTION_TYPE` too, if it has options of its own. A name in
-`refocus.config.ingest.Format` and a module of that name are all a new format needs.
+An adapter is a function `read(paths, options)` that yields one `RawQuestion` or `Reject` per input row in file order,
+or whatever has such a function of that name, as the modules here have. Beside it may stand `FILES`, what
+`--annotations` takes, and `OPTION_TYPE`, if it has options of its own.
 """
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, get_args, runtime_checkable
+from typing import Any
 
-from refocus.config.ingest import Format
+from refocus.config.formats import adapter_place
 from refocus.config.parsing import parse
-from refocus.core.errors import UsageError
+from refocus.core.errors import RefocusError, UsageError
 from refocus.qa.adapters.adapter_options import AdapterOptions
 from refocus.qa.raw_question import RawQuestion
 from refocus.qa.records import Reject
 
-FORMATS = {name: f"refocus.qa.adapters.{name}" for name in get_args(Format)}
 
+@dataclass(frozen=True)
+class Adapter:
+    """The adapter of one format. `files` says what it takes, for messages."""
 
-@runtime_checkable
-class Adapter(Protocol):
-    """What an adapter module offers."""
-
-    FILES: str
+    name: str
+    function: Callable[[Sequence[Path], Mapping[str, Any]], Iterator[RawQuestion | Reject]]
+    option_type: type[AdapterOptions]
+    files: str = ""
 
     def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuestion | Reject]:
-        """Raw questions and rejects of annotation files, one per input row."""
-        ...
+        """Raw questions and rejects of annotation files, one per input row.
+
+        Raises:
+            RefocusError: a file cannot be read at all, or the adapter itself fails; says behind which row.
+        """
+        count = 0
+        try:
+            for row in self.function(paths, options):
+                if not isinstance(row, RawQuestion | Reject):
+                    raise TypeError(f"yields {row!r}, which is neither a RawQuestion nor a Reject")
+                yield row
+                count += 1
+        except RefocusError:
+            raise
+        except Exception as error:  # somebody else's code may raise anything
+            what = f"{type(error).__name__}: {error}"
+            raise RefocusError(
+                f"the adapter {self.name} failed behind row {count} ({what}); mend it, or let it reject such rows with "
+                "refocus.qa.adapters.annotation_files.each; --debug shows the trace"
+            ) from error
 
 
 def adapter(name: str) -> Adapter:
     """The adapter of a format.
 
     Raises:
-        UsageError: there is none of this name.
-        TypeError: its module lacks `FILES` or `read`.
+        UsageError: there is none of this name, it cannot be imported, or it is no adapter.
     """
-    if name not in FORMATS:
-        raise UsageError(f"unknown format '{name}'; known: {', '.join(FORMATS)}")
-    module = importlib.import_module(FORMATS[name])
-    if not isinstance(module, Adapter):
-        raise TypeError(f"{FORMATS[name]} is no adapter: it needs FILES and read")
-    return module
+    module, _, attribute = adapter_place(name).partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in filter(None, attribute.split(".")):
+            found = getattr(found, part)
+    except ModuleNotFoundError as error:
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise  # it is there, and what it imports is not
+        fix = "install it, or put its folder on PYTHONPATH"
+        raise UsageError(f"format {name}: there is no module '{error.name}'; {fix}") from None
+    except AttributeError as error:
+        raise UsageError(f"format {name}: {error}") from None
+    read = getattr(found, "read", found)
+    if not callable(read):
+        raise UsageError(f"format {name}: {found!r} is neither a function nor has it one called read")
+    return Adapter(name, read, getattr(found, "OPTION_TYPE", AdapterOptions), getattr(found, "FILES", ""))
 
 
 def checked_options(name: str, options: Mapping[str, Any]) -> AdapterOptions:
@@ -52,7 +81,7 @@ def checked_options(name: str, options: Mapping[str, Any]) -> AdapterOptions:
     Raises:
         UsageError: the format has no such option, or the value does not fit; says which there are.
     """
-    model = getattr(adapter(name), "OPTION_TYPE", AdapterOptions)
+    model = adapter(name).option_type
     try:
         return parse(model, dict(options))
     except UsageError as error:

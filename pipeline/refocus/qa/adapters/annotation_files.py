@@ -3,6 +3,7 @@
 NaN, which pandas writes where a value is missing, comes as None.
 """
 
+import contextlib
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,6 +38,22 @@ def rows_of(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) ->
     if ending in CSV:
         return csv_rows(path, columns)
     return json_lines(path) if ending in LINES else json_rows(path)
+
+
+def columns_of(path: Path) -> list[str] | None:
+    """The columns of a CSV or parquet file; None where every row has its own.
+
+    Raises:
+        RefocusError: the file is missing or not of its kind.
+    """
+    ending = path.suffix.lower()
+    if ending in CSV:
+        with _csv(path) as (header, _):
+            return header
+    if ending != ".parquet":
+        return None
+    with _parquet(path) as handle:
+        return list(handle.schema_arrow.names)
 
 
 def json_rows(path: Path) -> list[Any]:
@@ -131,30 +148,36 @@ def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str] | Ba
     Raises:
         RefocusError: the file is missing or lacks one of `columns`.
     """
+    with _csv(path) as (header, reader):
+        _refuse_missing(path, columns, header)
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield BadRow("bad_row", f"line {reader.line_num}: {error}")
+                continue
+            if len(cells) == len(header):
+                yield dict(zip(header, cells, strict=True))
+            elif cells:
+                yield BadRow("bad_row", f"{len(cells)} cells where the header has {len(header)}")
+
+
+@contextlib.contextmanager
+def _csv(path: Path) -> Iterator[tuple[list[str], Any]]:
+    """The header, and a reader of the lines below it."""
     csv.field_size_limit(MAX_CELL)
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
             start = handle.readline()
             handle.seek(0)
             reader = csv.reader(handle, delimiter=max(",;\t", key=start.count))
-            header = next(reader, [])
-            missing = [name for name in columns if name not in header]
-            if missing:
-                raise RefocusError(f"{path}: the header has no column '{missing[0]}' (it has {', '.join(header)})")
-            while True:
-                try:
-                    cells = next(reader)
-                except StopIteration:
-                    return
-                except csv.Error as error:
-                    yield BadRow("bad_row", f"line {reader.line_num}: {error}")
-                    continue
-                if len(cells) == len(header):
-                    yield dict(zip(header, cells, strict=True))
-                elif cells:
-                    yield BadRow("bad_row", f"{len(cells)} cells where the header has {len(header)}")
+            yield next(reader, []), reader
     except FileNotFoundError:
         raise RefocusError(f"{path}: no such annotation file") from None
+    except OSError as error:
+        raise RefocusError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def parquet_stream(
@@ -168,18 +191,28 @@ def parquet_stream(
     Raises:
         RefocusError: the file is missing, no parquet, damaged, or lacks one of `columns`.
     """
+    with _parquet(path) as handle:
+        there = handle.schema_arrow.names
+        _refuse_missing(path, columns, there)
+        for batch in handle.iter_batches(columns=[*columns, *(name for name in optional if name in there)]):
+            yield from _batch_rows(batch)
+
+
+@contextlib.contextmanager
+def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(path) as handle:
-            there = handle.schema_arrow.names
-            missing = [name for name in columns if name not in there]
-            if missing:
-                raise RefocusError(f"{path}: no column '{missing[0]}' (it has {', '.join(there)})")
-            for batch in handle.iter_batches(columns=[*columns, *(name for name in optional if name in there)]):
-                yield from _batch_rows(batch)
+            yield handle
     except FileNotFoundError:
         raise RefocusError(f"{path}: no such annotation file") from None
     except (OSError, pa.ArrowException) as error:
         raise RefocusError(f"{path}: cannot be read as parquet ({error})") from None
+
+
+def _refuse_missing(path: Path, columns: Sequence[str], there: Sequence[str]) -> None:
+    for name in columns:
+        if name not in there:
+            raise RefocusError(f"{path}: no column '{name}' (it has {', '.join(there)})")
 
 
 def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | BadRow]:

@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from refocus.qa.loose_values import as_text, as_whole
+from refocus.qa.loose_values import Span, as_seconds, as_spans, as_text, as_whole
 from refocus.qa.raw_question import BadRow, text_of
 
+UNREAD = "evidence_unread"  # flag: the row says when its answer can be seen, but not so that it can be read
 _POINT_ZERO = re.compile(r"\A(-?\d+)\.0+\Z", re.ASCII)
 
 
@@ -80,3 +81,27 @@ def optional_text(row: Any, name: str) -> str:
 def label(text: str) -> str:
     """A text fit for a category or a flag: its spaces and line ends single spaces, what UTF-8 cannot hold replaced."""
     return " ".join(text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd").split())
+
+
+def seconds(row: dict[str, Any], name: str) -> float | None:
+    """A time in a video, in seconds; None where it is missing.
+
+    Raises:
+        BadRow: it is neither a number of seconds nor a clock.
+    """
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    found = as_seconds(value)
+    if found is None:
+        raise BadRow("bad_times", f"{name}: {value!r} is neither seconds nor a clock such as 1:02:05")
+    return found
+
+
+def evidence(row: dict[str, Any], name: str) -> tuple[tuple[Span, ...], tuple[str, ...]]:
+    """When the answer can be seen, and a flag where the row says it so that it cannot be read: no row is lost by it."""
+    value = row.get(name)
+    if value is None or value == "" or value == []:
+        return (), ()
+    spans = as_spans(value)
+    return (spans, ()) if spans else ((), (UNREAD,))

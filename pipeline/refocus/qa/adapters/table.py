@@ -1,0 +1,232 @@
+"""Anybody's table: CSV, JSON lines or parquet with one question per row, under whatever names its columns have.
+
+Needed are `video`, `question`, the options and `answer`; `start` and `end` (of the clip), `evidence` (when the answer
+can be seen), `category` and `id` are read where they are there. Options are one column with a list, or a column each.
+A folder as Hugging Face's `datasets` has it is read as a whole; its splits are told by the files' names.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from refocus.config.base import Strict
+from refocus.core.errors import UsageError
+from refocus.qa.adapters.adapter_options import AdapterOptions
+from refocus.qa.adapters.annotation_files import CSV, columns_of, each, rows_of
+from refocus.qa.adapters.fields import answer_by_index, evidence, identifier, optional_text, seconds, whole_number
+from refocus.qa.loose_values import as_list, as_text, as_whole
+from refocus.qa.raw_question import (
+    BadRow,
+    RawQuestion,
+    answer_by_letter,
+    answer_by_text,
+    options_of,
+    strip_letters,
+    text_of,
+)
+from refocus.qa.records import Reject
+
+FILES = "a .csv, .tsv, .jsonl or .parquet file, or a folder of them"
+NEEDED = ("video", "question", "answer")
+STYLES = (re.compile(r"option[ _]?([a-z]|\d{1,2})", re.IGNORECASE), re.compile(r"([A-Z])"))
+_SPLIT = re.compile(r"(?<![a-z])(train|validation|valid|val|dev|test)(?![a-z])")
+
+
+class Columns(Strict):
+    """What the columns are called in the file; null: as the key."""
+
+    video: str | None = Field(None, description="path of the video below the folder of the videos")
+    question: str | None = Field(None, description="the question")
+    options: str | tuple[str, ...] | None = Field(
+        None, description="the column with the list, or a column per option; null: options, else option_a, option_b, …"
+    )
+    answer: str | None = Field(None, description="letter, index or text of the right option")
+    start: str | None = Field(None, description="where the clip begins, seconds or a clock such as 1:05")
+    end: str | None = Field(None, description="where it ends")
+    evidence: str | None = Field(None, description="when the answer can be seen, as [[start, end], …]")
+    category: str | None = Field(None, description="kind of question, by which tables are grouped")
+    id: str | None = Field(None, description="the row's name")
+
+    def name(self, field: str) -> str:
+        """What a field's column is called."""
+        return getattr(self, field) or field
+
+
+class TableOptions(AdapterOptions):
+    """How the table is to be read."""
+
+    columns: Columns = Field(Columns(), description="what the columns are called in the file")
+    answers: Literal["auto", "letter", "index", "index1", "text"] = Field(
+        "auto", description="how the answer is written; index counts from 0, index1 from 1; auto: what fits alone"
+    )
+    separator: str = Field("|", min_length=1, description="what is between the options where one text has all of them")
+    splits: tuple[str, ...] = Field((), description="splits that are read, by the names of their files; empty: all")
+
+
+OPTION_TYPE = TableOptions
+
+
+def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuestion | Reject]:
+    """One raw question per row.
+
+    Raises:
+        UsageError: a column that is needed is not there, or answers count from 1; says what to set.
+        RefocusError: a file is missing or not of its kind.
+    """
+    settings = TableOptions.model_validate(dict(options))
+    chosen = [path for path in paths if not settings.splits or split_of(path) in settings.splits]
+    if not chosen and paths:
+        there = ", ".join(sorted({split_of(path) for path in paths}))
+        raise UsageError(f"adapter_options.splits: there is none of {', '.join(settings.splits)}, only {there}")
+    for path in chosen:
+        columns = _columns(path, settings.columns)
+        if settings.answers == "auto":
+            _refuse_counting_from_one(path, columns, settings)
+        parse = partial(_raw_question, settings=settings, stem=path.stem, split=settings.split or split_of(path))
+        yield from each(path, rows_of(path, (), columns), parse, first=path.suffix.lower() in CSV)
+
+
+def split_of(path: Path) -> str:
+    """`data/train-00000-of-00002.parquet`, `validation/0000.parquet` → train, validation; train where nothing says."""
+    found = _SPLIT.search(path.stem.lower()) or _SPLIT.fullmatch(path.parent.name.lower())
+    return found[1] if found else "train"
+
+
+def _columns(path: Path, names: Columns) -> list[str]:
+    """The columns to read; of JSON lines none are named, as every row has its own."""
+    there = columns_of(path)
+    if there is None:
+        return []
+    named = [names.name(field) for field in Columns.model_fields if field != "options"]
+    asked = {field: getattr(names, field) or (field if field in NEEDED else None) for field in Columns.model_fields}
+    for field, wanted in asked.items():
+        for name in [wanted] if isinstance(wanted, str) else wanted or ():
+            if name not in there:
+                raise UsageError(_missing(path, name, field, there))
+    options = _option_columns(there, names)
+    if not options:
+        raise UsageError(_missing(path, "options", "options", there))
+    return [name for name in there if name in named or name in options]
+
+
+def _missing(path: Path, name: str, field: str, there: Sequence[str]) -> str:
+    fix = f"say which it is: adapter_options: {{columns: {{{field}: NAME}}}}"
+    return f"{path}: no column '{name}' (it has {', '.join(there)}); {fix}"
+
+
+def _option_columns(there: Sequence[str], names: Columns) -> list[str]:
+    """The one column with the options, or one column each, in the order of their letters or numbers."""
+    if isinstance(names.options, tuple):
+        return list(names.options)
+    if names.options or "options" in there:
+        return [names.options or "options"]
+    for style in STYLES:
+        found = {name: hit[1].lower() for name in there if (hit := style.fullmatch(name))}
+        if len(found) > 1:
+            return sorted(found, key=lambda name: (len(found[name]), found[name]))
+    return []
+
+
+def _refuse_counting_from_one(path: Path, columns: Sequence[str], settings: TableOptions) -> None:
+    """Several answers, none 0 and one the number of options, count from 1; read from 0 most would be wrong."""
+    numbers, beyond = set(), None
+    for row in rows_of(path, (), columns):
+        if not isinstance(row, dict):
+            continue
+        number = as_whole(row.get(settings.columns.name("answer")))
+        if number is None:
+            continue
+        try:
+            options = _options(row, settings)
+        except BadRow:
+            continue
+        numbers.add(number)
+        if number == len(options) and str(number) not in options:
+            beyond = number
+    if beyond is not None and len(numbers) > 1 and min(numbers) == 1:
+        raise UsageError(
+            f"{path}: answers seem to count from 1 (none is 0, and {beyond} is one of {beyond} options): set "
+            "adapter_options: {answers: index1}, or index if they count from 0"
+        )
+
+
+def _raw_question(where: str, number: int, row: Any, settings: TableOptions, stem: str, split: str) -> RawQuestion:
+    if not isinstance(row, dict):
+        raise BadRow("bad_row", f"{row!r} is not an object of column and value")
+    name = settings.columns.name
+    options = _options(row, settings)
+    spans, flags = evidence(row, name("evidence"))
+    return RawQuestion(
+        where=where,
+        source_id=identifier(row, name("id")) if row.get(name("id")) not in (None, "") else f"{stem}_{number}",
+        videos=(_video(row, name("video")),),
+        question=text_of(row, name("question")),
+        options=options,
+        answer_index=_answer(row, name("answer"), options, settings.answers),
+        split=split,
+        category=optional_text(row, name("category")),
+        start_s=seconds(row, name("start")),
+        end_s=seconds(row, name("end")),
+        evidence=spans,
+        flags=flags,
+    )
+
+
+def _video(row: dict[str, Any], name: str) -> str:
+    """The path; Hugging Face's `Video` columns have it in an object."""
+    value = row.get(name)
+    return identifier(value, "path") if isinstance(value, dict) else identifier(row, name)
+
+
+def _options(row: dict[str, Any], settings: TableOptions) -> tuple[str, ...]:
+    """The options of a row; columns that are empty at the end are padding."""
+    columns = _option_columns(list(row), settings.columns)
+    if not columns:
+        raise BadRow("missing_field", f"{settings.columns.name('options')}: missing")
+    if len(columns) > 1:
+        texts = [as_text(row.get(column)) or "" for column in columns]
+        while texts and not texts[-1].strip():
+            texts.pop()
+        return strip_letters(texts)
+    value = row.get(columns[0])
+    if isinstance(value, str) and as_list(value) is None and settings.separator in value:
+        return strip_letters([part.strip() for part in value.split(settings.separator)])
+    return options_of(row, columns[0])
+
+
+def _answer(row: dict[str, Any], name: str, options: Sequence[str], how: str) -> int:
+    """The right option, read in the one way that fits.
+
+    Raises:
+        BadRow: none fits, or several do and disagree.
+    """
+    text = (as_text(row.get(name)) or "").strip()
+    if not text:
+        raise BadRow("no_answer", f"{name}: missing")
+    if how == "letter":
+        return answer_by_letter(text, options, name)
+    if how == "text":
+        return answer_by_text(text, options, name)
+    if how in ("index", "index1"):
+        return answer_by_index({name: whole_number({name: text}, name) - (how == "index1")}, name, options)
+    ways = set()
+    for reading in (answer_by_letter, answer_by_text, _by_index):
+        with contextlib.suppress(BadRow):
+            ways.add(reading(text, options, name))
+    if len(ways) > 1:
+        fix = "adapter_options: {answers: letter, index, index1 or text} says which"
+        raise BadRow(
+            "ambiguous_answer", f"{name}: {text!r} may be {' or '.join(options[way] for way in ways)!r}; {fix}"
+        )
+    if not ways:
+        raise BadRow("answer_not_an_option", f"{name}: {text!r} is no letter, index or text of {len(options)} options")
+    return ways.pop()
+
+
+def _by_index(text: str, options: Sequence[str], name: str) -> int:
+    return answer_by_index({name: text}, name, options)

@@ -1,0 +1,104 @@
+"""When the answer to a question can be seen: written by ingest where annotations say so, read by the oracle selector.
+
+A table holds one row per span. Ingest's name the question by `qa_id`; the synthetic world's by `dataset` and
+`source_id`. Times are seconds of the video file, half-open; a span that ends where it begins is one moment.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from refocus.core.errors import RefocusError
+from refocus.core.files import settings_of
+from refocus.qa.loose_values import Span
+from refocus.qa.raw_question import RawQuestion
+from refocus.qa.records import Question
+from refocus.video.probe import VideoError, header_duration, opened, rate_of
+
+SCHEMA = pa.schema([("qa_id", pa.string()), ("start_s", pa.float64()), ("end_s", pa.float64())])
+_BY_SOURCE = ["source_id", "dataset", "start_s", "end_s"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Spans by qa_id, or by data set and source_id. Of a table that is not `complete` some questions may be absent."""
+
+    spans: Mapping[str | tuple[str, str], list[Span]]
+    complete: bool = True
+
+    def of(self, question: Question) -> list[Span]:
+        """The spans of a question; empty where they are not known."""
+        return self.spans.get(question.qa_id) or self.spans.get((question.dataset, question.source_id)) or []
+
+
+def read_evidence(path: Path, dataset: str) -> Evidence:
+    """The evidence for one data set or benchmark, from a table of either form.
+
+    A truth table of one data set serves a benchmark that was given another name; ingest's serves none but its own.
+
+    Raises:
+        RefocusError: the file is missing, is neither of the two tables, or is about several other data sets.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            there = set(file.schema_arrow.names)
+            by_id = set(SCHEMA.names) <= there
+            missing = [] if by_id else [name for name in _BY_SOURCE if name not in there]
+            if missing:
+                raise RefocusError(f"{path} is no table of evidence or truth: it has no column '{missing[0]}'")
+            rows = file.read(columns=SCHEMA.names if by_id else _BY_SOURCE).to_pylist()
+            written_for = settings_of(file.schema_arrow).get("dataset", dataset)
+    except (OSError, pa.ArrowException) as error:
+        raise RefocusError(f"{path} is no table of evidence or truth: {error}") from None
+    spans: dict[str | tuple[str, str], list[Span]] = {}
+    if by_id:
+        for row in rows if written_for == dataset else ():
+            spans.setdefault(row["qa_id"], []).append((row["start_s"], row["end_s"]))
+        return Evidence(spans, complete=not spans)
+    names = {row["dataset"] for row in rows}
+    if dataset not in names and len(names) > 1:
+        raise RefocusError(f"{path} is about {', '.join(sorted(names))}, not about {dataset}")
+    for row in rows:
+        if row["dataset"] == dataset or dataset not in names:
+            spans.setdefault((dataset, row["source_id"]), []).append((row["start_s"], row["end_s"]))
+    return Evidence(spans)
+
+
+class FrameTimes:
+    """Turns numbers of a video's frames, as some annotations give them, into spans of seconds; opens each file once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._headers: dict[str, tuple[float, float | None]] = {}
+
+    def spans(self, video_path: str, frames: tuple[int, ...]) -> list[Span]:
+        """When each frame is shown; frames behind the end are left out, all of them where the rate is not known."""
+        if video_path not in self._headers:
+            self._headers[video_path] = self._header(video_path)
+        rate, duration = self._headers[video_path]
+        if not rate:
+            return []
+        spans = [(frame / rate, (frame + 1) / rate) for frame in sorted(set(frames)) if frame >= 0]
+        return [span for span in spans if duration is None or span[0] < duration]
+
+    def _header(self, video_path: str) -> tuple[float, float | None]:
+        try:
+            with opened(self.root / video_path) as (container, stream):
+                return rate_of(stream), header_duration(container, stream)
+        except VideoError:
+            return 0.0, None  # missing or unreadable: reported elsewhere
+
+
+def evidence_rows(raw: Mapping[str, RawQuestion], videos: Mapping[str, str], root: Path) -> Iterator[dict[str, object]]:
+    """Rows of `SCHEMA`.
+
+    Args:
+        raw: raw questions by qa_id. videos: the file of each, relative to `root`.
+    """
+    times = FrameTimes(root)
+    for qa_id, row in raw.items():
+        for start, end in (*row.evidence, *times.spans(videos[qa_id], row.evidence_frames)):
+            yield {"qa_id": qa_id, "start_s": start, "end_s": end}
