@@ -39,7 +39,17 @@ SAID = WORDS | st.builds(
 )
 TURNS = st.lists(JSON | st.fixed_dictionaries({"from": st.sampled_from(["human", "gpt", "x"]), "value": SAID | JSON}))
 ASKED = {"id": TEXT | JSON, "question": WORDS | JSON, "options": LISTS | JSON, "answer": WORDS | JSON}
+LETTERED = st.sampled_from(["what?\n(A) red\n(B) blue", "what?\nA. red\nB. blue"])
 VALUES = {
+    "lvbench": {"uid": TEXT | JSON, "key": PATHS | JSON, "question": LETTERED | JSON, "answer": WORDS | JSON}
+    | {"question_type": JSON, "time_reference": JSON | st.just("00:15-00:19"), "qa": st.none()},
+    "cgbench": {"qid": JSON, "video_uid": PATHS | JSON, "question": WORDS | JSON, "choices": LISTS | JSON}
+    | {"right_answer": WORDS | JSON, "answer": WORDS | JSON, "clue_intervals": JSON | st.just([[1, 2.5]])},
+    "egoschema": {"q_uid": st.just("a") | TEXT | JSON, "question": WORDS | JSON, "option 0": WORDS | JSON}
+    | {"option 1": WORDS | JSON},
+    "mvbench": {"video": PATHS | JSON, "question": WORDS | JSON, "candidates": LISTS | JSON, "answer": WORDS | JSON}
+    | {"start": JSON, "end": WORDS | JSON},
+    "tempcompass": {"question": LETTERED | JSON, "answer": WORDS | JSON},
     "llava_video": {"id": JSON, "video": PATHS | JSON, "data_source": JSON, "conversations": TURNS | JSON},
     "vista": {"image": PATHS | JSON, "conversations": TURNS | JSON},
     "mlvu": {"video": PATHS | JSON, "question": WORDS | JSON, "candidates": LISTS | JSON, "answer": WORDS | JSON}
@@ -91,6 +101,11 @@ def as_csv(format):
     return write
 
 
+def as_egoschema(folder, rows):
+    (folder / "subset_answers.json").write_text('{"a": 1}')
+    return as_json("questions.json")(folder, rows)
+
+
 def as_lines(folder, rows):
     (folder / "val.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return [folder / "val.jsonl"]
@@ -118,6 +133,11 @@ WRITERS = {
     "nextqa": as_csv("nextqa"),
     "csv": as_csv("csv"),
     "jsonl": as_lines,
+    "lvbench": as_lines,
+    "cgbench": as_json("cgbench.json"),
+    "egoschema": as_egoschema,
+    "mvbench": as_json("action_count.json"),
+    "tempcompass": as_json("multi-choice.json", lambda rows: {"1": {"action": rows}}),
     "parquet": as_parquet("options"),
     "videomme": as_parquet("options"),
     "cinepile": as_parquet("choices", answer_key_position=0),
@@ -155,10 +175,10 @@ def test_any_row_ends_in_exactly_one_of_the_two(tmp_path_factory, format, data):
         read = list(adapter(format).read(paths, {"answers": "index"}))
     places = [row.detail if isinstance(row, Reject) else row.where for row in read]
     first = 1 if format in ("nextqa", "csv") else 0
-    found = [int(PLACE.search(place)[1]) - first for place in places if not place.startswith("val_a.json")]
+    found = [int(PLACE.search(place)[1]) - first for place in places if not place.startswith(("val_a.json", "answers"))]
     assert sorted(set(found)) == list(range(len(rows)))
     if format not in ("llava_video", "vista"):  # there, a row holds several questions
-        assert len(found) == len(rows)
+        assert len(found) == len(rows)  # the keys of answers aside
     out = list(build("set", read, VideoFinder(folder)))
     assert len(out) == len(read)
     questions = [row for row in out if isinstance(row, Question)]

@@ -20,12 +20,17 @@ BUILT_IN = {
         name: f"{ROOM}.{name}"
         for name in (
             "activitynetqa",
+            "cgbench",
             "cinepile",
+            "egoschema",
             "llava_video",
             "longvideobench",
+            "lvbench",
             "mlvu",
+            "mvbench",
             "nextqa",
             "perceptiontest",
+            "tempcompass",
             "videomme",
             "videommmu",
             "vista",

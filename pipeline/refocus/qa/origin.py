@@ -38,6 +38,7 @@ FORMS: dict[str, tuple[Form, ...]] = {
         Form("llava_video", r"^(?:\d+_\d+_[sm]_\w+/)?(?P<name>.+)$"),
     ),
     "longvideobench": (Form("youtube", rf"(?:^|/){_ID}$"),),
+    "lvbench": (Form("youtube", rf"(?:^|/){_ID}$"),),
     "nextqa": (Form("nextqa", r"(?:^|/)(?P<name>\d+)$"),),
     "perceptiontest": (Form("perceptiontest", r"(?:^|/)(?P<name>video_\d+)$"),),
     "videomme": (Form("youtube", rf"(?:^|/){_ID}$"),),

@@ -249,10 +249,8 @@ def each(
 def _source_id(path: Path, number: int, row: Any) -> str:
     """What a row calls itself, else its place."""
     if isinstance(row, dict):
-        for name in ("question_id", "id"):
-            if text := as_text(row.get(name)):
-                return text
-        parts = [as_text(row.get(name)) for name in ("video", "qid")]
-        if all(parts):
-            return "_".join(map(str, parts))
+        for names in (("question_id",), ("id",), ("video", "qid"), ("qid",), ("q_uid",)):
+            parts = [as_text(row.get(name)) or "" for name in names]
+            if all(parts):
+                return "_".join(parts)
     return f"{path.stem}_{number}"

@@ -1,7 +1,8 @@
 """LongVideoBench: `lvb_val.json`, or the parquet copy with `option0` … `option4` padded with "N/A".
 
 Videos lie at `videos/<video_path>`; the file's name never follows from `video_id` (135 TikTok rows differ). Subtitles
-are not used. `lvb_test_wo_gt.json` has no answers: its rows are rejected.
+are not used. `lvb_test_wo_gt.json` has no answers: its rows are rejected. `position` names the frames that the question
+is about, by their numbers in the file.
 """
 
 import re
@@ -12,7 +13,7 @@ from typing import Any
 
 from refocus.qa.adapters.annotation_files import each, rows_of
 from refocus.qa.adapters.fields import answer_by_index, identifier, optional_text
-from refocus.qa.loose_values import as_text, as_whole
+from refocus.qa.loose_values import as_list, as_text, as_whole
 from refocus.qa.raw_question import LETTERS, BadRow, RawQuestion, options_of, strip_letters, text_of
 from refocus.qa.records import Reject
 
@@ -24,6 +25,7 @@ OPTIONAL = (
     "candidates",
     *(f"option{number}" for number in range(len(LETTERS))),
     "correct_choice",
+    "position",
     "question_category",
     *GROUPS,
 )
@@ -55,6 +57,9 @@ def _raw_question(where: str, number: int, row: Any, split: str) -> RawQuestion:
         split=split,
         category=optional_text(row, "question_category"),
         flags=tuple(f"{name}:{value}" for name, value in groups.items() if value),
+        evidence_frames=tuple(
+            frame for frame in map(as_whole, as_list(row.get("position")) or ()) if frame is not None
+        ),
     )
 
 
