@@ -1,9 +1,17 @@
 """What the store is keyed by: everything a result depends on, and nothing else."""
 
 import pytest
-from refocus.config.identity import decode_fingerprint, model_files, reward_fingerprint, train_fingerprint, weights
+from refocus.config.identity import (
+    _entry,
+    decode_fingerprint,
+    model_files,
+    reward_fingerprint,
+    train_fingerprint,
+    weights,
+)
 from refocus.config.layers import merge, read
 from refocus.config.overlay import check
+from refocus.config.root import Root
 from refocus.config.train import TrainSettings
 
 FINGERPRINTS = {
@@ -50,6 +58,7 @@ def changed(repository):
         ({"decode": {"max_failure_rate": 0.5}}, set()),
         ({"datasets": {"nextqa": {"max_failure_rate": 0.5}}}, set()),
         ({"datasets": {"nextqa": {"shards": 9}}}, set()),
+        ({"datasets": {"nextqa": {"allowed_roots": ["disk2"]}}}, {"train"}),
         ({"train": {"runtime": {"clips_per_micro_batch": 1}}, "reward": {"runtime": {"threads": 2}}}, set()),
     ],
 )
@@ -84,3 +93,4 @@ def test_settings_younger_than_the_first_runs_make_no_finished_run_another_one()
     """At their defaults they are not part of what a checkpoint is known by."""
     assert not {"questions", "reward"} & TrainSettings().identity().keys()
     assert TrainSettings(questions="all").identity()["questions"] == "all"
+    assert "allowed_roots" not in _entry(Root(datasets={"mine": {}}), "mine")

@@ -4,7 +4,7 @@ import time
 import unicodedata
 
 import pytest
-from refocus.qa.video_finder import VideoFinder, checked
+from refocus.qa.video_finder import Remote, VideoFinder, checked
 
 
 def touch(root, *names):
@@ -94,6 +94,31 @@ def test_links_are_followed_inside_the_root_only(tmp_path):
             finder.find([path])
     assert finder.find(["gone.mp4"]) in finder.missing
     assert finder.find(["loop/a.mp4"]) in finder.missing
+
+
+def test_links_may_lead_into_allowed_roots_and_nowhere_else(tmp_path):
+    """Also through another link; a folder whose name merely begins alike is another one."""
+    touch(tmp_path, "root/a.mp4", "disk2/b.mp4", "disk22/c.mp4", "disk3/d.mp4")
+    (tmp_path / "mounted").symlink_to("disk2")
+    root = tmp_path / "root"
+    for name in ("disk2", "disk22", "disk3"):
+        (root / name).symlink_to(tmp_path / name)
+    finder = VideoFinder(root, [tmp_path / "mounted"])
+    assert finder.find(["disk2/b.mkv"]) == "disk2/b.mp4"
+    for path in ("disk22/c.mp4", "disk3/d.mp4"):
+        with pytest.raises(ValueError, match=r"leaves the data root .*allowed_roots.*--allowed-roots"):
+            finder.find([path])
+    with pytest.raises(ValueError, match="leaves the data root"):
+        VideoFinder(root).find(["disk2/b.mp4"])
+
+
+@pytest.mark.parametrize("path", ["s3://b/a.mp4", "https://example.org/a.mp4", "hf://datasets/x/a.mp4", "gs:/b/a.mp4"])
+def test_addresses_are_refused_as_such(tmp_path, path):
+    """Not looked for as a file, and what to do is said; a colon in a name is none."""
+    with pytest.raises(Remote, match="download or mount it"):
+        VideoFinder(tmp_path).find([path])
+    touch(tmp_path, "10:30/a: b.mp4")
+    assert VideoFinder(tmp_path).find(["10:30/a: b.mp4"]) == "10:30/a: b.mp4"
 
 
 def test_a_hugging_face_snapshot_may_link_to_its_own_blobs(tmp_path):

@@ -45,6 +45,7 @@ for name in SOURCES:
             code=sources("refocus.cli.ingest", adapter_module(SETTINGS.source(name).format)),
             format=SETTINGS.source(name).format,
             options=canonical(SETTINGS.source(name).adapter_options),
+            allowed=flag("--allowed-roots", *map(SETTINGS.path, SETTINGS.source(name).allowed_roots)),
             limit=f"--limit {SETTINGS.source(name).limit}" if SETTINGS.source(name).limit else "",
             shards=SETTINGS.source(name).shards,
             videos=videos_of(name),
@@ -53,5 +54,5 @@ for name in SOURCES:
             out=subpath(output.questions, parent=True),
         shell:
             "python -m refocus ingest {params.format:q} --annotations {input:q} --videos {params.videos:q} --name {params.name:q}"
-            " --adapter-options {params.options:q} --shards {params.shards} {params.limit} --settings {params.settings:q}"
+            " --adapter-options {params.options:q} --shards {params.shards} {params.limit} {params.allowed} --settings {params.settings:q}"
             " --store {params.store:q} --out {params.out:q} 2>&1 | tee {log:q}"

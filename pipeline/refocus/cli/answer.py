@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from refocus.cli.flags import add_settings, read_settings
+from refocus.cli.flags import add_settings, local_path, read_settings
 from refocus.config.answer import AnswerSettings
 from refocus.config.lmm import LmmSettings
 from refocus.config.parsing import parse, parse_json
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--n-frames", type=int, nargs="+", metavar="N", help="numbers of frames to answer with (default: all there are)"
     )
     parser.add_argument(
-        "--videos", type=Path, metavar="DIR", help="folder the question table's video paths are relative to"
+        "--videos", type=local_path, metavar="DIR", help="folder the question table's video paths are relative to"
     )
     stored = "index files of the stored frames; only for --pixels shard"
     parser.add_argument("--index", type=Path, nargs="+", default=[], metavar="INDEX.parquet", help=stored)

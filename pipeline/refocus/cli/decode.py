@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from refocus.cli.flags import add_settings, read_settings
+from refocus.cli.flags import add_settings, local_path, read_settings
 from refocus.config.decode import DecodeSettings
 from refocus.core.errors import UsageError
 from refocus.core.extras import require
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's flags."""
     parser.add_argument("clips", metavar="CLIPS.parquet", type=Path, help="a list of clips, written by ingest")
-    parser.add_argument("--videos", metavar="DIR", type=Path, required=True, help="data root of the clips' paths")
+    parser.add_argument("--videos", metavar="DIR", type=local_path, required=True, help="data root of the clips' paths")
     parser.add_argument("--out", metavar="SHARD.tar", type=Path, required=True, help="the shard")
     parser.add_argument(
         "--index", metavar="INDEX.parquet", type=Path, help="the index (default: SHARD.index.parquet beside it)"

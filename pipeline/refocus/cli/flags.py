@@ -12,11 +12,19 @@ from refocus.config.lmm import LmmSettings
 from refocus.config.parsing import parse, parse_json
 from refocus.config.renamed import current_section
 from refocus.config.root import section_name
+from refocus.core.addresses import ADVICE, is_address
 from refocus.core.errors import UsageError
 from refocus.core.project import default_config, default_overlays
 
 S = TypeVar("S", bound=Section)
 LMM_FLAGS = ("family", "dtype", "attention")
+
+
+def local_path(text: str) -> Path:
+    """A path as a flag's type; an address on the net is refused, which `Path` would take for a folder."""
+    if is_address(text):
+        raise argparse.ArgumentTypeError(f"{text!r} {ADVICE}")
+    return Path(text)
 
 
 def add_base(parser: argparse.ArgumentParser) -> None:

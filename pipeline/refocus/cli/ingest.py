@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from refocus.cli.flags import add_settings, read_settings
+from refocus.cli.flags import add_settings, local_path, read_settings
 from refocus.config.formats import BUILT_IN
 from refocus.config.ingest import IngestSettings
 from refocus.config.parsing import parse_json
@@ -29,11 +29,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--annotations",
         metavar="PATH",
         nargs="+",
-        type=Path,
+        type=local_path,
         required=True,
         help="annotation files, or folders of them",
     )
-    parser.add_argument("--videos", metavar="DIR", type=Path, required=True, help="data root; paths never leave it")
+    parser.add_argument("--videos", metavar="DIR", type=local_path, required=True, help="data root; paths stay inside")
+    parser.add_argument(
+        "--allowed-roots",
+        metavar="DIR",
+        nargs="+",
+        type=local_path,
+        default=[],
+        help="folders elsewhere that symbolic links below --videos may lead into (default: none)",
+    )
     parser.add_argument("--name", required=True, help="the data set's name in every table")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the tables go")
     parser.add_argument("--limit", metavar="N", type=int, help="read only the first N rows (default: all)")
@@ -57,5 +65,13 @@ def run(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name} must be at least 1, not {value}")
     if not args.name or args.name != Path(args.name).name or args.name.startswith("."):
         raise UsageError(f"--name must be usable as a file name, not {args.name!r}")
-    source = SourceFiles(args.name, args.format, tuple(args.annotations), args.videos, args.limit, options)
+    source = SourceFiles(
+        name=args.name,
+        format=args.format,
+        annotations=tuple(args.annotations),
+        videos=args.videos,
+        limit=args.limit,
+        options=options,
+        allowed_roots=tuple(args.allowed_roots),
+    )
     ingest(source, args.out, settings, args.shards, args.store)

@@ -118,8 +118,12 @@ def _screen(root: Root) -> dict[str, Any]:
 
 
 def _entry(root: Root, name: str) -> dict[str, Any]:
-    """What a source's entry says of its questions: not how many shards they fill or how many of its videos may fail."""
-    return root.source(name).model_dump(mode="json", exclude={"max_failure_rate", "shards"})
+    """What a source's entry says of its questions: not how many shards they fill or how many of its videos may fail.
+
+    Settings younger than the first runs are left out at their defaults, so that they make no finished run another one.
+    """
+    entry = root.source(name).model_dump(mode="json", exclude={"max_failure_rate", "shards"})
+    return entry if entry["allowed_roots"] else {key: value for key, value in entry.items() if key != "allowed_roots"}
 
 
 def _reward(root: Root, name: str) -> dict[str, Any]:

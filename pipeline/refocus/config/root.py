@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, get_args
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from refocus.config.answer import AnswerSettings
 from refocus.config.assets import AssetsSettings
@@ -25,6 +25,7 @@ from refocus.config.tables import FiguresSettings, TablesSettings
 from refocus.config.train import TrainSettings
 from refocus.config.training_free import CertaintySettings, EmbedSettings, ScorerSettings, TrainingFreeSettings
 from refocus.config.world import WorldSettings
+from refocus.core.addresses import ADVICE, is_address
 from refocus.core.errors import UsageError
 from refocus.core.results_folder import EVIDENCE, ROOT, WORLD
 
@@ -60,6 +61,10 @@ class DatasetSettings(Strict):
     )
     annotations: tuple[str, ...] = Field((), description="annotation files, in the order that the adapter expects")
     videos: str = Field("", description="folder that the annotations' video paths are relative to")
+    allowed_roots: tuple[str, ...] = Field(
+        (),
+        description="folders elsewhere that symbolic links below `videos` may lead into; other links out are refused",
+    )
     shards: int = Field(
         1, ge=1, le=999_999, description="number of shards; each holds up to ingest.clips_per_shard clips"
     )
@@ -68,6 +73,14 @@ class DatasetSettings(Strict):
         None, ge=0, le=1, description="in place of decode.max_failure_rate, for sets known to have lost videos"
     )
     adapter_options: dict[str, Any] = Field({}, description="options of this adapter (docs/data.md)")
+
+    @field_validator("annotations", "videos", "allowed_roots")
+    @classmethod
+    def _on_disk(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for path in (value,) if isinstance(value, str) else value:
+            if is_address(path):
+                raise ValueError(f"{path!r} {ADVICE}")
+        return value
 
 
 class BenchmarkSettings(DatasetSettings):

@@ -44,7 +44,10 @@ def examine(root: Root, name: str, probe: int | None, tree_of: Callable[[Path], 
         report.findings += problems
         return report
     try:
-        source = SourceFiles(name, entry.format, tuple(annotations), videos, entry.limit, entry.adapter_options)
+        allowed = tuple(Path(root.path(path)) for path in entry.allowed_roots)
+        source = SourceFiles(
+            name, entry.format, tuple(annotations), videos, entry.limit, entry.adapter_options, allowed
+        )
         found = read_source(source)
     except UsageError as error:
         report.findings.append(Finding("error", "format", str(error)))

@@ -39,6 +39,7 @@ class SourceFiles:
     videos: Path
     limit: int | None = None  # input rows to read, None = all
     options: Mapping[str, Any] | None = None  # options of this format, by the names its adapter has
+    allowed_roots: tuple[Path, ...] = ()  # folders elsewhere that links below `videos` may lead into
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,10 @@ def read_source(source: SourceFiles) -> Ingested:
     files = [file for path in source.annotations for file in annotation_files(source.format, path)]
     for folder in filter(Path.is_dir, files):
         raise UsageError(f"{source.name}: the folder {folder} has no annotation file; name the files themselves")
-    finder = VideoFinder(source.videos)
+    for folder in source.allowed_roots:
+        if not folder.is_dir():
+            raise UsageError(f"{source.name}: allowed_roots: the folder {folder} does not exist")
+    finder = VideoFinder(source.videos, source.allowed_roots)
     raw_questions = islice(adapter(source.format).read(files, options), source.limit)
     raw: dict[str, RawQuestion] = {}
     questions: list[Question] = []

@@ -9,7 +9,7 @@ from typing import Any
 
 from refocus.qa.loose_values import Span, as_list, as_text
 from refocus.qa.records import OPEN, Question, Reject, clip_id, qa_id
-from refocus.qa.video_finder import VideoFinder
+from refocus.qa.video_finder import Remote, VideoFinder
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MANY_OPTIONS = 5  # questions with more are kept and flagged
@@ -102,7 +102,7 @@ def _question(dataset: str, row: RawQuestion, finder: VideoFinder, seen: Counter
     try:
         path = finder.find(row.videos)
     except ValueError as error:
-        raise BadRow("unsafe_path", str(error)) from None
+        raise BadRow("remote_video" if isinstance(error, Remote) else "unsafe_path", str(error)) from None
     clip = clip_id(dataset, path, row.start_s, row.end_s)
     same = (clip, row.source_id, row.question, row.options)
     occurrence = seen[same]

@@ -2,8 +2,8 @@
 
 Every folder is listed once and then looked up, so that 300,000 videos cost one pass over their names. A folder's `.tar`
 files count as part of it. Links are followed as long as they end inside the root, which may itself be a link; a link
-that leaves it is refused and named, since archives can carry links as annotations can carry `..`. The one exception is
-a Hugging Face snapshot, whose files are links into the `blobs` folder of the same download.
+that leaves it is refused and named, since archives can carry links as annotations can carry `..`. Exceptions are the
+folders of `allowed_roots`, and a Hugging Face snapshot, whose files are links into the `blobs` of the same download.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from refocus.core.addresses import ADVICE, is_address
 from refocus.core.progress import bar
 from refocus.video import tars
 
@@ -24,17 +25,24 @@ _CONTAINERS = "mp4 mkv webm mov avi m4v mpg mpeg ts m2ts mts flv f4v wmv asf 3gp
 EXTENSIONS = frozenset(f".{name}" for name in _CONTAINERS.split(" "))
 
 
+class Remote(ValueError):
+    """A video that is named by an address on the net."""
+
+
 class VideoFinder:
     """Resolves relative video paths below one root.
 
     A path is taken as it is where it exists; otherwise a file of the same folder and stem with another extension, case
     or Unicode normal form is taken. Attributes: `missing`, the paths that no file was found for.
+
+    Args:
+        allowed_roots: folders elsewhere that links may lead into.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, allowed_roots: Sequence[Path] = ()) -> None:
         self.root = root
         self.missing: set[str] = set()
-        self._bounds = _bounds(root)
+        self._bounds = [*_bounds(root), *(os.path.realpath(folder) for folder in allowed_roots)]
         self._folders: dict[str, _Folder | None] = {}
 
     def find(self, candidates: Sequence[str]) -> str:
@@ -44,6 +52,7 @@ class VideoFinder:
 
         Raises:
             ValueError: a candidate is empty, absolute or leaves the root, by its parts or through a link.
+            Remote: a candidate is an address on the net.
         """
         paths = [checked(candidate) for candidate in candidates]
         if not paths:
@@ -84,7 +93,8 @@ class VideoFinder:
                 link = posixpath.join(here.path, part)
                 raise ValueError(
                     f"video: {path!r} passes through the link {link!r}, which leaves the data root (to "
-                    f"{here.leaving[part]}); put the files below the root, mount them there, or move the root up"
+                    f"{here.leaving[part]}); if that is where it belongs, name the folder in allowed_roots of this "
+                    "data set or benchmark (--allowed-roots), else put the files below the root"
                 )
 
 
@@ -165,7 +175,10 @@ def checked(path: str) -> str:
 
     Raises:
         ValueError: it is empty, absolute, holds NUL or a part `..`, so that it could leave the root.
+        Remote: it is an address on the net.
     """
+    if is_address(path):
+        raise Remote(f"video: {path!r} {ADVICE} below the data root")
     parts = path.replace("\\", "/").split("/")
     absolute = path.startswith(("/", "\\")) or (len(path) > 1 and path[1] == ":" and path[0].isalpha())
     if absolute or ".." in parts or "\0" in path:
