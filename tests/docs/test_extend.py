@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 
 import pyarrow.parquet as pq
 import pytest
@@ -38,7 +39,9 @@ def home(tmp_path_factory):
     """A copy of the package with the page's files and edits, and the page's data: one row is good, one is broken."""
     home = tmp_path_factory.mktemp("extend")
     shutil.copytree(PACKAGE, home / "pipeline" / "refocus", ignore=shutil.ignore_patterns("__pycache__"))
-    for path, code in re.findall(r"`(pipeline/[\w/]+\.py)`:\n\n```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL):
+    for path, code in re.findall(
+        r"`((?:pipeline/)?[\w/]+\.py)`:\n\n```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL
+    ):
         (home / path).write_text(code, encoding="utf-8")
     for diff in blocks("diff"):
         head, *lines = diff.splitlines(keepends=True)
@@ -46,6 +49,15 @@ def home(tmp_path_factory):
         file.write_text(patched(file.read_text(encoding="utf-8"), lines), encoding="utf-8")
     rows = json.loads(blocks("json")[0])
     (home / "questions.json").write_text(json.dumps([*rows, {**rows[0], "id": "q2", "answer": "a hat"}]))
+    metadata = home / "mydata-1.0.dist-info"  # what installing the page's package leaves
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mydata\nVersion: 1.0\n")
+    groups = tomllib.loads(blocks("toml")[0])["project"]["entry-points"]
+    lines = [
+        f"[{group}]\n" + "".join(f"{key} = {value}\n" for key, value in names.items())
+        for group, names in groups.items()
+    ]
+    (metadata / "entry_points.txt").write_text("".join(lines))
     write_video(home / "videos" / "kitchen.mp4", constant(3.0))
     build_lmm(home / "model")
     return home
@@ -55,17 +67,33 @@ def home(tmp_path_factory):
 def done(home):
     """Every `refocus` command of the page, in its order, in one process."""
     commands = "".join(blocks("sh"))
-    env = {**os.environ, "PYTHONPATH": str(home / "pipeline")}
-    run = subprocess.run(
-        [sys.executable, "-c", RUN], input=commands, cwd=home, env=env, capture_output=True, text=True, timeout=300
-    )
+    run = python(home, RUN, commands)
     assert run.returncode == 0, run.stderr
     return home
+
+
+def python(home, code, text=""):
+    env = {**os.environ, "PYTHONPATH": f"{home / 'pipeline'}:{home}"}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, input=text, cwd=home, env=env, capture_output=True, text=True, timeout=300)
 
 
 def test_the_data_set_has_a_question_and_a_reject(done):
     assert pq.read_table(done / "qa/mine.parquet")["answer_text"].to_pylist() == ["a cup"]
     assert pq.read_table(done / "qa/mine.rejects.parquet")["reason"].to_pylist() == ["answer_not_an_option"]
+
+
+def test_the_adapter_is_as_short_as_it_looks():
+    """Complete in fifteen lines, those that are empty aside."""
+    (code,) = re.findall(r"`mydata\.py`:\n\n```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    assert len([line for line in code.splitlines() if line]) <= 15
+
+
+def test_an_installed_package_brings_the_adapter_by_name(home):
+    command = "refocus ingest mydata --annotations questions.json --videos videos --name named --out named\n"
+    run = python(home, RUN, command)
+    assert run.returncode == 0, run.stderr
+    assert pq.read_table(home / "named/named.parquet")["answer_text"].to_pylist() == ["a cup"]
 
 
 def test_the_selector_picks_the_frames_in_the_middle(done):
@@ -81,6 +109,5 @@ def test_the_configuration_of_the_page_is_accepted(home):
     (home / "mine.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
     code = "from refocus.config.overlay import load\nprint(load(['config.yaml', 'mine.yaml']).use.datasets)"
     shutil.copy(ROOT / "config.yaml", home)
-    env = {**os.environ, "PYTHONPATH": str(home / "pipeline")}
-    run = subprocess.run([sys.executable, "-c", code], cwd=home, env=env, capture_output=True, text=True)
+    run = python(home, code)
     assert run.stdout == "('mine',)\n", run.stderr
