@@ -90,12 +90,14 @@ WRITERS = {
 }
 
 
-@pytest.mark.parametrize("copy", WRITERS)
-@pytest.mark.parametrize("format", ROWS)
+COPIES = [(format, copy) for format in ROWS for copy in WRITERS]
+for conversations in ("llava_video", "vista"):
+    COPIES.remove((conversations, "numpy.csv"))  # numpy prints objects without commas, which nothing reads back
+
+
+@pytest.mark.parametrize(("format", "copy"), COPIES)
 def test_every_kind_of_copy_is_read(tmp_path, format, copy):
     """The same question, options and answer, whole numbers as ids, whatever wrote the file."""
-    if format in ("llava_video", "vista") and copy == "numpy.csv":
-        pytest.skip("numpy prints objects without commas, which nothing reads back")
     stem, row, _ = ROWS[format]
     path = tmp_path / f"{stem}.{copy.rpartition('.')[2]}"
     WRITERS[copy]([row, row], path)

@@ -53,7 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     many.add_argument(
         "--index", type=Path, nargs="+", default=[], metavar="INDEX.parquet", help="index files of its frames"
     )
-    many.add_argument("--truth", type=Path, metavar="PATH", help="when the evidence is visible, for oracle")
+    many.add_argument(
+        "--truth",
+        type=Path,
+        metavar="PATH",
+        help="when the evidence is visible, for oracle: NAME.evidence.parquet of ingest",
+    )
     made = "selection folder or files of refocus/<run>, for swapped"
     many.add_argument("--from", dest="made", type=Path, nargs="+", default=[], metavar="SELECTIONS", help=made)
     many.add_argument(

@@ -3,6 +3,7 @@
 A package registers its own under the entry point group `refocus.adapters`; `module:attribute` needs no registration.
 """
 
+import os
 import re
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -71,16 +72,14 @@ def annotation_files(format: str, path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    kinds = [TABLES[format]] if format in TABLES else list(reversed(TABLES.values()))
-    files = [file for file in sorted(path.rglob("*")) if not _hidden(file.relative_to(path))]
-    for endings in kinds:
-        if found := [file for file in files if file.suffix.lower() in endings and file.is_file()]:
+    files: list[Path] = []
+    for place, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [Path(place, name) for name in names if not name.startswith(".")]
+    for endings in [TABLES[format]] if format in TABLES else reversed(TABLES.values()):
+        if found := sorted(file for file in files if file.suffix.lower() in endings):
             return found
     return [path]
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 def _known(name: str) -> str:

@@ -122,8 +122,9 @@ def _entry(root: Root, name: str) -> dict[str, Any]:
 
     Settings younger than the first runs are left out at their defaults, so that they make no finished run another one.
     """
-    entry = root.source(name).model_dump(mode="json", exclude={"max_failure_rate", "shards"})
-    return entry if entry["allowed_roots"] else {key: value for key, value in entry.items() if key != "allowed_roots"}
+    source = root.source(name)
+    young = set() if source.allowed_roots else {"allowed_roots"}
+    return source.model_dump(mode="json", exclude={"max_failure_rate", "shards"} | young)
 
 
 def _reward(root: Root, name: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class SourceFiles:
 
     name: str
     format: str
-    annotations: tuple[Path, ...]
+    annotations: tuple[Path, ...]  # files, or folders of tables
     videos: Path
     limit: int | None = None  # input rows to read, None = all
     options: Mapping[str, Any] | None = None  # options of this format, by the names its adapter has

@@ -102,16 +102,16 @@ def _columns(path: Path, names: Columns) -> list[str]:
     there = columns_of(path)
     if there is None:
         return []
-    named = [names.name(field) for field in Columns.model_fields if field != "options"]
-    asked = {field: getattr(names, field) or (field if field in NEEDED else None) for field in Columns.model_fields}
-    for field, wanted in asked.items():
-        for name in [wanted] if isinstance(wanted, str) else wanted or ():
+    needed = {field: names.name(field) for field in NEEDED} | names.model_dump(exclude_none=True)
+    for field, wanted in needed.items():
+        for name in [wanted] if isinstance(wanted, str) else wanted:
             if name not in there:
                 raise UsageError(_missing(path, name, field, there))
     options = _option_columns(there, names)
     if not options:
         raise UsageError(_missing(path, "options", "options", there))
-    return [name for name in there if name in named or name in options]
+    kept = {*options, *(names.name(field) for field in Columns.model_fields if field != "options")}
+    return [name for name in there if name in kept]
 
 
 def _missing(path: Path, name: str, field: str, there: Sequence[str]) -> str:
@@ -219,10 +219,9 @@ def _answer(row: dict[str, Any], name: str, options: Sequence[str], how: str) ->
         with contextlib.suppress(BadRow):
             ways.add(reading(text, options, name))
     if len(ways) > 1:
+        may_be = " or ".join(repr(options[way]) for way in sorted(ways))
         fix = "adapter_options: {answers: letter, index, index1 or text} says which"
-        raise BadRow(
-            "ambiguous_answer", f"{name}: {text!r} may be {' or '.join(options[way] for way in ways)!r}; {fix}"
-        )
+        raise BadRow("ambiguous_answer", f"{name}: {text!r} may be {may_be}; {fix}")
     if not ways:
         raise BadRow("answer_not_an_option", f"{name}: {text!r} is no letter, index or text of {len(options)} options")
     return ways.pop()
