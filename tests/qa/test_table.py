@@ -181,6 +181,30 @@ def test_evidence_that_cannot_be_read_is_flagged_and_costs_nothing(tmp_path):
     assert [row.evidence for row in found.raw.values()] == [((5.0, 6.0),), ((3.0, 4.0),)]
 
 
+def test_a_spreadsheets_unicode_text_is_read_and_another_encoding_costs_its_rows(tmp_path):
+    """UTF-16 with tabs, as Excel saves it; of Windows' own encoding the rows with accents are refused, with the fix."""
+    lines = "video\tquestion\toption_a\toption_b\tanswer\r\na.mp4\tcafé?\tyes\tno\tA\r\nb.mp4\tbar?\tyes\tno\tB\r\n"
+    path = tmp_path / "q.csv"
+    source = SourceFiles("set", "csv", (path,), tmp_path)
+    path.write_bytes(lines.encode("utf-16"))
+    assert [question.question for question in read_source(source).questions] == ["café?", "bar?"]
+    path.write_bytes(lines.encode("cp1252"))
+    found = read_source(source)
+    assert [question.question for question in found.questions] == ["bar?"]
+    assert found.rejects[0].reason == "bad_text" and "save the file as UTF-8" in found.rejects[0].detail
+
+
+def test_a_file_of_another_kind_says_what_to_name_it(tmp_path):
+    (tmp_path / "q.txt").write_text("video,question")
+    with pytest.raises(UsageError, match=r"q\.txt: its ending .* name it \.csv"):
+        read_source(SourceFiles("set", "csv", (tmp_path / "q.txt",), tmp_path))
+    as_lines(tmp_path / "q.json", [ROW, ROW])
+    with pytest.raises(RefocusError, match=r"q\.json: not JSON: Extra data .* name the file \.jsonl"):
+        read_source(SourceFiles("set", "jsonl", (tmp_path / "q.json",), tmp_path))
+    (tmp_path / "q.json").write_text(json.dumps([ROW, ROW]))
+    assert len(read_source(SourceFiles("set", "jsonl", (tmp_path / "q.json",), tmp_path)).questions) == 2
+
+
 def hugging_face(folder):
     """A download of a repository: shards of two splits below `data`, and what the client leaves."""
     (folder / "data").mkdir(parents=True)

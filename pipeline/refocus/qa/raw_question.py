@@ -82,7 +82,7 @@ def _typed(row: RawQuestion) -> RawQuestion:
             if not isinstance(text, str):
                 raise BadRow("bad_field", f"{name}: {text!r} is not text")
             if text != _printable(text):
-                raise BadRow("bad_text", f"{name}: not valid Unicode: {_printable(text)!r}")
+                raise BadRow("bad_text", f"{name}: not valid Unicode: {_printable(text)!r}; save the file as UTF-8")
     if isinstance(row.answer_index, bool) or not isinstance(row.answer_index, int):
         raise BadRow("bad_field", f"answer_index: {row.answer_index!r} is not a whole number")
     for name in ("start_s", "end_s"):

@@ -21,6 +21,7 @@ from refocus.qa.records import Reject
 MAX_CELL = 1 << 24  # characters of one CSV cell
 CSV = (".csv", ".tsv")
 LINES = (".jsonl", ".ndjson")
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def rows_of(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterable[Any]:
@@ -79,7 +80,9 @@ def json_value(path: Path, as_object: Callable[[list[tuple[str, Any]]], Any] | N
     except UnicodeDecodeError as error:
         raise RefocusError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     except json.JSONDecodeError as error:
-        raise RefocusError(f"{path}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+        fix = "; if every line is a row, name the file .jsonl" if error.msg == "Extra data" else ""
+        place = f"line {error.lineno}, column {error.colno}"
+        raise RefocusError(f"{path}: not JSON: {error.msg} in {place}{fix}") from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets without end
         raise RefocusError(f"{path}: not JSON that can be read: {error}") from None
 
@@ -169,7 +172,9 @@ def _csv(path: Path) -> Iterator[tuple[list[str], Any]]:
     """The header, and a reader of the lines below it."""
     csv.field_size_limit(MAX_CELL)
     try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
+        with path.open("rb") as raw:
+            encoding = "utf-16" if raw.read(2) in UTF16 else "utf-8-sig"  # Excel's "Unicode text"
+        with path.open(encoding=encoding, errors="surrogateescape", newline="") as handle:
             start = handle.readline()
             handle.seek(0)
             reader = csv.reader(handle, delimiter=max(",;\t", key=start.count))

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from refocus.config.base import Strict
+from refocus.config.formats import TABLES
 from refocus.core.errors import UsageError
 from refocus.qa.adapters.adapter_options import AdapterOptions
 from refocus.qa.adapters.annotation_files import CSV, columns_of, each, rows_of
@@ -32,6 +33,7 @@ from refocus.qa.raw_question import (
 from refocus.qa.records import Reject
 
 FILES = "a .csv, .tsv, .jsonl or .parquet file, or a folder of them"
+ENDINGS = (*(ending for endings in TABLES.values() for ending in endings), ".json")
 NEEDED = ("video", "question", "answer")
 STYLES = (re.compile(r"option[ _]?([a-z]|\d{1,2})", re.IGNORECASE), re.compile(r"([A-Z])"))
 _SPLIT = re.compile(r"(?<![a-z])(train|validation|valid|val|dev|test)(?![a-z])")
@@ -84,6 +86,8 @@ def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuest
         there = ", ".join(sorted({split_of(path) for path in paths}))
         raise UsageError(f"adapter_options.splits: there is none of {', '.join(settings.splits)}, only {there}")
     for path in chosen:
+        if path.suffix.lower() not in ENDINGS:
+            raise UsageError(f"{path}: its ending does not say what it is; name it {', '.join(ENDINGS)}")
         columns = _columns(path, settings.columns)
         if settings.answers == "auto":
             _refuse_counting_from_one(path, columns, settings)
