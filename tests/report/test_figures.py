@@ -184,7 +184,7 @@ def test_the_one_question_is_the_first_in_file_order_that_only_the_policy_answer
     (shown,), note = first_win(material)
     assert shown.question.qa_id == "q3" and list(shown.picks) == ["uniform", "refocus/demo"] and note == ""
     truth = {(q.dataset, q.source_id): [(0.0, 1.0)] * (1 + (q.qa_id == "q4")) for q in questions}
-    (shown,), _ = first_win(replace(material, truth=truth))
+    (shown,), _ = first_win(replace(material, truth=Evidence(truth)))
     assert shown.question.qa_id == "q4", "it needs two moments"
     _, above = drawn_by_lot(material)
     assert "Of 4 questions, 2 are answered right only from the policy's frames, 1 from both" in above

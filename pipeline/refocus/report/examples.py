@@ -83,7 +83,7 @@ def drawn_by_lot(material: Material) -> tuple[list[Example], str]:
 def first_win(material: Material) -> tuple[list[Example], str]:
     """The first question that uniform frames miss and ours answer, of those that need the most moments; or none."""
     wins = [question for question in material.questions if material.result(question) == WIN]
-    chosen = sorted(wins, key=lambda q: -len(material.truth.get((q.dataset, q.source_id), ())))[:1]
+    chosen = sorted(wins, key=lambda q: -len(material.truth.of(q)))[:1]
     note = "" if chosen else "No question is answered right only from the policy's frames."
     return _gather(material, chosen, ["uniform", *filter(None, [material.ours])]), note
 
