@@ -114,6 +114,7 @@ def _run(client: socket.socket) -> int:
     os.chdir(call["cwd"])
     os.environ.clear()
     os.environ.update(call["environment"])
+    sys.path[:0] = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder not in sys.path]
     flag, module, *argv = call["argv"]
     assert flag == "-m", call["argv"]
     sys.argv = [module, *argv]
