@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from refocus.core.progress import bar
 from refocus.world.scene import BACKGROUNDS, COLORS, CORNERS, PLACES, SHAPES, Moment
-from refocus.world.schedule import warmup_cosine
+from refocus.world.schedule import Descent, warmup_cosine
 from refocus.world.stream import camera, sample_moments
 
 NOTHING = "nothing"
@@ -79,8 +79,7 @@ def align(
     words = [_directions(embedding, tokenizer, names) for names in CLASSES]
     own = _directions(embedding, tokenizer, [phrase[0] for phrase in PHRASES])
     tokens = [[j for j, (_, *classes) in enumerate(PHRASES) if i in classes] for i in range(len(CLASSES))]
-    optimizer = torch.optim.AdamW(parameters, lr=lr, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(steps))
+    descent = Descent(parameters, lr, warmup_cosine(steps), betas=(0.9, 0.999))
     right = []
     progress = bar(range(steps), desc="align tower", unit="step")
     for step in progress:
@@ -91,11 +90,7 @@ def align(
         loss = torch.stack([F.cross_entropy(part, label[:, i]) for i, part in enumerate(logits)]).sum()
         places = torch.arange(len(PHRASES)).expand(len(seen), -1)
         loss = loss + F.cross_entropy((seen @ own.T).flatten(0, 1), places.flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        schedule.step()
+        descent.step(loss)
         if step >= int(0.9 * steps):
             right.append((logits[0].argmax(-1) == label[:, 0]).float().mean().item())
         if step % 20 == 0:

@@ -27,7 +27,7 @@ from refocus.world.captions import Caption, caption, full_caption, matches, saya
 from refocus.world.contrast import LAYERS, PATCH, STILLS, WIDTH
 from refocus.world.lessons import CURRICULUM, LEAST, Stage
 from refocus.world.scene import Scene, sample_scene
-from refocus.world.schedule import warmup_cosine, warmup_decay
+from refocus.world.schedule import Descent, warmup_cosine, warmup_decay
 from refocus.world.stream import SIDE, camera, duration, sample_moments
 from refocus.world.tasks import (
     WORD_WEIGHT,
@@ -111,8 +111,7 @@ class BaseTrainer:
             Share of the captions' words that are foreseen, over the last tenth of the steps.
         """
         parameters = [*self._learning(), scale := nn.Parameter(torch.tensor([5.0, -3.0]))]
-        optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(steps))
+        descent = Descent(parameters, lr, warmup_cosine(steps))
         policy, right = self.policy, []
         progress = bar(range(steps), desc="describe stills", unit="step")
         for step in progress:
@@ -125,11 +124,7 @@ class BaseTrainer:
             logits = scale[0] * F.normalize(frames, dim=-1) @ F.normalize(words, dim=-1).T * 4 + scale[1]
             true = torch.from_numpy(matches(captions, [sayable(moment) for moment in moments]))
             loss = loss - 0.1 * F.logsigmoid(torch.where(true, logits, -logits)).sum(1).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
-            schedule.step()
+            descent.step(loss)
             if step >= int(0.9 * steps):
                 right.append(hits)
             if step % 20 == 0:
@@ -156,8 +151,7 @@ class BaseTrainer:
             Accuracy by form and group of question, in words after the options, over the last tasks.
         """
         parameters = self._learning()
-        optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_decay(steps))
+        descent = Descent(parameters, lr, warmup_decay(steps))
         accuracy = RunningAccuracy()
         progress = bar(range(steps), desc="teach base policy", unit="step")
         stages = iter(CURRICULUM)
@@ -178,11 +172,7 @@ class BaseTrainer:
                     row += [tell_task(self.rng, clip.scene.events) for _ in range(TELL)]
             logits, targets, weights, ends = self.due_logits(chosen, tasks)
             loss = weighted_loss(logits, targets, weights)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
-            schedule.step()
+            descent.step(loss)
             right = (logits.argmax(-1) == targets).tolist()
             flat = [task for row in tasks for task in row]
             accuracy.add_all([f"{task.form} {task.kind}" for task in flat], ends, right)

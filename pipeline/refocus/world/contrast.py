@@ -19,7 +19,7 @@ from refocus.core.progress import bar
 from refocus.policy.vision import PIXEL_MEAN, PIXEL_STD
 from refocus.world.captions import caption, full_caption, matches, sayable, wording
 from refocus.world.scene import Moment
-from refocus.world.schedule import warmup_cosine
+from refocus.world.schedule import Descent, warmup_cosine
 from refocus.world.stream import SIDE, camera, sample_moments
 from refocus.world.tokenizer import build_tokenizer
 
@@ -92,8 +92,7 @@ class ContrastTrainer:
             How often the caption of a still is the likeliest of its batch, over the last tenth of the steps.
         """
         parameters = [*self.model.parameters(), *self.decoder.parameters()]
-        optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(steps))
+        descent = Descent(parameters, lr, warmup_cosine(steps))
         right = []
         progress = bar(range(steps), desc="teach tower", unit="step")
         for step in progress:
@@ -105,11 +104,7 @@ class ContrastTrainer:
             true = torch.from_numpy(matches(captions, [sayable(moment) for moment in moments]))
             loss = -F.logsigmoid(torch.where(true, logits, -logits)).sum(1).mean()
             loss = CONTRAST_WEIGHT * loss + self._caption_loss(patches, moments)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
-            schedule.step()
+            descent.step(loss)
             if step >= int(0.9 * steps):
                 right.append(true[torch.arange(len(logits)), logits.argmax(1)].float().mean().item())
             if step % 20 == 0:

@@ -20,7 +20,7 @@ from refocus.lmm.prompts import Prompt
 from refocus.world.alignment import CLASSES, NOTHING, align, describe, described
 from refocus.world.lessons import FORMS, LEAST, LESSONS, Lesson
 from refocus.world.scene import Event, Moment, Scene, sample_scene
-from refocus.world.schedule import warmup_decay
+from refocus.world.schedule import Descent, warmup_decay
 from refocus.world.stream import SIDE, camera, duration, sample_moments
 from refocus.world.tasks import (
     RunningAccuracy,
@@ -111,8 +111,7 @@ class LmmTrainer:
     ) -> RunningAccuracy:
         self.model.requires_grad_(False)
         parameters = [*(p.requires_grad_() for p in learning), *self.memory.parameters()]
-        optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_decay(steps))
+        descent = Descent(parameters, lr, warmup_decay(steps))
         accuracy = RunningAccuracy()
         progress = bar(range(steps), desc=f"{phase} LMM", unit="step")
         coming = iter(lessons)
@@ -127,11 +126,7 @@ class LmmTrainer:
             elif bank is None or step % FRESH_EVERY == 0:
                 bank = self._draw_bank(300, phase)
             loss = self._task_loss(bank, lesson, count, accuracy)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
-            schedule.step()
+            descent.step(loss)
             if step % 10 == 0:
                 progress.set_postfix({"loss": f"{loss.item():.2f}", **accuracy.shown()})
         self.model.requires_grad_(True)
