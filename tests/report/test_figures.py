@@ -170,6 +170,15 @@ class Store:
         return np.zeros((len(indices), 8, 8, 3), np.uint8)
 
 
+def test_the_likelihood_is_drawn_in_the_lane_of_the_policy_it_belongs_to():
+    pick = Picked(np.zeros((1, 8, 8, 3), np.uint8), [1.0])
+    picks = {"uniform": pick, "refocus-question/demo": pick, "refocus/demo": pick, "refocus/other": pick}
+    shown = replace(example(), picks=picks, spans_s=())
+    lanes = next(axes for axes in draw_examples([shown]).axes if axes.get_xlabel() == "seconds")
+    (shade,) = lanes.collections
+    assert shade.get_paths()[0].vertices[:, 1].min() >= 1.5 and shade.get_paths()[0].vertices[:, 1].max() == 2.5
+
+
 def test_the_one_question_is_the_first_in_file_order_that_only_the_policy_answers_of_those_on_most_moments():
     questions = tuple(question(n) for n in range(5))
     right = {"uniform": (False, True, False, False, False), "refocus/demo": (True, True, False, True, True)}

@@ -23,7 +23,7 @@ PANELS = (
     "refocus",
 )  # kinds of selectors whose frames are shown as pictures; all have a lane on the time line
 MOST_PICTURES = 12  # of one selector; of more picks, so many evenly spread ones are shown
-WIDTH, LEFT, RIGHT = 10.0, 1.35, 0.15
+WIDTH, LEFT, RIGHT = 10.0, 1.85, 0.15
 TITLE, STRIP, LANE, AXIS, PANEL, GAP = 0.72, 0.66, 0.21, 0.66, 1.66, 0.12
 RIGHT_COLOUR, WRONG_COLOUR, EVIDENCE = style.GREEN, style.VERMILION, style.ORANGE
 
@@ -153,9 +153,10 @@ def _lanes(axes: Axes, example: Example) -> None:
     """A lane per selector with a mark at each pick; in the policy's, how likely each frame is to be picked."""
     for low, high in example.marked_s:
         axes.axvspan(low, high, color=EVIDENCE, alpha=0.3, linewidth=0)
+    ours = next((name for name in example.picks if kind_of(name) == "refocus"), None)  # whose likelihood `marginal` is
     for lane, (name, picked) in enumerate(example.picks.items()):
         colour = _colour(name)
-        if name.startswith("refocus") and example.marginal is not None and max(example.marginal) > 0:
+        if name == ours and example.marginal is not None and max(example.marginal) > 0:
             heights = 0.9 * np.asarray(example.marginal) / max(example.marginal)
             foot = lane + 0.5
             axes.fill_between(
@@ -183,7 +184,7 @@ def _panel(figure: Figure, example: Example, name: str, left: float, top: float,
     strip, room = 0.5 * width, PANEL - 0.3
     _pictures(_place(figure, left, top + 0.27, strip, room), example, picked, strip, room)
     if picked.shares:
-        bars = _place(figure, left + strip + 0.85, top + 0.3, width - strip - 1.45, room - 0.3)
+        bars = _place(figure, left + strip + 1.0, top + 0.3, width - strip - 1.6, room - 0.3)
         _answer(bars, example.question, picked)
 
 

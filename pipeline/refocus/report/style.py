@@ -23,6 +23,7 @@ KIND_COLOURS = {
     "random": YELLOW,
     "initial": SKY,
     "refocus": BLUE,
+    "refocus-question": "#7FB8DA",
     "greedy": "#4C9BD6",
     "first-step": VERMILION,
     "marginals": ORANGE,
