@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,8 @@ from refocus.world.base_policy import BaseTrainer, Stage
 from refocus.world.captions import caption, full_caption, matches, sayable, wording
 from refocus.world.contrast import CAPTION_TOKENS, ContrastTrainer, build_siglip
 from refocus.world.evaluation import shown_frames
-from refocus.world.lessons import LESSONS
-from refocus.world.lmm_trainer import LmmTrainer, suffix_text
+from refocus.world.lessons import AGAIN, LESSONS
+from refocus.world.lmm_trainer import LmmTrainer, plainly_unseen, suffix_text
 from refocus.world.questions import ask
 from refocus.world.scene import sample_scene
 from refocus.world.stream import camera, sample_moments
@@ -174,7 +175,7 @@ def test_the_base_goes_on_to_the_next_stage_when_it_knows_enough(monkeypatch, en
 @pytest.mark.parametrize("build", LMMS)
 def test_questions_packed_behind_one_prefix_are_scored_as_the_pipeline_scores_them(build, tmp_path):
     trainer = LmmTrainer(3, build)
-    bank = trainer._draw_bank(2, "teach")
+    bank = trainer._draw_bank(2, "teach", LESSONS[-1])
     picked = [[0, 2, 5], [len(bank.frames[0]) + i for i in (1, 3, 4)]]
     tasks = [[sample_task(trainer.rng, scene, "choose", SHARES) for _ in range(3)] for scene in bank.scenes]
     with torch.no_grad():
@@ -260,7 +261,7 @@ def test_a_few_steps_teach_an_lmm_what_it_was_not_asked(monkeypatch, phase):
     monkeypatch.setattr(lmm_trainer, "LESSONS", LESSONS[1:2])
     lmm = LmmTrainer(0, TinyInternVL)
     draw = lmm._draw_bank
-    bank, rng = draw(6, phase), lmm.rng
+    bank, rng = draw(6, phase, LESSONS[1]), lmm.rng
     monkeypatch.setattr(lmm, "_draw_bank", lambda scenes, *how, **more: draw(min(scenes, 12), *how, **more))  # of 300
 
     def loss():
@@ -277,36 +278,59 @@ def test_a_few_steps_teach_an_lmm_what_it_was_not_asked(monkeypatch, phase):
     if phase == "read":
         lmm.read(10, lr=2e-3)
     else:
-        lmm.teach(10, lr=2e-3, joint=False)
+        lmm.teach(10, lr=2e-3, lessons=LESSONS[1:2])
     assert loss() < 0.8 * before
     assert all(map(torch.equal, seen, tower()))
-    lmm.teach(2, lr=2e-3, joint=True)
+    lmm.teach(2, lr=2e-3, lessons=AGAIN, joint=True)
     assert not all(map(torch.equal, seen, tower()))
 
 
-def test_a_blind_task_names_a_shape_that_no_frame_shows():
+def test_a_blind_task_is_one_that_the_frames_plainly_cannot_answer():
+    """It names a shape that no frame shows, or nothing is shown where the named one's neighbor would be."""
     lmm = LmmTrainer(0, TinyInternVL)
     scene = sample_scene(lmm.rng, 20.0)
-    seen = list(scene.events[:2])
-    tasks = [lmm._blind_task(scene, "choose", LESSONS[-1], seen) for _ in range(40)]
-    hidden = {event.shape for event in scene.events[2:]}
-    assert all(hidden & set(task.text.rstrip("?").split()) for task in tasks)
-    assert any(task.text.endswith("?") for task in tasks)
-    lone = [bool(set(task.needs) & set(seen)) for task in tasks]
-    assert any(lone) and not all(lone)
+    seen = list(scene.events[1:3])
+    tasks = [lmm._blind_task(scene, "choose", LESSONS[-1], seen) for _ in range(80)]
+    assert all(plainly_unseen(task, seen) for task in tasks)
+    hidden = {event.shape for event in scene.events if event not in seen}
+    named = [bool(hidden & set(task.text.rstrip("?").split())) for task in tasks]
+    assert any(named) and not all(named)
+    for task, shown in zip(tasks, named, strict=True):
+        if not shown:
+            assert (task.kind, task.needs[0]) == ("sequence/after", seen[1]) or (
+                (task.kind, task.needs[1]) == ("sequence/before", seen[0])
+            )
 
 
-def test_the_exam_shows_the_evidence_or_all_but_one_moment_of_it():
+def test_clips_show_two_events_in_a_row_and_often_one_event_more_than_once():
+    """Frames that a trained policy picks show one event twice; an LMM that never saw such clips misread them."""
+    lmm = LmmTrainer(0, TinyInternVL)
+    bank = lmm._draw_bank(40, "teach", AGAIN[0])
+    times = [[time_s for time_s, _ in frames] for frames in bank.frames]
+    pairs = again = 0
+    for scene, row in zip(bank.scenes, times, strict=True):
+        chosen = lmm._choose(scene, row, 4, AGAIN[0].again)
+        assert chosen == sorted(set(chosen)) and len(chosen) == 4
+        shown = [event for i in chosen if (event := scene.event_at(row[i]))]
+        places = sorted({scene.events.index(event) for event in shown})
+        pairs += any(b - a == 1 for a, b in pairwise(places))
+        again += len(places) < len(shown)
+    assert pairs > 20
+    assert again > 10
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_the_exam_shows_the_evidence_or_all_but_one_moment_of_it(alone):
     scene = sample_scene(np.random.default_rng(4), 24.0)
     question = ask(np.random.default_rng(4), scene, "sequence/after", 4, scene.events[2])
     times = [i / 4 for i in range(96)]
     inside = [{i for i in range(96) if start <= times[i] < end} for start, end in question.spans]
     for left_out in (None, 0, 1):
-        shown = shown_frames(question, times, left_out)
+        shown = shown_frames(question, times, left_out, alone)
         counts = [len(span & set(shown)) for span in inside]
         assert len(set(shown)) == 4 and shown == sorted(shown)
         assert [count > 0 for count in counts] == [k != left_out for k in range(2)]
-        assert sum(counts) == 2 - (left_out is not None)
+        assert sum(counts) == (4 if alone else 2 - (left_out is not None))
 
 
 def test_a_neighbor_is_named_only_where_both_shapes_are_seen():

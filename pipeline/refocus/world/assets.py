@@ -58,10 +58,13 @@ def train_second(settings: AssetsSettings, out: Path, siglip: Path) -> None:
 
 
 def _teach(trainer: "LmmTrainer", settings: AssetsSettings, out: Path) -> None:
+    from refocus.world.lessons import AGAIN
+
     trainer.read(settings.lmm_read_steps, lr=settings.lmm_lr)
     trainer.align_tower(settings.align_steps, lr=settings.align_lr)
-    trainer.teach(settings.lmm_steps, lr=settings.lmm_lr, joint=False)
-    trainer.teach(settings.lmm_joint_steps, lr=settings.lmm_lr / 2, joint=True)
+    trainer.teach(settings.lmm_steps, lr=settings.lmm_lr)
+    trainer.teach(settings.lmm_again_steps, lr=settings.lmm_lr, lessons=AGAIN)
+    trainer.teach(settings.lmm_joint_steps, lr=settings.lmm_lr / 2, lessons=AGAIN, joint=True)
     trainer.save(out)
 
 

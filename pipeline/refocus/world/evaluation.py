@@ -32,9 +32,9 @@ def evaluate(lmms: Mapping[str, Path], policy_folder: Path, settings: WorldSetti
     """Accuracies of the LMMs and the base on the world's held-out videos, encoded and decoded as real files.
 
     Returns:
-        By kind of question and group of kinds: each LMM, by its name in `lmms`, with the evidence among four frames,
-        with one moment of it left out, and chance; `base`: how often the supervised base, which sees all frames, names
-        the right one of the options; each with the number of questions.
+        By kind of question and group of kinds: each LMM, by its name in `lmms`, with the evidence among four frames or
+        in all of them, with one moment of it left out, and chance; `base`: how often the supervised base, which sees
+        all frames, names the right one of the options; each with the number of questions.
     """
     loaded = {name: load_lmm(str(folder), device="cpu", dtype="float32") for name, folder in lmms.items()}
     policy = FramePolicy.from_pretrained(policy_folder)
@@ -56,16 +56,22 @@ def evaluate(lmms: Mapping[str, Path], policy_folder: Path, settings: WorldSetti
     return {name: {"accuracy": float(np.mean(row)), "questions": len(row)} for name, row in sorted(right.items())}
 
 
-def shown_frames(question: WorldQuestion, times: Sequence[float], left_out: int | None = None) -> list[int]:
+def shown_frames(
+    question: WorldQuestion, times: Sequence[float], left_out: int | None = None, alone: bool = False
+) -> list[int]:
     """Four frames in temporal order: one inside each span of the evidence, the others elsewhere.
 
     Args:
         left_out: the span of which no frame is shown; None: all are.
+        alone: the others lie inside the spans too, if any span is shown.
     """
     inside = [[i for i, time_s in enumerate(times) if start <= time_s < end] for start, end in question.spans]
     every = {i for span in inside for i in span}
     outside = [i for i in range(len(times)) if i not in every] or list(range(len(times)))
-    chosen = [span[len(span) // 2] for k, span in enumerate(inside) if k != left_out]
+    shown = [span for k, span in enumerate(inside) if k != left_out]
+    if alone and shown:
+        return sorted(span[i] for span in shown for i in uniform(len(span), FRAMES // len(shown)))
+    chosen = [span[len(span) // 2] for span in shown]
     return sorted([*chosen, *(outside[i] for i in uniform(len(outside), FRAMES - len(chosen)))])
 
 
@@ -78,8 +84,10 @@ def _question_lmm(
     for i, q in enumerate(video.questions):
         static = q.kind.startswith("static")
         for left_out in (None,) if static else (None, *range(len(q.spans))):
-            rows.append((shown_frames(q, times, left_out), i))
-            asked.append((q, "with evidence" if left_out is None else "with a moment left out"))
+            seen = "with evidence" if left_out is None else "with a moment left out"
+            for alone in (False,) if static else (False, True):
+                rows.append((shown_frames(q, times, left_out, alone), i))
+                asked.append((q, seen + ", nothing else" * alone))
     for (q, seen), raw in zip(asked, lmm.score(features, rows, prompts), strict=True):
         for kind in _kinds(q):
             right.setdefault(f"{name} {kind} {seen}", []).append(float(option_logits(raw).argmax() == q.answer_index))

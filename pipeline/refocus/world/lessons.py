@@ -1,6 +1,6 @@
 """What the tiny models are taught when: one skill after another, the next when most answers are right."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from refocus.world.tasks import Shares
 
@@ -14,7 +14,8 @@ class Lesson:
     forms: shares of the steps that ask to find an option, to name an answer, to tell what follows what, and to choose.
     shares: of questions on one moment, on two, and on any frame. blind: share of tasks that name a shape no
     frame shows. over: the answers of which a share `enough` must be right. in_a_row: one frame each of events that
-    follow one another, so that the next frame is the next event.
+    follow one another, so that the next frame is the next event. again: share of the clips with two events in a row
+    that show all frames of one or both of them.
     """
 
     forms: tuple[float, float, float, float]
@@ -24,6 +25,7 @@ class Lesson:
     enough: float = 0.9
     in_a_row: bool = False
     blind: float = 0.0
+    again: float = 0.0
 
 
 FORMS = {"find": 4, "name": 8, "tell": 8, "choose": 4}  # of a step, and how many behind each clip
@@ -35,6 +37,7 @@ LESSONS = (
     Lesson((0.1, 0.3, 0.1, 0.5), (0.25, 0.65, 0.1), (3, 4, 6), "choose sequence", 0.85),
     Lesson((0.0, 0.3, 0.0, 0.7), (0.3, 0.55, 0.15), (2, 4, 6, 8), "", 2.0, blind=0.4),
 )
+AGAIN = (replace(LESSONS[-1], again=0.4),)  # last: from the first on, it cost a tenth of the answers
 
 
 @dataclass(frozen=True)

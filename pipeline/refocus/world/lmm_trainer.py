@@ -39,6 +39,7 @@ from refocus.world.tokenizer import build_tokenizer
 PAST = CLASSES[:3]  # shape, color and place of the event that was shown before
 MEMORY_WEIGHT = 0.3
 PAIRED = 0.6  # share of clips whose frames show two events in a row for certain
+BOTH = 0.6  # share of the clips with all frames of an event that have those of both
 LONE = 0.7  # share of questions about unseen shapes that show the neighbor, where some can
 
 CLIPS = 24  # a step
@@ -96,15 +97,17 @@ class LmmTrainer:
         self._scale_projector()
         return right
 
-    def teach(self, steps: int, *, lr: float, joint: bool) -> RunningAccuracy:
-        """Phases three and four: the answers from frames, first with the tower frozen, then all together.
+    def teach(
+        self, steps: int, *, lr: float, lessons: Sequence[Lesson] = LESSONS[-2:], joint: bool = False
+    ) -> RunningAccuracy:
+        """Phases three to five: the answers from frames, first with the tower frozen, at last all together (`joint`).
 
         Returns:
             As `read`.
         """
         tower = self.lmm.before_language[0]
         learning = [p for p in self.model.parameters() if joint or all(p is not q for q in tower.parameters())]
-        return self._train("joint" if joint else "teach", steps, lr, learning, LESSONS[-1:] if joint else LESSONS[-2:])
+        return self._train("joint" if joint else "teach", steps, lr, learning, lessons)
 
     def _train(
         self, phase: str, steps: int, lr: float, learning: Iterable[nn.Parameter], lessons: Sequence[Lesson]
@@ -122,9 +125,9 @@ class LmmTrainer:
                 lesson, begun, accuracy = next(coming), step, RunningAccuracy()
             count = int(self.rng.choice(lesson.frames))
             if phase == "joint":
-                bank = self._draw_bank(CLIPS, phase, keep=count)
-            elif bank is None or step % FRESH_EVERY == 0:
-                bank = self._draw_bank(300, phase)
+                bank = self._draw_bank(CLIPS, phase, lesson, keep=count)
+            elif bank is None or step % FRESH_EVERY == 0 or step == begun:
+                bank = self._draw_bank(300, phase, lesson)
             loss = self._task_loss(bank, lesson, count, accuracy)
             descent.step(loss)
             if step % 10 == 0:
@@ -147,8 +150,8 @@ class LmmTrainer:
         pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
         return self.lmm.tower((pixels - self._mean) / self._std)
 
-    def _draw_bank(self, scenes: int, phase: str, keep: int | None = None) -> FrameBank:
-        """New scenes with a frame of every event and as many of any time, or `keep` of these (see `_choose`).
+    def _draw_bank(self, scenes: int, phase: str, lesson: Lesson, keep: int | None = None) -> FrameBank:
+        """New scenes with a frame or two of every event and some of any time, or `keep` of these (see `_choose`).
 
         Picked frames often show nothing; clips without such frames would never show one of two moments alone.
         """
@@ -156,10 +159,10 @@ class LmmTrainer:
         moments: list[Moment] = []
         frames: list[list[tuple[float, int]]] = []
         for scene in drawn:
-            times = [float(self.rng.uniform(event.start_s, event.end_s)) for event in scene.events]
-            times = [*times, *(float(t) for t in self.rng.uniform(0, scene.duration_s, len(times)))]
-            times.sort()
-            times = times if keep is None else [times[i] for i in self._choose(scene, times, keep)]
+            spans = [(event.start_s, event.end_s) for event in scene.events] * (2 if lesson.again else 1)
+            spans += [(0, scene.duration_s)] * len(scene.events)
+            times = sorted(self.rng.uniform(*np.transpose(spans)).tolist())
+            times = times if keep is None else [times[i] for i in self._choose(scene, times, keep, lesson.again)]
             frames.append([(time_s, len(moments) + i) for i, time_s in enumerate(times)])
             moments += [(scene, time_s) for time_s in times]
         if phase == "read":
@@ -177,7 +180,9 @@ class LmmTrainer:
         for index in self.rng.permutation(len(bank.scenes))[:CLIPS]:
             scene, frames = bank.scenes[index], bank.frames[index]
             times = [time_s for time_s, _ in frames]
-            chosen = self._row(scene, times, count) if lesson.in_a_row else self._choose(scene, times, count)
+            chosen = (
+                self._row(scene, times, count) if lesson.in_a_row else self._choose(scene, times, count, lesson.again)
+            )
             shown = [scene.event_at(frames[i][0]) for i in chosen]
             visible = list({event.shape: event for event in shown if event}.values())
             asked = []
@@ -206,26 +211,29 @@ class LmmTrainer:
         return weighted_loss(logits, targets, weights) + MEMORY_WEIGHT * remembered
 
     def _blind_task(self, scene: Scene, form: str, lesson: Lesson, visible: list[Event]) -> Task:
-        """A task that names a shape no frame shows, if some of a few tries do; else it asks about what is shown.
+        """A task that the frames plainly cannot answer, if some of a few tries are; else it asks about what is shown.
 
-        Most often one whose neighbor is shown: there a guess would be right.
+        Most often one of whose two moments one is shown: there a guess would often be right, or a sure answer wrong.
         """
-        hidden = {event.shape for event in scene.events if event not in visible}
         tries = [sample_task(self.rng, scene, form, lesson.shares) for _ in range(8)]
-        blind = [task for task in tries if hidden & set(task.text.rstrip("?").split())]
+        blind = [task for task in tries if plainly_unseen(task, visible)]
         lone = [task for task in blind if set(task.needs) & set(visible)]
         if not blind:
             return sample_task(self.rng, scene, form, lesson.shares, visible)
         return (lone if lone and self.rng.random() < LONE else blind)[0]
 
-    def _choose(self, scene: Scene, times: list[float], count: int) -> list[int]:
-        """Frames of a clip, in time: any, or first one of each of two events in a row."""
+    def _choose(self, scene: Scene, times: list[float], count: int, again: float) -> list[int]:
+        """Frames of a clip, in time: any, or or first those of one or two events in a row, one of each or all."""
         order = [int(i) for i in self.rng.permutation(len(times))]
         if self.rng.random() < PAIRED:
             shown = [scene.event_at(time_s) for time_s in times]
             place = int(self.rng.integers(len(scene.events) - 1))
-            pair = [next((i for i in order if shown[i] is event), None) for event in scene.events[place : place + 2]]
-            order = [*(i for i in pair if i is not None), *(i for i in order if i not in pair)]
+            pair = [[i for i in order if shown[i] is event] for event in scene.events[place : place + 2]]
+            first = [i for frames in pair for i in frames[:1]]
+            if self.rng.random() < again:
+                both = self.rng.random() < BOTH
+                first = [*(first if both else []), *pair[0], *(pair[1] if both else [])]
+            order = list(dict.fromkeys([*first, *order]))
         return sorted(order[:count])
 
     def _row(self, scene: Scene, times: list[float], count: int) -> list[int]:
@@ -294,6 +302,20 @@ def shown_before(shown: Sequence[Event | None]) -> list[list[int]]:
         seen = (last.shape, last.color, last.place) if last else (NOTHING,) * 3
         rows.append([names.index(word) for names, word in zip(PAST, seen, strict=True)])
     return rows
+
+
+def plainly_unseen(task: Task, visible: Sequence[Event]) -> bool:
+    """Whether frames that show `visible` lack a shape the task names, or any shape where its neighbor would be.
+
+    Whether the shape that is shown next to a named one is its neighbor, no frame tells.
+    """
+    lacking = [event for event in task.needs if event not in visible]
+    if not lacking or any(event.shape in task.text.rstrip("?").split() for event in lacking):
+        return bool(lacking)
+    first, second = task.needs
+    if lacking == [second]:
+        return not any(event.start_s > first.start_s for event in visible)
+    return not any(event.start_s < second.start_s for event in visible)
 
 
 def suffix_text(family: Family, task: Task) -> str:
