@@ -151,7 +151,7 @@ class LmmTrainer:
         return self.lmm.tower((pixels - self._mean) / self._std)
 
     def _draw_bank(self, scenes: int, phase: str, lesson: Lesson, keep: int | None = None) -> FrameBank:
-        """New scenes with a frame or two of every event and some of any time, or `keep` of these (see `_choose`).
+        """New scenes with one or three frames of every event and some of any time, or `keep` of these (see `_choose`).
 
         Picked frames often show nothing; clips without such frames would never show one of two moments alone.
         """
@@ -159,7 +159,7 @@ class LmmTrainer:
         moments: list[Moment] = []
         frames: list[list[tuple[float, int]]] = []
         for scene in drawn:
-            spans = [(event.start_s, event.end_s) for event in scene.events] * (2 if lesson.again else 1)
+            spans = [(event.start_s, event.end_s) for event in scene.events] * (3 if lesson.again else 1)
             spans += [(0, scene.duration_s)] * len(scene.events)
             times = sorted(self.rng.uniform(*np.transpose(spans)).tolist())
             times = times if keep is None else [times[i] for i in self._choose(scene, times, keep, lesson.again)]
