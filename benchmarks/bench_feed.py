@@ -31,7 +31,8 @@ from refocus.qa.shard_lists import clips_table
 from refocus.reward.prefetch import Prefetcher
 from refocus.reward.score_shard import ClipTask, score_clip
 from refocus.reward.windows import subsets
-from refocus.video.probe import header_duration, opened
+from refocus.video.length import header_duration
+from refocus.video.probe import opened
 
 from benchmarks.bench_reward import processor, write
 from benchmarks.clips import rendered

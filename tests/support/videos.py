@@ -96,6 +96,10 @@ def variable(seconds: float, seed: int) -> list[float]:
     return [round(float(time), 3) for time in times[times < seconds]]
 
 
-def played_at(times_s: Sequence[float], time_s: float) -> int:
-    """The frame on screen at a time, by brute force: the last one that has started, or the first."""
-    return max((index for index, start in enumerate(times_s) if start <= time_s + 1e-6), default=0)
+def played_at(times_s: Sequence[float], time_s: float, rounding_s: float = 1e-6) -> int:
+    """The frame on screen at a time, by brute force: the last one that has started, or the first.
+
+    Args:
+        rounding_s: by how much the times of the frames may have been rounded.
+    """
+    return max((index for index, start in enumerate(times_s) if start <= time_s + rounding_s), default=0)

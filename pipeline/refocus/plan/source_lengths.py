@@ -22,7 +22,8 @@ from refocus.plan.prompt_tokens import PromptTokens
 from refocus.plan.reward_layout import QuestionGroup
 from refocus.qa.records import CLIP_SCHEMA, read_columns
 from refocus.video.frame_plan import EPSILON_S
-from refocus.video.probe import VideoError, header_duration, opened
+from refocus.video.length import header_duration
+from refocus.video.probe import VideoError, opened
 
 SAMPLE = 500
 INDEX, BOUNDS, HEADERS, ASSUMED, UNKNOWN = "index", "bounds", "headers", "assumed", "unknown"

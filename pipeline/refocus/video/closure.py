@@ -8,7 +8,6 @@ import bisect
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from refocus.video.frame_plan import EPSILON_S
 from refocus.video.track import PacketTable
 
 
@@ -39,8 +38,9 @@ def shown_at(table: PacketTable, times_s: Sequence[float], slack_s: float) -> li
 
     found: dict[int, list[int]] = {}
     for index, time_s in enumerate(times_s):
-        if order and time_s + EPSILON_S < table.end_s + slack_s:
-            found.setdefault(max(0, bisect.bisect_right(order, time_s + EPSILON_S, key=start) - 1), []).append(index)
+        if order and time_s < table.end_s + slack_s:
+            place = bisect.bisect_right(order, time_s + table.rounding_s, key=start) - 1
+            found.setdefault(max(0, place), []).append(index)
     return [WantedFrame(order[place], place, start(order[place]), tuple(times)) for place, times in found.items()]
 
 

@@ -10,7 +10,9 @@ import numpy as np
 from refocus.video import decord_backend as by_decord
 from refocus.video.decode_report import DecodeReport
 from refocus.video.frame_plan import bounds, grid
-from refocus.video.probe import VideoError, last_moment, opened, rate_of
+from refocus.video.length import last_moment
+from refocus.video.packets import rate_of
+from refocus.video.probe import VideoError, opened
 from refocus.video.resize import Fit, resize
 from refocus.video.rgb import RgbConverter
 from refocus.video.selective_decode import selective_decode
@@ -132,7 +134,7 @@ def plan_clip(path: Path | str, fps: float, max_frames: int, start_s: float | No
         VideoError: the file is unreadable, or the clip lies outside it.
     """
     with opened(path) as (container, stream):
-        duration, rate = last_moment(container, stream, end_s), rate_of(stream)
+        duration, rate = last_moment(path, container, stream, end_s), rate_of(stream)
     try:
         start, end = bounds(duration, start_s, end_s)
     except ValueError as error:

@@ -1,33 +1,43 @@
-"""Counts FFmpeg's error messages: it conceals most damage and reports it only in its log."""
+"""Hears FFmpeg's error messages: it conceals most damage and reports it only in its log."""
 
-from types import TracebackType
+import contextlib
+import re
+from collections.abc import Iterator
 
-from av import logging
+from av import codec, logging
 
-# A decoder that begins at an open GOP misses frames that the stream tells it to drop: nothing needs them.
-_HARMLESS = ("mmco: unref short failure", "number of reference frames")
+_HARMLESS = re.compile(
+    # What a stream says beside its pictures: no pixel depends on it.
+    r"\bSEI\b|\bVUI\b|\bAPP fields\b|closed captions?|user.?data|ICC profile|EXIF|"
+    # A decoder that begins at an open GOP misses frames that the stream tells it to drop: nothing needs them.
+    r"mmco: unref short failure|number of reference frames|"
+    # An edit list that begins between key frames; the demuxer takes the key frame before, or what there is.
+    r"edit list",
+    re.IGNORECASE,
+)
 
 
 class FfmpegLog:
-    """While entered, counts FFmpeg's messages of level ERROR; they are printed nowhere."""
+    """Counts FFmpeg's messages of level ERROR that mean damage; they are printed nowhere."""
 
-    def __enter__(self) -> "FfmpegLog":
-        self._level = logging.get_level()
-        if self._level is None:
-            logging.set_level(logging.PANIC)  # errors are counted at any level but None
-        self._seen = logging.get_last_error()[0]
-        return self
+    def __init__(self) -> None:
+        self.errors = 0
+        self.of_container = 0  # of them, those that no decoder or parser logged
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._level is None:
-            logging.set_level(None)
-
-    def new_errors(self) -> int:
-        """Errors since the last call, none if the last of them is a harmless one."""
-        before = self._seen
-        self._seen, message = logging.get_last_error()
-        if message is not None and message[2].startswith(_HARMLESS):
-            return 0
-        return self._seen - before
+    @contextlib.contextmanager
+    def heard(self) -> Iterator[None]:
+        """What FFmpeg says in this thread while this is entered."""
+        level, repeated = logging.get_level(), logging.get_skip_repeated()
+        logging.set_level(logging.ERROR)
+        logging.set_skip_repeated(False)
+        messages: list[tuple[int, str, str]] = []
+        try:
+            with logging.Capture() as messages:
+                yield
+        finally:
+            logging.set_skip_repeated(repeated)
+            logging.set_level(level)
+            for _, speaker, message in messages:
+                if not _HARMLESS.search(message):
+                    self.errors += 1
+                    self.of_container += speaker not in codec.codecs_available

@@ -6,7 +6,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from refocus.video.probe import VideoError, nearest_right_angle
+from refocus.video.orientation import orientation
+from refocus.video.probe import VideoError
 from refocus.video.resize import Fit, fitted, squared
 
 # Without full chroma the scaler gives two neighbouring pixels one colour.
@@ -47,8 +48,7 @@ class RgbConverter:
         rgb = self._converted(frame, width, height, matrix)
         if self.size is not None and rgb.shape[:2] != (self.size, self.size):
             rgb = squared(rgb, self.size)
-        turns = nearest_right_angle(frame.rotation) // 90
-        return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+        return orientation(frame).apply(rgb)
 
     def _shape(self, frame: VideoFrame) -> tuple[int, int]:
         if self.size is None:

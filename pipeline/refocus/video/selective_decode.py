@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 from refocus.video.closure import WantedFrame, runs, shown_at
 from refocus.video.decode_report import SLACK_S, DecodeReport
 from refocus.video.ffmpeg_log import FfmpegLog
-from refocus.video.frame_plan import EPSILON_S
+from refocus.video.frame_times import FrameTimes
 from refocus.video.probe import VideoError
 from refocus.video.run_check import NOT_DECODED, RunCheck
 from refocus.video.track import NO_PTS, Heartbeat, PacketTable, read_again, read_packets
@@ -137,6 +137,9 @@ class _SelectiveDecoder:
         self.stream.codec_context.flush_buffers()
         missing = bool(ahead) and ahead[0].packet < run.stop
         doubt = doubt or self._damage() or check.doubt_at_end(missing)
+        if self.stream.codec_context.reorder_depth and table.increases():
+            table.distrust_times()
+            doubt = table.in_order
         if doubt == NOT_DECODED and not discarding:
             table.in_order = doubt = "packets are not whole frames"
         self.begin = run.start if check.clean and doubt != DAMAGE and not table.in_order else 0
@@ -150,21 +153,23 @@ class _SelectiveDecoder:
     def in_order(self, times_s: Sequence[float], done: int) -> Iterator[tuple[VideoFrame, WantedFrame]]:
         """One frame after the other, for the times behind the first `done`."""
         table, report = self.table, self.report
-        ranks = None if table.in_order else sorted(pts for pts in table.pts if pts != NO_PTS)
+        ranks = None if table.in_order else table.presented()
         every = read_again(self.path, table, self.heartbeat)
         packets = ((number, packet) for number, packet in every if number >= self.begin)
         first = table.pts[self.begin] if len(table.pts) else NO_PTS
+        frame_times = FrameTimes(table)
         held: tuple[VideoFrame, float, int] | None = None
 
         def on_screen(source_frame: int, time_s: float, until_s: float) -> WantedFrame | None:
             """A frame that is on screen from `time_s` to `until_s`, if one of the wanted times lies before the end."""
             stop = done
-            while stop < len(times_s) and times_s[stop] + EPSILON_S < until_s:
+            while stop < len(times_s) and times_s[stop] + table.rounding_s < until_s:
                 stop += 1
             return WantedFrame(NO_PTS, source_frame, time_s, tuple(range(done, stop))) if stop > done else None
 
-        for count, frame in enumerate(self._decoded(packets, first, None)):
-            time_s = count * table.frame_s if frame.pts is None else table.time_s(frame.pts)
+        for frame in self._decoded(packets, first, None):
+            time_s = frame_times(frame)
+            report.went_back = frame_times.went_back
             if held is not None and time_s < held[1]:
                 report.misplaced += 1
                 continue
@@ -174,11 +179,15 @@ class _SelectiveDecoder:
                 if done == len(times_s):
                     report.ended_s = time_s
                     return
-            rank = bisect.bisect_left(ranks, frame.pts) if ranks and frame.pts is not None else count
-            held = frame, time_s, rank
-            report.ended_s = time_s + (float(frame.duration * table.time_base) if frame.duration else table.frame_s)
+            counted = frame_times.count - 1
+            held = frame, time_s, bisect.bisect_left(ranks, frame.pts) if ranks and frame.pts is not None else counted
+            report.ended_s = frame_times.end_s(frame, time_s)
         if held is None:
             raise VideoError(f"{self.path}: not one frame decodes")
+        if table.decode_order and frame_times.count != sum(table.shown):
+            report.notes.append(
+                f"{sum(table.shown)} packets gave {frame_times.count} frames, whose times are not known"
+            )
         if wanted := on_screen(held[2], held[1], report.ended_s + SLACK_S):
             yield held[0], wanted
 
@@ -195,27 +204,26 @@ class _SelectiveDecoder:
             kept: numbers of packets whose frames FFmpeg must not discard; None: all.
         """
         report, context = self.report, self.stream.codec_context
-        with FfmpegLog() as log:
-            for number, packet in chain(packets, [(len(self.table.pts), None)]):
-                if self.heartbeat is not None:
-                    self.heartbeat()
-                if packet is not None and packet.size == 0:  # would end the decoding
-                    continue
-                context.skip_frame = "DEFAULT" if packet is None or kept is None or number in kept else "NONREF"
-                bad = packet is not None and packet.is_corrupt
-                log.new_errors()
-                try:
+        for number, packet in chain(packets, [(len(self.table.pts), None)]):
+            if self.heartbeat is not None:
+                self.heartbeat()
+            if packet is not None and packet.size == 0:  # would end the decoding
+                continue
+            context.skip_frame = "DEFAULT" if packet is None or kept is None or number in kept else "NONREF"
+            bad, log = packet is not None and packet.is_corrupt, FfmpegLog()
+            try:
+                with log.heard():
                     frames = self.stream.decode(packet)
-                except av.FFmpegError as error:
-                    if isinstance(error, MemoryError):
-                        raise
-                    bad, frames = True, []
-                early = packet is not None and packet.pts is not None and packet.pts < first
-                report.damaged += (bad or log.new_errors() > 0) and not early
-                for frame in frames:
-                    report.decoded += 1
-                    report.corrupt += frame.is_corrupt and not (frame.pts is not None and frame.pts < first)
-                    yield frame
+            except av.FFmpegError as error:
+                if isinstance(error, MemoryError):
+                    raise
+                bad, frames = True, []
+            early = packet is not None and packet.pts is not None and packet.pts < first
+            report.damaged += (bad or log.errors > 0) and not early
+            for frame in frames:
+                report.decoded += 1
+                report.corrupt += frame.is_corrupt and not (frame.pts is not None and frame.pts < first)
+                yield frame
 
 
 def _up_to(feed: Iterator[tuple[int, Packet]], stop: int) -> Iterator[tuple[int, Packet]]:

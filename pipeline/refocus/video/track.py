@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -15,13 +16,15 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from refocus.video.ffmpeg_log import FfmpegLog
-from refocus.video.probe import VideoError, opened, origin, rate_of
+from refocus.video.frame_plan import EPSILON_S
+from refocus.video.packets import demuxed, rate_of, read_head
+from refocus.video.probe import VideoError, opened
 from refocus.video.starts import SELECTIVE_CODECS, CleanStarts, is_hidden, is_packed
 
 Heartbeat = Callable[[], None]
 KEPT_BYTES = 256 << 20  # packets stay in memory up to this, else the file is read twice
 KEPT_PACKETS = 1 << 13  # each costs about a kilobyte beside its content
-MAX_FAILED_READS = 64  # in a row; then reading ends
+ROUNDING_S = 0.0005  # what the coarsest of the usual clocks, Matroska's milliseconds, may round away
 FRAME_S = 0.5  # how long a frame is shown where nothing says it
 GAP_S = 1.0  # in a damaged file, a frame that stays this long may stand for missing ones
 NO_PTS = -(1 << 62)
@@ -43,14 +46,33 @@ class PacketTable:
     whole: bool = False  # the pass came to the end of the file
     damaged: int = 0  # errors that FFmpeg logged while reading
     stopped: str | None = None  # why reading ended early
+    decode_order: bool = False  # `pts` are times of decoding: they say when frames are shown, not which
+
+    @property
+    def rounding_s(self) -> float:
+        """By how much the clock's ticks may miss the time that was meant, seconds."""
+        return min(float(self.time_base) / 2, ROUNDING_S) + EPSILON_S
 
     def time_s(self, pts: int) -> float:
         """Seconds from the first frame."""
         return float(pts * self.time_base - self.start)
 
+    def presented(self) -> list[int]:
+        """The presentation times of what is shown, increasing."""
+        return sorted(pts for pts, shown in zip(self.pts, self.shown, strict=True) if shown and pts != NO_PTS)
+
+    def increases(self) -> bool:
+        """Whether all that is shown has a presentation time, in the order in which it is stored."""
+        shown = [pts for pts, shown in zip(self.pts, self.shown, strict=True) if shown]
+        return NO_PTS not in shown and all(one < other for one, other in itertools.pairwise(shown))
+
+    def distrust_times(self) -> None:
+        """For a decoder that changes the order of packets whose times do not: a container made them up (AVI)."""
+        self.decode_order, self.in_order = True, "packets have times of decoding only"
+
     def gaps(self) -> list[str]:
         """Where no new frame is shown for long, in words."""
-        shown = sorted(pts for pts, shown in zip(self.pts, self.shown, strict=True) if shown and pts != NO_PTS)
+        shown = self.presented()
         least = max(GAP_S, 10 * self.frame_s) / self.time_base
         gaps = [(one, other) for one, other in itertools.pairwise(shown) if other - one > least]
         return [f"nothing from {self.time_s(one):.2f} to {self.time_s(other):.2f} s" for one, other in gaps[:3]]
@@ -65,20 +87,28 @@ def read_packets(
     """
     if stream.time_base is None:
         raise VideoError(f"{container.name}: its video stream has no time base")
-    rate = rate_of(stream)
-    table = PacketTable(stream.time_base, origin(stream), 1.0 / rate if rate > 0 else FRAME_S)
+    rate, log = rate_of(stream), FfmpegLog()
+    packets = demuxed(container, stream)
+    try:
+        with log.heard():
+            head = read_head(packets, stream)
+    except av.FFmpegError as error:
+        raise VideoError(f"{container.name}: cannot be read ({error.strerror})") from None
+    table = PacketTable(stream.time_base, head.start, 1.0 / rate if rate > 0 else FRAME_S)
     codec = stream.codec_context.name
     clean_starts = CleanStarts(codec, stream.codec_context.extradata)
     if codec not in SELECTIVE_CODECS:
         table.in_order = f"{codec} is decoded in order"
-    until = math.ceil((Fraction(until_s) + table.start) / table.time_base)
+    start, until = (round(time / table.time_base) for time in (table.start, Fraction(until_s) + table.start))
     frame = round(table.frame_s / table.time_base)
     kept = 0
     end = NO_PTS
-    with FfmpegLog() as log, closing(demuxed(container, stream)) as packets:
+    feed = chain(head.packets, packets)
+    with closing(packets):
         while True:
             try:
-                packet = next(packets, None)
+                with log.heard():
+                    packet = next(feed, None)
             except av.FFmpegError as error:
                 table.stopped = f"reading stopped: {error.strerror}"
                 break
@@ -90,6 +120,7 @@ def read_packets(
             if heartbeat is not None:
                 heartbeat()
             shown = packet.size > 0 and not packet.is_discard and not is_hidden(codec, packet)
+            shown = shown and (packet.pts is None or packet.pts >= start)
             table.in_order = table.in_order or _not_by_itself(codec, packet, shown)
             table.shown.append(shown)
             table.starts.append(packet.size > 0 and table.in_order is None and clean_starts(packet))
@@ -101,9 +132,11 @@ def read_packets(
                 table.packets.append(packet)
                 if kept > KEPT_BYTES or len(table.packets) > KEPT_PACKETS:
                     table.packets = None
-        table.damaged = log.new_errors()
+    table.damaged = log.of_container
     if end != NO_PTS:
         table.end_s = table.time_s(end)
+    if stream.codec_context.reorder_depth and table.increases():
+        table.distrust_times()
     return table
 
 
@@ -116,28 +149,6 @@ def _not_by_itself(codec: str, packet: Packet, shown: bool) -> str | None:
     if is_packed(codec, packet):
         return "a packet holds two frames"
     return None
-
-
-def demuxed(container: InputContainer, stream: VideoStream) -> Generator[Packet, None, None]:
-    """The stream's packets, without the empty one that PyAV appends; reading goes on behind what cannot be read.
-
-    Raises:
-        av.FFmpegError: nothing more can be read.
-    """
-    failed = 0
-    while True:
-        try:
-            for packet in container.demux(stream):
-                failed = 0
-                if packet.size or packet.dts is not None:
-                    yield packet
-            return
-        except (av.FFmpegError, IndexError) as error:  # PyAV raises the latter when a stream turns up late
-            failed += 1
-            if failed == MAX_FAILED_READS and isinstance(error, av.FFmpegError):
-                raise
-            if failed > MAX_FAILED_READS:
-                return
 
 
 def read_again(

@@ -34,6 +34,15 @@ def is_truncated(path: Path | str, container: str) -> str | None:
     return None
 
 
+def is_complete(path: Path | str, container: str) -> bool:
+    """Whether something in the file says that nothing of it is missing.
+
+    Args:
+        container: its name by FFmpeg.
+    """
+    return False
+
+
 def _ends_in_a_fragment(file: BinaryIO, span: ByteSpan) -> bool:
     """Whether the last box of a fragmented mp4 is longer than the file; others list their samples beforehand."""
     at, fragments = 0, False

@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from refocus.video.probe import nearest_right_angle
+from refocus.video.orientation import orientation
 from refocus.video.rgb import UNSUPPORTED_MATRICES
 
 _FORMATS = {f"yuv{layout}{depth}" for layout in ("420p", "422p", "444p") for depth in ("", "10le")}
@@ -59,9 +59,8 @@ class YuvScaler:
         if self._graph is None or kind != self._input:
             self._input, self._graph = kind, _graph(self.size, frame)
         self._graph.vpush(frame)
-        turns = nearest_right_angle(frame.rotation) // 90
-        planes = self._graph.vpull().planes
-        luma, blue, red = (np.ascontiguousarray(np.rot90(_pixels(plane), turns)) for plane in planes)
+        upright = orientation(frame)
+        luma, blue, red = (upright.apply(_pixels(plane)) for plane in self._graph.vpull().planes)
         return YuvFrame(luma, blue, red)
 
 
@@ -95,9 +94,9 @@ def siting(frame: VideoFrame) -> str:
     """Where a frame's chroma lies among its luma: left, center, topleft, top, bottomleft or bottom.
 
     PyAV does not tell, and the filter does not look. But a copy inherits it, and shows it when slopes that are written
-    over its chroma are spread over all pixels.
+    over the copy's chroma are spread over all pixels.
     """
-    side = 32
+    side = 48 if frame.width == 32 else 32  # of another size than the frame, or it would be the frame itself
     small = VideoReformatter().reformat(
         frame, side, side, "yuv420p", interpolation=Interpolation.POINT, dst_color_range="MPEG", threads=1
     )

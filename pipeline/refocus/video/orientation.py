@@ -1,0 +1,38 @@
+"""How a picture is turned and mirrored to be seen: a display matrix has eight right-angled values, not four angles."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from av.sidedata.sidedata import Type
+from av.video.frame import VideoFrame
+
+
+class Orientation(NamedTuple):
+    """What makes a stored picture upright: exchanged axes first, then flips of what that gives."""
+
+    transposed: bool
+    down: bool  # rows from the last to the first
+    left: bool  # columns from the last to the first
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """The upright picture of a stored (H, W, ...) one."""
+        image = image.swapaxes(0, 1) if self.transposed else image
+        return np.ascontiguousarray(image[:: -1 if self.down else 1, :: -1 if self.left else 1])
+
+
+AS_STORED = Orientation(False, False, False)
+
+
+def orientation(frame: VideoFrame) -> Orientation:
+    """That of a frame's display matrix, by the nearest right angle; as stored where it has none."""
+    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    return AS_STORED if matrix is None else from_matrix(np.frombuffer(bytes(matrix), np.int32).tolist())
+
+
+def from_matrix(matrix: Sequence[int]) -> Orientation:
+    """That of the matrix (a, b, u, c, d, v, x, y, w): the pixel (p, q) is seen at (a p + c q, b p + d q)."""
+    a, b, _, c, d = matrix[:5]
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return Orientation(False, d < 0, a < 0)
+    return Orientation(True, b < 0, c < 0)

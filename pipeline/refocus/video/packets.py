@@ -1,0 +1,166 @@
+"""A stream's packets as everything here reads them: on one clock, beginning with the first frame that is presented."""
+
+from collections.abc import Generator, Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+import av
+from av.container import InputContainer
+from av.format import Flags
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+MAX_FAILED_READS = 64  # in a row; then reading ends
+JUMP_S = 10  # a clock that goes on later than this behind the packet before was set anew; ffmpeg's dts_delta_threshold
+BACKWARD_S = Fraction(1, 10)  # as was one that goes back by more than this
+HEAD_PACKETS = 1024  # among so many packets there is one whose frame can be shown, or there is none
+
+
+def demuxed(container: InputContainer, stream: VideoStream) -> Generator[Packet, None, None]:
+    """The stream's packets; reading goes on behind what cannot be read.
+
+    Where the format's clock may be set anew in the middle (transport streams), times go on as if it had not been.
+
+    Raises:
+        av.FFmpegError: nothing more can be read.
+    """
+    if not clock_may_jump(container):
+        yield from every_packet(container, [stream])
+        return
+    clock = _Clock()
+    for packet in every_packet(container, [stream, *container.streams.audio]):
+        clock.close(packet)
+        if packet.stream_index == stream.index:
+            yield packet
+
+
+def every_packet(container: InputContainer, streams: Sequence[Stream]) -> Generator[Packet, None, None]:
+    """What is left of the packets of some streams, as stored, without the empty ones that PyAV appends.
+
+    Raises:
+        av.FFmpegError: nothing more can be read.
+    """
+    failed = 0
+    while True:
+        try:
+            for packet in container.demux(streams):
+                failed = 0
+                if packet.size or packet.dts is not None:
+                    yield packet
+            return
+        except (av.FFmpegError, IndexError) as error:  # PyAV raises the latter when a stream turns up late
+            failed += 1
+            if failed == MAX_FAILED_READS and isinstance(error, av.FFmpegError):
+                raise
+            if failed > MAX_FAILED_READS:
+                return
+
+
+def clock_may_jump(container: InputContainer) -> bool:
+    """Whether the container's format lets its clock be set anew in the middle."""
+    return bool(container.format.flags & Flags.ts_discont.value)
+
+
+def rate_of(stream: VideoStream) -> float:
+    """Average frames per second, 0 where unknown."""
+    rate = stream.average_rate or stream.guessed_rate
+    return float(rate) if rate else 0.0
+
+
+class _Clock:
+    """Closes the discontinuities of a file's clock, by the rule of the ffmpeg program.
+
+    All streams share the clock: the first that jumps sets it for the others.
+    """
+
+    def __init__(self) -> None:
+        self.shift = Fraction(0)  # seconds that are added
+        self.latest: dict[int, Fraction] = {}  # by stream: the last packet's decoding time, seconds
+        self.next: dict[int, Fraction] = {}  # by stream: when the next one is due
+        self.last: Fraction | None = None  # of any stream
+
+    def close(self, packet: Packet) -> None:
+        """Moves a packet's times to where they belong."""
+        if packet.dts is None or packet.time_base is None:
+            return
+        index = packet.stream_index
+        time = packet.dts * packet.time_base + self.shift
+        due = self.next.get(index, self.last)
+        if due is not None:
+            jumped = abs(time - due) > JUMP_S
+            if jumped or (index in self.latest and time + BACKWARD_S < self.latest[index]):
+                self.shift += due - time
+                time = due
+        ticks = round(self.shift / packet.time_base)
+        packet.dts += ticks
+        if packet.pts is not None:
+            packet.pts += ticks
+        step = packet.duration * packet.time_base if packet.duration else time - self.latest.get(index, time)
+        self.next[index] = time + step
+        self.last = self.latest[index] = time
+
+
+class Head(NamedTuple):
+    """The beginning of a stream."""
+
+    packets: list[Packet]  # those that were read to know
+    start: Fraction  # seconds of the container's clock at which the first frame is presented
+
+
+def read_head(packets: Iterator[Packet], stream: VideoStream) -> Head:
+    """Reads on until it is known when the first frame is presented.
+
+    That need not be the first packet's: leading pictures are shown before it where they can be decoded, and a stream
+    cut out of another one begins with packets that give no frame. So where there are such, the decoder is asked.
+
+    Raises:
+        av.FFmpegError: nothing can be read.
+    """
+    read: list[Packet] = []
+    times: list[int] = []
+    for packet in packets:
+        read.append(packet)
+        time = packet.dts if packet.pts is None else packet.pts
+        if packet.size and not packet.is_discard and time is not None:
+            times.append(time)
+        passed = packet.dts is not None and times and packet.dts >= min(times)
+        if passed or len(read) == HEAD_PACKETS:
+            break
+    begin = next((packet for packet in read if packet.size), None)
+    if begin is None or not times or stream.time_base is None:
+        return Head(read, Fraction(0))
+    leading = begin.pts is not None and any(time < begin.pts for time in times)
+    first = min(times)
+    if leading or not begin.is_keyframe:
+        shown = _first_frame(read, packets, stream)
+        first = first if shown is None else shown
+    return Head(read, first * stream.time_base)
+
+
+def _first_frame(read: list[Packet], packets: Iterator[Packet], stream: VideoStream) -> int | None:
+    """The time of the first frame that comes out of the decoder; packets that are read for it are appended."""
+    number = 0
+    try:
+        while number < HEAD_PACKETS:
+            if number == len(read):
+                following = next(packets, None)
+                if following is None:
+                    break
+                read.append(following)
+            packet = read[number]
+            number += 1
+            if packet.size and (time := _decoded_at(stream, packet)) is not None:
+                return time
+        return _decoded_at(stream, None)
+    finally:
+        stream.codec_context.flush_buffers()
+
+
+def _decoded_at(stream: VideoStream, packet: Packet | None) -> int | None:
+    """When the first frame is shown that comes out for a packet, None if none does."""
+    try:
+        frames = stream.decode(packet)
+    except av.FFmpegError:
+        return None
+    return next((frame.dts if frame.pts is None else frame.pts for frame in frames), None)
