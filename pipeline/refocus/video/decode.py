@@ -134,7 +134,7 @@ def plan_clip(path: Path | str, fps: float, max_frames: int, start_s: float | No
         VideoError: the file is unreadable, or the clip lies outside it.
     """
     with opened(path) as (container, stream):
-        duration, rate = last_moment(path, container, stream, end_s), rate_of(stream)
+        duration, rate = last_moment(container, stream, end_s), rate_of(stream)
     try:
         start, end = bounds(duration, start_s, end_s)
     except ValueError as error:

@@ -9,15 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from fractions import Fraction
 from itertools import chain
-from pathlib import Path
 
 import av
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from refocus.video.packets import Head, clock_may_jump, demuxed, every_packet, rate_of, read_head
-from refocus.video.truncation import is_complete
+from refocus.video.packets import clock_may_jump, demuxed, every_packet, rate_of, read_head
 
 _INDEXED = ("mov", "matroska", "avi", "flv")  # containers that find a moment without reading up to it
 _TOLERANCE_S = 0.25  # by this much a header may say something else than the packets do
@@ -57,7 +55,7 @@ def _own_duration(container: InputContainer, stream: VideoStream, start: Fractio
     return max(0.0, int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3]) - float(start))
 
 
-def last_moment(path: Path | str, container: InputContainer, stream: VideoStream, until_s: float | None) -> float:
+def last_moment(container: InputContainer, stream: VideoStream, until_s: float | None) -> float:
     """Seconds the video lasts: by its header where the packets bear it out, else by the packets.
 
     If a header promises more than there is and nothing explains it, its promise stands: frames are missing then.
@@ -86,11 +84,8 @@ def last_moment(path: Path | str, container: InputContainer, stream: VideoStream
     if header is None or measured > header + _TOLERANCE_S:
         return measured
     sound_lasts = own is None and others > header - _TOLERANCE_S
-    if measured < header - _TOLERANCE_S and (
-        sound_lasts or _is_edited(container, stream) or is_complete(path, container.format.name)
-    ):
-        return measured
-    return header
+    explained = sound_lasts or _is_edited(container, stream)
+    return measured if explained and measured < header - _TOLERANCE_S else header
 
 
 def _seek(container: InputContainer, stream: VideoStream, time_s: Fraction) -> None:

@@ -18,7 +18,7 @@ class RunCheck:
     """
 
     def __init__(self, table: PacketTable, run: range, discarding: bool) -> None:
-        self.first = table.pts[run.start]
+        self.first = table.presented_from(run.start)
         self.at_packet_0 = run.start == 0
         self.discarding = discarding
         self.expected = deque(sorted(table.pts[number] for number in run if table.shown[number]))

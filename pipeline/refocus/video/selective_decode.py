@@ -23,10 +23,11 @@ from refocus.video.closure import WantedFrame, runs, shown_at
 from refocus.video.decode_report import SLACK_S, DecodeReport
 from refocus.video.ffmpeg_log import FfmpegLog
 from refocus.video.frame_times import FrameTimes
+from refocus.video.length import header_duration
 from refocus.video.probe import VideoError
 from refocus.video.run_check import NOT_DECODED, RunCheck
 from refocus.video.track import NO_PTS, Heartbeat, PacketTable, read_again, read_packets
-from refocus.video.truncation import is_truncated
+from refocus.video.truncation import declares_its_size, is_truncated
 
 DAMAGE = "FFmpeg reports damage"
 MARGIN_S = 1.0  # packets are read that far behind the last wanted time, or two steps: so a clip ends before its file
@@ -47,6 +48,8 @@ def selective_decode(
     """
     step = times_s[-1] - times_s[-2] if len(times_s) > 1 else 0.0
     table = read_packets(container, stream, times_s[-1] + max(MARGIN_S, 2 * step), heartbeat)
+    if table.whole and declares_its_size(path, container.format.name):
+        table.end_s = table.held_s = max(table.end_s, header_duration(container, stream, table.start) or 0.0)
     report.packets, report.ended_s, report.in_order = len(table.pts), table.end_s, table.in_order
     if table.stopped:
         report.notes.append(table.stopped)
@@ -155,8 +158,8 @@ class _SelectiveDecoder:
         table, report = self.table, self.report
         ranks = None if table.in_order else table.presented()
         every = read_again(self.path, table, self.heartbeat)
-        packets = ((number, packet) for number, packet in every if number >= self.begin)
-        first = table.pts[self.begin] if len(table.pts) else NO_PTS
+        ahead = ((number, packet) for number, packet in every if number >= self.begin)
+        first = table.presented_from(self.begin)
         frame_times = FrameTimes(table)
         held: tuple[VideoFrame, float, int] | None = None
 
@@ -167,7 +170,7 @@ class _SelectiveDecoder:
                 stop += 1
             return WantedFrame(NO_PTS, source_frame, time_s, tuple(range(done, stop))) if stop > done else None
 
-        for frame in self._decoded(packets, first, None):
+        for frame in self._decoded(ahead, first, None):
             time_s = frame_times(frame)
             report.went_back = frame_times.went_back
             if held is not None and time_s < held[1]:
@@ -184,6 +187,7 @@ class _SelectiveDecoder:
             report.ended_s = frame_times.end_s(frame, time_s)
         if held is None:
             raise VideoError(f"{self.path}: not one frame decodes")
+        report.ended_s = max(report.ended_s, table.held_s)
         if table.decode_order and frame_times.count != sum(table.shown):
             report.notes.append(
                 f"{sum(table.shown)} packets gave {frame_times.count} frames, whose times are not known"

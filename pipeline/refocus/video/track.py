@@ -1,7 +1,6 @@
 """One pass over a file's packets: when each is shown, where decoding may begin, what FFmpeg says of the container."""
 
 import itertools
-import math
 from array import array
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -41,6 +40,7 @@ class PacketTable:
     starts: list[bool] = field(default_factory=list)  # decoding may begin here
     shown: list[bool] = field(default_factory=list)  # a frame comes out of it
     end_s: float = 0.0  # when the last packet's frame leaves the screen
+    held_s: float = 0.0  # until when a header holds it, where packets have no durations
     packets: list[Packet] | None = field(default_factory=list)  # None: too much to keep
     in_order: str | None = None  # why the packets must be decoded one after the other
     whole: bool = False  # the pass came to the end of the file
@@ -56,6 +56,10 @@ class PacketTable:
     def time_s(self, pts: int) -> float:
         """Seconds from the first frame."""
         return float(pts * self.time_base - self.start)
+
+    def presented_from(self, number: int) -> int:
+        """The presentation time from which frames are whole when decoding begins at a packet."""
+        return self.pts[number] if number else round(self.start / self.time_base)
 
     def presented(self) -> list[int]:
         """The presentation times of what is shown, increasing."""

@@ -1,59 +1,167 @@
-"""Truncated files, in containers whose demuxer takes what is there for the whole."""
+"""Truncated files: a demuxer takes what is there for the whole, but the container's structure tells what should be.
 
+A file that is cut off between two of its parts cannot be told from a shorter one where the container gives no sizes
+(transport and program streams, raw streams).
+"""
+
+import struct
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
-from refocus.video.tars import ByteSpan, locate
+from refocus.video.tars import locate
 
-_SYNC = 0x47
+_TS_SYNC = 0x47
 _TS_PACKETS = ((188, 0), (192, 4), (204, 0))  # length, and where in it the sync byte lies
+_ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # the object with the file's size, 40 bytes behind
+_FLV_SIZE = b"filesize\0"  # a number of the script data; a big-endian double follows
+_EBML_HEADER, _EBML_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+_HEAD, _TAIL = 1 << 16, 1 << 17  # bytes that are searched
+_OGG_END = 4  # flag of a stream's last page
+
+
+class _Video:
+    """The bytes of a video file, wherever they lie."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.span = locate(Path(path))
+        self.size = self.span.size
+
+    def read(self, at: int, size: int) -> bytes:
+        """Up to `size` bytes from `at`, none behind the video's end."""
+        with self.span.file.open("rb") as file:
+            file.seek(self.span.offset + at)
+            return file.read(max(0, min(size, self.size - at)))
 
 
 def is_truncated(path: Path | str, container: str) -> str | None:
     """Why the end of a file must be missing, None if nothing says so.
 
-    A transport stream that ends between two packets cannot be told from one that is over.
-
     Args:
         container: its name by FFmpeg.
     """
-    span = locate(Path(path))
-    size = span.size
-    with span.file.open("rb") as file:
-        file.seek(span.offset)
-        if container == "mpegts":
-            head = file.read(256)
-            for length, at in _TS_PACKETS:
-                if len(head) > length + at and head[at] == head[length + at] == _SYNC:
-                    return "the file ends within a transport packet" if size % length else None
-        elif container == "avi":
-            declared = 8 + int.from_bytes(file.read(8)[4:], "little")
-            return "the file ends before its header says" if 8 < declared > size else None
-        elif "mp4" in container and _ends_in_a_fragment(file, span):
-            return "the file ends within a fragment"
+    video = _Video(path)
+    return next((check(video) for name, check in _CHECKS.items() if name in container.split(",")), None)
+
+
+def declares_its_size(path: Path | str, container: str) -> bool:
+    """Whether a file says how long it is and is as long, so that nothing is missing behind its last frame (FLV)."""
+    video = _Video(path)
+    return container == "flv" and _flv_size(video) == video.size
+
+
+def _mpegts(video: _Video) -> str | None:
+    head = video.read(0, 256)
+    for length, at in _TS_PACKETS:
+        if len(head) > length + at and head[at] == head[length + at] == _TS_SYNC:
+            return "the file ends within a transport packet" if video.size % length else None
     return None
 
 
-def is_complete(path: Path | str, container: str) -> bool:
-    """Whether something in the file says that nothing of it is missing.
+def _avi(video: _Video) -> str | None:
+    at = 0
+    while (head := video.read(at, 8))[:4] == b"RIFF":
+        length = int.from_bytes(head[4:], "little")
+        if not length:  # never finished, or not known
+            return None
+        at += 8 + length + length % 2
+    return _shorter(video, at - 1)
 
-    Args:
-        container: its name by FFmpeg.
-    """
-    return False
 
-
-def _ends_in_a_fragment(file: BinaryIO, span: ByteSpan) -> bool:
-    """Whether the last box of a fragmented mp4 is longer than the file; others list their samples beforehand."""
+def _mp4(video: _Video) -> str | None:
+    """Fragmented mp4; others list their samples beforehand."""
     at, fragments = 0, False
-    while at + 8 <= span.size:
-        file.seek(span.offset + at)
-        head = file.read(16)
+    while at + 8 <= video.size:
+        head = video.read(at, 16)
         length, kind = int.from_bytes(head[:4], "big"), head[4:8]
         fragments = fragments or kind == b"moof"
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
         if length < 8:  # up to the end, or nonsense
-            return False
+            return None
         at += length
-    return fragments and at > span.size
+    return "the file ends within a fragment" if fragments and at > video.size else None
+
+
+def _matroska(video: _Video) -> str | None:
+    at = 0
+    for name in (_EBML_HEADER, _EBML_SEGMENT):
+        head = video.read(at, 12)
+        width = 9 - head[4].bit_length() if len(head) == 12 else 9
+        if head[:4] != name or width > 8:
+            return None
+        length = int.from_bytes(head[4 : 4 + width], "big") - (1 << 7 * width)
+        at += 4 + width + length
+        if length == (1 << 7 * width) - 1:  # not known
+            return None
+    return _shorter(video, at)
+
+
+def _flv(video: _Video) -> str | None:
+    return _shorter(video, _flv_size(video) or 0)
+
+
+def _flv_size(video: _Video) -> int | None:
+    """What the script data say."""
+    _, found, behind = video.read(0, _HEAD).partition(_FLV_SIZE)
+    size: float = struct.unpack(">d", behind[:8])[0] if found and len(behind) >= 8 else 0.0
+    return int(size) if 0 < size < 1 << 53 else None
+
+
+def _asf(video: _Video) -> str | None:
+    _, _, behind = video.read(0, _HEAD).partition(_ASF_FILE)
+    return _shorter(video, int.from_bytes(behind[24:32], "little"))
+
+
+def _ogg(video: _Video) -> str | None:
+    tail = video.read(max(0, video.size - _TAIL), _TAIL)
+    page = tail[tail.rfind(b"OggS") :]
+    length = 27 + page[26] + sum(page[27 : 27 + page[26]]) if len(page) > 26 else _TAIL
+    if length > len(page):
+        return "the file ends within a page"
+    return None if page[5] & _OGG_END else "the last page is not marked as the last"
+
+
+def _mpeg(video: _Video) -> str | None:
+    """Program streams: from the last pack header on, packet by packet."""
+    tail = video.read(max(0, video.size - _TAIL), _TAIL)
+    at = tail.rfind(b"\0\0\1\xba")
+    while 0 <= at < len(tail):
+        head = tail[at : at + 14]
+        if len(head) < 6 or head[:3] != b"\0\0\1":
+            return "the file ends within a packet" if b"\0\0\1".startswith(head[:3]) else None
+        if head[3] == 0xB9:  # the end
+            return None
+        if head[3] == 0xBA:
+            at += 12 if head[4] >> 6 == 0 else 14 + (head[13] & 7 if len(head) == 14 else 0)
+        else:
+            at += 6 + int.from_bytes(head[4:6], "big")
+    return "the file ends within a packet" if at > len(tail) else None
+
+
+def _gif(video: _Video) -> str | None:
+    return None if video.read(max(0, video.size - _HEAD), _HEAD).rstrip(b"\0")[-1:] == b";" else "the file has no end"
+
+
+def _ivf(video: _Video) -> str | None:
+    at = int.from_bytes(video.read(6, 2), "little")
+    while at < video.size:
+        at += 12 + int.from_bytes(video.read(at, 4), "little")
+    return "the file ends within a frame" if at > video.size else None
+
+
+def _shorter(video: _Video, declared: int) -> str | None:
+    return "the file ends before its header says" if declared > video.size else None
+
+
+_CHECKS: dict[str, Callable[[_Video], str | None]] = {
+    "mpegts": _mpegts,
+    "avi": _avi,
+    "mp4": _mp4,
+    "matroska": _matroska,
+    "flv": _flv,
+    "asf": _asf,
+    "ogg": _ogg,
+    "mpeg": _mpeg,
+    "gif": _gif,
+    "ivf": _ivf,
+}
