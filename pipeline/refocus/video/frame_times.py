@@ -1,5 +1,7 @@
 """When frames are presented that come out of a decoder one after the other."""
 
+from collections import deque
+
 from av.video.frame import VideoFrame
 
 from refocus.video.track import PacketTable
@@ -15,16 +17,17 @@ class FrameTimes:
 
     def __init__(self, table: PacketTable) -> None:
         self.table = table
-        self.slots = table.presented() if table.decode_order else None
+        self.slots = deque(table.presented()) if table.decode_order else None
         self.count = 0  # frames so far
         self.went_back = 0  # frames whose presentation time is before that of the frame before
         self._pts_faults = self._dts_faults = 0
-        self._pts = self._dts = None  # of the frame before
+        self._pts: int | None = None  # of the frame before
+        self._dts: int | None = None
         self._end_s = 0.0  # when it leaves the screen
 
     def __call__(self, frame: VideoFrame) -> float:
         """Seconds from the first frame."""
-        ticks = self._best(frame) if self.slots is None else self._next_slot()
+        ticks = self._best(frame) if self.slots is None else self.slots.popleft() if self.slots else None
         time_s = self._end_s if ticks is None else self.table.time_s(ticks)
         self.count += 1
         self._end_s = self.end_s(frame, time_s)
@@ -33,9 +36,6 @@ class FrameTimes:
     def end_s(self, frame: VideoFrame, time_s: float) -> float:
         """When a frame leaves the screen that is shown at `time_s`, if none follows earlier."""
         return time_s + (float(frame.duration * self.table.time_base) if frame.duration else self.table.frame_s)
-
-    def _next_slot(self) -> int | None:
-        return self.slots[self.count] if self.count < len(self.slots) else None
 
     def _best(self, frame: VideoFrame) -> int | None:
         pts, dts = frame.pts, frame.dts

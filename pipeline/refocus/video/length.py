@@ -5,7 +5,7 @@ A header may give an end where a length is meant, the sound's length, one from b
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from fractions import Fraction
 from itertools import chain
@@ -74,13 +74,14 @@ def last_moment(container: InputContainer, stream: VideoStream, until_s: float |
     own, header = _own_duration(container, stream, head.start), header_duration(container, stream, head.start)
     if own is not None and until_s is not None and own >= until_s:
         return own
-    indexed = header is not None and any(name in container.format.name for name in _INDEXED)
-    if indexed:
+    measured = others = 0.0
+    if header is not None and any(name in container.format.name for name in _INDEXED):
         _seek(container, stream, Fraction(header) + head.start)
-    measured, others = _ends(_left(container, stream, () if indexed else head.packets), stream, head.start)
-    if indexed and not measured:  # nothing of the video so near the end
-        _seek(container, stream, head.start)
         measured, others = _ends(_left(container, stream), stream, head.start)
+        if not measured:  # nothing of the video so near the end
+            _seek(container, stream, head.start)
+    if not measured:
+        measured, others = _ends(chain(head.packets, _left(container, stream)), stream, head.start)
     if header is None or measured > header + _TOLERANCE_S:
         return measured
     sound_lasts = own is None and others > header - _TOLERANCE_S
@@ -95,9 +96,9 @@ def _seek(container: InputContainer, stream: VideoStream, time_s: Fraction) -> N
             container.seek(int(time_s / stream.time_base), stream=stream)
 
 
-def _left(container: InputContainer, stream: VideoStream, read: Sequence[Packet] = ()) -> Iterator[Packet]:
-    """The packets of video and sound that were read before, and those that are left."""
-    return chain(read, every_packet(container, [stream, *container.streams.audio]))
+def _left(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
+    """The packets of video and sound that are left."""
+    return every_packet(container, [stream, *container.streams.audio])
 
 
 def _ends(
@@ -126,7 +127,7 @@ def _ends(
                     break
     except av.FFmpegError:  # decoding will report it
         pass
-    return video or (untimed / rate if rate else 0.0), others
+    return round(video or (untimed / rate if rate else 0.0), 3), others  # a clock's ticks may miss a millisecond
 
 
 def _is_edited(container: InputContainer, stream: VideoStream) -> bool:

@@ -1,10 +1,10 @@
 """How a picture is turned and mirrored to be seen: a display matrix has eight right-angled values, not four angles."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 
 
@@ -26,7 +26,7 @@ AS_STORED = Orientation(False, False, False)
 
 def orientation(frame: VideoFrame) -> Orientation:
     """That of a frame's display matrix, by the nearest right angle; as stored where it has none."""
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    matrix = cast(SideData | None, frame.side_data.get("DISPLAYMATRIX"))
     return AS_STORED if matrix is None else from_matrix(np.frombuffer(bytes(matrix), np.int32).tolist())
 
 

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import av
 from av.container import InputContainer
-from av.format import Flags
 from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
 MAX_FAILED_READS = 64  # in a row; then reading ends
+TS_DISCONT = 0x200  # AVFMT_TS_DISCONT
 JUMP_S = 10  # a clock that goes on later than this behind the packet before was set anew; ffmpeg's dts_delta_threshold
 BACKWARD_S = Fraction(1, 10)  # as was one that goes back by more than this
 HEAD_PACKETS = 1024  # among so many packets there is one whose frame can be shown, or there is none
@@ -62,7 +62,7 @@ def every_packet(container: InputContainer, streams: Sequence[Stream]) -> Genera
 
 def clock_may_jump(container: InputContainer) -> bool:
     """Whether the container's format lets its clock be set anew in the middle."""
-    return bool(container.format.flags & Flags.ts_discont.value)
+    return bool(container.format.flags & TS_DISCONT)
 
 
 def rate_of(stream: VideoStream) -> float:
