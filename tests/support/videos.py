@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 TICKS = 12800  # per second
-CLOCKS = {"libvpx-vp9": 1000, "libvpx": 1000, "libsvtav1": 1000}  # the other encoders count frames, 30 per second
+CLOCKS = {"libvpx-vp9": 1000, "libvpx": 1000, "libsvtav1": 1000}  # the other encoders count frames
 STEP = 7  # grey levels between neighboring frames
 
 
@@ -29,6 +29,7 @@ def write_video(
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
     muxing: dict[str, str] | None = None,
+    rate: int = 30,
 ) -> Path:
     """A file with one frame per time, H.264 if nothing else is said.
 
@@ -39,13 +40,14 @@ def write_video(
         rotation: 90 sets a display matrix that turns the stored picture clockwise.
         offset_s: shifts all times inside the container (Matroska keeps it, mp4 does not).
         options: of the encoder; muxing: of the container.
+        rate: frames per second by the header, which is the clock of older codecs.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     height, width = size
-    ticks = TICKS if codec in ("libx264", "libx265") else CLOCKS.get(codec, 30)
+    ticks = TICKS if codec in ("libx264", "libx265") else CLOCKS.get(codec, rate)
     usual = {"crf": "6", "preset": "veryfast", "g": "24"} if codec == "libx264" else {}
     with av.open(str(path), "w", options=muxing or {}) as container:
-        stream = container.add_stream(codec, rate=30)
+        stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         stream.codec_context.time_base = Fraction(1, ticks)
         stream.codec_context.thread_count = 1
@@ -96,10 +98,9 @@ def variable(seconds: float, seed: int) -> list[float]:
     return [round(float(time), 3) for time in times[times < seconds]]
 
 
-def played_at(times_s: Sequence[float], time_s: float, rounding_s: float = 1e-6) -> int:
+def played_at(times_s: Sequence[float], time_s: float) -> int:
     """The frame on screen at a time, by brute force: the last one that has started, or the first.
 
-    Args:
-        rounding_s: by how much the times of the frames may have been rounded.
+    Times of files may be rounded to milliseconds, those of frames and that of the first one.
     """
-    return max((index for index, start in enumerate(times_s) if start <= time_s + rounding_s), default=0)
+    return max((index for index, start in enumerate(times_s) if start < time_s + 0.000995), default=0)

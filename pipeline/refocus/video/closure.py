@@ -8,6 +8,7 @@ import bisect
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from refocus.video.frame_plan import ROUNDING_S
 from refocus.video.track import PacketTable
 
 
@@ -39,7 +40,7 @@ def shown_at(table: PacketTable, times_s: Sequence[float], slack_s: float) -> li
     found: dict[int, list[int]] = {}
     for index, time_s in enumerate(times_s):
         if order and time_s < table.end_s + slack_s:
-            place = bisect.bisect_right(order, time_s + table.rounding_s, key=start) - 1
+            place = bisect.bisect_right(order, time_s + ROUNDING_S, key=start) - 1
             found.setdefault(max(0, place), []).append(index)
     return [WantedFrame(order[place], place, start(order[place]), tuple(times)) for place, times in found.items()]
 

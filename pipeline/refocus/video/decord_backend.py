@@ -14,7 +14,7 @@ import numpy as np
 
 from refocus.video.closure import WantedFrame
 from refocus.video.decode_report import SLACK_S, DecodeReport
-from refocus.video.frame_plan import EPSILON_S
+from refocus.video.frame_plan import ROUNDING_S
 from refocus.video.probe import VideoError
 from refocus.video.tars import locate
 from refocus.video.track import Heartbeat
@@ -42,8 +42,8 @@ def frames(
     report.packets, report.ended_s = len(starts), float(spans[-1, 1] - spans[0, 0])
     found: dict[int, list[int]] = {}
     for index, time_s in enumerate(times_s):
-        if time_s + EPSILON_S < report.ended_s + SLACK_S:
-            found.setdefault(max(0, bisect.bisect_right(starts, time_s + EPSILON_S) - 1), []).append(index)
+        if time_s < report.ended_s + SLACK_S:
+            found.setdefault(max(0, bisect.bisect_right(starts, time_s + ROUNDING_S) - 1), []).append(index)
     here = 0
     for place, wanted in found.items():
         try:

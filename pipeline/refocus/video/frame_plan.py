@@ -2,7 +2,8 @@
 
 import math
 
-EPSILON_S = 1e-6  # what rounding of times may amount to
+EPSILON_S = 1e-6  # what rounding of times may amount to here
+ROUNDING_S = 0.00099  # and in files: both a frame's time and the first one's are whole milliseconds in Matroska and FLV
 
 
 def grid(duration_s: float, fps: float = 4.0, max_frames: int = 512, start_s: float = 0.0) -> list[float]:

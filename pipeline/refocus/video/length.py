@@ -46,9 +46,8 @@ def _own_duration(container: InputContainer, stream: VideoStream, start: Fractio
         return None
     if container.format.name == "avi" and stream.frames:  # a truncated file has a shorter duration
         return float(stream.frames * stream.time_base)
-    if stream.duration:
-        fragmented = "mov" in container.format.name and not stream.frames  # which gives the end
-        return max(0.0, float(stream.duration * stream.time_base - (start if fragmented else 0)))
+    if "mov" in container.format.name and stream.duration:  # elsewhere FFmpeg may have it from the container
+        return max(0.0, float(stream.duration * stream.time_base - (start if _is_fragmented(container, stream) else 0)))
     clock = _CLOCK.match(stream.metadata.get("DURATION", ""))
     if clock is None:
         return None
@@ -84,9 +83,10 @@ def last_moment(container: InputContainer, stream: VideoStream, until_s: float |
         measured, others = _ends(chain(head.packets, _left(container, stream)), stream, head.start)
     if header is None or measured > header + _TOLERANCE_S:
         return measured
+    if measured > header - _TOLERANCE_S:
+        return header if own is not None and not _is_fragmented(container, stream) else measured
     sound_lasts = own is None and others > header - _TOLERANCE_S
-    explained = sound_lasts or _is_edited(container, stream)
-    return measured if explained and measured < header - _TOLERANCE_S else header
+    return measured if sound_lasts or _is_edited(container, stream) else header
 
 
 def _seek(container: InputContainer, stream: VideoStream, time_s: Fraction) -> None:
@@ -112,6 +112,7 @@ def _ends(
         until_s: reading may end behind this time.
     """
     rate = rate_of(stream)
+    shown: list[float] = []  # when each frame is
     video = others = 0.0
     untimed = 0
     try:
@@ -119,15 +120,26 @@ def _ends(
             if packet.pts is None or packet.time_base is None:
                 untimed += packet.size > 0 and packet.stream_index == stream.index
                 continue
-            end = float((packet.pts + (packet.duration or 0)) * packet.time_base - start)
-            others = max(others, end)
+            time_s = float(packet.pts * packet.time_base - start)
+            end_s = time_s + float((packet.duration or 0) * packet.time_base)
+            others = max(others, end_s)
             if packet.stream_index == stream.index and not packet.is_discard:
-                video = max(video, end if packet.duration or not rate else end + 1 / rate)
-                if until_s is not None and end > until_s + READ_AHEAD_S:
+                shown.append(time_s)
+                video = max(video, end_s)
+                if until_s is not None and time_s > until_s + READ_AHEAD_S:
                     break
     except av.FFmpegError:  # decoding will report it
         pass
-    return round(video or (untimed / rate if rate else 0.0), 3), others  # a clock's ticks may miss a millisecond
+    if shown and video == max(shown):  # the last frame's packet does not say how long it stays
+        video += (max(shown) - min(shown)) / (len(shown) - 1) if len(shown) > 1 else 1 / rate if rate else 0.0
+    elif untimed and not shown and rate:
+        video = untimed / rate
+    return round(video, 3), others  # a clock's ticks may miss a millisecond
+
+
+def _is_fragmented(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether this is an mp4 in fragments, whose header gives when the last frame is decoded and counts from 0."""
+    return "mov" in container.format.name and not stream.frames
 
 
 def _is_edited(container: InputContainer, stream: VideoStream) -> bool:

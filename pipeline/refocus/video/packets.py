@@ -31,9 +31,9 @@ def demuxed(container: InputContainer, stream: VideoStream) -> Generator[Packet,
     clock = _Clock()
     for packet in every_packet(container, [stream, *container.streams.audio]):
         clock.close(packet)
-        if packet.pts is not None and packet.dts is not None and packet.time_base is not None:
-            if abs(packet.pts - packet.dts) * packet.time_base > JUMP_S:  # one of the two was damaged
-                packet.pts = None
+        apart = 0 if packet.pts is None or packet.dts is None else abs(packet.pts - packet.dts)
+        if apart * packet.time_base > JUMP_S:  # one of the two was damaged
+            packet.pts = None
         if packet.stream_index == stream.index:
             yield packet
 

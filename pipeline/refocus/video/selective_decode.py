@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 from refocus.video.closure import WantedFrame, runs, shown_at
 from refocus.video.decode_report import SLACK_S, DecodeReport
 from refocus.video.ffmpeg_log import FfmpegLog
+from refocus.video.frame_plan import ROUNDING_S
 from refocus.video.frame_times import FrameTimes
 from refocus.video.length import header_duration
 from refocus.video.probe import VideoError
@@ -44,10 +45,12 @@ def selective_decode(
     """The frames on screen at increasing times (seconds from the first frame), in presentation order.
 
     Raises:
-        VideoError: not one frame decodes.
+        VideoError: not one frame decodes, or the video is encrypted.
     """
     step = times_s[-1] - times_s[-2] if len(times_s) > 1 else 0.0
     table = read_packets(container, stream, times_s[-1] + max(MARGIN_S, 2 * step), heartbeat)
+    if table.encrypted:
+        raise VideoError(f"{path}: is encrypted")
     if table.whole and declares_its_size(path, container.format.name):
         table.end_s = table.held_s = max(table.end_s, header_duration(container, stream, table.start) or 0.0)
     report.packets, report.ended_s, report.in_order = len(table.pts), table.end_s, table.in_order
@@ -166,7 +169,7 @@ class _SelectiveDecoder:
         def on_screen(source_frame: int, time_s: float, until_s: float) -> WantedFrame | None:
             """A frame that is on screen from `time_s` to `until_s`, if one of the wanted times lies before the end."""
             stop = done
-            while stop < len(times_s) and times_s[stop] + table.rounding_s < until_s:
+            while stop < len(times_s) and times_s[stop] + ROUNDING_S < until_s:
                 stop += 1
             return WantedFrame(NO_PTS, source_frame, time_s, tuple(range(done, stop))) if stop > done else None
 

@@ -15,7 +15,6 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from refocus.video.ffmpeg_log import FfmpegLog
-from refocus.video.frame_plan import EPSILON_S
 from refocus.video.packets import demuxed, rate_of, read_head
 from refocus.video.probe import VideoError, opened
 from refocus.video.starts import SELECTIVE_CODECS, CleanStarts, is_hidden, is_packed
@@ -23,7 +22,6 @@ from refocus.video.starts import SELECTIVE_CODECS, CleanStarts, is_hidden, is_pa
 Heartbeat = Callable[[], None]
 KEPT_BYTES = 256 << 20  # packets stay in memory up to this, else the file is read twice
 KEPT_PACKETS = 1 << 13  # each costs about a kilobyte beside its content
-ROUNDING_S = 0.0005  # what the coarsest of the usual clocks, Matroska's milliseconds, may round away
 FRAME_S = 0.5  # how long a frame is shown where nothing says it
 GAP_S = 1.0  # in a damaged file, a frame that stays this long may stand for missing ones
 NO_PTS = -(1 << 62)
@@ -45,13 +43,9 @@ class PacketTable:
     in_order: str | None = None  # why the packets must be decoded one after the other
     whole: bool = False  # the pass came to the end of the file
     damaged: int = 0  # errors that FFmpeg logged while reading
+    encrypted: bool = False  # a packet is, and there is no key
     stopped: str | None = None  # why reading ended early
     decode_order: bool = False  # `pts` are times of decoding: they say when frames are shown, not which
-
-    @property
-    def rounding_s(self) -> float:
-        """By how much the clock's ticks may miss the time that was meant, seconds."""
-        return min(float(self.time_base) / 2, ROUNDING_S) + EPSILON_S
 
     def time_s(self, pts: int) -> float:
         """Seconds from the first frame."""
@@ -126,6 +120,7 @@ def read_packets(
             shown = packet.size > 0 and not packet.is_discard and not is_hidden(codec, packet)
             shown = shown and (packet.pts is None or packet.pts >= start)
             table.in_order = table.in_order or _not_by_itself(codec, packet, shown)
+            table.encrypted = table.encrypted or packet.has_sidedata("encryption_info")
             table.shown.append(shown)
             table.starts.append(packet.size > 0 and table.in_order is None and clean_starts(packet))
             table.pts.append(NO_PTS if packet.pts is None else packet.pts)

@@ -1,0 +1,208 @@
+"""Files with the faults that real files have: the frames are those that the ffmpeg program shows, or it is not `ok`."""
+
+import struct
+
+import numpy as np
+import pytest
+from refocus.video.decode import DecodeReport, decode_frames, frames_at, frames_shown, plan_clip
+from refocus.video.orientation import from_matrix
+from refocus.video.probe import VideoError, probe
+
+from tests.support.faults import ENCODERS, FAULTS, MATRICES, every_fault
+from tests.support.ffmpeg_frames import FFMPEG, frames_by_ffmpeg, frames_by_loop
+from tests.support.videos import constant, level, played_at, variable, write_video
+
+LEVELS = 3  # of 255: what compression changes; frames next to each other are 7 apart
+
+
+needs_ffmpeg = pytest.mark.skipif(FFMPEG is None, reason="the ffmpeg program is not installed")
+
+
+def greys(images):
+    return np.array([image.mean() for image in images])
+
+
+@pytest.mark.parametrize(("fault", "codec", "kind"), list(every_fault()))
+def test_frames_are_right_or_it_is_not_ok(tmp_path, fault, codec, kind):
+    """Status, length, and at every time of the grid the frame that is on screen."""
+    made = FAULTS[fault][0](tmp_path, codec, kind)
+    try:
+        plan = plan_clip(made.path, 4.0, 512, None, None)
+    except VideoError:
+        assert "failed" in made.statuses
+        return
+    got = decode_frames(made.path, plan.times_s)
+    assert got.status in made.statuses, got.error
+    if got.status != "ok":
+        assert got.error
+        return
+    assert plan.duration_s == pytest.approx(made.length_s, abs=0.02)  # half a frame
+    shown = list(dict.fromkeys(played_at(made.times_s, time) for time in plan.times_s))
+    assert got.source_frames == shown
+    np.testing.assert_allclose(got.timestamps_s, [made.times_s[index] for index in shown], atol=0.0015)
+    np.testing.assert_allclose(greys(got.images), [level(made.numbers[index]) for index in shown], atol=LEVELS)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(("fault", "codec", "kind"), list(every_fault()))
+def test_what_is_called_right_is_what_ffmpeg_shows(tmp_path, fault, codec, kind):
+    """Every frame and its time, by the program itself."""
+    made = FAULTS[fault][0](tmp_path, codec, kind)
+    if made.statuses != ("ok",) or made.ffmpeg_s is None:
+        return
+    frames = frames_by_ffmpeg(made.path)
+    assert len(frames) == len(made.times_s)
+    np.testing.assert_allclose([time for time, _ in frames], made.times_s, atol=made.ffmpeg_s)
+    found = greys(image for _, image in frames)
+    np.testing.assert_allclose(found, [level(index) for index in made.numbers], atol=LEVELS)
+
+
+@needs_ffmpeg
+def test_the_real_cases(shared_data):
+    """Files that were once decoded wrongly: ffmpeg's frames at ffmpeg's times, or a reason."""
+    cases = sorted(path for path in (shared_data / "cases").glob("*/*") if path.is_file())
+    if not cases:
+        pytest.skip("no cases")
+    for path in cases:
+        plan = plan_clip(path, 4.0, 512, None, None)
+        got = decode_frames(path, plan.times_s)
+        assert got.status == ("partial" if path.parent.name == "cut_unnoticed" else "ok"), (path, got.error)
+        frames = frames_by_ffmpeg(path)
+        times = [time for time, _ in frames]
+        shown = list(dict.fromkeys(played_at(times, time) for time in plan.times_s))
+        assert got.source_frames == shown, path
+        assert plan.times_s[-1] <= times[-1] + 0.25, path
+        for image, index in zip(got.images, shown, strict=True):
+            assert nearest(image, frames, index) == index, (path, index)
+
+
+def nearest(image, frames, index):
+    """Which of the frames around a number looks most like an image; the number itself where another looks the same."""
+    near = range(max(0, index - 3), min(len(frames), index + 4))
+    far = {one: np.abs(frames[one][1].astype(int) - image).mean() for one in near}
+    return index if far[index] < min(far.values()) + 0.01 else min(far, key=far.get)
+
+
+def bars():
+    """A picture without symmetry, (64, 96, 3)."""
+    picture = np.zeros((64, 96, 3), np.uint8)
+    picture[:32, :32], picture[:32, 64:], picture[48:, :48] = (200, 30, 30), (30, 200, 30), (30, 30, 200)
+    return picture
+
+
+@pytest.mark.parametrize("codec", ["h264", "mpeg4", "vp9", "av1"])
+@pytest.mark.parametrize("how", MATRICES)
+def test_a_display_matrix_is_applied_whole(tmp_path, how, codec):
+    """All eight right-angled values, at the stored size, scaled, and as YUV; `probe` knows the size that is seen."""
+    matrix, seen = MATRICES[how]
+    encoder, options = ENCODERS[codec]
+    path = write_video(tmp_path / "a.mp4", [0.0, 0.1], pictures=[bars()] * 2, codec=encoder, options=options)
+    plain = decode_frames(path, [0.0]).images[0]
+    small = decode_frames(path, [0.0], 48).images[0]
+    planes = next(frames_shown(path, [0.0], 48, DecodeReport(), yuv=True)).image
+    data = bytearray(path.read_bytes())
+    a, b, c, d = (value << 16 for value in matrix)
+    struct.pack_into(">9i", data, data.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    turned = decode_frames(path, [0.0]).images[0]
+    np.testing.assert_array_equal(turned, seen(plain))
+    np.testing.assert_array_equal(decode_frames(path, [0.0], 48).images[0], seen(small))
+    for plane, one in zip(planes, next(frames_shown(path, [0.0], 48, DecodeReport(), yuv=True)).image, strict=True):
+        np.testing.assert_array_equal(one, seen(plane))
+    info = probe(path)
+    assert (info.height, info.width) == turned.shape[:2]
+    if FFMPEG:
+        shown = frames_by_ffmpeg(path)[0][1]
+        assert shown.shape == turned.shape
+        assert np.abs(shown.astype(int) - turned).mean() < LEVELS
+
+
+def test_a_matrix_that_is_nearly_right_angled():
+    """The nearest right angle, and still mirrored or not."""
+    assert from_matrix([65000, 900, 0, -900, 65000]) == (False, False, False)
+    assert from_matrix([900, -65000, 0, -65000, -900]) == (True, True, True)
+
+
+@pytest.mark.parametrize("codec", ["vp9", "h264", "mpeg4", "mjpeg", "ffv1"])
+@pytest.mark.parametrize("side", [16, 32, 48])
+def test_pictures_are_not_changed_in_place(tmp_path, codec, side):
+    """The frame that is stored as YUV shows what it shows as RGB, whatever its size."""
+    encoder, options = ENCODERS[codec]
+    picture = np.full((side, side, 3), (180, 90, 60), np.uint8)
+    picture[:, side // 2 :] = (60, 120, 190)
+    size = max(side, 16)
+    path = write_video(
+        tmp_path / "a.mkv",
+        [0.0, 0.1],
+        (size, size),
+        [picture] * 2,
+        codec=encoder,
+        options=options,
+        pix_fmt="yuvj420p" if codec == "mjpeg" else "yuv420p",
+    )
+    image = next(frames_shown(path, [0.0], 64, DecodeReport(), yuv=True)).image
+    shown = decode_frames(path, [0.0], 64).images[0].astype(int)
+    if not isinstance(image, np.ndarray):
+        import simplejpeg
+        from refocus.frames.encoding import jpeg
+
+        image = simplejpeg.decode_jpeg(jpeg(image, 100), "RGB")
+    assert np.abs(shown[8:-8, 8:24] - image[8:-8, 8:24]).mean() < LEVELS
+    assert np.abs(shown[8:-8, 8:24] - (180, 90, 60)).mean() < 3 * LEVELS
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "avi", "ts", "flv"])
+@pytest.mark.parametrize("fps", [12, 24, 25, 30, 60])
+def test_a_time_on_a_frames_start_gives_that_frame(tmp_path, fps, kind):
+    """As a fraction of a second it falls between two of the container's ticks."""
+    times = [index / fps for index in range(2 * fps)]
+    codec, options = ENCODERS["mpeg4 no b"] if kind == "avi" else ("libx264", {"bf": "0"})
+    path = write_video(tmp_path / f"a.{kind}", times, codec=codec, options=options, rate=fps)
+    images = frames_at(path, times, 32)
+    np.testing.assert_allclose(images.mean(axis=(1, 2, 3)), [level(index) for index in range(2 * fps)], atol=LEVELS)
+
+
+def test_backward_seeks_in_hevc(tmp_path):
+    """No stale frame, in whatever order frames are asked for."""
+    encoder, options = ENCODERS["hevc"]
+    times = constant(4.0, 25.0)
+    path = write_video(tmp_path / "a.mp4", times, codec=encoder, options=options, rate=25)
+    order = [70, 3, 55, 54, 99, 0, 26, 25, 24]
+    images = frames_at(path, [times[index] for index in order], 32)
+    np.testing.assert_allclose(images.mean(axis=(1, 2, 3)), [level(index) for index in order], atol=LEVELS)
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv"])
+def test_every_frame_of_a_variable_rate_by_its_time(tmp_path, kind):
+    """No frame is taken for its neighbour, as it is where times are computed from an average rate."""
+    times = variable(8.0, 5)
+    path = write_video(tmp_path / f"a.{kind}", times)
+    images = frames_at(path, times, 32)
+    np.testing.assert_allclose(images.mean(axis=(1, 2, 3)), [level(index) for index in range(len(times))], atol=LEVELS)
+
+
+def test_the_end_of_a_file_is_reached(tmp_path):
+    """The last frame comes out wherever it is asked for, alone or behind others."""
+    encoder, options = ENCODERS["h264 pyramid"]
+    path = write_video(tmp_path / "a.mp4", constant(2.0, 25.0), codec=encoder, options=options, rate=25)
+    for times in ([49 / 25], [0.0, 49 / 25], [48 / 25, 49 / 25]):
+        got = decode_frames(path, times)
+        assert (got.status, got.source_frames[-1]) == ("ok", 49)
+
+
+def test_a_plain_loop_sees_the_same_frames(tmp_path):
+    """Of the stream that is the video, pixel by pixel, by nothing but libavcodec."""
+    made = FAULTS["a picture is the first video stream"][0](tmp_path, "h264", "mkv")
+    whole = frames_by_loop(made.path, 1)
+    got = decode_frames(made.path, made.times_s)
+    assert got.source_frames == list(range(len(whole)))
+    for image, plain in zip(got.images, whole, strict=True):
+        assert np.abs(image.astype(int) - plain).max() <= 2  # two ways from YUV to RGB
+
+
+def test_encryption_is_named(tmp_path):
+    """Without a key nothing is decoded, and the message says why."""
+    made = FAULTS["encryption"][0](tmp_path, "h264", "mp4")
+    got = decode_frames(made.path, [0.0, 1.0])
+    assert (got.status, len(got.images)) == ("failed", 0)
+    assert "encrypted" in got.error
