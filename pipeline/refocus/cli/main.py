@@ -20,6 +20,7 @@ COMMANDS = {
     "ingest": "refocus.cli.ingest",
     "screen": "refocus.cli.screen",
     "decode": "refocus.cli.decode",
+    "verify-frames": "refocus.cli.verify_frames",
     "reward": "refocus.cli.reward",
     "filter": "refocus.cli.filter",
     "train": "refocus.cli.train",

@@ -104,14 +104,14 @@ class _Clock:
         self.last = self.latest[index] = time
 
 
-class Head(NamedTuple):
+class StreamHead(NamedTuple):
     """The beginning of a stream."""
 
     packets: list[Packet]  # those that were read to know
     start: Fraction  # seconds of the container's clock at which the first frame is presented
 
 
-def read_head(packets: Iterator[Packet], stream: VideoStream) -> Head:
+def read_head(packets: Iterator[Packet], stream: VideoStream) -> StreamHead:
     """Reads on until it is known when the first frame is presented.
 
     That need not be the first packet's: leading pictures are shown before it where they can be decoded, and a stream
@@ -132,13 +132,13 @@ def read_head(packets: Iterator[Packet], stream: VideoStream) -> Head:
             break
     begin = next((packet for packet in read if packet.size), None)
     if begin is None or not times or stream.time_base is None:
-        return Head(read, Fraction(0))
+        return StreamHead(read, Fraction(0))
     leading = begin.pts is not None and any(time < begin.pts for time in times)
     first = min(times)
     if leading or not begin.is_keyframe:
         shown = _first_frame(read, packets, stream)
         first = first if shown is None else shown
-    return Head(read, first * stream.time_base)
+    return StreamHead(read, first * stream.time_base)
 
 
 def _first_frame(read: list[Packet], packets: Iterator[Packet], stream: VideoStream) -> int | None:

@@ -1,0 +1,207 @@
+"""Stored frames against a plain decode of their videos: the right ones, at the right times, looking as they should.
+
+The plain decode (`refocus.video.every_frame`) shares no step with the decoder that made the frames but the opening of
+the file. Its frames are stored again in memory, so that what storing costs is known of each, and a stored frame may
+differ from its source by little more. It must also look more like its own source than like the frames beside that.
+"""
+
+import bisect
+import heapq
+import itertools
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from refocus.config.decode import DecodeSettings
+from refocus.core.errors import RefocusError
+from refocus.core.files import settings_of
+from refocus.core.progress import bar
+from refocus.frames.clip_metadata import ClipMetadata, StoredForm
+from refocus.frames.encoding import frame_encoder, pictures, spans
+from refocus.frames.frame_store import FrameStore
+from refocus.frames.index import OK, index_table
+from refocus.frames.shard_reader import ShardReader
+from refocus.video.decode_report import SLACK_S
+from refocus.video.every_frame import every_frame, every_time
+from refocus.video.frame_plan import ROUNDING_S, bounds, grid
+from refocus.video.probe import VideoError
+from refocus.video.rgb import RgbConverter
+from refocus.video.tars import locate
+
+LOSS = 2.0  # a stored frame may differ from its source by so many times what storing it again costs,
+LEVELS = (
+    2.0  # and by so many levels of 255 more, which another way to scale and to spread chroma takes (mean of a frame)
+)
+NEARER = 0.9  # by this factor, and
+NEARER_LEVELS = 0.2  # this many levels, a frame beside must be nearer to be what was stored
+TIME_S = 0.0015  # a millisecond of the container's clock, and rounding
+AHEAD = 64  # frames that are decoded behind the last stored one, which may be stored before it
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One way in which a stored clip is not what a plain decode gives.
+
+    kind: file (changed or unreadable since), times, frames (others than those on screen), pixels, end (frames are
+    missing behind the last). frame: which of the clip's kept frames, None if it is about the clip.
+    """
+
+    clip_id: str
+    video_path: str
+    kind: str
+    frame: int | None
+    text: str
+
+    def __str__(self) -> str:
+        place = "" if self.frame is None else f" frame {self.frame}"
+        return f"{self.clip_id}{place} ({self.video_path}): {self.kind}: {self.text}"
+
+
+Wrong = Callable[[str, int | None, str], Mismatch]  # kind, frame, text
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was compared. `skipped`: clips that are partial or failed by their own account, and why."""
+
+    clips: int
+    frames: int
+    skipped: dict[str, str]
+    mismatches: list[Mismatch]
+
+
+def verify_frames(index: Path, videos: Path, sample: int | None = None) -> Verdict:
+    """Compares the clips of an index, or a fixed sample of so many of them, with a plain decode of their videos.
+
+    Args:
+        index: of the shard.
+        videos: data root of the clips' paths.
+    Raises:
+        RefocusError: the index or its shard is missing or damaged.
+    """
+    table = index_table(index)
+    settings = DecodeSettings.model_validate(settings_of(table.schema))
+    store = FrameStore.open([index])
+    chosen = _sample(store.clips(), sample)
+    shards = {name: ShardReader(index.parent / name) for name in table["tar"].unique().to_pylist()}
+    tar_of = dict(zip(table["clip_id"].to_pylist(), table["tar"].to_pylist(), strict=True))
+    skipped, mismatches, clips, frames = {}, [], 0, 0
+    for clip in bar(chosen, total=len(chosen), desc="verify", unit="clip"):
+        record = store.record(clip)
+        metadata = shards[tar_of[clip]].metadata(clip)
+        if record.status != OK:
+            skipped[clip] = record.error or record.status
+            continue
+        if metadata is None:
+            raise RefocusError(f"{index.parent / tar_of[clip]}: has no clip {clip}, which {index.name} lists")
+        clips += 1
+        frames += record.n_frames
+        mismatches += _compare(metadata, store.images(clip), videos / metadata.video_path, settings)
+    return Verdict(clips, frames, skipped, mismatches)
+
+
+def _sample(clips: Sequence[str], number: int | None) -> list[str]:
+    """A fixed sample, in the order of the index."""
+    if number is None or number >= len(clips):
+        return list(clips)
+    kept = set(heapq.nsmallest(number, clips, key=lambda clip: (zlib.crc32(clip.encode()), clip)))
+    return [clip for clip in clips if clip in kept]
+
+
+def _compare(clip: ClipMetadata, images: np.ndarray, video: Path, settings: DecodeSettings) -> list[Mismatch]:
+    """All mismatches of one clip; `images` are its kept frames."""
+
+    def wrong(kind: str, frame: int | None, text: str) -> Mismatch:
+        return Mismatch(clip.clip_id, clip.video_path, kind, frame, text)
+
+    try:
+        if (size := locate(video).size) != clip.source_bytes:
+            return [wrong("file", None, f"it has {size} bytes, it had {clip.source_bytes}")]
+        limit = None if clip.end_s is None else clip.source_frames[-1] + AHEAD
+        times = every_time(video, limit)
+        found = list(_wrong_times(clip, times, limit is None, settings, wrong))
+        return found or list(_wrong_pixels(clip, images, video, settings, wrong))
+    except (VideoError, OSError) as error:
+        return [wrong("file", None, str(error))]
+
+
+def _wrong_times(
+    clip: ClipMetadata, times: Sequence[float], whole: bool, settings: DecodeSettings, wrong: Wrong
+) -> Iterator[Mismatch]:
+    """Frames that are not those on screen at the clip's grid, or at other times; `times` ends with the video's end."""
+    starts = times[:-1]
+    start, end = bounds(clip.duration_s, clip.start_s, clip.end_s)
+    shown = [
+        max(0, bisect.bisect_right(starts, time_s + ROUNDING_S) - 1)
+        for time_s in grid(end - start, settings.fps, settings.max_frames, start)
+    ]
+    expected = list(dict.fromkeys(shown))
+    if expected != list(clip.source_frames):
+        place = next(
+            (
+                index
+                for index, (one, other) in enumerate(zip(clip.source_frames, expected, strict=False))
+                if one != other
+            ),
+            min(len(expected), clip.n_frames),
+        )
+        kept, right = (
+            str(numbers[place]) if place < len(numbers) else "none" for numbers in (clip.source_frames, expected)
+        )
+        yield wrong("frames", place, f"source frame {kept} is stored, {right} is on screen")
+    for index, (number, time_s) in enumerate(zip(clip.source_frames, clip.timestamps_s, strict=True)):
+        if number >= len(starts):
+            yield wrong("frames", index, f"source frame {number} is stored, the video has {len(starts)}")
+        elif abs(time_s - starts[number]) > TIME_S:
+            yield wrong("times", index, f"{time_s:.4f} s is stored, {starts[number]:.4f} s is right")
+    if whole and times[-1] > clip.duration_s + SLACK_S:
+        yield wrong("end", None, f"the video goes on to {times[-1]:.2f} s, {clip.duration_s:.2f} s is stored")
+
+
+def _wrong_pixels(
+    clip: ClipMetadata, images: np.ndarray, video: Path, settings: DecodeSettings, wrong: Wrong
+) -> Iterator[Mismatch]:
+    """Frames that do not look like their source, or less than a frame beside it does."""
+    wanted = {number: index for index, number in enumerate(clip.source_frames)}
+    near = {number + step for number in wanted for step in (-1, 0, 1)}
+    convert: RgbConverter | None = None
+    nearest: dict[int, dict[int, float]] = {number: {} for number in wanted}  # by stored frame and decoded frame
+    encoder, sources = frame_encoder(settings), []
+    for decoded in itertools.islice(every_frame(video), clip.source_frames[-1] + 2):
+        if decoded.number not in near:
+            continue
+        convert = convert or RgbConverter(settings.size, settings.resize, decoded.aspect)
+        picture = convert(decoded.frame)
+        for number in (decoded.number - 1, decoded.number, decoded.number + 1):
+            if number in wanted:
+                nearest[number][decoded.number] = _difference(images[wanted[number]], picture)
+        if decoded.number in wanted:
+            encoder.add(picture)
+            sources.append(picture)
+    files, form = encoder.finish()
+    losses = [_difference(one, other) for one, other in zip(_stored(files, form), sources, strict=True)]
+    for (number, index), loss in zip(wanted.items(), losses, strict=True):
+        found, allowed = nearest[number], LOSS * loss + LEVELS
+        closest = min(found, key=found.__getitem__)
+        if found[number] > allowed:
+            yield wrong("pixels", index, f"differs by {found[number]:.1f} levels of 255, {allowed:.1f} are allowed")
+        elif found[closest] < NEARER * found[number] - NEARER_LEVELS:
+            yield wrong("pixels", index, f"looks like source frame {closest}, {number} is right")
+
+
+def _stored(files: list[bytes], form: StoredForm) -> Iterator[np.ndarray]:
+    """The frames of an encoded clip."""
+    if form.name == "jpeg":
+        for data in files:
+            yield from pictures(data, [0], [len(data)], [0])
+        return
+    for (offset, size), frames in spans(form.offsets, form.sizes, range(len(form.sizes))):
+        yield from pictures(files[0][offset : offset + size], form.offsets, form.sizes, frames)
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean absolute difference, levels of 255."""
+    return float(np.abs(one.astype(np.int16) - other).mean())
