@@ -13,10 +13,14 @@ from pathlib import Path
 
 import av
 import numpy as np
+from refocus.video.decode import decode_frames, plan_clip
+from refocus.video.probe import VideoError
 
-from tests.support.videos import constant, level, write_video
+from tests.support.videos import constant, level, played_at, write_video
 
 FPS, SECONDS = 25.0, 3.0
+LEVELS = 3  # of 255: what compression changes; frames next to each other are 7 apart
+TIME_S = 0.0015  # a millisecond of the container's clock, and rounding
 QUIET = "log-level=none:pools=none:frame-threads=1:scenecut=0:keyint=25"
 ENCODERS = {  # with B-frames where the codec has them, a key frame every second
     "h264": ("libx264", {"g": "25", "bf": "2", "crf": "6"}),
@@ -39,8 +43,11 @@ ENCODERS = {  # with B-frames where the codec has them, a key frame every second
     "mjpeg": ("mjpeg", {"qmin": "2", "qmax": "2"}),
     "ffv1": ("ffv1", {}),
     "gif": ("gif", {}),
+    "apng": ("apng", {}),
+    "rv10": ("rv10", {"g": "25", "qmin": "2", "qmax": "2"}),
+    "raw": ("rawvideo", {}),
 }
-PIXELS = {"mjpeg": "yuvj420p", "gif": "rgb8"}
+PIXELS = {"mjpeg": "yuvj420p", "gif": "rgb8", "apng": "rgb24"}
 MATRICES = {  # a, b, c, d of the display matrix, and what it does to a picture
     "as stored": ((1, 0, 0, 1), lambda image: image),
     "turned right": ((0, 1, -1, 0), lambda image: np.rot90(image, -1)),
@@ -62,7 +69,7 @@ class Made:
     numbers: Sequence[int] = tuple(range(round(SECONDS * FPS)))
     statuses: tuple[str, ...] = ("ok",)
     length_s: float | None = SECONDS  # None: not known
-    ffmpeg_s: float | None = 0.0015  # by how much ffmpeg's times may differ; None: versions show other frames
+    ffmpeg_s: float | None = TIME_S  # by how much ffmpeg's times may differ; None: versions show other frames
 
 
 def sound(path: Path, codec: str, seconds: float = SECONDS, **how) -> Path:
@@ -127,7 +134,7 @@ def cover_first(folder: Path, codec: str, kind: str) -> Made:
             if packet.size:
                 packet.stream = copied
                 writing.mux(packet)
-    return Made(path, ffmpeg_s=1.1 / FPS if kind == "avi" else 0.0015)
+    return Made(path, ffmpeg_s=1.1 / FPS if kind == "avi" else TIME_S)
 
 
 def clock_anew(folder: Path, codec: str, kind: str, later_s: float = 0.0) -> Made:
@@ -178,7 +185,7 @@ def outlasted(folder: Path, codec: str, kind: str) -> Made:
                 writing.mux(packets.pop(0))
             writing.mux(audio.encode(frame))
         writing.mux(audio.encode(None))
-    return Made(path, ffmpeg_s=1.1 / FPS if kind == "avi" else 0.0015)
+    return Made(path, ffmpeg_s=1.1 / FPS if kind == "avi" else TIME_S)
 
 
 def cut(share: float) -> Callable[[Path, str, str], Made]:
@@ -287,8 +294,52 @@ def made_of(files: str) -> list[tuple[str, str]]:
     return [(codec.replace("_", " "), kind) for codec, kind in (name.split(".") for name in files.split(", "))]
 
 
+def judge(made: Made) -> tuple[str, str]:
+    """What decoding makes of a file at 4 frames a second, and why.
+
+    Returns:
+        `right`: ok, of the right length, with the frame that is on screen at every time; `wrong`: ok, and not right;
+        else partial or failed.
+    """
+    try:
+        plan = plan_clip(made.path, 4.0, 512, None, None)
+    except VideoError as error:
+        return "failed", str(error)
+    got = decode_frames(made.path, plan.times_s)
+    if got.status != "ok":
+        return got.status, got.error or ""
+    if made.length_s is None:
+        return "wrong", "it cannot be right, and is called ok"
+    if abs(plan.duration_s - made.length_s) > 0.5 / FPS:
+        return "wrong", f"{plan.duration_s:.3f} s, {made.length_s:.3f} s is right"
+    shown = list(dict.fromkeys(played_at(made.times_s, time) for time in plan.times_s))
+    if got.source_frames != shown:
+        return "wrong", f"frames {got.source_frames}, {shown} is right"
+    for image, time_s, index in zip(got.images, got.timestamps_s, shown, strict=True):
+        if abs(time_s - made.times_s[index]) > TIME_S:
+            return "wrong", f"frame {index} at {time_s:.4f} s, {made.times_s[index]:.4f} s is right"
+        if abs(image.mean() - level(made.numbers[index])) > LEVELS:
+            return "wrong", f"frame {index} is as grey as {image.mean():.1f}, {level(made.numbers[index])} is right"
+    return "right", ""
+
+
+def unchanged(folder: Path, codec: str, kind: str) -> Made:
+    """Nothing is wrong with it."""
+    return Made(sound(folder / f"a.{kind}", codec), ffmpeg_s=2.1 / FPS if kind == "avi" else TIME_S)
+
+
 Maker = Callable[[Path, str, str], Made]
 FAULTS: dict[str, tuple[Maker, list[tuple[str, str]]]] = {
+    "none": (
+        unchanged,
+        made_of(
+            "h264.mp4, h264.mov, h264.mkv, h264.ts, h264.flv, h264.nut, h264_open.mp4, h264_open.ts, h264_pyramid.mkv, "
+            "hevc.mp4, hevc.mov, hevc.mkv, hevc.ts, hevc_radl.mp4, mpeg4.mp4, mpeg4.mkv, mpeg4.mov, mpeg4.nut, "
+            "mpeg2.ts, mpeg2.mpg, mpeg2.mkv, mpeg1.mpg, vp8.webm, vp8.ivf, vp9.webm, vp9.mp4, vp9.ivf, av1.mkv, "
+            "av1.mp4, av1.webm, av1.ivf, wmv2.wmv, msmpeg4.asf, msmpeg4.avi, flv1.flv, flv1.swf, mjpeg.avi, mjpeg.mov, "
+            "mjpeg.mkv, mjpeg.mjpeg, ffv1.mkv, ffv1.nut, gif.gif, apng.apng, rv10.rm, mpeg2.mxf, raw.y4m"
+        ),
+    ),
     "B-frames in a container without presentation times": (
         in_avi,
         made_of("h264.avi, h264_pyramid.avi, mpeg4.avi, mpeg2.avi, mpeg4_no_b.avi"),
@@ -322,7 +373,8 @@ FAULTS: dict[str, tuple[Maker, list[tuple[str, str]]]] = {
             cut(share),
             made_of(
                 "wmv2.wmv, msmpeg4.asf, gif.gif, mpeg2.mpg, mpeg1.mpg, h264.flv, vp9.webm, av1.mkv, mpeg4.avi, "
-                "h264.mp4, vp8.ivf, av1.ivf, hevc.ts, vp8.ogv, ffv1.mkv, mjpeg.avi"
+                "h264.mp4, vp8.ivf, av1.ivf, hevc.ts, vp8.ogv, ffv1.mkv, mjpeg.avi, h264.nut, flv1.swf, apng.apng, "
+                "rv10.rm, mpeg2.mxf, raw.y4m, mjpeg.mjpeg"
             ),
         )
         for share in (0.3, 0.5, 0.8)

@@ -1,7 +1,7 @@
 """Truncated files: a demuxer takes what is there for the whole, but the container's structure tells what should be.
 
-A file that is cut off between two of its parts cannot be told from a shorter one where the container gives no sizes
-(transport and program streams, raw streams).
+A file that is cut off between two of its parts cannot be told from a shorter one where the container has neither sizes
+nor an end (transport and program streams), and raw streams have no parts that say anything.
 """
 
 import struct
@@ -15,7 +15,10 @@ _TS_PACKETS = ((188, 0), (192, 4), (204, 0))  # length, and where in it the sync
 _ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # the object with the file's size, 40 bytes behind
 _FLV_SIZE = b"filesize\0"  # a number of the script data; a big-endian double follows
 _EBML_HEADER, _EBML_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+_NO_END = "the file lacks what such a file ends with"
 _HEAD, _TAIL = 1 << 16, 1 << 17  # bytes that are searched
+_NUT_INDEX = bytes.fromhex("4e58dd672f23e64e")  # the start code of what a muxer writes last
+_MXF_FOOTER = bytes.fromhex("060e2b34020501010d0102010104")  # the key of the last partition
 _OGG_END = 4  # flag of a stream's last page
 
 
@@ -113,7 +116,7 @@ def _asf(video: _Video) -> str | None:
 
 
 def _ogg(video: _Video) -> str | None:
-    tail = video.read(max(0, video.size - _TAIL), _TAIL)
+    tail = _tail(video)
     page = tail[tail.rfind(b"OggS") :]
     length = 27 + page[26] + sum(page[27 : 27 + page[26]]) if len(page) > 26 else _TAIL
     if length > len(page):
@@ -123,7 +126,7 @@ def _ogg(video: _Video) -> str | None:
 
 def _mpeg(video: _Video) -> str | None:
     """Program streams: from the last pack header on, packet by packet."""
-    tail = video.read(max(0, video.size - _TAIL), _TAIL)
+    tail = _tail(video)
     at = tail.rfind(b"\0\0\1\xba")
     while 0 <= at < len(tail):
         head = tail[at : at + 14]
@@ -139,7 +142,36 @@ def _mpeg(video: _Video) -> str | None:
 
 
 def _gif(video: _Video) -> str | None:
-    return None if video.read(max(0, video.size - _HEAD), _HEAD).rstrip(b"\0")[-1:] == b";" else "the file has no end"
+    return None if _tail(video).rstrip(b"\0").endswith(b";") else _NO_END
+
+
+def _apng(video: _Video) -> str | None:
+    return None if b"IEND" in _tail(video) else _NO_END
+
+
+def _mjpeg(video: _Video) -> str | None:
+    return None if _tail(video).rstrip(b"\0").endswith(b"\xff\xd9") else _NO_END
+
+
+def _nut(video: _Video) -> str | None:
+    return None if _NUT_INDEX in _tail(video) else _NO_END
+
+
+def _mxf(video: _Video) -> str | None:
+    return None if _MXF_FOOTER in _tail(video) else _NO_END
+
+
+def _swf(video: _Video) -> str | None:
+    return _shorter(video, int.from_bytes(video.read(4, 4), "little") if video.read(0, 1) == b"F" else 0)  # else packed
+
+
+def _y4m(video: _Video) -> str | None:
+    first = video.read(0, _HEAD).find(b"\nFRAME") + 1
+    at, second = first + 5, 0
+    while first and not second and (part := video.read(at, _HEAD)):
+        found = part.find(b"FRAME")
+        second, at = (at + found if found >= 0 else 0), at + len(part) - 5 * (len(part) == _HEAD)
+    return "the file ends within a frame" if second and (video.size - first) % (second - first) else None
 
 
 def _ivf(video: _Video) -> str | None:
@@ -147,6 +179,10 @@ def _ivf(video: _Video) -> str | None:
     while at < video.size:
         at += 12 + int.from_bytes(video.read(at, 4), "little")
     return "the file ends within a frame" if at > video.size else None
+
+
+def _tail(video: _Video) -> bytes:
+    return video.read(max(0, video.size - _TAIL), _TAIL)
 
 
 def _shorter(video: _Video, declared: int) -> str | None:
@@ -164,4 +200,10 @@ _CHECKS: dict[str, Callable[[_Video], str | None]] = {
     "mpeg": _mpeg,
     "gif": _gif,
     "ivf": _ivf,
+    "nut": _nut,
+    "apng": _apng,
+    "mjpeg": _mjpeg,
+    "mxf": _mxf,
+    "swf": _swf,
+    "yuv4mpegpipe": _y4m,
 }
