@@ -1,12 +1,18 @@
 """Files with the faults that real files have: the frames are those that the ffmpeg program shows, or it is not `ok`."""
 
 import struct
+from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from refocus.video import track
 from refocus.video.decode import DecodeReport, decode_frames, frames_at, frames_shown, plan_clip
+from refocus.video.frame_times import FrameTimes
 from refocus.video.orientation import from_matrix
+from refocus.video.packets import demuxed
 from refocus.video.probe import probe
+from refocus.video.track import PacketTable
 
 from tests.support.faults import ENCODERS, FAULTS, LEVELS, MATRICES, every_fault, judge
 from tests.support.ffmpeg_frames import FFMPEG, frames_by_ffmpeg, frames_by_loop
@@ -191,3 +197,56 @@ def test_encryption_is_named(tmp_path):
     got = decode_frames(made.path, [0.0, 1.0])
     assert (got.status, len(got.images)) == ("failed", 0)
     assert "encrypted" in got.error
+
+
+def frame(pts, dts, interlaced=False):
+    return SimpleNamespace(pts=pts, dts=dts, duration=1, interlaced_frame=interlaced)
+
+
+def table_of(times):
+    """Packets at 25 a second, in the order in which they are stored."""
+    table = PacketTable(Fraction(1, 25), Fraction(0), 0.04)
+    for time in times:
+        table.pts.append(time)
+        table.shown.append(True)
+    return table
+
+
+def test_times_that_go_back_give_way_to_decoding_times():
+    """As in the ffmpeg program; a decoding time that goes back as often is no better."""
+    times = FrameTimes(table_of([]))
+    assert [times(frame(pts, dts)) for pts, dts in ((0, 0), (1, 1), (4, 2), (3, 3), (2, 4), (5, 5))] == [
+        pytest.approx(number / 25) for number in (0, 1, 4, 3, 4, 5)
+    ]
+    assert times.went_back == 2
+
+
+def test_frames_without_times_follow_each_other():
+    """By their durations."""
+    times = FrameTimes(table_of([]))
+    assert [times(frame(None, None)) for _ in range(3)] == [pytest.approx(number / 25) for number in range(3)]
+
+
+def test_times_of_decoding_go_to_frames_in_their_order():
+    """The n-th frame has the n-th time, whichever packet it came from; but not where fields may have packets."""
+    table = table_of([0, 1, 2, 3])
+    table.distrust_times()
+    times = FrameTimes(table)
+    assert [times(frame(pts, 3)) for pts in (0, 2, 3, 1)] == [pytest.approx(number / 25) for number in range(4)]
+    times = FrameTimes(table)
+    assert [times(frame(pts, pts, interlaced=True)) for pts in (0, 2)] == [0.0, pytest.approx(2 / 25)]
+
+
+def test_packets_without_presentation_times(tmp_path, monkeypatch):
+    """As in Matroska's `V_MS/VFW`: the decoding times, given to the frames in the order in which they come out."""
+
+    def stripped(container, stream):
+        for packet in demuxed(container, stream):
+            packet.pts = None
+            yield packet
+
+    monkeypatch.setattr(track, "demuxed", stripped)
+    path = FAULTS["none"][0](tmp_path, "h264 pyramid", "mp4").path
+    got = decode_frames(path, [0.0, 0.4, 1.0, 2.8])
+    assert (got.status, got.source_frames) == ("ok", [0, 10, 25, 70])
+    np.testing.assert_allclose(greys(got.images), [level(index) for index in got.source_frames], atol=LEVELS)

@@ -58,7 +58,7 @@ def decode_clip(job: DecodeJob, heartbeat: Callable[[], None]) -> StoredClip | F
     source_frames: list[int] = []
     encoder = frame_encoder(settings)
     try:
-        plan = plan_clip(job.video, settings.fps, settings.max_frames, row.start_s, row.end_s)
+        plan = plan_clip(job.video, settings.fps, settings.max_frames, row.start_s, row.end_s, heartbeat)
         heartbeat()
         for shown in frames_shown(
             job.video,

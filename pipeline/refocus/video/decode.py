@@ -11,12 +11,11 @@ from refocus.video import decord_backend as by_decord
 from refocus.video.decode_report import DecodeReport
 from refocus.video.frame_plan import bounds, grid
 from refocus.video.length import last_moment
-from refocus.video.packets import rate_of
+from refocus.video.packets import Heartbeat, rate_of
 from refocus.video.probe import VideoError, opened
 from refocus.video.resize import Fit, resize
 from refocus.video.rgb import RgbConverter
 from refocus.video.selective_decode import selective_decode
-from refocus.video.track import Heartbeat
 from refocus.video.yuv import YuvFrame, YuvScaler
 
 __all__ = [
@@ -127,14 +126,21 @@ def frames_at(path: Path | str, timestamps_s: Sequence[float], size: int) -> np.
     return images
 
 
-def plan_clip(path: Path | str, fps: float, max_frames: int, start_s: float | None, end_s: float | None) -> ClipPlan:
-    """The grid of a clip, from the file's header or, where that is silent or says too little, from its packets.
+def plan_clip(
+    path: Path | str,
+    fps: float,
+    max_frames: int,
+    start_s: float | None,
+    end_s: float | None,
+    heartbeat: Heartbeat | None = None,
+) -> ClipPlan:
+    """The grid of a clip, from the file's header or, where that is silent or may mean something else, its packets.
 
     Raises:
         VideoError: the file is unreadable, or the clip lies outside it.
     """
     with opened(path) as (container, stream):
-        duration, rate = last_moment(container, stream, end_s), rate_of(stream)
+        duration, rate = last_moment(container, stream, end_s, heartbeat), rate_of(stream)
     try:
         start, end = bounds(duration, start_s, end_s)
     except ValueError as error:

@@ -1,8 +1,8 @@
 """Frames by decord, for comparison with harnesses that use it. Only in a worker process that can be killed.
 
-Decord is known to hang (MPEG-TS, over-reported lengths) with the interpreter's lock held, takes edit lists wrongly and
-decodes no AV1; a clip it does not finish is given up like any other. Its random access and its skipping give
-wrong frames around open GOPs and B-frames, so every frame is read here, which is right and slow.
+Decord is known to hang (MPEG-TS, over-reported lengths) with the interpreter's lock held, takes edit lists wrongly,
+does not mirror and decodes no AV1; a clip it does not finish is given up like any other. Its random access and its
+skipping give wrong frames around open GOPs and B-frames, so every frame is read here, which is right and slow.
 """
 
 import bisect
@@ -15,9 +15,9 @@ import numpy as np
 from refocus.video.closure import WantedFrame
 from refocus.video.decode_report import SLACK_S, DecodeReport
 from refocus.video.frame_plan import ROUNDING_S
-from refocus.video.probe import VideoError
+from refocus.video.packets import Heartbeat
+from refocus.video.probe import VideoError, first_orientation
 from refocus.video.tars import locate
-from refocus.video.track import Heartbeat
 
 
 def frames(
@@ -30,6 +30,8 @@ def frames(
     """
     if multiprocessing.parent_process() is None:
         raise VideoError(f"{path}: decord may hang and runs in worker processes only; use the backend pyav here")
+    if first_orientation(path).mirrored:
+        raise VideoError(f"{path}: is mirrored, which decord leaves out; use the backend pyav")
     import decord
 
     decord.logging.set_level(decord.logging.QUIET)

@@ -27,6 +27,8 @@ class FrameTimes:
 
     def __call__(self, frame: VideoFrame) -> float:
         """Seconds from the first frame."""
+        if frame.interlaced_frame:  # each field may have had a packet
+            self.slots = None
         ticks = self._best(frame) if self.slots is None else self.slots.popleft() if self.slots else None
         time_s = self._end_s if ticks is None else self.table.time_s(ticks)
         self.count += 1

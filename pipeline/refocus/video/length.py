@@ -4,6 +4,7 @@ A header may give an end where a length is meant, the sound's length, one from b
 """
 
 import contextlib
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -15,7 +16,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from refocus.video.packets import clock_may_jump, demuxed, every_packet, rate_of, read_head
+from refocus.video.packets import Heartbeat, clock_may_jump, demuxed, every_packet, rate_of, read_head
 
 _INDEXED = ("mov", "matroska", "avi", "flv")  # containers that find a moment without reading up to it
 _TOLERANCE_S = 0.25  # by this much a header may say something else than the packets do
@@ -54,7 +55,9 @@ def _own_duration(container: InputContainer, stream: VideoStream, start: Fractio
     return max(0.0, int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3]) - float(start))
 
 
-def last_moment(container: InputContainer, stream: VideoStream, until_s: float | None) -> float:
+def last_moment(
+    container: InputContainer, stream: VideoStream, until_s: float | None, heartbeat: Heartbeat | None = None
+) -> float:
     """Seconds the video lasts: by its header where the packets bear it out, else by the packets.
 
     If a header promises more than there is and nothing explains it, its promise stands: frames are missing then.
@@ -62,12 +65,14 @@ def last_moment(container: InputContainer, stream: VideoStream, until_s: float |
 
     Args:
         until_s: seconds from the first frame; what a header says of this stream is believed if it is at least that.
+        heartbeat: called with every packet, to show that the work goes on.
     """
     try:
         with closing(demuxed(container, stream)) as packets:
             head = read_head(packets, stream)
+            ends = functools.partial(_ends, stream=stream, start=head.start, heartbeat=heartbeat)
             if clock_may_jump(container):  # there a header tells the difference of two clocks
-                return _ends(chain(head.packets, packets), stream, head.start, until_s)[0]
+                return ends(chain(head.packets, packets), until_s=until_s)[0]
     except av.FFmpegError:  # decoding will report it
         return header_duration(container, stream) or 0.0
     own, header = _own_duration(container, stream, head.start), header_duration(container, stream, head.start)
@@ -76,11 +81,11 @@ def last_moment(container: InputContainer, stream: VideoStream, until_s: float |
     measured = others = 0.0
     if header is not None and any(name in container.format.name for name in _INDEXED):
         _seek(container, stream, Fraction(header) + head.start)
-        measured, others = _ends(_left(container, stream), stream, head.start)
+        measured, others = ends(_left(container, stream))
         if not measured:  # nothing of the video so near the end
             _seek(container, stream, head.start)
     if not measured:
-        measured, others = _ends(chain(head.packets, _left(container, stream)), stream, head.start)
+        measured, others = ends(chain(head.packets, _left(container, stream)))
     if header is None or measured > header + _TOLERANCE_S:
         return measured
     if measured > header - _TOLERANCE_S:
@@ -102,7 +107,11 @@ def _left(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
 
 
 def _ends(
-    packets: Iterable[Packet], stream: VideoStream, start: Fraction, until_s: float | None = None
+    packets: Iterable[Packet],
+    stream: VideoStream,
+    start: Fraction,
+    heartbeat: Heartbeat | None,
+    until_s: float | None = None,
 ) -> tuple[float, float]:
     """When the last frame leaves the screen and when the last packet of any stream is over, seconds from the start.
 
@@ -117,6 +126,8 @@ def _ends(
     untimed = 0
     try:
         for packet in packets:
+            if heartbeat is not None:
+                heartbeat()
             if packet.pts is None or packet.time_base is None:
                 untimed += packet.size > 0 and packet.stream_index == stream.index
                 continue

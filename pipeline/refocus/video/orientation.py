@@ -15,6 +15,11 @@ class Orientation(NamedTuple):
     down: bool  # rows from the last to the first
     left: bool  # columns from the last to the first
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether turning alone does not do it."""
+        return self.transposed ^ self.down ^ self.left
+
     def apply(self, image: np.ndarray) -> np.ndarray:
         """The upright picture of a stored (H, W, ...) one."""
         image = image.swapaxes(0, 1) if self.transposed else image

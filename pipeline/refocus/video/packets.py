@@ -1,6 +1,6 @@
 """A stream's packets as everything here reads them: on one clock, beginning with the first frame that is presented."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 MAX_FAILED_READS = 64  # in a row; then reading ends
+Heartbeat = Callable[[], None]
 TS_DISCONT = 0x200  # AVFMT_TS_DISCONT
 JUMP_S = 10  # a clock that goes on later than this behind the packet before was set anew; ffmpeg's dts_delta_threshold
 BACKWARD_S = Fraction(1, 10)  # as was one that goes back by more than this

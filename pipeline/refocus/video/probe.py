@@ -7,11 +7,12 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from refocus.core.errors import RefocusError
 from refocus.video.length import header_duration
-from refocus.video.orientation import orientation
+from refocus.video.orientation import Orientation, orientation
 from refocus.video.packets import rate_of
 from refocus.video.tars import locate
 
@@ -83,12 +84,7 @@ def probe(path: Path | str) -> VideoInfo:
     """
     with opened(path) as (container, stream):
         duration = header_duration(container, stream)
-        try:
-            frame = next(container.decode(stream))
-        except StopIteration:
-            raise VideoError(f"{path}: has no frames") from None
-        except av.FFmpegError as error:
-            raise VideoError(f"{path}: the first frame does not decode ({_reason(error)})") from None
+        frame = _first_frame(path, container, stream)
         transposed = orientation(frame).transposed
         width, height = (frame.height, frame.width) if transposed else (frame.width, frame.height)
         return VideoInfo(
@@ -99,6 +95,25 @@ def probe(path: Path | str) -> VideoInfo:
             codec=stream.codec_context.name,
             n_frames=stream.frames or None,
         )
+
+
+def first_orientation(path: Path | str) -> Orientation:
+    """How the first frame of a file is turned and mirrored.
+
+    Raises:
+        VideoError: as `probe`.
+    """
+    with opened(path) as (container, stream):
+        return orientation(_first_frame(path, container, stream))
+
+
+def _first_frame(path: Path | str, container: InputContainer, stream: VideoStream) -> VideoFrame:
+    try:
+        return next(container.decode(stream))
+    except StopIteration:
+        raise VideoError(f"{path}: has no frames") from None
+    except av.FFmpegError as error:
+        raise VideoError(f"{path}: the first frame does not decode ({_reason(error)})") from None
 
 
 def _reason(error: Exception) -> str:

@@ -25,9 +25,10 @@ from refocus.video.ffmpeg_log import FfmpegLog
 from refocus.video.frame_plan import ROUNDING_S
 from refocus.video.frame_times import FrameTimes
 from refocus.video.length import header_duration
+from refocus.video.packets import Heartbeat
 from refocus.video.probe import VideoError
 from refocus.video.run_check import NOT_DECODED, RunCheck
-from refocus.video.track import NO_PTS, Heartbeat, PacketTable, read_again, read_packets
+from refocus.video.track import NO_PTS, PacketTable, read_again, read_packets
 from refocus.video.truncation import declares_its_size, is_truncated
 
 DAMAGE = "FFmpeg reports damage"

@@ -2,7 +2,7 @@
 
 import itertools
 from array import array
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,11 +15,10 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from refocus.video.ffmpeg_log import FfmpegLog
-from refocus.video.packets import demuxed, rate_of, read_head
+from refocus.video.packets import Heartbeat, demuxed, rate_of, read_head
 from refocus.video.probe import VideoError, opened
 from refocus.video.starts import SELECTIVE_CODECS, CleanStarts, is_hidden, is_packed
 
-Heartbeat = Callable[[], None]
 KEPT_BYTES = 256 << 20  # packets stay in memory up to this, else the file is read twice
 KEPT_PACKETS = 1 << 13  # each costs about a kilobyte beside its content
 FRAME_S = 0.5  # how long a frame is shown where nothing says it
@@ -61,8 +60,8 @@ class PacketTable:
 
     def increases(self) -> bool:
         """Whether all that is shown has a presentation time, in the order in which it is stored."""
-        shown = [pts for pts, shown in zip(self.pts, self.shown, strict=True) if shown]
-        return NO_PTS not in shown and all(one < other for one, other in itertools.pairwise(shown))
+        shown = (pts for pts, shown in zip(self.pts, self.shown, strict=True) if shown)
+        return all(one < other for one, other in itertools.pairwise(chain([NO_PTS], shown)))
 
     def distrust_times(self) -> None:
         """For a decoder that changes the order of packets whose times do not: a container made them up (AVI)."""
@@ -84,14 +83,14 @@ def read_packets(
     Read errors do not raise: the table says how many there were and why reading ended.
     """
     if stream.time_base is None:
-        raise VideoError(f"{container.name}: its video stream has no time base")
+        raise VideoError(f"{container.name.removeprefix('file:')}: its video stream has no time base")
     rate, log = rate_of(stream), FfmpegLog()
     packets = demuxed(container, stream)
     try:
         with log.heard():
             head = read_head(packets, stream)
     except av.FFmpegError as error:
-        raise VideoError(f"{container.name}: cannot be read ({error.strerror})") from None
+        raise VideoError(f"{container.name.removeprefix('file:')}: cannot be read ({error.strerror})") from None
     table = PacketTable(stream.time_base, head.start, 1.0 / rate if rate > 0 else FRAME_S)
     codec = stream.codec_context.name
     clean_starts = CleanStarts(codec, stream.codec_context.extradata)
@@ -99,6 +98,7 @@ def read_packets(
         table.in_order = f"{codec} is decoded in order"
     start, until = (round(time / table.time_base) for time in (table.start, Fraction(until_s) + table.start))
     frame = round(table.frame_s / table.time_base)
+    dts = array("q")
     kept = 0
     end = NO_PTS
     feed = chain(head.packets, packets)
@@ -124,8 +124,10 @@ def read_packets(
             table.shown.append(shown)
             table.starts.append(packet.size > 0 and table.in_order is None and clean_starts(packet))
             table.pts.append(NO_PTS if packet.pts is None else packet.pts)
-            if packet.pts is not None and not packet.is_discard:
-                end = max(end, packet.pts + (packet.duration or frame))
+            dts.append(NO_PTS if packet.dts is None else packet.dts)
+            time = packet.dts if packet.pts is None else packet.pts
+            if time is not None and not packet.is_discard:
+                end = max(end, time + (packet.duration or frame))
             kept += packet.size
             if table.packets is not None:
                 table.packets.append(packet)
@@ -134,6 +136,8 @@ def read_packets(
     table.damaged = log.of_container
     if end != NO_PTS:
         table.end_s = table.time_s(end)
+    if NO_PTS not in dts and all(pts == NO_PTS for pts in table.pts):
+        table.pts = dts
     if stream.codec_context.reorder_depth and table.increases():
         table.distrust_times()
     return table
