@@ -35,7 +35,7 @@ ROOMS = (
 LIGHT = (
     "refocus",
     "refocus.cli.main",
-    *(f"refocus.cli.{name}" for name in COMMANDS),
+    *COMMANDS.values(),
     "refocus.reward.windows",
     "refocus.config.root",
     "refocus.doctor.diagnose",

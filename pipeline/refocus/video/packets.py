@@ -14,7 +14,7 @@ MAX_FAILED_READS = 64  # in a row; then reading ends
 Heartbeat = Callable[[], None]
 TS_DISCONT = 0x200  # AVFMT_TS_DISCONT
 JUMP_S = 10  # a clock that goes on later than this behind the packet before was set anew; ffmpeg's dts_delta_threshold
-BACKWARD_S = Fraction(1, 10)  # as was one that goes back by more than this
+BACKWARD_S = 0.1  # as was one that goes back by more than this
 HEAD_PACKETS = 1024  # among so many packets there is one whose frame can be shown, or there is none
 
 
@@ -32,9 +32,6 @@ def demuxed(container: InputContainer, stream: VideoStream) -> Generator[Packet,
     clock = _Clock()
     for packet in every_packet(container, [stream, *container.streams.audio]):
         clock.close(packet)
-        apart = 0 if packet.pts is None or packet.dts is None else abs(packet.pts - packet.dts)
-        if apart * packet.time_base > JUMP_S:  # one of the two was damaged
-            packet.pts = None
         if packet.stream_index == stream.index:
             yield packet
 
@@ -75,33 +72,31 @@ def rate_of(stream: VideoStream) -> float:
 class _Clock:
     """Closes the discontinuities of a file's clock, by the rule of the ffmpeg program.
 
-    All streams share the clock: the first that jumps sets it for the others.
+    All streams share the clock: the first that jumps sets it for the others. All times are seconds.
     """
 
     def __init__(self) -> None:
-        self.shift = Fraction(0)  # seconds that are added
-        self.latest: dict[int, Fraction] = {}  # by stream: the last packet's decoding time, seconds
-        self.next: dict[int, Fraction] = {}  # by stream: when the next one is due
-        self.last: Fraction | None = None  # of any stream
+        self.shift = 0.0  # what is added
+        self.latest: dict[int, float] = {}  # by stream: the last packet's decoding time
+        self.due: dict[int, float] = {}  # by stream: that of the next one
+        self.last: float | None = None  # the last packet's, of any stream
 
     def close(self, packet: Packet) -> None:
-        """Moves a packet's times to where they belong."""
+        """Moves a packet's times to where they belong; a presentation time that cannot be true is taken away."""
         if packet.dts is None or packet.time_base is None:
             return
-        index = packet.stream_index
-        time = packet.dts * packet.time_base + self.shift
-        due = self.next.get(index, self.last)
-        if due is not None:
-            jumped = abs(time - due) > JUMP_S
-            if jumped or (index in self.latest and time + BACKWARD_S < self.latest[index]):
-                self.shift += due - time
-                time = due
-        ticks = round(self.shift / packet.time_base)
-        packet.dts += ticks
-        if packet.pts is not None:
-            packet.pts += ticks
-        step = packet.duration * packet.time_base if packet.duration else time - self.latest.get(index, time)
-        self.next[index] = time + step
+        index, base = packet.stream_index, float(packet.time_base)
+        if packet.pts is not None and abs(packet.pts - packet.dts) * base > JUMP_S:
+            packet.pts = None
+        time = packet.dts * base + self.shift
+        due = self.due.get(index, self.last)
+        if due is not None and (abs(time - due) > JUMP_S or time + BACKWARD_S < self.latest.get(index, time)):
+            self.shift += due - time
+            time = due
+        if ticks := round(self.shift / base):
+            packet.dts += ticks
+            packet.pts = None if packet.pts is None else packet.pts + ticks
+        self.due[index] = time + (packet.duration * base if packet.duration else time - self.latest.get(index, time))
         self.last = self.latest[index] = time
 
 
