@@ -21,11 +21,11 @@ def packets_of(path: Path) -> Packets:
     """Reads a file with a key frame at every clean start."""
     found = Packets()
     with av.open(str(path)) as container:
-        stream = container.streams.video[0]
+        stream = max(container.streams.video, key=lambda one: one.width * one.height)
         if stream.codec_context.name.startswith("mpeg"):
             found.unused = {frame.pts for frame in container.decode(stream) if frame.pict_type == PictureType.B}
     with av.open(str(path)) as container:
-        stream = container.streams.video[0]
+        stream = max(container.streams.video, key=lambda one: one.width * one.height)
         nal = stream.codec_context.name in ("h264", "hevc")
         nonref = BitStreamFilterContext("filter_units=discard=nonref", stream) if nal else None
         for packet in container.demux(stream):
