@@ -13,6 +13,7 @@ from refocus.video.orientation import from_matrix
 from refocus.video.packets import demuxed
 from refocus.video.probe import probe
 from refocus.video.track import PacketTable
+from refocus.video.workers import LostJob, run_jobs
 
 from tests.support.faults import ENCODERS, FAULTS, LEVELS, MATRICES, every_fault, judge
 from tests.support.ffmpeg_frames import FFMPEG, frames_by_ffmpeg, frames_by_loop
@@ -250,3 +251,31 @@ def test_packets_without_presentation_times(tmp_path, monkeypatch):
     got = decode_frames(path, [0.0, 0.4, 1.0, 2.8])
     assert (got.status, got.source_frames) == ("ok", [0, 10, 25, 70])
     np.testing.assert_allclose(greys(got.images), [level(index) for index in got.source_frames], atol=LEVELS)
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "mov"])
+@pytest.mark.parametrize("bf", [0, 1, 4])
+def test_a_length_covers_the_last_frame(tmp_path, kind, bf):
+    """A muxer computes it from decoding times, and at a variable rate it may end before the last frame begins."""
+    for seed in range(8):
+        times = variable(2.0, seed)
+        path = write_video(tmp_path / f"{seed}.{kind}", times, options={"x264-params": f"keyint=30:bframes={bf}"})
+        length = plan_clip(path, 4.0, 512, None, None).duration_s
+        assert times[-1] < length < times[-1] + 1.0
+        got = decode_frames(path, [times[-1]])
+        assert (got.status, got.source_frames) == ("ok", [len(times) - 1])
+
+
+def test_decord_refuses_what_it_would_not_mirror(tmp_path):
+    """In a worker, where it may run at all."""
+    path = write_video(tmp_path / "a.mp4", [0.0, 0.1], pictures=[bars()] * 2)
+    data = bytearray(path.read_bytes())
+    struct.pack_into(">9i", data, data.index(b"tkhd") + 44, -1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    ((_, outcome),) = run_jobs(by_decord, [path], 1, 30)
+    assert isinstance(outcome, LostJob) and "mirrored" in outcome.reason
+
+
+def by_decord(path, heartbeat):
+    """A job for a worker."""
+    return len(list(frames_shown(path, [0.0], None, DecodeReport(), heartbeat, "squash", "decord")))

@@ -32,9 +32,7 @@ from refocus.video.rgb import RgbConverter
 from refocus.video.tars import locate
 
 LOSS = 2.0  # a stored frame may differ from its source by so many times what storing it again costs,
-LEVELS = (
-    2.0  # and by so many levels of 255 more, which another way to scale and to spread chroma takes (mean of a frame)
-)
+LEVELS = 2.0  # and by so many levels of 255 (mean of a frame): another way to scale and to spread chroma takes them
 NEARER = 0.9  # by this factor, and
 NEARER_LEVELS = 0.2  # this many levels, a frame beside must be nearer to be what was stored
 TIME_S = 0.0015  # a millisecond of the container's clock, and rounding

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from refocus.video.packets import Heartbeat, clock_may_jump, demuxed, every_packet, rate_of, read_head
 
 _INDEXED = ("mov", "matroska", "avi", "flv")  # containers that find a moment without reading up to it
-_TOLERANCE_S = 0.25  # by this much a header may say something else than the packets do
+_TOLERANCE_S = 0.25  # by this much a header may say more than the packets do
 READ_AHEAD_S = 1.0  # frames are stored by less than this away from their order on screen
 _CLOCK = re.compile(r"^(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
 
@@ -86,7 +86,7 @@ def last_moment(
             _seek(container, stream, head.start)
     if not measured:
         measured, others = ends(chain(head.packets, _left(container, stream)))
-    if header is None or measured > header + _TOLERANCE_S:
+    if header is None or measured > header:
         return measured
     if measured > header - _TOLERANCE_S:
         return header if own is not None and not _is_fragmented(container, stream) else measured
