@@ -217,7 +217,10 @@ class _SelectiveDecoder:
                 self.heartbeat()
             if packet is not None and packet.size == 0:  # would end the decoding
                 continue
-            context.skip_frame = "DEFAULT" if packet is None or kept is None or number in kept else "NONREF"
+            discard = packet is not None and kept is not None and number not in kept
+            if discard and number in self.table.unneeded:
+                continue
+            context.skip_frame = "NONREF" if discard else "DEFAULT"
             bad, log = packet is not None and packet.is_corrupt, FfmpegLog()
             try:
                 with log.heard():

@@ -14,6 +14,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from refocus.video.av1 import Av1Packets
 from refocus.video.ffmpeg_log import FfmpegLog
 from refocus.video.packets import Heartbeat, demuxed, rate_of, read_head
 from refocus.video.probe import VideoError, opened
@@ -36,6 +37,7 @@ class PacketTable:
     pts: array = field(default_factory=lambda: array("q"))  # presentation times, or NO_PTS
     starts: list[bool] = field(default_factory=list)  # decoding may begin here
     shown: list[bool] = field(default_factory=list)  # a frame comes out of it
+    unneeded: set[int] = field(default_factory=set)  # AV1: numbers of those that no other frame is predicted from
     end_s: float = 0.0  # when the last packet's frame leaves the screen
     held_s: float = 0.0  # until when a header holds it, where packets have no durations
     packets: list[Packet] | None = field(default_factory=list)  # None: too much to keep
@@ -98,6 +100,7 @@ def read_packets(
         table.in_order = f"{codec} is decoded in order"
     start, until = (round(time / table.time_base) for time in (table.start, Fraction(until_s) + table.start))
     frame = round(table.frame_s / table.time_base)
+    av1 = Av1Packets(stream.codec_context.extradata) if codec in ("av1", "libdav1d") else None
     dts = array("q")
     kept = 0
     end = NO_PTS
@@ -124,6 +127,8 @@ def read_packets(
             table.shown.append(shown)
             table.starts.append(packet.size > 0 and table.in_order is None and clean_starts(packet))
             table.pts.append(NO_PTS if packet.pts is None else packet.pts)
+            if av1 is not None and av1.unneeded(bytes(packet)):
+                table.unneeded.add(len(dts))
             dts.append(NO_PTS if packet.dts is None else packet.dts)
             time = packet.dts if packet.pts is None else packet.pts
             if time is not None and not packet.is_discard:

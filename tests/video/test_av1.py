@@ -1,0 +1,83 @@
+"""What no other AV1 frame needs is left out, and every other frame is what it was, bit for bit."""
+
+import av
+import numpy as np
+import pytest
+from refocus.video.av1 import Av1Packets
+from refocus.video.frame_plan import grid
+
+from tests.support.sequential import same_as_sequential, selected
+from tests.support.videos import constant, moving, write_video
+
+STREAMS = {
+    "hierarchy": "",
+    "short hierarchy": "hierarchical-levels=2",
+    "long hierarchy": "hierarchical-levels=5",
+    "low delay": "pred-struct=1",
+    "film grain": "film-grain=20",
+    "screen content": "scm=1",
+    "open GOP": "irefresh-type=1",
+    "tiles": "tile-columns=1",
+    "super resolution": "superres-mode=2",
+    "size changes": "resize-mode=3",
+}
+
+
+@pytest.fixture(params=STREAMS, scope="module")
+def video_file(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp("av1") / "a.mkv"
+    options = {"preset": "10", "g": "32", "svtav1-params": ":".join(filter(None, ["lp=1", STREAMS[request.param]]))}
+    size = (144, 256)
+    return write_video(path, constant(3.0), size, moving(90, size), codec="libsvtav1", options=options)
+
+
+def decoded(path, unwanted=frozenset()):
+    """Every frame by its time, without some packets."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "NONE"
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        frames = [
+            frame
+            for number, packet in enumerate([*packets, None])
+            if number not in unwanted
+            for frame in stream.decode(packet)
+        ]
+        return {frame.pts: frame.to_ndarray() for frame in frames}, packets, stream.codec_context.extradata
+
+
+def test_packets_that_no_other_needs(video_file):
+    """Left out all together, they take their own frames away and change none of the others."""
+    whole, packets, extradata = decoded(video_file)
+    reader = Av1Packets(extradata)
+    unneeded = {number for number, packet in enumerate(packets) if reader.unneeded(bytes(packet))}
+    left, _, _ = decoded(video_file, unneeded)
+    assert set(left) == set(whole) - {packets[number].pts for number in unneeded}
+    for pts, image in left.items():
+        np.testing.assert_array_equal(image, whole[pts])
+
+
+def test_they_are_skipped(video_file):
+    """Fewer frames are decoded, and the wanted ones are those of a decode of the whole file."""
+    assert same_as_sequential(video_file, grid(3.0, 2.0))
+    assert same_as_sequential(video_file, [0.53, 1.37, 2.41])
+    _, report = selected(video_file, [0.99, 2.98])
+    assert (report.in_order, report.problem()) == (None, None)
+
+
+def test_a_hierarchy_has_many(tmp_path):
+    """For a frame at the end of a GOP of 64, a fifth of the frames are not decoded."""
+    options = {"preset": "10", "g": "65", "svtav1-params": "lp=1"}
+    path = write_video(
+        tmp_path / "a.mp4", constant(4.0), (144, 256), moving(120, (144, 256)), codec="libsvtav1", options=options
+    )
+    frames, report = selected(path, [2.1])
+    assert (len(frames), report.in_order) == (1, None)
+    assert 20 < report.decoded < 0.8 * 64
+
+
+def test_what_is_no_av1_is_needed():
+    """Headers that cannot be read, or were never sent."""
+    for data in (b"", b"\x32", bytes(40), b"\x32\xff\xff\xff", b"\x0a\x0b\x00\x00\x00"):
+        assert not Av1Packets(None).unneeded(data)
+        assert not Av1Packets(data).unneeded(b"\x32\x04\x30\x00\x00\x00")
