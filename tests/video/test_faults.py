@@ -35,6 +35,7 @@ def test_frames_are_right_or_it_is_not_ok(tmp_path, fault, codec, kind):
     assert (outcome == "right") == (reason == "")
 
 
+@pytest.mark.slow
 @needs_ffmpeg
 @pytest.mark.parametrize(("fault", "codec", "kind"), list(every_fault()))
 def test_what_is_called_right_is_what_ffmpeg_shows(tmp_path, fault, codec, kind):
@@ -122,11 +123,10 @@ def test_pictures_are_not_changed_in_place(tmp_path, codec, side):
     encoder, options = ENCODERS[codec]
     picture = np.full((side, side, 3), (180, 90, 60), np.uint8)
     picture[:, side // 2 :] = (60, 120, 190)
-    size = max(side, 16)
     path = write_video(
         tmp_path / "a.mkv",
         [0.0, 0.1],
-        (size, size),
+        (side, side),
         [picture] * 2,
         codec=encoder,
         options=options,
