@@ -153,11 +153,19 @@ def clock_jumps(folder: Path, codec: str, kind: str) -> Made:
 
 
 def late(folder: Path, codec: str, kind: str) -> Made:
-    """Everything begins five minutes into the container's clock; an mp4 is in fragments."""
-    muxing = {"output_ts_offset": "300"}
-    if kind in ("mp4", "mov"):
-        muxing |= {"movflags": "frag_keyframe+empty_moov+delay_moov", "use_editlist": "0"}
-    return Made(sound(folder / f"a.{kind}", codec, muxing=muxing))
+    """Everything begins five minutes into the container's clock; an mp4 is in fragments of a longer recording."""
+    if kind not in ("mp4", "mov"):
+        return Made(sound(folder / f"a.{kind}", codec, muxing={"output_ts_offset": "300"}))
+    path = sound(folder / f"a.{kind}", codec, muxing={"movflags": "frag_keyframe+empty_moov"})
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        ticks = round(300 / container.streams.video[0].time_base)
+    at = data.find(b"tfdt")
+    while at >= 0:
+        struct.pack_into(">Q", data, at + 8, struct.unpack_from(">Q", data, at + 8)[0] + ticks)
+        at = data.find(b"tfdt", at + 4)
+    path.write_bytes(data)
+    return Made(path)
 
 
 def outlasted(folder: Path, codec: str, kind: str) -> Made:
@@ -249,6 +257,16 @@ def edited(first: int, count: int) -> Callable[[Path, str, str], Made]:
         )
 
     return made
+
+
+def edited_without_key(folder: Path, codec: str, kind: str) -> Made:
+    """An edit list that begins behind a first frame which is called no key frame: what leads up to the next is lost."""
+    path = edited(5, 60)(folder, codec, kind).path
+    data = bytearray(path.read_bytes())
+    at = data.index(b"stss")
+    struct.pack_into(">I", data, at + 12, struct.unpack_from(">I", data, at + 16)[0])
+    path.write_bytes(data)
+    return _as_decoded(path)
 
 
 def odd_message(folder: Path, codec: str, kind: str) -> Made:
@@ -389,6 +407,7 @@ FAULTS: dict[str, tuple[Maker, list[tuple[str, str]]]] = {
         edited(31, 20),
         made_of("h264.mp4, hevc.mp4, mpeg4.mov, h264_open.mov"),
     ),
+    "an edit list without a key frame before it": (edited_without_key, made_of("h264_no_b.mp4, h264_no_b.mov")),
     "messages that FFmpeg cannot read": (odd_message, made_of("h264.mp4, h264.ts, hevc.mp4, hevc.ts")),
     "a last frame that stays": (
         held,
