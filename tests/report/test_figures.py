@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.colors import to_hex
 from refocus.cli.main import main
 from refocus.config.tables import FiguresSettings
 from refocus.core.errors import RefocusError
@@ -17,6 +18,7 @@ from refocus.qa.evidence import Evidence
 from refocus.qa.records import Question, write_questions
 from refocus.report import style
 from refocus.report.accuracy_figure import draw_accuracy
+from refocus.report.accuracy_panels import FAMILIES
 from refocus.report.example_strips import MOST_PICTURES, Example, Picked, draw_examples
 from refocus.report.examples import BOTH, WIN, Material, choose, drawn_by_lot, first_win, proportion
 from refocus.report.results import BenchmarkData, Results
@@ -107,6 +109,23 @@ def test_bars_show_every_selector_and_what_was_not_run():
     made = [AnswerSet("videomme", "tiny", "x", name, n, 0, rows) for name, n in (("uniform", 4), ("oracle", 8))]
     text = texts(draw_accuracy(Results([bench], made), 4))
     assert "uniform" in text and "not run" in text and "moment-dependent" in text and "synthetic world" in text
+
+
+def test_every_lmm_has_its_bars_colored_by_what_a_selector_is():
+    bench = BenchmarkData("b", "videomme", tuple(question(n, "") for n in range(4)))
+    right = {"a": 1, "b": 3}
+    made = [
+        AnswerSet(
+            "b", lmm, "x", name, 4, 0, {f"q{n}": Answer((0,), (1.0, 0.0), 0, n < right[lmm], "A") for n in range(4)}
+        )
+        for lmm in right
+        for name in ("uniform", "topk", "refocus/r", "oracle")
+    ]
+    figure = draw_accuracy(Results([bench], made), 4)
+    widths = [[bar.get_width() for bar in axes.patches] for axes in figure.axes]
+    assert widths == [[25.0] * 4, [75.0] * 4] and "a: b" in texts(figure)
+    colors = [to_hex(bar.get_facecolor()).upper() for bar in figure.axes[0].patches]
+    assert colors == [FAMILIES[name] for name in ("controls", "without training", "learned", "oracle")]
 
 
 def picked(color: int, timestamps_s, shares=(), correct=None) -> Picked:

@@ -16,7 +16,9 @@ from refocus.core.files import settings_of
 from refocus.qa.loose_values import Span
 from refocus.qa.raw_question import RawQuestion
 from refocus.qa.records import Question
-from refocus.video.probe import VideoError, header_duration, opened, rate_of
+from refocus.video.length import header_duration
+from refocus.video.packets import rate_of
+from refocus.video.probe import VideoError, opened
 
 SCHEMA = pa.schema([("qa_id", pa.string()), ("start_s", pa.float64()), ("end_s", pa.float64())])
 _BY_SOURCE = ["source_id", "dataset", "start_s", "end_s"]

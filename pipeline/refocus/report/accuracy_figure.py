@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from refocus.evaluate.scoring import Outcome, Score, accuracy
+from refocus.evaluate.scoring import Outcome, accuracy
 from refocus.qa.records import Question
-from refocus.report import style
+from refocus.report.accuracy_panels import Bars, Panel, chance, draw_panels
 from refocus.report.results import WORLD_GROUPS, ResultRow, Results
 
 GROUPS = {
@@ -18,65 +17,23 @@ GROUPS = {
 
 
 def draw_accuracy(results: Results, frames: int, level: float = 0.95) -> Figure:
-    """Bars per selector and group: what a question depends on in the synthetic world, benchmarks elsewhere.
-
-    A dotted line marks what guessing gives.
-    """
+    """A panel per group: what a question depends on in the synthetic world, benchmarks elsewhere; a block per LMM."""
     groups = _groups(results)
     rows = [row for row in results.rows if not _covered(row, results.rows)]
-    colours = _colours(rows)
-    figure = style.new(1.6 + 0.62 * len(groups) * (len(rows) + 1), 4.3 * len(results.lmms))
-    for lmm, axes in zip(results.lmms, figure.subplots(len(results.lmms), 1, squeeze=False).flat, strict=True):
-        for place, (questions, keep) in enumerate(groups.values()):
-            left = place * (len(rows) + 1)
-            named = place == 0
-            chance = sum(1 / len(q.options) for q in questions if q.options) / max(1, len(questions))
-            line = {"color": "black", "linestyle": ":", "linewidth": 1.2, "label": "guessing" if named else None}
-            axes.hlines(chance, left - 0.5, left + len(rows) - 0.5, **line)
-            for number, row in enumerate(rows):
-                counted = [
-                    o for name in results.benchmarks for o in results.outcomes(lmm, row, name, frames) if keep(o)
-                ]
-                _bar(axes, left + number, row, colours[row], accuracy(counted, level=level), named)
-        centres = [place * (len(rows) + 1) + (len(rows) - 1) / 2 for place in range(len(groups))]
-        names = [f"{name}\n(n = {len(questions)})" for name, (questions, _) in groups.items()]
-        axes.set_xticks(centres, names)
-        axes.tick_params(axis="x", length=0)
-        axes.grid(axis="x", visible=False)
-        axes.set(ylim=(0, 1.08), yticks=[0, 0.2, 0.4, 0.6, 0.8, 1.0], ylabel="accuracy")
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        world = " (synthetic world, held-out videos)" if all(b.is_world for b in results.benchmarks.values()) else ""
-        axes.set_title(f"{lmm}, {frames} frames{world}")
-    return figure
-
-
-def _bar(axes: Axes, x: float, row: ResultRow, colour: str, score: Score | None, named: bool) -> None:
-    """One selector's bar with its interval and its value in percent above."""
-    if score is None:
-        axes.text(x, 0.02, "not run", ha="center", va="bottom", rotation=90, color=style.GREY)
-        return
-    low = score.value if score.low is None else score.low
-    high = score.value if score.high is None else score.high
-    axes.bar(
-        x,
-        score.value,
-        0.82,
-        color=colour,
-        label=row.name if named else None,
-        yerr=[[max(0.0, score.value - low)], [max(0.0, high - score.value)]],
-        capsize=3,
-        error_kw={"linewidth": 1.2},
-    )
-    axes.text(x, high + 0.015, f"{100 * score.value:.0f}", ha="center", va="bottom", fontsize=9)
-
-
-def _colours(rows: list[ResultRow]) -> dict[ResultRow, str]:
-    """A colour per kind of selector, paler for every further row of the kind."""
-    made: dict[ResultRow, str] = {}
-    for row in rows:
-        place = sum(other.kind == row.kind for other in made)
-        made[row] = style.paler(style.KIND_COLOURS.get(row.kind, style.ORANGE), 0.75**place)
-    return made
+    blocks = {}
+    for lmm in results.lmms:
+        made = {
+            row: [o for name in results.benchmarks for o in results.outcomes(lmm, row, name, frames)] for row in rows
+        }
+        blocks[lmm] = [
+            Bars(
+                row.name, row.kind, [accuracy(list(filter(keep, counted)), level=level) for _, keep in groups.values()]
+            )
+            for row, counted in made.items()
+        ]
+    panels = [Panel(f"{name}\n(n = {len(asked)})", chance(asked)) for name, (asked, _) in groups.items()]
+    world = " (synthetic world, held-out videos)" if all(b.is_world for b in results.benchmarks.values()) else ""
+    return draw_panels(f"{', '.join(results.lmms)}, {frames} frames{world}", panels, blocks)
 
 
 def _covered(row: ResultRow, rows: list[ResultRow]) -> bool:
