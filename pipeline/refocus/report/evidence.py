@@ -65,12 +65,15 @@ def page(study: Study, commands: Sequence[str], figures: Sequence[Path]) -> str:
 
 def _intro(study: Study) -> str:
     root, seeds = study.root, len(study.base.runs) if study.base else 0
+    learned = (
+        f"learned rows are means of {seeds} training seeds" if seeds > 1 else "the learned rows are one training seed"
+    )
     world = f", version {root.world.version}, seed {root.world.seed}" if root.world else ""
     return (
         f"All numbers are of the **synthetic world**{world}, and models of about a million parameters: they are not "
         f"results on real videos, and differ a little between processors. Accuracy in % on held-out videos from "
-        f"{root.main_n_frames} picks, answered by {root.use.lmms[0]}; learned rows are means of {seeds} training "
-        "seeds. Questions are named by what must be seen to answer them: two moments, one moment, or any frame. "
+        f"{root.main_n_frames} picks, answered by {root.use.lmms[0]}; {learned}. Questions are named by "
+        "what must be seen to answer them: two moments, one moment, or any frame. "
         f"Differences are paired by question, with {root.tables.confidence_level:.0%} intervals over videos."
     )
 

@@ -9,6 +9,7 @@ from refocus.select.cost import Cost, read_selection_cost
 COSTS = ("seconds", "tower frames", "LMM passes")  # of picking, for each question
 LEARNED = {
     "refocus": "**learned** (sampled)",
+    "refocus-question": "learned, without the options",
     "greedy": "learned, likeliest at each step",
     "first-step": "learned, first step only",
     "marginals": "learned, marginals of Eq. 10",
