@@ -29,14 +29,18 @@ def test_the_package_gives_its_selector_by_name():
 def video(tmp_path_factory):
     """Three seconds at 10 fps, every frame a different grey."""
     path = tmp_path_factory.mktemp("video") / "grey scale.mp4"
+    _write_greys(path, range(30))
+    return path
+
+
+def _write_greys(path, numbers):
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for number in range(30):
+        for number in numbers:
             image = np.full((48, 64, 3), 8 * number, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +80,21 @@ def test_a_question_gets_the_same_frames_every_time_and_another_seed_gets_others
     assert selector.select(video, "What colour is it?", frames=4) == first
     others = {selector.select(video, "What colour is it?", frames=4, seed=seed) for seed in range(1, 6)}
     assert others != {first}
+
+
+def test_questions_about_one_video_share_one_pass_over_its_frames(model, video, tmp_path):
+    """And get the frames that a selector of their own gives them, also about the next video."""
+    selector, tokens = FrameSelector.from_pretrained(model), []
+    other = tmp_path / "reversed.mp4"
+    _write_greys(other, range(29, -1, -1))
+    asked = [(video, "What colour is it?"), (video, "What is it?"), (video, "What colour is it?"), (other, "What?")]
+    for path, question in asked:
+        before = selector.policy.backbone.tokens
+        alone = FrameSelector.from_pretrained(model).select(path, question, frames=4)
+        assert selector.select(path, question, frames=4) == alone
+        tokens.append(selector.policy.backbone.tokens - before)
+    frames = 12 * selector.policy.config.tokens_per_frame
+    assert [count > frames for count in tokens] == [True, False, False, True]
 
 
 def test_a_short_clip_is_kept_whole(selector, video):

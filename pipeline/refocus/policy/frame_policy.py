@@ -35,5 +35,6 @@ class FramePolicy(PolicyNetwork):
         """Turns a supervised base into a policy before training: B.2, see `refocus.policy.initialise`."""
         initialise.initialise_selection(self, settings, seed)
 
+    read_clip = picking.read_clip  # what all questions about a clip start from
     pick = picking.pick  # frames of a clip for some questions
     marginals = picking.marginals  # how often each frame is chosen (Eq. 10)

@@ -24,9 +24,21 @@ class PickedFrames:
 
 
 @torch.no_grad()
+def read_clip(policy: PolicyNetwork, features: Tensor | np.ndarray) -> ClipState:
+    """What all questions about a clip start from, so that whoever keeps it reads the frames once.
+
+    Args:
+        features: (t, p, c) from `encode`, or uint8 images (t, h, w, 3).
+    """
+    if isinstance(features, np.ndarray):
+        features = policy.encode(features)
+    return policy.prefix([features])
+
+
+@torch.no_grad()
 def pick(
     policy: PolicyNetwork,
-    features: Tensor | np.ndarray,
+    clip: ClipState | Tensor | np.ndarray,
     prompts: Sequence[Prompt],
     n_frames: int,
     seeds: Sequence[int],
@@ -37,7 +49,7 @@ def pick(
     """Picks frames of one clip for some questions (Algorithm 2); one prefix serves all of them.
 
     Args:
-        features: (t, p, c) from `encode`, or uint8 images (t, h, w, 3).
+        clip: from `read_clip`, or what that takes: features (t, p, c), or uint8 images (t, h, w, 3).
         seeds: one per question; equal seeds give equal picks.
         mode: "sample" draws once, "greedy" takes the likeliest frame at each step, "first_step" the likeliest frames
             at the first step, before any pick is fed back, "top_marginal" the frames with the highest probability of
@@ -48,10 +60,10 @@ def pick(
     if mode not in MODES:
         raise UsageError(f"select.mode must be one of {', '.join(MODES)}, not {mode!r}")
     if mode == "top_marginal":
-        share = marginals(policy, features, prompts, n_frames, seeds, samples, temperature)
+        share = marginals(policy, clip, prompts, n_frames, seeds, samples, temperature)
         top = share.topk(min(n_frames, share.shape[1]), dim=1)
         return PickedFrames(top.indices, top.values.log())
-    clips, questions = _read(policy, features, prompts, seeds)
+    clips, questions = _read(policy, clip, prompts, seeds)
     n_frames = min(n_frames, clips.mask.shape[1])
     if mode == "first_step":
         no_pick_yet = torch.zeros(len(prompts), 1, 1, dtype=torch.long, device=clips.keys.device)
@@ -65,7 +77,7 @@ def pick(
 @torch.no_grad()
 def marginals(
     policy: PolicyNetwork,
-    features: Tensor | np.ndarray,
+    clip: ClipState | Tensor | np.ndarray,
     prompts: Sequence[Prompt],
     n_frames: int,
     seeds: Sequence[int],
@@ -77,7 +89,7 @@ def marginals(
     Returns:
         (q, t), rows sum to one.
     """
-    clips, questions = _read(policy, features, prompts, seeds)
+    clips, questions = _read(policy, clip, prompts, seeds)
     n_frames = min(n_frames, clips.mask.shape[1])
     picks = rollout(policy, clips, questions, samples, n_frames, seeds, temperature).picks
     logp, real = distributions(policy, clips, questions, picks, temperature)
@@ -85,11 +97,9 @@ def marginals(
 
 
 def _read(
-    policy: PolicyNetwork, features: Tensor | np.ndarray, prompts: Sequence[Prompt], seeds: Sequence[int]
+    policy: PolicyNetwork, clip: ClipState | Tensor | np.ndarray, prompts: Sequence[Prompt], seeds: Sequence[int]
 ) -> tuple[ClipState, QuestionState]:
     if len(seeds) != len(prompts):
         raise UsageError(f"{len(prompts)} questions need as many seeds, not {len(seeds)}")
-    if isinstance(features, np.ndarray):
-        features = policy.encode(features)
-    clips = policy.prefix([features])
+    clips = clip if isinstance(clip, ClipState) else read_clip(policy, clip)
     return clips, policy.ask(clips, [0] * len(prompts), prompts)

@@ -17,6 +17,7 @@ from refocus.video.decode import DecodedFrames
 
 if TYPE_CHECKING:
     from refocus.policy.frame_policy import FramePolicy
+    from refocus.policy.network import ClipState
 
 __all__ = ["FrameSelector", "VideoSelection", "embedded_model"]
 
@@ -32,6 +33,8 @@ WORLD_ONLY = (
 class FrameSelector(VideoPicker):
     """Picks the frames of a video that help to answer a question.
 
+    Further questions about the last video neither decode it nor run the policy over its frames again.
+
     >>> selector = FrameSelector.from_pretrained("results/train/demo/policy")
     >>> selector.select("lecture.mp4", "What is written on the board?", frames=8).timestamps_s
     """
@@ -46,6 +49,7 @@ class FrameSelector(VideoPicker):
         self.policy = policy
         self.settings = settings or SelectSettings()
         super().__init__(self.settings.seed, decode)
+        self._read: tuple[DecodedFrames, ClipState] | None = None
 
     @classmethod
     def from_pretrained(
@@ -75,7 +79,14 @@ class FrameSelector(VideoPicker):
         return WORLD_ONLY if size < SMALLEST_REAL_POLICY else None
 
     def _picks(self, candidates: DecodedFrames, prompt: Prompt, frames: int, seed: int) -> Picks:
-        return ask_policy(self.policy, candidates.images, [prompt], frames, [seed], self.settings)[0]
+        return ask_policy(self.policy, self._clip(candidates), [prompt], frames, [seed], self.settings)[0]
+
+    def _clip(self, candidates: DecodedFrames) -> "ClipState":
+        """The candidates as the policy has read them, which it does once for all questions."""
+        if self._read is None or self._read[0] is not candidates:
+            self._read = None  # before the next clip takes memory
+            self._read = candidates, self.policy.read_clip(candidates.images)
+        return self._read[1]
 
 
 def embedded_model() -> Path:

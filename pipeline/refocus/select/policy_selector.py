@@ -15,6 +15,7 @@ from refocus.select.selector import ClipView, question_seed
 
 if TYPE_CHECKING:
     from refocus.policy.frame_policy import FramePolicy
+    from refocus.policy.network import ClipState
     from refocus.qa.records import Question
 
 
@@ -64,7 +65,7 @@ class PolicySelector:
 
 def ask_policy(
     policy: "FramePolicy",
-    images: np.ndarray,
+    clip: "ClipState | np.ndarray",
     prompts: Sequence[Prompt],
     n_frames: int,
     seeds: Sequence[int],
@@ -73,10 +74,10 @@ def ask_policy(
     """Picks min(n_frames, T) frames for every prompt about one clip, as the settings say; see `refocus.policy.pick`.
 
     Args:
-        images: uint8 (T, h, w, 3).
+        clip: from `FramePolicy.read_clip`, or its images, uint8 (T, h, w, 3).
         seeds: one per prompt.
     """
-    made = policy.pick(images, prompts, n_frames, seeds, settings.mode, settings.temperature, settings.marginal_samples)
+    made = policy.pick(clip, prompts, n_frames, seeds, settings.mode, settings.temperature, settings.marginal_samples)
     return [
         Picks(tuple(order), tuple(score)) for order, score in zip(made.order.tolist(), made.score.tolist(), strict=True)
     ]
