@@ -1,9 +1,12 @@
 """Which frames come out of a file, and how they look."""
 
+import gc
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from refocus.video.decode import DecodeReport, decode_frames, frames_at, frames_shown, plan_clip
 from refocus.video.frame_plan import grid
 from refocus.video.probe import VideoError, probe
@@ -38,6 +41,32 @@ def test_the_frame_played_at_each_time(video_file):
     assert got.source_frames == list(dict.fromkeys(expected))
     np.testing.assert_allclose(got.timestamps_s, [times[index] for index in got.source_frames], atol=6e-4)
     np.testing.assert_allclose(got.images.mean(axis=(1, 2, 3)), [level(index) for index in got.source_frames], atol=2)
+
+
+@pytest.mark.parametrize("yuv", [True, False])
+def test_a_frame_is_freed_once_it_has_been_used(tmp_path, yuv):
+    """Without the garbage collector, which would let hundreds of large frames wait."""
+    path = write_video(tmp_path / "video.mp4", constant(5.0))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in frames_shown(path, grid(5.0), 32, DecodeReport(), yuv=yuv):
+            alive = sum(isinstance(item, VideoFrame) for item in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 3
+
+
+def test_frames_of_a_clip_are_held_once(tmp_path):
+    path = write_video(tmp_path / "video.mp4", constant(5.0))
+    decode_frames(path, [0.0], 256)  # what is loaded at the first use
+    tracemalloc.start()
+    try:
+        images = decode_frames(path, grid(5.0), 256).images
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(images) == 20 and images.nbytes <= peak < 1.5 * images.nbytes
 
 
 def test_native_frames_are_the_stored_frames(video_file):

@@ -83,21 +83,25 @@ def decode_frames(
     low, high = start_s or 0.0, np.inf if end_s is None else end_s
     times = [time for time in times_s if low <= time < high]
     report = DecodeReport()
-    shown: list[ShownFrame[np.ndarray]] = []
+    images = np.zeros((0, size or 0, size or 0, 3), np.uint8)
+    stamps: list[float] = []
+    sources: list[int] = []
     try:
         for frame in frames_shown(path, times, size, report):
-            if shown and frame.image.shape != shown[0].image.shape:
+            if not stamps:  # room for all of them, since stacking a list of frames would hold each twice
+                images = np.empty((len(times), *frame.image.shape), np.uint8)
+            elif frame.image.shape != images.shape[1:]:
                 report.notes.append(f"the frame size changes at {frame.timestamp_s:.2f} s")
                 break
-            shown.append(frame)
+            images[len(stamps)] = frame.image
+            stamps.append(frame.timestamp_s)
+            sources.append(frame.source_frame)
         error = report.problem()
     except (VideoError, MemoryError) as failure:
         error = str(failure) or "out of memory"
-    if times and not shown:
-        return DecodedFrames(np.zeros((0, size or 0, size or 0, 3), np.uint8), [], [], "failed", error or "no frames")
-    images = np.stack([frame.image for frame in shown]) if shown else np.zeros((0, size or 0, size or 0, 3), np.uint8)
-    stamps, sources = [frame.timestamp_s for frame in shown], [frame.source_frame for frame in shown]
-    return DecodedFrames(images, stamps, sources, "partial" if error else "ok", error)
+    if times and not stamps:
+        return DecodedFrames(images[:0], [], [], "failed", error or "no frames")
+    return DecodedFrames(images[: len(stamps)], stamps, sources, "partial" if error else "ok", error)
 
 
 def frames_at(path: Path | str, timestamps_s: Sequence[float], size: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, SideDataContainer
 from av.video.frame import VideoFrame
 
 
@@ -31,7 +31,8 @@ AS_STORED = Orientation(False, False, False)
 
 def orientation(frame: VideoFrame) -> Orientation:
     """That of a frame's display matrix, by the nearest right angle; as stored where it has none."""
-    matrix = cast(SideData | None, frame.side_data.get("DISPLAYMATRIX"))
+    # frame.side_data would refer back to the frame and keep its picture until the garbage collector comes
+    matrix = cast(SideData | None, SideDataContainer(frame).get("DISPLAYMATRIX"))  # type: ignore[call-arg]
     return AS_STORED if matrix is None else from_matrix(np.frombuffer(bytes(matrix), np.int32).tolist())
 
 
