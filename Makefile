@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/pipeline$(if $(PYTHONPATH),:$(PYTHONPATH))
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence study recipes test test-fast test-kernels lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train clean
+.PHONY: help demo evidence study recipes test test-fast test-kernels lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train bench-question clean
 .DEFAULT_GOAL := help
 
 help:
@@ -29,8 +29,8 @@ help:
 	@echo "make recipes   a small run of every overlay, its metrics beside their bounds (tests/recipes); RECIPES=\"beta frames\": some"
 	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
 	@echo "make selector  ship the demo's trained policy as the default of refocus select"
-	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-feed, bench-filter, bench-store, bench-train: one each;"
-	@echo "               bench-reward-gpu: the reward pass at its true sizes, on a GPU"
+	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-feed, bench-filter, bench-store, bench-train, bench-question:"
+	@echo "               one each; bench-reward-gpu: the reward pass at its true sizes, on a GPU"
 	@echo "make docs      draw docs/architecture.svg from the code"
 	@echo "make lint      ruff, mypy, snakefmt, snakemake --lint, rendered files"
 
@@ -88,7 +88,7 @@ docs: $(VENV)/.run
 config: $(VENV)/.run
 	python -m refocus config --write
 
-bench: bench-decode bench-store bench-reward bench-feed bench-filter bench-train
+bench: bench-decode bench-store bench-reward bench-feed bench-filter bench-train bench-question
 
 # BENCH_ARGS="--peers PYTHON --ffmpeg FFMPEG" compares with libraries that live in an environment of their own.
 bench-decode: $(VENV)/.dev
@@ -111,6 +111,9 @@ bench-filter: $(VENV)/.dev
 
 bench-train: $(VENV)/.dev
 	python -m benchmarks.bench_train --out docs/benchmarks.md $(BENCH_ARGS)
+
+bench-question: $(VENV)/.dev
+	python -m benchmarks.bench_question --out docs/benchmarks.md $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) .snakemake results

@@ -49,10 +49,13 @@ DISCARD_RECIPES = {  # kinds of streams that differ in what a decoder may leave 
     "AV1": Recipe(*SMALL, "libsvtav1", {"preset": "12", "crf": "38", "g": "120", "svtav1-params": "lp=1"}),
 }
 
+MINUTE = "H.264 720p, 1 min"  # what `long_video` repeats for questions about videos of any length
+MINUTE_RECIPE = Recipe(60, 1280, 720, "libx264", {"preset": "veryfast", "b": "1500k", "g": "150"})
+
 
 def rendered(name: str, folder: Path) -> Path:
     """The clip's file, rendered if it is not there yet."""
-    recipe = {**RECIPES, **DISCARD_RECIPES}[name]
+    recipe = {**RECIPES, **DISCARD_RECIPES, MINUTE: MINUTE_RECIPE}[name]
     extension = {"libvpx-vp9": "webm", "libvpx": "webm", "libsvtav1": "mkv"}.get(recipe.codec, "mp4")
     stem = "".join(letter if letter.isalnum() else "_" for letter in name.lower())
     path = folder / f"{stem}.{extension}"
@@ -76,8 +79,8 @@ def rendered(name: str, folder: Path) -> Path:
 
 
 def long_video(source: Path, folder: Path, seconds: int) -> Path:
-    """A video of many hours: the packets of a short one, over and over."""
-    path = folder / f"long_{seconds}.mp4"
+    """A video of minutes or hours: the packets of a short one, over and over."""
+    path = folder / f"{source.stem}_for_{seconds}_s.mp4"
     if path.is_file():
         return path
     draft = path.with_name(f".{path.name}")

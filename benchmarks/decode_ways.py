@@ -42,7 +42,7 @@ def measure(job: tuple[str, Path], beat: Callable[[], None]) -> Cost:
         imports()
     begin = time.process_time()
     frames, decoded, begin = WAYS[way](path, begin)
-    return Cost(time.process_time() - begin, frames, decoded, _peak_mb())
+    return Cost(time.process_time() - begin, frames, decoded, memory_mb())
 
 
 def _whole_stage(path: Path, begin: float) -> tuple[int, int, float]:
@@ -126,9 +126,10 @@ def _import_decord() -> None:
     decord.logging.set_level(decord.logging.QUIET)
 
 
-def _peak_mb() -> float:
+def memory_mb(field: str = "VmHWM") -> float:
+    """Of this process, in MiB, as the kernel counts: its peak so far, or VmRSS for now; 0 where it does not say."""
     for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
+        if line.startswith(field):
             return int(line.split()[1]) / 1024
     return 0.0
 

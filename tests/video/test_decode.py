@@ -51,7 +51,7 @@ def test_a_frame_is_freed_once_it_has_been_used(tmp_path, yuv):
     gc.disable()
     try:
         for _ in frames_shown(path, grid(5.0), 32, DecodeReport(), yuv=yuv):
-            alive = sum(isinstance(item, VideoFrame) for item in gc.get_objects())
+            alive = sum(type(item) is VideoFrame for item in gc.get_objects())
     finally:
         gc.enable()
     assert alive <= 3
