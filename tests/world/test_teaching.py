@@ -290,10 +290,15 @@ def test_a_blind_task_is_one_that_the_frames_plainly_cannot_answer():
     lmm = LmmTrainer(0, TinyInternVL)
     scene = sample_scene(lmm.rng, 20.0)
     seen = list(scene.events[1:3])
-    tasks = [lmm._blind_task(scene, "choose", LESSONS[-1], seen) for _ in range(80)]
-    assert all(plainly_unseen(task, seen) for task in tasks)
     hidden = {event.shape for event in scene.events if event not in seen}
-    named = [bool(hidden & set(task.text.rstrip("?").split())) for task in tasks]
+
+    def asked(lesson):
+        tasks = [lmm._blind_task(scene, "choose", lesson, seen) for _ in range(80)]
+        assert all(plainly_unseen(task, seen, lesson.neighbors) for task in tasks)
+        return tasks, [bool(hidden & set(task.text.rstrip("?").split())) for task in tasks]
+
+    assert all(asked(LESSONS[-1])[1])
+    tasks, named = asked(AGAIN[0])
     assert any(named) and not all(named)
     for task, shown in zip(tasks, named, strict=True):
         if not shown:
@@ -317,6 +322,14 @@ def test_clips_show_two_events_in_a_row_and_often_one_event_more_than_once():
         again += len(places) < len(shown)
     assert pairs > 20
     assert again > 10
+
+
+def test_an_lmm_is_taught_on_from_its_folder(tmp_path):
+    first, last = LmmTrainer(0, TinyInternVL), LmmTrainer(1, TinyInternVL)
+    first.save(tmp_path)
+    last.load(tmp_path)
+    for (name, weight), other in zip(first.model.named_parameters(), last.model.parameters(), strict=True):
+        assert torch.equal(weight.half(), other.half()) and other.dtype == torch.float32, name
 
 
 @pytest.mark.parametrize("alone", [False, True])

@@ -23,8 +23,11 @@ class AssetsSettings(Section):
     align_steps: int = Field(600, ge=10, description="steps that align an LMM's vision tower with its word embeddings")
     align_lr: float = Field(4e-3, gt=0, description="peak learning rate of the alignment")
     lmm_steps: int = Field(1100, ge=10, description="steps of an LMM on frames, its vision tower frozen")
-    lmm_again_steps: int = Field(450, ge=10, description="steps on frames of which several may show the same moment")
-    lmm_joint_steps: int = Field(300, ge=10, description="steps of the whole LMM after that")
+    lmm_joint_steps: int = Field(250, ge=10, description="steps of the whole LMM after that")
+    lmm_again_steps: int = Field(
+        600, ge=10, description="further steps on frames of which several may show the same moment, the tower frozen"
+    )
+    lmm_again_joint_steps: int = Field(250, ge=10, description="steps of the whole LMM after those")
     lmm_lr: float = Field(2e-3, gt=0, description="peak learning rate of the LMMs; half of it for the joint steps")
     base_caption_steps: int = Field(300, ge=10, description="steps of the base policy on captioned stills")
     base_steps: int = Field(2400, ge=10, description="steps of the base policy on questions about whole videos")

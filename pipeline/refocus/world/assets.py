@@ -12,9 +12,11 @@ from refocus.core.errors import RefocusError
 from refocus.core.files import write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from transformers import SiglipModel
 
-    from refocus.world.lmm_trainer import LmmTrainer
+    from refocus.world.tiny_lmms import TinyLmm
 
 MODELS = ("siglip", "lmm", "policy")  # trained by `make assets`, the first before the last
 SELECTOR = "selector"  # what the demo's training makes of `policy`; what `refocus select` takes by default
@@ -34,11 +36,9 @@ def train_tower(settings: AssetsSettings, out: Path) -> None:
 
 def train_reference(settings: AssetsSettings, out: Path) -> None:
     """Trains the reference LMM and writes its model folder."""
-    from refocus.world.lmm_trainer import LmmTrainer
     from refocus.world.tiny_lmms import TinyInternVL
 
-    trainer = LmmTrainer(settings.seed, TinyInternVL)
-    _teach(trainer, settings, out)
+    _train_lmm(settings, settings.seed, TinyInternVL, out)
 
 
 def train_second(settings: AssetsSettings, out: Path, siglip: Path) -> None:
@@ -49,23 +49,28 @@ def train_second(settings: AssetsSettings, out: Path, siglip: Path) -> None:
     Args:
         siglip: the folder of the tower it begins with.
     """
-    from refocus.world.lmm_trainer import LmmTrainer
     from refocus.world.tiny_lmms import TinyOneVision
 
     tower = read_tower(siglip)
-    trainer = LmmTrainer(settings.seed + SECOND_SEED, lambda tokenizer: TinyOneVision(tokenizer, tower))
-    _teach(trainer, settings, out)
+    _train_lmm(settings, settings.seed + SECOND_SEED, lambda tokenizer: TinyOneVision(tokenizer, tower), out)
 
 
-def _teach(trainer: "LmmTrainer", settings: AssetsSettings, out: Path) -> None:
-    from refocus.world.lessons import AGAIN
+def _train_lmm(settings: AssetsSettings, seed: int, build: "Callable[[Any], TinyLmm]", out: Path) -> None:
+    """Four phases, and two more that begin with the folder that those leave, so that they can be tried alone."""
+    from refocus.world.lessons import AGAIN, LESSONS
+    from refocus.world.lmm_trainer import LmmTrainer
 
-    trainer.read(settings.lmm_read_steps, lr=settings.lmm_lr)
-    trainer.align_tower(settings.align_steps, lr=settings.align_lr)
-    trainer.teach(settings.lmm_steps, lr=settings.lmm_lr)
-    trainer.teach(settings.lmm_again_steps, lr=settings.lmm_lr, lessons=AGAIN)
-    trainer.teach(settings.lmm_joint_steps, lr=settings.lmm_lr / 2, lessons=AGAIN, joint=True)
-    trainer.save(out)
+    first = LmmTrainer(seed, build)
+    first.read(settings.lmm_read_steps, lr=settings.lmm_lr)
+    first.align_tower(settings.align_steps, lr=settings.align_lr)
+    first.teach(settings.lmm_steps, lr=settings.lmm_lr, lessons=LESSONS[-2:])
+    first.teach(settings.lmm_joint_steps, lr=settings.lmm_lr / 2, lessons=LESSONS[-1:], joint=True)
+    first.save(out)
+    last = LmmTrainer(seed, build)
+    last.load(out)
+    last.teach(settings.lmm_again_steps, lr=settings.lmm_lr, lessons=AGAIN)
+    last.teach(settings.lmm_again_joint_steps, lr=settings.lmm_lr / 2, lessons=AGAIN, joint=True)
+    last.save(out)
 
 
 def train_base(settings: AssetsSettings, out: Path, siglip: Path) -> None:

@@ -15,7 +15,8 @@ class Lesson:
     shares: of questions on one moment, on two, and on any frame. blind: share of tasks that name a shape no
     frame shows. over: the answers of which a share `enough` must be right. in_a_row: one frame each of events that
     follow one another, so that the next frame is the next event. again: share of the clips with two events in a row
-    that show all frames of one or both of them.
+    that show all frames of one or both of them. neighbors: whether a task is also blind if no frame shows a shape in
+    the place of the neighbor it asks for.
     """
 
     forms: tuple[float, float, float, float]
@@ -26,6 +27,7 @@ class Lesson:
     in_a_row: bool = False
     blind: float = 0.0
     again: float = 0.0
+    neighbors: bool = False
 
 
 FORMS = {"find": 4, "name": 8, "tell": 8, "choose": 4}  # of a step, and how many behind each clip
@@ -37,7 +39,7 @@ LESSONS = (
     Lesson((0.1, 0.3, 0.1, 0.5), (0.25, 0.65, 0.1), (3, 4, 6), "choose sequence", 0.85),
     Lesson((0.0, 0.3, 0.0, 0.7), (0.3, 0.55, 0.15), (2, 4, 6, 8), "", 2.0, blind=0.4),
 )
-AGAIN = (replace(LESSONS[-1], again=0.4),)  # last: from the first on, it cost a tenth of the answers
+AGAIN = (replace(LESSONS[-1], again=0.4, neighbors=True),)  # taught earlier, it cost a tenth of the answers
 
 
 @dataclass(frozen=True)

@@ -97,10 +97,8 @@ class LmmTrainer:
         self._scale_projector()
         return right
 
-    def teach(
-        self, steps: int, *, lr: float, lessons: Sequence[Lesson] = LESSONS[-2:], joint: bool = False
-    ) -> RunningAccuracy:
-        """Phases three to five: the answers from frames, first with the tower frozen, at last all together (`joint`).
+    def teach(self, steps: int, *, lr: float, lessons: Sequence[Lesson], joint: bool = False) -> RunningAccuracy:
+        """Further phases: the answers from frames, with the tower frozen or all together (`joint`).
 
         Returns:
             As `read`.
@@ -126,7 +124,7 @@ class LmmTrainer:
             count = int(self.rng.choice(lesson.frames))
             if phase == "joint":
                 bank = self._draw_bank(CLIPS, phase, lesson, keep=count)
-            elif bank is None or step % FRESH_EVERY == 0 or step == begun:
+            elif bank is None or step % FRESH_EVERY == 0:
                 bank = self._draw_bank(300, phase, lesson)
             loss = self._task_loss(bank, lesson, count, accuracy)
             descent.step(loss)
@@ -134,6 +132,11 @@ class LmmTrainer:
                 progress.set_postfix({"loss": f"{loss.item():.2f}", **accuracy.shown()})
         self.model.requires_grad_(True)
         return accuracy
+
+    def load(self, folder: Path) -> None:
+        """Takes the weights of a folder that `save` wrote."""
+        saved = type(self.model).from_pretrained(folder, dtype=torch.float32)
+        self.model.load_state_dict(saved.state_dict())
 
     def save(self, folder: Path) -> None:
         """Writes an ordinary model folder, weights as float16."""
@@ -161,7 +164,7 @@ class LmmTrainer:
         for scene in drawn:
             spans = [(event.start_s, event.end_s) for event in scene.events] * (3 if lesson.again else 1)
             spans += [(0, scene.duration_s)] * len(scene.events)
-            times = sorted(self.rng.uniform(*np.transpose(spans)).tolist())
+            times = sorted(float(self.rng.uniform(*span)) for span in spans)
             times = times if keep is None else [times[i] for i in self._choose(scene, times, keep, lesson.again)]
             frames.append([(time_s, len(moments) + i) for i, time_s in enumerate(times)])
             moments += [(scene, time_s) for time_s in times]
@@ -216,21 +219,21 @@ class LmmTrainer:
         Most often one of whose two moments one is shown: there a guess would often be right, or a sure answer wrong.
         """
         tries = [sample_task(self.rng, scene, form, lesson.shares) for _ in range(8)]
-        blind = [task for task in tries if plainly_unseen(task, visible)]
+        blind = [task for task in tries if plainly_unseen(task, visible, lesson.neighbors)]
         lone = [task for task in blind if set(task.needs) & set(visible)]
         if not blind:
             return sample_task(self.rng, scene, form, lesson.shares, visible)
         return (lone if lone and self.rng.random() < LONE else blind)[0]
 
     def _choose(self, scene: Scene, times: list[float], count: int, again: float) -> list[int]:
-        """Frames of a clip, in time: any, or or first those of one or two events in a row, one of each or all."""
+        """Frames of a clip, in time: any, or first those of one or two events in a row, one of each or all."""
         order = [int(i) for i in self.rng.permutation(len(times))]
         if self.rng.random() < PAIRED:
             shown = [scene.event_at(time_s) for time_s in times]
             place = int(self.rng.integers(len(scene.events) - 1))
             pair = [[i for i in order if shown[i] is event] for event in scene.events[place : place + 2]]
             first = [i for frames in pair for i in frames[:1]]
-            if self.rng.random() < again:
+            if again and self.rng.random() < again:
                 both = self.rng.random() < BOTH
                 first = [*(first if both else []), *pair[0], *(pair[1] if both else [])]
             order = list(dict.fromkeys([*first, *order]))
@@ -304,14 +307,17 @@ def shown_before(shown: Sequence[Event | None]) -> list[list[int]]:
     return rows
 
 
-def plainly_unseen(task: Task, visible: Sequence[Event]) -> bool:
-    """Whether frames that show `visible` lack a shape the task names, or any shape where its neighbor would be.
+def plainly_unseen(task: Task, visible: Sequence[Event], neighbors: bool) -> bool:
+    """Whether frames that show `visible` lack a shape that the task names; with `neighbors`, also whether they show
+    none where the neighbor of a named shape would be.
 
     Whether the shape that is shown next to a named one is its neighbor, no frame tells.
     """
     lacking = [event for event in task.needs if event not in visible]
-    if not lacking or any(event.shape in task.text.rstrip("?").split() for event in lacking):
-        return bool(lacking)
+    if any(event.shape in task.text.rstrip("?").split() for event in lacking):
+        return True
+    if not lacking or not neighbors:
+        return False
     first, second = task.needs
     if lacking == [second]:
         return not any(event.start_s > first.start_s for event in visible)
