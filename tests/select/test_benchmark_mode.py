@@ -13,7 +13,7 @@ from refocus.select import policy_selector as learned
 from refocus.select.baselines import RandomSelector, UniformSelector
 from refocus.select.benchmark import select_benchmark, write_benchmark
 from refocus.select.build_selector import SelectorSources, build_selector
-from refocus.select.picks import Picks
+from refocus.select.picks import Picks, VideoFile
 from refocus.select.policy_selector import PolicySelector
 from refocus.select.selections import NO_FRAMES, file_name, frames_of, read_selections, seed_of, selection_files
 
@@ -22,6 +22,7 @@ from refocus.select.selections import NO_FRAMES, file_name, frames_of, read_sele
 class Record:
     n_frames: int
     timestamps_s: list[float]
+    source_frames: list[int]
 
 
 class Store:
@@ -34,7 +35,8 @@ class Store:
         return clip_id in self.lengths
 
     def record(self, clip_id):
-        return Record(self.lengths[clip_id], [0.5 * index for index in range(self.lengths[clip_id])])
+        frames = range(self.lengths[clip_id])
+        return Record(len(frames), [0.5 * index for index in frames], [12 * index for index in frames])
 
     def images(self, clip_id):
         return np.zeros((self.lengths[clip_id], 4, 4, 3), np.uint8)
@@ -55,11 +57,12 @@ def question(qa_id: str, clip_id: str) -> Question:
     return Question(qa_id, "bench", "test", clip_id, "v.mp4", None, None, "what?", ("x", "y"), 0, "x", "k", qa_id, ())
 
 
+FILES = {clip_id: VideoFile("v.mp4") for clip_id in "abcd"}
 QUESTIONS = [question("1", "a"), question("2", "c"), question("3", "b"), question("4", "a"), question("5", "d")]
 
 
 def test_rows_keep_the_order_of_the_questions_and_failed_clips_are_flagged():
-    chosen = select_benchmark(UniformSelector(), QUESTIONS, Store(), [2, 8])
+    chosen = select_benchmark(UniformSelector(), QUESTIONS, Store(), [2, 8], FILES)
     for n, rows in chosen.items():
         assert list(rows) == ["1", "2", "3", "4", "5"]
         assert [row.flags for row in rows.values()] == [(), (NO_FRAMES,), (), (), (NO_FRAMES,)]
@@ -70,7 +73,7 @@ def test_a_policy_reads_a_clip_once_and_fewer_frames_are_the_first_of_one_rollou
     rollouts, store = [], Store()
     monkeypatch.setattr(learned, "ask_policy", rotated(rollouts))
     selector = PolicySelector(None, store.images, SelectSettings())
-    chosen = select_benchmark(selector, QUESTIONS, store, [2, 4, 8])
+    chosen = select_benchmark(selector, QUESTIONS, store, [2, 4, 8], FILES)
     assert rollouts == [(2, 8), (1, 8)]
     for qa_id in ("1", "3", "4"):
         longest = chosen[8][qa_id].pick_order
@@ -82,7 +85,7 @@ def test_frames_by_marginals_are_asked_for_anew_with_each_number(monkeypatch):
     rollouts, store = [], Store()
     monkeypatch.setattr(learned, "ask_policy", rotated(rollouts))
     selector = PolicySelector(None, store.images, SelectSettings(), nested=False)
-    select_benchmark(selector, QUESTIONS, store, [2, 4])
+    select_benchmark(selector, QUESTIONS, store, [2, 4], FILES)
     assert rollouts == [(2, 2), (2, 4), (1, 2), (1, 4)]
 
 
@@ -106,7 +109,7 @@ def test_a_kind_of_a_run_says_how_its_policy_is_asked(monkeypatch, kind, mode, n
 
 
 def test_a_table_of_picks_reads_back_and_says_what_made_it(tmp_path):
-    chosen = select_benchmark(RandomSelector(7), QUESTIONS, Store(), [4])
+    chosen = select_benchmark(RandomSelector(7), QUESTIONS, Store(), [4], FILES)
     settings = SelectSettings(seed=7)
     write_benchmark(chosen, tmp_path, SelectorName.parse("random"), "bench", settings.identity())
     (file,) = selection_files(tmp_path)

@@ -147,6 +147,11 @@ def videos_of(name):
     return lambda wildcards: SETTINGS.path(SETTINGS.source(name).videos)
 
 
+def benchmark_videos(wildcards, threads):
+    """A benchmark's videos, for what is counted in them; where they lie decides nothing, so `threads` keeps it out of the record."""
+    return SETTINGS.path(SETTINGS.benchmarks[wildcards.benchmark].videos)
+
+
 def tolerated(wildcards, threads):
     """A source's own share of clips that may fail, as a flag; it decides no frame, so `threads` keeps it out of the record."""
     share = SETTINGS.source(wildcards.dataset).max_failure_rate

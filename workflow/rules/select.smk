@@ -1,6 +1,6 @@
 """Stage 6, select: the frames a selector picks for every question of a benchmark, one job per benchmark and selector.
 
-Reads:  the benchmark's questions and index of frames; a policy, tables of scores, the world's truth or another selector's picks
+Reads:  the benchmark's questions, index of frames and videos (to count their frames); a policy, tables of scores, the world's truth or another selector's picks
         where it needs them.
 Writes: <results>/selections/{benchmark}/{selector}/n{frames}.s{seed}.parquet, all numbers of frames from one rollout; and cost.json.
 Paper:  section 3.2, Algorithm 2.
@@ -37,9 +37,10 @@ rule select_frames:
         n_frames=" ".join(map(str, N_FRAMES)),
         needs=needs_flags,
         numbers=numbers_flag,
+        videos=benchmark_videos,
         runtime=runtime(SETTINGS.select),
         out=subpath(output[0], parent=True),
     shell:
-        "python -m refocus select --qa {input.questions:q} --index {input.frames:q} --selector {params.selector:q}"
+        "python -m refocus select --qa {input.questions:q} --index {input.frames:q} --videos {params.videos:q} --selector {params.selector:q}"
         " {params.needs} {params.numbers} --n-frames {params.n_frames} --settings {params.settings:q} --runtime {params.runtime:q} --out {params.out:q}"
         " 2>&1 | tee {log:q}"

@@ -6,9 +6,9 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from refocus.cli.flags import add_settings, read_settings
+from refocus.cli.flags import add_settings, local_path, read_settings
 from refocus.config.parsing import parse, parse_json
 from refocus.config.select import SelectSettings
 from refocus.config.selectors import SelectorName, spellings
@@ -25,9 +25,11 @@ DESCRIPTION = """\
 In:  a video file and a question; or, with --qa, a question table and the index files of its stored frames.
 Out: the picked frames on standard output (--json for machines, --contact-sheet for eyes); or, with --qa, one
      table n{frames}.s{seed}.parquet per number of frames: qa_id, frame_indices, pick_order, timestamps_s, score, flags,
-     and cost.json: seconds, and passes of the models that looked at frames, embeddings and certainty included.
-     Of the picks, the JSON gives timestamps_s (seconds of the file), source_frames (numbers of the frames in the file
-     from 0: what a decoder takes), candidate_indices (their places among the candidates), pick_rank and score.
+     video, video_digest, total_num_frames, fps, duration_s, frames_indices, selector, selector_digest; and cost.json:
+     seconds, and passes of the models that looked at frames, embeddings and certainty included.
+     Of the picks, the JSON gives timestamps_s (seconds of the file), frames_indices (numbers of the frames in the file
+     from 0: what a decoder takes; source_frames is the same), pick_order (these numbers as they were picked),
+     candidate_indices (their places among the candidates), pick_rank and score; docs/data_dictionary.md has it all.
 Paper: section 3.2 and Algorithm 2. Frames come from min(4 fps, 512) candidates, sampled once at temperature 1.
 
   refocus select lecture.mp4 "What is on the board?" --option "a map" --option "a formula" --frames 8
@@ -46,12 +48,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--frames", type=int, default=32, help="how many frames to pick (default: 32)")
     one.add_argument("--json", action="store_true", help="print JSON instead of text")
     one.add_argument("--contact-sheet", type=Path, metavar="OUT.png", help="write the picked frames as one picture")
+    one.add_argument(
+        "--save-frames", type=Path, metavar="DIR", help="write the picked frames as JPEG, at native size and aspect"
+    )
     many = parser.add_argument_group("a benchmark")
     many.add_argument(
         "--qa", type=Path, metavar="QA.parquet", help="its question table; without it, one video is asked about"
     )
     many.add_argument(
         "--index", type=Path, nargs="+", default=[], metavar="INDEX.parquet", help="index files of its frames"
+    )
+    many.add_argument(
+        "--videos",
+        type=local_path,
+        metavar="DIR",
+        help="folder of its videos, to count the frames of each; without it total_num_frames stays empty",
     )
     many.add_argument(
         "--truth",
@@ -117,11 +128,17 @@ def _one_video(args: argparse.Namespace, settings: SelectSettings) -> None:
     if args.contact_sheet:
         notes = [args.question, *([f"Note: {selector.warning}"] if selector.warning else [])]
         write_sheet(args.contact_sheet, candidates[list(selection.candidate_indices)], selection.timestamps_s, notes)
+    if args.save_frames:
+        from refocus.select.frame_files import save_frames
+
+        save_frames(args.save_frames, args.video, selection.frames_indices, selection.timestamps_s)
     if args.json:
-        answer = {"video": str(args.video), "question": args.question, "options": args.option, **asdict(selection)}
         model = args.model or (None if args.selector else "embedded")
+        answer = {**asdict(selection), **asdict(selection.file), "frames_indices": selection.frames_indices}
+        del answer["file"]
+        answer |= {"pick_order": selection.pick_order, "question": args.question, "options": args.option}
         answer |= {"candidates": len(candidates), "selector": args.selector or "refocus", "model": model}
-        answer |= {"warning": selector.warning}
+        answer |= {"selector_digest": _digest(args, settings), "warning": selector.warning}
         sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
         return
     lines = [f"{len(selection.timestamps_s)} of {len(candidates)} candidate frames of {args.video}"]
@@ -145,6 +162,22 @@ def _picker(args: argparse.Namespace, settings: SelectSettings) -> "VideoPicker"
     return TrainingFreePicker(SelectorName.parse(args.selector), args.model, settings, _training_free(args))
 
 
+def _digest(args: argparse.Namespace, settings: SelectSettings) -> str:
+    """The digest of the selector that answers about one video."""
+    from refocus.select.frame_selector import embedded_model
+    from refocus.select.selector_digest import selector_digest
+
+    if args.selector is None:
+        return selector_digest("refocus", settings.identity(), args.model or str(embedded_model()))
+    tuned = _tuned(SelectorName.parse(args.selector), _training_free(args))
+    return selector_digest(args.selector, {**settings.identity(), **tuned}, args.model)
+
+
+def _tuned(name: SelectorName, training_free: TrainingFreeSettings) -> dict[str, Any]:
+    """The numbers of a method that has any."""
+    return {"training_free": training_free.identity()} if name.tunable else {}
+
+
 def _training_free(args: argparse.Namespace) -> TrainingFreeSettings:
     return parse(TrainingFreeSettings, parse_json(args.training_free_settings, "--training-free-settings"))
 
@@ -155,6 +188,8 @@ def _benchmark(args: argparse.Namespace, settings: SelectSettings) -> None:
     from refocus.select.benchmark import frames_asked, select_benchmark, write_benchmark
     from refocus.select.build_selector import SelectorSources, build_selector
     from refocus.select.cost import Cost, SelectionCost, write_selection_cost
+    from refocus.select.selector_digest import selector_digest
+    from refocus.select.video_files import video_files
 
     if args.video is not None or args.question is not None:
         raise UsageError("benchmark mode takes no video and no question")
@@ -177,11 +212,13 @@ def _benchmark(args: argparse.Namespace, settings: SelectSettings) -> None:
         training_free=_training_free(args),
     )
     selector = build_selector(name, sources, settings, store, benchmark)
+    files = video_files(questions, store, args.videos)
     started = time.perf_counter()
-    chosen = select_benchmark(selector, questions, store, budgets)
+    chosen = select_benchmark(selector, questions, store, budgets, files)
     seconds = time.perf_counter() - started
-    tuned = {"training_free": sources.training_free.identity()} if name.tunable else {}
-    write_benchmark(chosen, args.out, name, benchmark, {**settings.identity(), **tuned})
+    made = {**settings.identity(), **_tuned(name, sources.training_free)}
+    made |= {"selector_digest": selector_digest(str(name), made, sources.policy, sources)}
+    write_benchmark(chosen, args.out, name, benchmark, made)
     frames = frames_asked(questions, store) if name.asks_policy else 0
     cost = sources.cost + Cost(seconds, frame_passes=frames)
     spent = SelectionCost(benchmark, str(name), len(questions), cost)

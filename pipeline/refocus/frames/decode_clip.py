@@ -1,6 +1,5 @@
 """One clip on its way into a shard: decoded and encoded in a worker, or copied from an earlier shard."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,7 @@ from refocus.frames.encoding import frame_encoder
 from refocus.qa.clips import ClipRow
 from refocus.video.decode import DecodeReport, frames_shown, plan_clip
 from refocus.video.probe import VideoError
-from refocus.video.tars import ByteSpan, locate
-
-CHUNK = 1 << 20
+from refocus.video.tars import locate, source_digest
 
 
 @dataclass(frozen=True)
@@ -99,16 +96,3 @@ def decode_clip(job: DecodeJob, heartbeat: Callable[[], None]) -> StoredClip | F
         form=form,
     )
     return StoredClip(metadata, files)
-
-
-def source_digest(span: ByteSpan, heartbeat: Callable[[], None] = lambda: None) -> str:
-    """32 hex digits of SHA-256 over the bytes of a video, about a millisecond per megabyte."""
-    digest = hashlib.sha256()
-    left = span.size
-    with span.file.open("rb") as handle:
-        handle.seek(span.offset)
-        while left and (chunk := handle.read(min(CHUNK, left))):
-            digest.update(chunk)
-            left -= len(chunk)
-            heartbeat()
-    return digest.hexdigest()[:32]

@@ -9,11 +9,14 @@ import numpy as np
 import pyarrow as pa
 
 from refocus.core.errors import RefocusError
+from refocus.frames.clip_metadata import ClipMetadata
 from refocus.frames.encoding import DamagedFrames, pictures, spans
 from refocus.frames.index import ClipFrames, IndexRow, clip_ids, index_table
+from refocus.frames.shard_reader import ShardReader
 from refocus.video.resize import resize
 
 TABLES = 64  # index files held in memory, about a megabyte each
+READERS = 4  # shards whose members are known
 
 
 class FrameStore:
@@ -22,6 +25,7 @@ class FrameStore:
     def __init__(self, places: dict[str, tuple[Path, int]]) -> None:
         self._places = places  # clip → its index file and its row there
         self._table = functools.lru_cache(maxsize=TABLES)(_read_table)
+        self._reader = functools.lru_cache(maxsize=READERS)(ShardReader)
 
     @classmethod
     def open(cls, index_paths: Iterable[Path | str]) -> "FrameStore":
@@ -46,6 +50,24 @@ class FrameStore:
             RefocusError: no index lists the clip.
         """
         return self._row(clip_id)
+
+    def metadata(self, clip_id: str) -> ClipMetadata | None:
+        """What the clip's shard says of its video file; None for a clip without frames.
+
+        Raises:
+            RefocusError: no index lists the clip, or its shard is missing or lacks the clip.
+        """
+        row = self._row(clip_id)
+        if row.n_frames == 0:
+            return None
+        index = self._places[clip_id][0]
+        found = self._reader(index.parent / row.tar).metadata(clip_id)
+        if found is None:
+            raise RefocusError(
+                f"{index.parent / row.tar}: has no clip {clip_id}, which {index} lists; remove the index and run "
+                "decode again"
+            )
+        return found
 
     def images(self, clip_id: str, indices: Sequence[int] | None = None, size: int | None = None) -> np.ndarray:
         """Frames as pixels. Only what the frames are decoded from is read.

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from refocus.core.files import write_json
-from refocus.frames.decode_clip import DecodeJob, StoredClip, source_digest
+from refocus.frames.decode_clip import DecodeJob, StoredClip
 from refocus.frames.shard_reader import ShardReader
-from refocus.video.tars import locate
+from refocus.video.tars import locate, source_digest
 
 logger = logging.getLogger(__name__)
 Bounds = tuple[float | None, float | None]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from refocus.config.selectors import SelectorName
 from refocus.core.progress import bar
 from refocus.qa.records import Question, by_clip
-from refocus.select.picks import Picks, Selection
+from refocus.select.picks import Picks, Selection, VideoFile
 from refocus.select.selections import NO_FRAMES, count_flags, file_name, write_selections
 from refocus.select.selector import ClipView, Selector
 
@@ -19,23 +19,32 @@ log = logging.getLogger(__name__)
 
 
 def select_benchmark(
-    selector: Selector, questions: Sequence[Question], store: "FrameStore", budgets: Sequence[int]
+    selector: Selector,
+    questions: Sequence[Question],
+    store: "FrameStore",
+    budgets: Sequence[int],
+    files: Mapping[str, VideoFile],
 ) -> dict[int, dict[str, Selection]]:
     """The selections of every question for every number of frames, in the order of the questions.
 
     A question whose clip has no decoded frames gets an empty selection with the flag `no_frames`.
+
+    Args:
+        files: what is known of the video file of each clip, by clip_id.
     """
     chosen: dict[int, dict[str, Selection]] = {n: {} for n in budgets}
     for clip_id, asked in bar(by_clip(questions).items(), desc="select", unit="clip"):
         record = store.record(clip_id) if clip_id in store else None
+        file = files[clip_id]
         if record is None or record.n_frames == 0:
+            nothing = Selection.of(Picks((), (), (NO_FRAMES,)), (), file=file)
             for n in budgets:
-                chosen[n].update({question.qa_id: Selection.of(Picks((), (), (NO_FRAMES,)), ()) for question in asked})
+                chosen[n].update({question.qa_id: nothing for question in asked})
             continue
         clip = ClipView(clip_id, tuple(record.timestamps_s))
         for n, picked in selector.pick(clip, asked, budgets).items():
             for question, picks in zip(asked, picked, strict=True):
-                chosen[n][question.qa_id] = Selection.of(picks, clip.timestamps_s)
+                chosen[n][question.qa_id] = Selection.of(picks, clip.timestamps_s, record.source_frames, file)
     return {n: {question.qa_id: rows[question.qa_id] for question in questions} for n, rows in chosen.items()}
 
 

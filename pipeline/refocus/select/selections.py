@@ -1,7 +1,7 @@
 """The table of picks (DESIGN section 4, stage 6)."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import settings_of, write_table
 from refocus.core.results_folder import SELECTIONS
-from refocus.select.picks import Selection
+from refocus.select.picks import Selection, VideoFile
 
 NO_FRAMES = "no_frames"  # the clip could not be decoded: nothing to pick from
 NOT_ASKED = "not_asked"  # an LMM's certainty needs options, and no more than it has letters for
@@ -27,10 +27,23 @@ SCHEMA = pa.schema(
         ("flags", pa.list_(pa.string())),
     ]
 )
+OF_THE_FILE = pa.schema(
+    [
+        ("video", pa.string()),
+        ("video_digest", pa.string()),
+        ("total_num_frames", pa.int64()),
+        ("fps", pa.float64()),
+        ("duration_s", pa.float64()),
+        ("frames_indices", pa.list_(pa.int64())),
+        ("selector", pa.string()),
+        ("selector_digest", pa.string()),
+    ]
+)  # what other programs need; tables from before these columns have none of them
 
 
 def write_selections(path: Path, rows: Mapping[str, Selection], settings: Mapping[str, Any]) -> None:
-    """Writes one row per question; the settings (selector, frames, seed …) go into the schema metadata."""
+    """Writes one row per question; the settings (selector, its digest, frames, seed …) go into the schema metadata."""
+    files = [asdict(row.file or VideoFile("")) for row in rows.values()]
     columns = {
         "qa_id": list(rows),
         "frame_indices": [row.frame_indices for row in rows.values()],
@@ -38,25 +51,43 @@ def write_selections(path: Path, rows: Mapping[str, Selection], settings: Mappin
         "timestamps_s": [row.timestamps_s for row in rows.values()],
         "score": [row.score for row in rows.values()],
         "flags": [row.flags for row in rows.values()],
+        **{part.name: [file[part.name] for file in files] for part in fields(VideoFile)},
+        "frames_indices": [row.frames_indices for row in rows.values()],
+        "selector": [settings.get("selector")] * len(rows),
+        "selector_digest": [settings.get("selector_digest")] * len(rows),
     }
-    write_table(path, pa.table(columns, schema=SCHEMA), "select", settings)
+    write_table(path, pa.table(columns, schema=pa.schema([*SCHEMA, *OF_THE_FILE])), "select", settings)
 
 
 def read_selections(path: Path) -> dict[str, Selection]:
     """The rows of a selection table by qa_id, in the table's order.
+
+    A table from before the columns of the file reads too: its rows have no `file` and no `frames_indices`.
 
     Raises:
         RefocusError: the file is missing or lacks a column.
     """
     try:
         table = pq.read_table(path)
-        columns = [table.column(name).to_pylist() for name in SCHEMA.names]
+        old = not set(OF_THE_FILE.names) & set(table.column_names)
+        names = SCHEMA.names if old else [*SCHEMA.names, *OF_THE_FILE.names]
+        rows = table.select(names).to_pylist()
     except (OSError, KeyError, pa.ArrowInvalid) as error:
         raise RefocusError(f"{path} is not a selection table: {error}") from None
-    return {
-        qa: Selection(tuple(frame_indices), tuple(timestamps_s), tuple(order), tuple(score), tuple(flags))
-        for qa, frame_indices, order, timestamps_s, score, flags in zip(*columns, strict=True)
-    }
+    return {row["qa_id"]: _selection(row, old) for row in rows}
+
+
+def _selection(row: Mapping[str, Any], old: bool) -> Selection:
+    file = None if old else VideoFile(**{part.name: row[part.name] for part in fields(VideoFile)})
+    return Selection(
+        frame_indices=tuple(row["frame_indices"]),
+        timestamps_s=tuple(row["timestamps_s"]),
+        pick_order=tuple(row["pick_order"]),
+        score=tuple(row["score"]),
+        flags=tuple(row["flags"]),
+        frames_indices=() if old else tuple(row["frames_indices"]),
+        file=file if file and file.video else None,
+    )
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ from pathlib import Path
 from refocus.config.decode import DecodeSettings
 from refocus.core.errors import RefocusError, UsageError
 from refocus.lmm.prompts import Prompt
-from refocus.select.picks import Picks
+from refocus.select.picks import Picks, VideoFile
 from refocus.select.selector import question_seed
-from refocus.video.decode import DecodedFrames, decode_frames, plan_clip
+from refocus.video.decode import ClipPlan, DecodedFrames, decode_frames, plan_clip
+from refocus.video.frame_clock import frame_times
+from refocus.video.tars import locate, source_digest
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +25,8 @@ class VideoSelection:
     timestamps_s: when each is shown, in seconds from the file's first frame. source_frames: the number of each in the
     file, from 0 in the order in which frames are shown: what a decoder is asked for. candidate_indices: the place of
     each among the candidates (`FrameSelector.candidates`), which no decoder knows. pick_rank: when each was picked, 1
-    is the first. score: one number per pick, higher is better: a
-    policy's log-probability, a cosine, an LMM's log-certainty; empty where the selector has none.
+    is the first. score: one number per pick, higher is better: a policy's log-probability, a cosine, an LMM's
+    log-certainty; empty where the selector has none. file: the video, with what other programs ask of it.
     """
 
     timestamps_s: tuple[float, ...]
@@ -32,6 +34,17 @@ class VideoSelection:
     candidate_indices: tuple[int, ...]
     pick_rank: tuple[int, ...]
     score: tuple[float, ...]
+    file: VideoFile
+
+    @property
+    def frames_indices(self) -> tuple[int, ...]:
+        """`source_frames` under the name that transformers' video metadata has for it."""
+        return self.source_frames
+
+    @property
+    def pick_order(self) -> tuple[int, ...]:
+        """The file's frame numbers in the order they were picked."""
+        return tuple(frame for _, frame in sorted(zip(self.pick_rank, self.source_frames, strict=True)))
 
 
 class VideoPicker(ABC):
@@ -47,7 +60,7 @@ class VideoPicker(ABC):
         """decode: how candidate frames are sampled, which for a policy must be as in training."""
         self.seed = seed
         self.decode = decode or DecodeSettings()
-        self._last: tuple[tuple[str, int], DecodedFrames] | None = None
+        self._last: tuple[tuple[str, int], DecodedFrames, VideoFile] | None = None
 
     @abstractmethod
     def _picks(self, candidates: DecodedFrames, prompt: Prompt, frames: int, seed: int) -> Picks:
@@ -69,7 +82,7 @@ class VideoPicker(ABC):
             raise UsageError(f"frames must be at least 1 (got {frames})")
         if not question.strip():
             raise UsageError("the question is empty")
-        candidates = self.candidates(video)
+        candidates, file = self._opened(video)
         seed = question_seed(self.seed if seed is None else seed, question)
         picks = self._picks(candidates, Prompt(question, tuple(options)), frames, seed)
         rank = {candidate: number for number, candidate in enumerate(picks.order, start=1)}
@@ -80,6 +93,7 @@ class VideoPicker(ABC):
             candidate_indices=tuple(chosen),
             pick_rank=tuple(rank[candidate] for candidate in chosen),
             score=tuple(picks.score[rank[candidate] - 1] for candidate in chosen) if picks.score else (),
+            file=file,
         )
 
     def candidates(self, video: str | Path) -> DecodedFrames:
@@ -89,6 +103,9 @@ class VideoPicker(ABC):
             UsageError: there is no such file.
             RefocusError: nothing of it can be decoded.
         """
+        return self._opened(video)[0]
+
+    def _opened(self, video: str | Path) -> tuple[DecodedFrames, VideoFile]:
         path = Path(video)
         if not path.is_file():
             raise UsageError(f"there is no file {path}")
@@ -100,5 +117,11 @@ class VideoPicker(ABC):
                 raise RefocusError(f"no frame could be decoded: {decoded.error}")
             if decoded.status != "ok":
                 log.warning("only part of the file could be decoded: %s", decoded.error)
-            self._last = (key, decoded)
-        return self._last[1]
+            self._last = (key, decoded, _file(path, str(video), plan))
+        return self._last[1:]
+
+
+def _file(path: Path, name: str, plan: ClipPlan) -> VideoFile:
+    """What other programs ask of a file; its rate and duration are rounded as shards have them."""
+    fps, duration_s = round(plan.fps, 6) or None, round(plan.duration_s, 6) or None
+    return VideoFile(name, source_digest(locate(path)), len(frame_times(path)), fps, duration_s)

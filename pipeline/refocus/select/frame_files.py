@@ -1,0 +1,37 @@
+"""Picked frames as JPEG, at the video's own size, upright, with square pixels: files for people, bytes for programs."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from refocus.core.files import atomic
+from refocus.video.pictures import pictures_at
+
+QUALITY = 95
+
+
+def save_frames(folder: Path, video: Path, frames_indices: Sequence[int], timestamps_s: Sequence[float]) -> list[Path]:
+    """Writes `{place}-frame{number}-{seconds}s.jpg` for every frame; sorted by name is sorted by time.
+
+    Raises:
+        VideoError: the file is unreadable or ends before one of the times.
+    """
+    written = []
+    pictures = pictures_at(video, timestamps_s)
+    for place, (picture, number, time_s) in enumerate(zip(pictures, frames_indices, timestamps_s, strict=True), 1):
+        path = folder / f"{place:04d}-frame{number}-{time_s:.3f}s.jpg"
+        with atomic(path) as draft:
+            draft.write_bytes(jpeg(picture))
+        written.append(path)
+    return written
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    """(h, w, 3) uint8 RGB as JPEG, colours at full resolution."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="JPEG", quality=QUALITY, subsampling=0)
+    return buffer.getvalue()

@@ -1,0 +1,42 @@
+"""What decides a selector's picks, in 12 hex digits: two selections with the same digest were picked the same way."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from refocus.config.identity import weights
+from refocus.core.files import content_digest, digest
+
+if TYPE_CHECKING:
+    from refocus.select.build_selector import SelectorSources
+
+
+def selector_digest(
+    name: str, settings: Mapping[str, Any], model: str | None = None, made: "SelectorSources | None" = None
+) -> str:
+    """Of a selector's name, its settings without `runtime`, the model it asks, and the tables it reads.
+
+    Not of the number of frames, nor of the videos and questions it is asked about.
+
+    Args:
+        model: folder (its files count) or hub id (its name counts); None for a selector that asks none.
+        made: tables of scores (their settings count), picks to swap and truth (their bytes count).
+    """
+    parts: dict[str, Any] = {"selector": name, "settings": dict(settings)}
+    if model is not None:
+        parts["model"] = weights(str(model))
+    if made is not None:
+        parts["scores"] = _fingerprints([*made.embeddings, *made.certainty])
+        parts["made"] = [content_digest(file) for file in _files([*made.selections, *filter(None, [made.truth])])]
+    return digest(parts)
+
+
+def _fingerprints(tables: Iterable[Path]) -> list[str]:
+    import pyarrow.parquet as pq
+
+    found = {(pq.read_schema(table).metadata or {}).get(b"refocus.fingerprint", b"").decode() for table in tables}
+    return sorted(found)
+
+
+def _files(paths: Iterable[Path]) -> list[Path]:
+    return [file for path in paths for file in (sorted(path.glob("*.parquet")) if path.is_dir() else [path])]

@@ -1,0 +1,31 @@
+"""When every frame of a file is shown, by the numbers that the decode stage gives to them (`source_frames`)."""
+
+from pathlib import Path
+
+from refocus.video.every_frame import every_time
+from refocus.video.packets import Heartbeat
+from refocus.video.probe import VideoError, opened
+from refocus.video.track import read_packets
+
+_TO_THE_END_S = 1e9
+
+
+def frame_times(path: Path | str, heartbeat: Heartbeat | None = None) -> list[float]:
+    """Seconds from the first frame, in the order in which frames are shown; frame i of the file is entry i.
+
+    The packets say it without being decoded. Only a file that is decoded in order, because its packets cannot be
+    trusted to say which frames come out of them, is decoded.
+
+    Raises:
+        VideoError: the file is unreadable or encrypted, or has no frames.
+    """
+    with opened(path) as (container, stream):
+        table = read_packets(container, stream, _TO_THE_END_S, heartbeat)
+    if table.encrypted:
+        raise VideoError(f"{path}: is encrypted")
+    shown = table.presented()
+    if table.in_order is not None or len(set(shown)) < len(shown):
+        return every_time(path)[:-1]
+    if not shown:
+        raise VideoError(f"{path}: has no frames")
+    return [round(table.time_s(pts), 6) for pts in shown]
