@@ -2,11 +2,13 @@
 
 import av
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from refocus.cli.main import main
 from refocus.evaluate.answers import UNREADABLE, read_answers
+from refocus.frames.index import IndexRow, write_index
 from refocus.qa.records import Question, write_questions
-from refocus.select.picks import Selection
+from refocus.select.picks import Selection, VideoFile
 from refocus.select.selections import file_name, write_selections
 
 from tests.support.tiny_lmm import build_lmm
@@ -114,3 +116,47 @@ def test_wrong_requests_end_with_status_2(answered, tmp_path):
     flags = ["--model", str(answered / "lmm"), "--videos", str(tmp_path), "--out", str(tmp_path), "--n-frames", "5"]
     assert main(["answer", "--qa", bench, "--selections", picked, *flags]) == 2
     assert main(["summary", "--tables", str(tmp_path)]) == 2
+
+
+def test_picks_of_another_program_are_answered_beside_ours(answered, tmp_path):
+    """Frames that no stored frame is: each is decoded from the video, and counted in the table of costs."""
+    video = VideoFile("a.mp4", "digest", 20, 10.0, 2.0)
+    rows = {q.qa_id: Selection((), (0.3, 1.1, 1.7), (), frames_indices=(3, 11, 17), file=video) for q in QUESTIONS}
+    picked = tmp_path / "selections" / file_name(N, 0)
+    write_selections(picked, rows, {"selector": "imported/aks", "seed": 0, "frames": N})
+    flags = ["--qa", answered / "bench.parquet", "--videos", answered / "videos", "--model", answered / "lmm"]
+    flags += ["--lmm-settings", '{"dtype": "float32"}', "--device", "cpu", "--selections", picked.parent]
+    assert main(["answer", *map(str, flags), "--out", str(tmp_path / "answers")]) == 0
+    made = read_answers(tmp_path / "answers" / file_name(N, 0))
+    assert made.selector == "imported/aks"
+    assert [answer.flags for answer in made.answers.values()] == [(), (), (UNREADABLE,)]
+    assert made.answers["q0"].frames_indices == (3, 11, 17) and made.answers["q0"].n_frames == 3
+    ours = picks(3, 11, 17)
+    write_selections(tmp_path / "ours" / file_name(N, 0), dict.fromkeys(rows, ours), {"selector": "ours", "seed": 0})
+    flags[-1] = tmp_path / "ours"
+    assert main(["answer", *map(str, flags), "--out", str(tmp_path / "same")]) == 0
+    same = read_answers(tmp_path / "same" / file_name(N, 0))
+    assert made.answers["q0"].logits == same.answers["q0"].logits  # the same moments
+    words = ["--qa", answered / "bench.parquet", "--answers", answered / "answers", tmp_path / "answers"]
+    words += ["--out", tmp_path / "tables"]
+    assert main(["tables", *map(str, words), "--n-frames", str(N)]) == 0
+    assert "imported/aks" in (tmp_path / "tables" / "selectors.md").read_text()
+
+
+def test_picks_that_are_not_stored_cannot_be_answered_from_stored_frames(answered, tmp_path, caplog):
+    rows = {q.qa_id: Selection((), (0.3,), (), frames_indices=(3,), file=VideoFile("a.mp4")) for q in QUESTIONS}
+    write_selections(tmp_path / "n1.s0.parquet", rows, {"selector": "imported/aks", "seed": 0})
+    index = tmp_path / "000000.index.parquet"
+    write_index(index, [IndexRow("a.mp4", "ok", None, 1, [0.0], [0], "0.tar", [0], [1])], {})
+    words = ["--qa", answered / "bench.parquet", "--selections", tmp_path, "--model", answered / "lmm"]
+    words += ["--pixels", "shard", "--index", index, "--device", "cpu", "--out", tmp_path / "answers"]
+    words += ["--lmm-settings", '{"dtype": "float32"}']
+    assert main(["answer", *map(str, words)]) == 2
+    assert "--pixels native" in caplog.text
+
+
+def test_answers_from_before_the_files_frame_numbers_read(answered, tmp_path):
+    table = answered / "answers" / "uniform" / file_name(N, 0)
+    pq.write_table(pq.read_table(table).drop_columns(["frames_indices"]), tmp_path / table.name)
+    old, now = read_answers(tmp_path / table.name), read_answers(table)
+    assert [answer.n_frames for answer in old.answers.values()] == [answer.n_frames for answer in now.answers.values()]

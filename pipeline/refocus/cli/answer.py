@@ -18,7 +18,7 @@ HELP = "answer a benchmark's questions with an LMM from the frames a selector pi
 DESCRIPTION = """\
 In:  a question table, the folder of one selector's selections (n{frames}.s{seed}.parquet), the videos, an LMM.
 Out: one table of the same name per selection table: qa_id, frame_indices, logits, prediction, correct, raw_reply,
-     flags.
+     flags, frames_indices.
      The picked frames are decoded from the videos at the LMM's own size; the prediction is the option with the
      highest logit; raw_reply is its letter.
 Paper: section 4.

@@ -28,6 +28,8 @@ COMMANDS = {
     "embed": "refocus.cli.embed",
     "certainty": "refocus.cli.certainty",
     "select": "refocus.cli.select",
+    "export": "refocus.cli.export",
+    "import": "refocus.cli.import_",
     "answer": "refocus.cli.answer",
     "tables": "refocus.cli.tables",
     "figures": "refocus.cli.figures",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from refocus.core.errors import RefocusError
+from refocus.core.errors import RefocusError, UsageError
 from refocus.core.progress import bar
 from refocus.evaluate.answers import OPEN, UNREADABLE, Answer
 from refocus.frames.frame_store import FrameStore
@@ -33,7 +33,16 @@ Chosen = Mapping[int, Mapping[str, Selection]]
 def stored_frames(indexes: Sequence[Path], size: int) -> Pixels:
     """The pixels of a benchmark's stored frames, resized to the LMM's size."""
     store = FrameStore.open(indexes)
-    return lambda question, frames, times: store.images(question.clip_id, indices=frames, size=size)
+
+    def pixels(question: Question, frames: Sequence[int], times: Sequence[float]) -> np.ndarray:
+        if len(frames) < len(times):
+            raise UsageError(
+                f"question {question.source_id}: some frames were picked elsewhere and are not stored; answer with "
+                "--pixels native"
+            )
+        return store.images(question.clip_id, indices=frames, size=size)
+
+    return pixels
 
 
 def native_frames(videos: Path, size: int) -> Pixels:
@@ -70,52 +79,52 @@ def answer_clip(
     """Answers the questions of one clip; `wanted` holds a selection per (number of frames, qa_id)."""
     index = {question.qa_id: number for number, question in enumerate(asked)}
     done: dict[tuple[int, str], Answer] = {}
-    rows: dict[tuple[tuple[int, ...], int], None] = {}
+    rows: dict[tuple[tuple[float, ...], int], None] = {}
+    kept: dict[float, int] = {}  # the stored frame of each time, where there is one
     for key, selection in wanted.items():
         flags = selection.flags + ((OPEN,) if len(asked[index[key[1]]].options) < 2 else ())
-        if flags or not selection.frame_indices:
-            done[key] = Answer(selection.frame_indices, flags=flags)
+        if flags or not selection.timestamps_s:
+            done[key] = Answer(selection.frame_indices, flags=flags, frames_indices=selection.frames_indices)
         else:
-            rows[selection.frame_indices, index[key[1]]] = None
-    timestamps_s = {
-        frame: time
-        for key, selection in wanted.items()
-        if key not in done
-        for frame, time in zip(selection.frame_indices, selection.timestamps_s, strict=True)
-    }
-    logits = _score(lmm, asked, list(rows), dict(sorted(timestamps_s.items())), pixels)
+            rows[selection.timestamps_s, index[key[1]]] = None
+            kept |= dict(zip(selection.timestamps_s, selection.frame_indices, strict=False))
+    logits = _score(lmm, asked, list(rows), kept, pixels)
     for key, selection in wanted.items():
         if key not in done:
             question = asked[index[key[1]]]
-            done[key] = _answer(question, selection, logits.get((selection.frame_indices, index[key[1]])))
+            done[key] = _answer(question, selection, logits.get((selection.timestamps_s, index[key[1]])))
     return done
 
 
 def _score(
     lmm: "Lmm",
     asked: Sequence[Question],
-    rows: list[tuple[tuple[int, ...], int]],
-    timestamps_s: Mapping[int, float],
+    rows: list[tuple[tuple[float, ...], int]],
+    kept: Mapping[float, int],
     pixels: Pixels,
-) -> dict[tuple[tuple[int, ...], int], np.ndarray]:
-    """Option logits of each (frames, question); nothing if the frames cannot be read."""
+) -> dict[tuple[tuple[float, ...], int], np.ndarray]:
+    """Option logits of each (times of the frames, question); nothing if the frames cannot be read."""
     from refocus.lmm.score_subsets import ClipFeatures, option_logits, score_subsets
 
     if not rows:
         return {}
+    times_s = sorted({time_s for shown, _ in rows for time_s in shown})
+    place = {time_s: number for number, time_s in enumerate(times_s)}
     try:
-        images = pixels(asked[0], list(timestamps_s), list(timestamps_s.values()))
+        images = pixels(asked[0], [kept[time_s] for time_s in times_s if time_s in kept], times_s)
+    except UsageError:
+        raise
     except RefocusError as error:
         log.warning("%s", error)
         return {}
-    clips = {asked[0].clip_id: ClipFeatures(list(timestamps_s), lmm.encode(images))}
-    raw = score_subsets(lmm, clips, asked, rows)
+    clips = {asked[0].clip_id: ClipFeatures(range(len(times_s)), lmm.encode(images))}
+    raw = score_subsets(lmm, clips, asked, [([place[time_s] for time_s in shown], number) for shown, number in rows])
     return {row: option_logits(variants).numpy() for row, variants in zip(rows, raw, strict=True)}
 
 
 def _answer(question: Question, selection: Selection, logits: np.ndarray | None) -> Answer:
     if logits is None:
-        return Answer(selection.frame_indices, flags=(UNREADABLE,))
+        return Answer(selection.frame_indices, flags=(UNREADABLE,), frames_indices=selection.frames_indices)
     prediction = int(np.argmax(logits))
     return Answer(
         frame_indices=selection.frame_indices,
@@ -123,6 +132,7 @@ def _answer(question: Question, selection: Selection, logits: np.ndarray | None)
         prediction=prediction,
         correct=prediction == question.answer_index,
         raw_reply=LETTERS[prediction],
+        frames_indices=selection.frames_indices,
     )
 
 

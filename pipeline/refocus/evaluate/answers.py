@@ -23,16 +23,20 @@ SCHEMA = pa.schema(
         ("correct", pa.bool_()),
         ("raw_reply", pa.string()),
         ("flags", pa.list_(pa.string())),
+        ("frames_indices", pa.list_(pa.int64())),
     ]
 )
+ADDED_LATER = ("frames_indices",)  # tables from before lack it
 
 
 @dataclass(frozen=True)
 class Answer:
     """One question answered from one set of frames.
 
-    logits: one per option, empty if nothing was answered. prediction: the option with the highest logit, -1 if nothing
-    was answered. raw_reply: what a generating harness would have read, here the predicted letter.
+    frame_indices, frames_indices: as in the selection, the clip's kept frames and their numbers in the file; the first
+    is empty where a selection from elsewhere has frames that are not kept, the second in old tables. logits: one per
+    option, empty if nothing was answered. prediction: the option with the highest logit, -1 if nothing was answered.
+    raw_reply: what a generating harness would have read, here the predicted letter.
     """
 
     frame_indices: tuple[int, ...]
@@ -41,6 +45,12 @@ class Answer:
     correct: bool = False
     raw_reply: str = ""
     flags: tuple[str, ...] = ()
+    frames_indices: tuple[int, ...] = ()
+
+    @property
+    def n_frames(self) -> int:
+        """How many frames the LMM was shown."""
+        return len(self.frame_indices or self.frames_indices)
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,7 @@ def write_answers(path: Path, made: AnswerSet, settings: Mapping[str, Any]) -> N
         "correct": [row.correct for row in rows],
         "raw_reply": [row.raw_reply for row in rows],
         "flags": [row.flags for row in rows],
+        "frames_indices": [row.frames_indices for row in rows],
     }
     keys = {name: getattr(made, name) for name in ("benchmark", "lmm", "lmm_path", "selector", "frames", "seed")}
     write_table(path, pa.table(columns, schema=SCHEMA), "answer", {**settings, "made": keys})
@@ -81,11 +92,13 @@ def read_answers(path: Path) -> AnswerSet:
     try:
         table = pq.read_table(path)
         notes = settings_of(table.schema)["made"]
-        columns = [table.column(name).to_pylist() for name in SCHEMA.names]
+        absent = {name for name in ADDED_LATER if name not in table.column_names}
+        names = [name for name in SCHEMA.names if name not in absent]
+        columns = [table.column(name).to_pylist() for name in names] + [[()] * table.num_rows for _ in absent]
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowInvalid) as error:
         raise RefocusError(f"{path} is not a table of answers: {error}") from None
     answers = {
-        qa: Answer(tuple(frames), tuple(logits), prediction, correct, reply, tuple(flags))
-        for qa, frames, logits, prediction, correct, reply, flags in zip(*columns, strict=True)
+        qa: Answer(tuple(frames), tuple(logits), prediction, correct, reply, tuple(flags), tuple(numbers))
+        for qa, frames, logits, prediction, correct, reply, flags, numbers in zip(*columns, strict=True)
     }
     return AnswerSet(**notes, answers=answers)

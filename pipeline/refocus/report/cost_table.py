@@ -79,7 +79,7 @@ def _score(
 def _shown(results: Results, lmm: str, row: ResultRow, frames: int) -> Cell:
     """Frames that the LMM got per question, on average."""
     counts = [
-        len(answer.frame_indices)
+        answer.n_frames
         for selector in row.selectors
         for benchmark in results.benchmarks.values()
         for question in benchmark.questions

@@ -1,0 +1,1 @@
+"""Selections as files of other programs, and the other way; docs/exports.md says what each reader does."""

@@ -1,0 +1,93 @@
+"""BOLT's file of picks: `{video: [{"question_id", "question", "frames": [seconds]}]}`, video without its extension.
+
+Its reader turns seconds into frame numbers by round(seconds * average rate) and sorts them.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from refocus.core.errors import RefocusError
+from refocus.core.files import write_text
+from refocus.qa.adapters.annotation_files import json_value
+from refocus.qa.records import Question
+from refocus.select.exports.checks import even_rate, exactly_n, only
+from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable, named
+
+MLVU = "mlvu"  # where its question_id is the video's name
+
+
+class Bolt:
+    """Seconds of the file, exact to the frame under the reader's own rounding."""
+
+    name = "bolt"
+
+    def write(self, tables: Sequence[PickedTable], sources: ExportSources, path: Path) -> None:
+        """Questions below their videos.
+
+        Raises:
+            RefocusError: two questions of one video cannot be told apart by what the reader looks at, a file's frames
+                do not come at an even rate, or a question has other than n frames.
+        """
+        table = only(tables, self.name)
+        exactly_n(table, self.name)
+        _refuse_twins(table.asked)
+        uneven = [q.source_id for q in table.asked.questions if not even_rate(table.rows[q.qa_id])]
+        if uneven:
+            raise RefocusError(
+                f"{table.path}: {named(uneven)} are about videos whose frames do not come at an even rate, so that "
+                "BOLT's reader, which multiplies seconds by the average rate, would show other frames"
+            )
+        videos: dict[str, list[dict[str, Any]]] = {}
+        for question in table.asked.questions:
+            video, number, text = _key(table.asked, question)
+            row = {"question_id": number, "question": text, "frames": table.rows[question.qa_id].timestamps_s}
+            videos.setdefault(video, []).append(row)
+        write_text(path, json.dumps(videos, ensure_ascii=False))
+
+    def read(self, path: Path, asked: Asked, sources: ExportSources) -> dict[str, ForeignPicks]:
+        """Seconds by video, question_id and question.
+
+        Raises:
+            RefocusError: an entry is of no question, or two questions cannot be told apart.
+        """
+        _refuse_twins(asked)
+        by_name = {_key(asked, question): question.qa_id for question in asked.questions}
+        videos = json_value(path)
+        if not isinstance(videos, dict):
+            raise RefocusError(f"{path}: expected an object with a list of questions for every video")
+        found = {}
+        for video, rows in videos.items():
+            for row in rows:
+                qa_id = by_name.get((video, str(row.get("question_id")), str(row.get("question"))))
+                if qa_id is None:
+                    raise RefocusError(f"{path}: video {video}: {row.get('question_id')} is no question of it")
+                found[qa_id] = ForeignPicks(seconds=tuple(map(float, row["frames"])))
+        return found
+
+
+def _refuse_twins(asked: Asked) -> None:
+    """A reader may look at the id or at the text: within a video each has to be enough (MLVU has the text alone)."""
+    names = {question: _key(asked, question) for question in asked.questions}
+    ids = Counter((video, number) for video, number, _ in names.values())
+    texts = Counter((video, text) for video, _, text in names.values())
+    twins = [
+        question.source_id
+        for question, (video, number, text) in names.items()
+        if texts[video, text] > 1 or (asked.format != MLVU and ids[video, number] > 1)
+    ]
+    if twins:
+        raise RefocusError(
+            f"{named(twins)} of {asked.benchmark} share their video and their id or text, by which BOLT's file tells "
+            "questions apart: one would get the other's frames"
+        )
+
+
+def _key(asked: Asked, question: Question) -> tuple[str, str, str]:
+    """Video, question_id and question as the program's own files have them."""
+    path = PurePosixPath(question.video_path)
+    if asked.format == MLVU:
+        return path.stem, path.name, question.question.split("\n")[0]
+    return path.stem, question.source_id, question.question

@@ -1,0 +1,73 @@
+"""What other programs' readers get wrong in silence, refused or avoided before a file is written."""
+
+from collections.abc import Sequence
+
+from refocus.core.errors import RefocusError, UsageError
+from refocus.select.exports.picked import PickedTable, named
+from refocus.select.picks import Selection
+
+
+def only(tables: Sequence[PickedTable], name: str) -> PickedTable:
+    """The one table of a format whose file holds one selection.
+
+    Raises:
+        UsageError: there are several.
+    """
+    if len(tables) != 1:
+        names = ", ".join(str(table.path) for table in tables)
+        raise UsageError(f"a file of {name} holds one selection, and there are {len(tables)}: {names}")
+    return tables[0]
+
+
+def exactly_n(table: PickedTable, name: str) -> None:
+    """Refuses rows with another number of frames than the table's: readers fill them up with others in silence.
+
+    Raises:
+        RefocusError: a question has fewer frames, or none.
+    """
+    short = [q.source_id for q in table.asked.questions if len(table.rows[q.qa_id].frames_indices) != table.n_frames]
+    if short:
+        raise RefocusError(
+            f"{table.path}: {named(short)} have other than {table.n_frames} frames, and readers of {name} show "
+            "uniform frames in place of too few without a word; select fewer frames, or leave these questions out of "
+            "the benchmark"
+        )
+
+
+def prefix_order(selection: Selection) -> tuple[int, ...]:
+    """The file's frame numbers in an order for readers that take the first N and sort them.
+
+    As they were picked. Picks that have no order but time's (uniform's) are spread, so that the first N are never the
+    earliest N.
+    """
+    order = selection.file_pick_order
+    return order if list(order) != sorted(order) else spread(order)
+
+
+def spread(values: tuple[int, ...]) -> tuple[int, ...]:
+    """Values in the order of van der Corput's sequence: every beginning of the result is evenly spread over them."""
+    bits = max(1, (len(values) - 1).bit_length())
+    places = sorted(range(len(values)), key=lambda place: int(f"{place:0{bits}b}"[::-1], 2))
+    return tuple(values[place] for place in places)
+
+
+def even_rate(selection: Selection) -> bool:
+    """Whether frame number / fps is each pick's time, to half a frame: what readers assume that get no times."""
+    fps = selection.file.fps if selection.file else None
+    pairs = zip(selection.frames_indices, selection.timestamps_s, strict=True)
+    return fps is not None and all(abs(time_s * fps - number) < 0.5 for number, time_s in pairs)
+
+
+def whole_numbers(values: object, where: str) -> tuple[int, ...]:
+    """Frame numbers, also where they were written as floats (30.0).
+
+    Raises:
+        RefocusError: it is no list of them; 30.4 is no frame.
+    """
+    if not isinstance(values, list):
+        raise RefocusError(f"{where}: expected a list of frame numbers, found {values!r:.80}")
+    for value in values:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not float(value).is_integer() or value < 0:
+            raise RefocusError(f"{where}: {value!r} is no number of a frame")
+    return tuple(int(value) for value in values)

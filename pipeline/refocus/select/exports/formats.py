@@ -1,0 +1,50 @@
+"""The formats that selections are written in and read from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from refocus.core.errors import UsageError
+from refocus.select.exports.bolt import Bolt
+from refocus.select.exports.checks import prefix_order
+from refocus.select.exports.jsonl import CanonicalJsonl
+from refocus.select.exports.lists import AnnotationsWithFrames, SelectedFrames, VideoItg
+from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable
+from refocus.select.exports.vllm import VllmRequests
+
+
+class ExportFormat(Protocol):
+    """A kind of file that some program reads picks from."""
+
+    name: str
+
+    def write(self, tables: Sequence[PickedTable], sources: ExportSources, path: Path) -> None:
+        """Writes the file, or refuses with the reason what its readers would get wrong."""
+
+    def read(self, path: Path, asked: Asked, sources: ExportSources) -> dict[str, ForeignPicks]:
+        """The picks in a file of this kind, by qa_id."""
+
+
+FORMATS: dict[str, ExportFormat] = {
+    format.name: format
+    for format in (
+        CanonicalJsonl(),
+        SelectedFrames(),
+        AnnotationsWithFrames("frame_idx", prefix_order),
+        AnnotationsWithFrames("keyframe_indices", lambda row: row.frames_indices),
+        VideoItg(),
+        Bolt(),
+        VllmRequests(),
+    )
+}
+
+
+def export_format(name: str) -> ExportFormat:
+    """The format called `name`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in FORMATS:
+        raise UsageError(f"no format is called '{name}'; there are {', '.join(FORMATS)}")
+    return FORMATS[name]

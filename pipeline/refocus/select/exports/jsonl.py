@@ -1,0 +1,95 @@
+"""Canonical JSONL: a line per question with everything that a selection knows, for programs that have no format yet."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from refocus.core.errors import RefocusError
+from refocus.core.files import atomic
+from refocus.qa.records import Question
+from refocus.select.exports.checks import whole_numbers
+from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable
+from refocus.select.picks import VideoFile
+
+FIELDS = (
+    "benchmark", "qa_id", "key", "question", "video", "start_s", "end_s", "video_digest", "total_num_frames", "fps",
+    "duration_s", "n_frames", "frames_indices", "timestamps_s", "pick_order", "score", "selector", "selector_digest",
+    "seed", "flags",
+)  # fmt: skip
+
+
+class CanonicalJsonl:
+    """Any number of selections in one file. `frames_indices` and `pick_order` both count frames of the video file."""
+
+    name = "jsonl"
+
+    def write(self, tables: Sequence[PickedTable], sources: ExportSources, path: Path) -> None:
+        """One line per question and table, also for questions without frames; `flags` says why there are none."""
+        with atomic(path) as draft, draft.open("w", encoding="utf-8") as handle:
+            for table in tables:
+                for question in table.asked.questions:
+                    handle.write(json.dumps(canonical_row(table, question), ensure_ascii=False) + "\n")
+
+    def read(self, path: Path, asked: Asked, sources: ExportSources) -> dict[str, ForeignPicks]:
+        """Lines by `qa_id`, or by `key` where another program wrote them.
+
+        Raises:
+            RefocusError: a line is unreadable or of an unknown question, or a question has two.
+        """
+        by_key = {question.source_id: question.qa_id for question in asked.questions}
+        known = {question.qa_id for question in asked.questions}
+        found: dict[str, ForeignPicks] = {}
+        for number, row in enumerate(_lines(path), 1):
+            where = f"{path} line {number}"
+            if row.get("benchmark", asked.benchmark) != asked.benchmark:
+                continue
+            qa_id = row["qa_id"] if row.get("qa_id") in known else by_key.get(str(row.get("key")))
+            if qa_id is None:
+                raise RefocusError(f"{where}: neither its qa_id nor its key is a question of {asked.benchmark}")
+            if qa_id in found:
+                raise RefocusError(f"{where}: a second line for question {row.get('key', qa_id)}; one selection a file")
+            found[qa_id] = _foreign(row, where)
+        return found
+
+
+def canonical_row(table: PickedTable, question: Question) -> dict[str, Any]:
+    """What a selection says of one question, with the names of docs/data_dictionary.md."""
+    row = table.rows[question.qa_id]
+    file = row.file or VideoFile(question.video_path)
+    values = (
+        table.asked.benchmark, question.qa_id, question.source_id, question.question, file.video, question.start_s,
+        question.end_s, file.video_digest, file.total_num_frames, file.fps, file.duration_s, table.n_frames,
+        row.frames_indices, row.timestamps_s, row.file_pick_order, row.score, table.selector, table.selector_digest,
+        table.seed, row.flags,
+    )  # fmt: skip
+    return dict(zip(FIELDS, values, strict=True))
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise RefocusError(f"{path} line {number}: no JSON ({error})") from None
+            if not isinstance(row, dict):
+                raise RefocusError(f"{path} line {number}: no JSON object")
+            rows.append(row)
+    return rows
+
+
+def _foreign(row: dict[str, Any], where: str) -> ForeignPicks:
+    numbers = whole_numbers(row.get("frames_indices"), where)
+    order = whole_numbers(row.get("pick_order") or row["frames_indices"], where)
+    if sorted(order) != sorted(numbers):
+        raise RefocusError(f"{where}: pick_order has other frames than frames_indices")
+    scores = row.get("score") or []
+    by_frame = dict(zip(numbers, scores, strict=True)) if len(scores) == len(numbers) else {}
+    return ForeignPicks(
+        frames=order,
+        score=tuple(by_frame[number] for number in order) if by_frame else (),
+        video_digest=row.get("video_digest"),
+        total_num_frames=row.get("total_num_frames"),
+    )

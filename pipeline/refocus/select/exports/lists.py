@@ -1,0 +1,133 @@
+"""Formats that give frame numbers by the rows of the annotation file: AKS, FOCUS, TSPO, WFS-SB and VideoITG."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from refocus.core.errors import RefocusError
+from refocus.core.files import atomic, write_text
+from refocus.qa.adapters.annotation_files import json_lines, json_rows
+from refocus.qa.raw_question import BadRow
+from refocus.select.exports.annotations import annotation_rows
+from refocus.select.exports.checks import exactly_n, only, prefix_order, whole_numbers
+from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable
+from refocus.select.picks import Selection
+
+
+class SelectedFrames:
+    """AKS's and FOCUS's `selected_frames.json`: `[[int, …], …]`, row i for annotation row i."""
+
+    name = "aks"
+
+    def write(self, tables: Sequence[PickedTable], sources: ExportSources, path: Path) -> None:
+        """A list per annotation row, none left out, all whole numbers.
+
+        Raises:
+            RefocusError: an annotation row has no question, or a question other than n frames.
+        """
+        table = only(tables, self.name)
+        exactly_n(table, self.name)
+        there = annotation_rows(table.asked, sources, self.name)
+        write_text(path, json.dumps([prefix_order(table.rows[qa_id]) for qa_id in there.qa_ids]))
+
+    def read(self, path: Path, asked: Asked, sources: ExportSources) -> dict[str, ForeignPicks]:
+        """Lists by place. Whole numbers written as floats are read.
+
+        Raises:
+            RefocusError: there are more or fewer lists than annotation rows.
+        """
+        there, lists = annotation_rows(asked, sources, self.name), json_rows(path)
+        if len(lists) != len(there.qa_ids):
+            raise RefocusError(
+                f"{path}: {len(lists)} lists for the {len(there.qa_ids)} rows of {there.path}: which belong together "
+                "cannot be known"
+            )
+        return {
+            qa_id: ForeignPicks(whole_numbers(values, f"{path} row {number}"))
+            for number, (qa_id, values) in enumerate(zip(there.qa_ids, lists, strict=True))
+        }
+
+
+class AnnotationsWithFrames:
+    """The annotation file with a list of frame numbers in every row."""
+
+    def __init__(self, name: str, order: Callable[[Selection], Sequence[int]]):
+        """name: of the format and of the field. order: of the frame numbers, as its reader needs them."""
+        self.name = name
+        self.order = order
+
+    def write(self, tables: Sequence[PickedTable], sources: ExportSources, path: Path) -> None:
+        """The rows as they are, with the field.
+
+        Raises:
+            RefocusError: as for `aks`, or a row holds what JSON cannot.
+        """
+        table = only(tables, self.name)
+        exactly_n(table, self.name)
+        there = annotation_rows(table.asked, sources, self.name)
+        rows = [
+            {**row, self.name: self.order(table.rows[qa_id])}
+            for row, qa_id in zip(there.rows, there.qa_ids, strict=True)
+        ]
+        try:
+            write_text(path, json.dumps(rows, ensure_ascii=False))
+        except TypeError as error:
+            raise RefocusError(f"{there.path}: a row holds what JSON cannot ({error})") from None
+
+    def read(self, path: Path, asked: Asked, sources: ExportSources) -> dict[str, ForeignPicks]:
+        """The field of every row; the file is its own annotation file, so places need not agree with another's.
+
+        Raises:
+            RefocusError: a row lacks the field.
+        """
+        there = annotation_rows(asked, ExportSources(annotations=path), self.name)
+        return {
+            qa_id: ForeignPicks(whole_numbers(row.get(self.name), f"{path} row {number}, {self.name}"))
+            for number, (row, qa_id) in enumerate(zip(there.rows, there.qa_ids, strict=True))
+        }
+
+
+class VideoItg:
+    """VideoITG's `frame_indices_jsonl`: `{"doc_id": int, "index": [int, …]}`; doc_id counts the rows of the split."""
+
+    name = "videoitg"
+
+    def write(self, tables: Sequence[PickedTable], sources: ExportSources, path: Path) -> None:
+        """A line for every row of the split, as a document without one is shown uniform frames.
+
+        Raises:
+            RefocusError: as for `aks`.
+        """
+        table = only(tables, self.name)
+        exactly_n(table, self.name)
+        there = annotation_rows(table.asked, sources, self.name)
+        with atomic(path) as draft, draft.open("w", encoding="utf-8") as handle:
+            for doc_id, qa_id in enumerate(there.qa_ids):
+                handle.write(json.dumps({"doc_id": doc_id, "index": prefix_order(table.rows[qa_id])}) + "\n")
+
+    def read(self, path: Path, asked: Asked, sources: ExportSources) -> dict[str, ForeignPicks]:
+        """Lines by doc_id; `logits` are scores. Files of the program itself rank all frames: say how many are picks.
+
+        Raises:
+            RefocusError: a line is broken, or a doc_id is no row or comes twice.
+        """
+        there = annotation_rows(asked, sources, self.name)
+        found: dict[str, ForeignPicks] = {}
+        for number, row in enumerate(json_lines(path), 1):
+            where = f"{path} line {number}"
+            doc_id = _doc_id(row, where)
+            if not 0 <= doc_id < len(there.qa_ids):
+                raise RefocusError(f"{where}: there is no row {doc_id}; {there.path} has {len(there.qa_ids)}")
+            if there.qa_ids[doc_id] in found:
+                raise RefocusError(f"{where}: a second line for doc_id {doc_id}")
+            frames, logits = whole_numbers(row.get("index"), where), row.get("logits") or []
+            score = tuple(map(float, logits)) if len(logits) == len(frames) else ()
+            found[there.qa_ids[doc_id]] = ForeignPicks(frames, score=score)
+        return found
+
+
+def _doc_id(row: Any, where: str) -> int:
+    if isinstance(row, BadRow) or not isinstance(row, dict) or not isinstance(row.get("doc_id"), int):
+        raise RefocusError(f"{where}: no object with a whole doc_id")
+    return int(row["doc_id"])

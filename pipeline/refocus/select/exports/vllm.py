@@ -1,0 +1,138 @@
+"""Requests for a vLLM server: the picked frames as JPEG, with the metadata that tells the model when each is shown.
+
+One line per question, in the batch form of the OpenAI API (`vllm run-batch`, or post each `body`). The server's default
+`num_frames` would cut the list off and its default metadata count the frames from 0, so both are always given.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from refocus.core.errors import RefocusError, UsageError
+from refocus.core.files import atomic
+from refocus.core.progress import bar
+from refocus.lmm.prompts import SYSTEM, option_lines
+from refocus.qa.adapters.annotation_files import json_lines
+from refocus.qa.raw_question import BadRow
+from refocus.qa.records import Question
+from refocus.select.exports.checks import even_rate, only, whole_numbers
+from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable, named
+from refocus.select.frame_files import jpeg
+from refocus.select.picks import Selection
+from refocus.video.pictures import pictures_at
+
+MILLISECONDS = 1000  # frames a second of the clock that stands in for an uneven one
+URL = "/v1/chat/completions"
+PREFIX = "data:video/jpeg;base64,"
+
+
+class VllmRequests:
+    """Questions with their frames, ready to be sent."""
+
+    name = "vllm"
+
+    def write(self, tables: Sequence[PickedTable], sources: ExportSources, path: Path) -> None:
+        """A request per question; `custom_id` is its qa_id.
+
+        Raises:
+            UsageError: the videos or the model's name are not given.
+            RefocusError: a question has no frames, or its video's length is not known.
+        """
+        table = only(tables, self.name)
+        if sources.videos is None or sources.model is None:
+            raise UsageError("vllm sends the frames to a model: name the folder of the videos and --model")
+        empty = [q.source_id for q in table.asked.questions if not table.rows[q.qa_id].frames_indices]
+        if empty:
+            raise RefocusError(f"{table.path}: {named(empty)} have no frames to send")
+        with atomic(path) as draft, draft.open("w", encoding="utf-8") as handle:
+            for question in bar(table.asked.questions, desc="frames", unit="question"):
+                row = table.rows[question.qa_id]
+                frames = pictures_at(sources.videos / question.video_path, row.timestamps_s)
+                if len({frame.shape for frame in frames}) > 1:
+                    raise RefocusError(f"{question.video_path}: the picked frames are of several sizes")
+                line = {
+                    "custom_id": question.qa_id,
+                    "method": "POST",
+                    "url": URL,
+                    "body": request_body(question, row, map(jpeg, frames), sources.model),
+                }
+                handle.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def read(self, path: Path, asked: Asked, sources: ExportSources) -> dict[str, ForeignPicks]:
+        """The frames of requests that `write` made.
+
+        Raises:
+            RefocusError: a line is none, or of an unknown question.
+        """
+        known = {question.qa_id for question in asked.questions}
+        found = {}
+        for where, line in _requests(path):
+            if line["custom_id"] not in known:
+                raise RefocusError(f"{where}: custom_id {line['custom_id']!r} is no question of {asked.benchmark}")
+            said = line["body"]["media_io_kwargs"]["video"]
+            numbers = whole_numbers(said["frames_indices"], where)
+            if said["fps"] == MILLISECONDS:
+                found[line["custom_id"]] = ForeignPicks(seconds=tuple(number / MILLISECONDS for number in numbers))
+            else:
+                found[line["custom_id"]] = ForeignPicks(numbers, total_num_frames=said["total_num_frames"])
+        return found
+
+
+def request_body(question: Question, row: Selection, frames: Iterable[bytes], model: str) -> dict[str, Any]:
+    """A chat request about a question.
+
+    Args:
+        frames: the picked frames as JPEG, in temporal order.
+    """
+    encoded = ",".join(base64.b64encode(frame).decode("ascii") for frame in frames)
+    lines = [question.question.strip()]
+    lines += ["Options:", *option_lines(tuple(question.options))] if question.options else []
+    content = [
+        {"type": "video_url", "video_url": {"url": PREFIX + encoded}},
+        {"type": "text", "text": "\n".join(lines)},
+    ]
+    system = [{"role": "system", "content": SYSTEM}] if question.options else []
+    return {
+        "model": model,
+        "messages": [*system, {"role": "user", "content": content}],
+        "media_io_kwargs": {"video": video_metadata(row)},
+    }
+
+
+def video_metadata(row: Selection) -> dict[str, Any]:
+    """What vLLM hands to the model's processor, which takes a frame's time for `frames_indices / fps`.
+
+    That is the file's own clock where its frames come at an even rate; else milliseconds, so that the times are right.
+
+    Raises:
+        RefocusError: neither the number of frames nor the duration of the file is known.
+    """
+    file = row.file
+    if file is None or file.duration_s is None:
+        raise RefocusError("how long the video is is not known; make the selection again with --videos")
+    duration_s = max(file.duration_s, row.timestamps_s[-1])
+    own = file.total_num_frames is not None and even_rate(row)
+    clock = (
+        {"frames_indices": list(row.frames_indices), "total_num_frames": file.total_num_frames, "fps": file.fps}
+        if own
+        else {
+            "frames_indices": [round(time_s * MILLISECONDS) for time_s in row.timestamps_s],
+            "total_num_frames": round(duration_s * MILLISECONDS) + 1,
+            "fps": MILLISECONDS,
+        }
+    )
+    return {**clock, "duration": duration_s, "num_frames": len(row.frames_indices), "do_sample_frames": False}
+
+
+def _requests(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in enumerate(json_lines(path), 1):
+        where = f"{path} line {number}"
+        try:
+            if isinstance(line, BadRow):
+                raise KeyError(line.detail)
+            line["body"]["media_io_kwargs"]["video"]["frames_indices"], line["custom_id"]
+        except (KeyError, TypeError) as error:
+            raise RefocusError(f"{where}: no request of this format ({error})") from None
+        yield where, line
