@@ -310,6 +310,15 @@ def test_requests_need_videos_and_a_model(bench, table, tmp_path):
             FORMATS["vllm"].write(tables, sources, tmp_path / "file")
 
 
+# Formats that cannot say what they have to
+
+
+@pytest.mark.parametrize(("name", "why"), [("dig", "equal questions about one video"), ("tstar", "mix seconds")])
+def test_a_format_whose_trap_cannot_be_avoided_is_refused_with_the_reason(name, why, bench, table, tmp_path, caplog):
+    assert export(bench, name, table, tmp_path / "file") == 2
+    assert why in caplog.text and not (tmp_path / "file").exists()
+
+
 # Canonical lines
 
 

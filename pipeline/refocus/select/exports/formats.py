@@ -39,12 +39,23 @@ FORMATS: dict[str, ExportFormat] = {
 }
 
 
+# Formats in use that are not written, because what they leave out cannot be made up for
+REFUSED = {
+    "dig": "DIG's file finds picks by video and question, and equal questions about one video (MLVU has four) get the "
+    "picks of the last; use jsonl",
+    "tstar": "T*'s and LV-Haystack's files mix seconds (keyframe_timestamps) and frame numbers (gt_frame_index); use "
+    "jsonl, which names both",
+}
+
+
 def export_format(name: str) -> ExportFormat:
     """The format called `name`.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or it is refused for a reason.
     """
+    if name in REFUSED:
+        raise UsageError(f"{name} is not written: {REFUSED[name]}")
     if name not in FORMATS:
         raise UsageError(f"no format is called '{name}'; there are {', '.join(FORMATS)}")
     return FORMATS[name]

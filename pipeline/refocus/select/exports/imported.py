@@ -49,7 +49,7 @@ def imported_rows(
             nothing = Selection((), (), (), flags=(NO_FRAMES,), file=VideoFile(questions[0].video_path))
             found |= {question.qa_id: nothing for question in questions}
             continue
-        video = _Video(known, videos)
+        video = _ImportedVideo(known, videos)
         for question in questions:
             found[question.qa_id] = video.selection(question, picks[question.qa_id])
             repeated += len(picks[question.qa_id]) - len(found[question.qa_id].frames_indices)
@@ -58,7 +58,7 @@ def imported_rows(
     return {question.qa_id: found[question.qa_id] for question in asked.questions}
 
 
-class _Video:
+class _ImportedVideo:
     """One clip's video file: its frames by number, as far as the stored frames tell, else by the file."""
 
     def __init__(self, known: ClipMetadata, videos: Path | None):
