@@ -18,6 +18,7 @@ from refocus.frames.clip_metadata import ClipMetadata, StoredForm
 from refocus.frames.decode_clip import StoredClip
 from refocus.frames.frame_store import FrameStore
 from refocus.frames.index import read_index
+from refocus.frames.shard_reader import ShardReader
 from refocus.frames.tar_writer import TarWriter, members
 from refocus.qa.clips import ClipRow
 from refocus.qa.records import clip_id
@@ -95,6 +96,20 @@ def test_every_clip_has_a_row_with_its_reason(built):
     assert "ends at" in rows[6].error
     assert 0 < rows[6].n_frames < 24
     assert (len(report.failed), len(report.partial), report.decoded) == (2, 1, 6)
+
+
+def test_the_store_says_what_each_clip_was_made_from(built, video_files):
+    """As the tar does that is read from its beginning; a clip without frames says nothing."""
+    out, _, _ = built
+    store, reader = FrameStore.open([out / "s.index.parquet"]), ShardReader(out / "s.tar")
+    for clip in (*GOOD, BAD[2]):
+        assert store.metadata(clip.clip_id) == reader.metadata(clip.clip_id)
+        assert store.metadata(clip.clip_id).source_bytes == (video_files / clip.video_path).stat().st_size
+    assert store.metadata(BAD[0].clip_id) is None
+    (out / "s.tar").rename(out / "away.tar")
+    with pytest.raises(RefocusError, match="is missing; remove the index"):
+        store.metadata(GOOD[0].clip_id)
+    (out / "away.tar").rename(out / "s.tar")
 
 
 def test_frames_are_those_of_the_grid(built, video_files):

@@ -391,3 +391,27 @@ def test_picked_frames_are_saved_for_people_too(bench, table, tmp_path):
 def test_an_order_for_readers_that_cut_is_the_order_of_picking(table):
     for row in read_selections(table).values():
         assert prefix_order(row) == row.file_pick_order
+
+
+def test_a_clip_without_frames_goes_out_and_comes_back_flagged(table, tmp_path):
+    bench = build_asked_videos(tmp_path, ("even.mp4", "long.mp4"))
+    index = pq.read_table(bench.index)
+    pq.write_table(index.slice(1), bench.index)
+    picked = bench.select("random", N, tmp_path / "random")
+    assert export(bench, "jsonl", picked, tmp_path / "file") == 0
+    assert bring_back(bench, "jsonl", tmp_path / "file", tmp_path / "back", "--n-frames", N) == 0
+    rows = list(read_selections(tmp_path / "back" / f"n{N}.s0.parquet").values())
+    assert [row.flags for row in rows] == [("no_frames",)] * 2 + [()] * 2
+    for name in sorted(set(FORMATS) - {"jsonl"}):
+        with pytest.raises(RefocusError, match=r"2 questions \(0, 1\)"):
+            write(bench, name, picked, tmp_path / name)
+
+
+OTHER = {"jsonl": "[1]", "videoitg": "no json", "vllm": "{}", "bolt": '{"even": 1}', "aks": "{}"}
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_a_file_of_another_kind_is_named(name, bench, tmp_path, caplog):
+    (tmp_path / "file").write_text(OTHER[name])
+    assert bring_back(bench, name, tmp_path / "file", tmp_path / "back") == 1
+    assert str(tmp_path / "file") in caplog.text

@@ -12,11 +12,10 @@ from refocus.core.errors import RefocusError
 from refocus.frames.clip_metadata import ClipMetadata
 from refocus.frames.encoding import DamagedFrames, pictures, spans
 from refocus.frames.index import ClipFrames, IndexRow, clip_ids, index_table
-from refocus.frames.shard_reader import ShardReader
+from refocus.frames.shard_reader import metadata_before
 from refocus.video.resize import resize
 
 TABLES = 64  # index files held in memory, about a megabyte each
-READERS = 4  # shards whose members are known
 
 
 class FrameStore:
@@ -25,7 +24,6 @@ class FrameStore:
     def __init__(self, places: dict[str, tuple[Path, int]]) -> None:
         self._places = places  # clip → its index file and its row there
         self._table = functools.lru_cache(maxsize=TABLES)(_read_table)
-        self._reader = functools.lru_cache(maxsize=READERS)(ShardReader)
 
     @classmethod
     def open(cls, index_paths: Iterable[Path | str]) -> "FrameStore":
@@ -61,11 +59,14 @@ class FrameStore:
         if row.n_frames == 0:
             return None
         index = self._places[clip_id][0]
-        found = self._reader(index.parent / row.tar).metadata(clip_id)
+        tar = index.parent / row.tar
+        try:
+            found = metadata_before(tar, clip_id, row.offsets[0], row.n_frames)
+        except FileNotFoundError:
+            raise RefocusError(_missing(tar, index)) from None
         if found is None:
             raise RefocusError(
-                f"{index.parent / row.tar}: has no clip {clip_id}, which {index} lists; remove the index and run "
-                "decode again"
+                f"{tar}: does not say what clip {clip_id} was made from; remove it and {index}, and run decode again"
             )
         return found
 
@@ -106,9 +107,7 @@ class FrameStore:
         try:
             handle = os.open(tar, os.O_RDONLY)
         except FileNotFoundError:
-            raise RefocusError(
-                f"{tar}: the shard that {index} names is missing; remove the index and run decode again"
-            ) from None
+            raise RefocusError(_missing(tar, index)) from None
         try:
             for (offset, size), held in spans(row.offsets, row.sizes, frames):
                 data = os.pread(handle, size, offset)
@@ -136,3 +135,7 @@ class FrameStore:
 
 def _read_table(path: Path) -> pa.Table:
     return index_table(path)
+
+
+def _missing(tar: Path, index: Path) -> str:
+    return f"{tar}: the shard that {index} names is missing; remove the index and run decode again"

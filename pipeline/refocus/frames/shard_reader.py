@@ -8,7 +8,9 @@ from refocus.core.errors import RefocusError
 from refocus.frames.clip_metadata import ByteRange, ClipMetadata
 from refocus.frames.decode_clip import StoredClip
 from refocus.frames.index import IndexRow
-from refocus.frames.tar_writer import END, members
+from refocus.frames.tar_writer import BLOCK, END, member_size, members
+
+WINDOW, BYTES_PER_FRAME = 1 << 16, 128  # metadata and an mp4's header lie in so many bytes before the first frame
 
 
 @dataclass
@@ -94,6 +96,30 @@ class ShardReader:
                 return None
             position = entry.end
         return position if len(clips) <= len(self._clips) else None
+
+
+def metadata_before(tar: Path, clip: str, position: int, n_frames: int) -> ClipMetadata | None:
+    """What a finished shard says of a clip, found from where its first frame is decoded from.
+
+    The metadata lie right before the frames, so that nothing else of the shard is read.
+
+    Args:
+        position: byte of the tar; n_frames: how many frames the clip has.
+    Returns:
+        None if it is not there.
+    """
+    reach = WINDOW + BYTES_PER_FRAME * n_frames
+    start = max(0, position - reach) // BLOCK * BLOCK
+    with tar.open("rb") as handle:
+        handle.seek(start)
+        data = handle.read(position - start)
+    name = f"{clip}.json\0".encode()
+    for at in reversed(range(0, len(data), BLOCK)):
+        if data.startswith(name, at):
+            content = data[at + BLOCK : at + BLOCK + member_size(data[at : at + BLOCK])]
+            entry = _entry(clip, content, start + at, position)
+            return entry.metadata if entry else None
+    return None
 
 
 def index_row(metadata: ClipMetadata, members: list[ByteRange], tar: str) -> IndexRow:

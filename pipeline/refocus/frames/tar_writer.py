@@ -64,6 +64,15 @@ def header(name: str, size: int) -> bytes:
     return info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
 
 
+def member_size(block: bytes) -> int:
+    """The size that a header gives.
+
+    Raises:
+        ValueError: it gives none.
+    """
+    return int(block[124:135], 8)
+
+
 def members(path: Path) -> Iterator[Member]:
     """The regular members of a tar this module wrote, up to its end or to where it is damaged or cut off."""
     size = path.stat().st_size
@@ -74,7 +83,7 @@ def members(path: Path) -> Iterator[Member]:
             block = handle.read(BLOCK)
             name = block[:100].rstrip(b"\0").decode("ascii", "replace")
             try:
-                length = int(block[124:135], 8)
+                length = member_size(block)
                 valid = block == header(name, length)
             except (ValueError, UnicodeEncodeError):
                 return

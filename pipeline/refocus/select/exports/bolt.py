@@ -5,7 +5,7 @@ Its reader turns seconds into frame numbers by round(seconds * average rate) and
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -55,17 +55,23 @@ class Bolt:
         """
         _refuse_twins(asked)
         by_name = {_key(asked, question): question.qa_id for question in asked.questions}
-        videos = json_value(path)
-        if not isinstance(videos, dict):
-            raise RefocusError(f"{path}: expected an object with a list of questions for every video")
         found = {}
-        for video, rows in videos.items():
-            for row in rows:
-                qa_id = by_name.get((video, str(row.get("question_id")), str(row.get("question"))))
-                if qa_id is None:
-                    raise RefocusError(f"{path}: video {video}: {row.get('question_id')} is no question of it")
-                found[qa_id] = ForeignPicks(seconds=tuple(map(float, row["frames"])))
+        for video, row in _entries(path):
+            qa_id = by_name.get((video, str(row["question_id"]), str(row["question"])))
+            if qa_id is None:
+                raise RefocusError(f"{path}: video {video}: {row['question_id']} is no question of it")
+            found[qa_id] = ForeignPicks(seconds=tuple(float(time_s) for time_s in row["frames"]))
         return found
+
+
+def _entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Videos with each of their questions."""
+    videos = json_value(path)
+    for video, rows in videos.items() if isinstance(videos, dict) else [("?", [None])]:
+        for row in rows if isinstance(rows, list) else [None]:
+            if not isinstance(row, dict) or not {"question_id", "question", "frames"} <= row.keys():
+                raise RefocusError(f"{path}: video {video}: expected a list of question_id, question and frames")
+            yield video, row
 
 
 def _refuse_twins(asked: Asked) -> None:

@@ -1,8 +1,11 @@
 """What other programs' readers get wrong in silence, refused or avoided before a file is written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 from refocus.core.errors import RefocusError, UsageError
+from refocus.qa.adapters.annotation_files import json_lines
 from refocus.select.exports.picked import PickedTable, named
 from refocus.select.picks import Selection
 
@@ -56,6 +59,19 @@ def even_rate(selection: Selection) -> bool:
     fps = selection.file.fps if selection.file else None
     pairs = zip(selection.frames_indices, selection.timestamps_s, strict=True)
     return fps is not None and all(abs(time_s * fps - number) < 0.5 for number, time_s in pairs)
+
+
+def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a file with one per line, each with its place for messages.
+
+    Raises:
+        RefocusError: a line is none.
+    """
+    for number, row in enumerate(json_lines(path), 1):
+        where = f"{path} line {number}"
+        if not isinstance(row, dict):
+            raise RefocusError(f"{where}: no JSON object")
+        yield where, row
 
 
 def whole_numbers(values: object, where: str) -> tuple[int, ...]:

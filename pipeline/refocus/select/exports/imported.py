@@ -38,13 +38,15 @@ def imported_rows(
     Raises:
         RefocusError: a question has no picks, or a pick is no frame of its video, or the video was another one.
     """
-    missing = [question.source_id for question in asked.questions if question.qa_id not in picks]
+    clips = by_clip(asked.questions)
+    stored = {clip_id: store.metadata(clip_id) if clip_id in store else None for clip_id in clips}
+    missing = [q.source_id for q in asked.questions if stored[q.clip_id] and not len(picks.get(q.qa_id, ()))]
     if missing:
         raise RefocusError(f"{named(missing)} of {asked.benchmark} have no picks; nothing is filled in for them")
     found: dict[str, Selection] = {}
     repeated = 0
-    for clip_id, questions in bar(by_clip(asked.questions).items(), desc="import", unit="clip"):
-        known = store.metadata(clip_id) if clip_id in store else None
+    for clip_id, questions in bar(clips.items(), desc="import", unit="clip"):
+        known = stored[clip_id]
         if known is None:
             nothing = Selection((), (), (), flags=(NO_FRAMES,), file=VideoFile(questions[0].video_path))
             found |= {question.qa_id: nothing for question in questions}

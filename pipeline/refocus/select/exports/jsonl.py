@@ -8,7 +8,7 @@ from typing import Any
 from refocus.core.errors import RefocusError
 from refocus.core.files import atomic
 from refocus.qa.records import Question
-from refocus.select.exports.checks import whole_numbers
+from refocus.select.exports.checks import json_objects, whole_numbers
 from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable
 from refocus.select.picks import VideoFile
 
@@ -40,8 +40,7 @@ class CanonicalJsonl:
         by_key = {question.source_id: question.qa_id for question in asked.questions}
         known = {question.qa_id for question in asked.questions}
         found: dict[str, ForeignPicks] = {}
-        for number, row in enumerate(_lines(path), 1):
-            where = f"{path} line {number}"
+        for where, row in json_objects(path):
             if row.get("benchmark", asked.benchmark) != asked.benchmark:
                 continue
             qa_id = row["qa_id"] if row.get("qa_id") in known else by_key.get(str(row.get("key")))
@@ -66,27 +65,14 @@ def canonical_row(table: PickedTable, question: Question) -> dict[str, Any]:
     return dict(zip(FIELDS, values, strict=True))
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise RefocusError(f"{path} line {number}: no JSON ({error})") from None
-            if not isinstance(row, dict):
-                raise RefocusError(f"{path} line {number}: no JSON object")
-            rows.append(row)
-    return rows
-
-
 def _foreign(row: dict[str, Any], where: str) -> ForeignPicks:
     numbers = whole_numbers(row.get("frames_indices"), where)
     order = whole_numbers(row.get("pick_order") or row["frames_indices"], where)
     if sorted(order) != sorted(numbers):
         raise RefocusError(f"{where}: pick_order has other frames than frames_indices")
-    scores = row.get("score") or []
-    by_frame = dict(zip(numbers, scores, strict=True)) if len(scores) == len(numbers) else {}
+    scores = row.get("score")
+    scored = isinstance(scores, list) and len(scores) == len(numbers)
+    by_frame = dict(zip(numbers, scores or (), strict=True)) if scored else {}
     return ForeignPicks(
         frames=order,
         score=tuple(by_frame[number] for number in order) if by_frame else (),

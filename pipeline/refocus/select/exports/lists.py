@@ -3,14 +3,12 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from refocus.core.errors import RefocusError
 from refocus.core.files import atomic, write_text
-from refocus.qa.adapters.annotation_files import json_lines, json_rows
-from refocus.qa.raw_question import BadRow
+from refocus.qa.adapters.annotation_files import json_rows
 from refocus.select.exports.annotations import annotation_rows
-from refocus.select.exports.checks import exactly_n, only, prefix_order, whole_numbers
+from refocus.select.exports.checks import exactly_n, json_objects, only, prefix_order, whole_numbers
 from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable
 from refocus.select.picks import Selection
 
@@ -114,9 +112,10 @@ class VideoItg:
         """
         there = annotation_rows(asked, sources, self.name)
         found: dict[str, ForeignPicks] = {}
-        for number, row in enumerate(json_lines(path), 1):
-            where = f"{path} line {number}"
-            doc_id = _doc_id(row, where)
+        for where, row in json_objects(path):
+            doc_id = row.get("doc_id")
+            if type(doc_id) is not int:
+                raise RefocusError(f"{where}: doc_id {doc_id!r} is no whole number")
             if not 0 <= doc_id < len(there.qa_ids):
                 raise RefocusError(f"{where}: there is no row {doc_id}; {there.path} has {len(there.qa_ids)}")
             if there.qa_ids[doc_id] in found:
@@ -125,9 +124,3 @@ class VideoItg:
             score = tuple(map(float, logits)) if len(logits) == len(frames) else ()
             found[there.qa_ids[doc_id]] = ForeignPicks(frames, score=score)
         return found
-
-
-def _doc_id(row: Any, where: str) -> int:
-    if isinstance(row, BadRow) or not isinstance(row, dict) or not isinstance(row.get("doc_id"), int):
-        raise RefocusError(f"{where}: no object with a whole doc_id")
-    return int(row["doc_id"])

@@ -14,10 +14,8 @@ from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import atomic
 from refocus.core.progress import bar
 from refocus.lmm.prompts import SYSTEM, option_lines
-from refocus.qa.adapters.annotation_files import json_lines
-from refocus.qa.raw_question import BadRow
 from refocus.qa.records import Question
-from refocus.select.exports.checks import even_rate, only, whole_numbers
+from refocus.select.exports.checks import even_rate, json_objects, only, whole_numbers
 from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable, named
 from refocus.select.frame_files import jpeg
 from refocus.select.picks import Selection
@@ -68,15 +66,14 @@ class VllmRequests:
         """
         known = {question.qa_id for question in asked.questions}
         found = {}
-        for where, line in _requests(path):
-            if line["custom_id"] not in known:
-                raise RefocusError(f"{where}: custom_id {line['custom_id']!r} is no question of {asked.benchmark}")
-            said = line["body"]["media_io_kwargs"]["video"]
+        for where, qa_id, said in _requests(path):
+            if qa_id not in known:
+                raise RefocusError(f"{where}: custom_id {qa_id!r} is no question of {asked.benchmark}")
             numbers = whole_numbers(said["frames_indices"], where)
             if said["fps"] == MILLISECONDS:
-                found[line["custom_id"]] = ForeignPicks(seconds=tuple(number / MILLISECONDS for number in numbers))
+                found[qa_id] = ForeignPicks(seconds=tuple(number / MILLISECONDS for number in numbers))
             else:
-                found[line["custom_id"]] = ForeignPicks(numbers, total_num_frames=said["total_num_frames"])
+                found[qa_id] = ForeignPicks(numbers, total_num_frames=said["total_num_frames"])
         return found
 
 
@@ -126,13 +123,11 @@ def video_metadata(row: Selection) -> dict[str, Any]:
     return {**clock, "duration": duration_s, "num_frames": len(row.frames_indices), "do_sample_frames": False}
 
 
-def _requests(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(json_lines(path), 1):
-        where = f"{path} line {number}"
+def _requests(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Place, custom_id and video metadata of every line."""
+    for where, line in json_objects(path):
         try:
-            if isinstance(line, BadRow):
-                raise KeyError(line.detail)
-            line["body"]["media_io_kwargs"]["video"]["frames_indices"], line["custom_id"]
+            said = line["body"]["media_io_kwargs"]["video"]
+            yield where, line["custom_id"], {name: said[name] for name in ("frames_indices", "fps", "total_num_frames")}
         except (KeyError, TypeError) as error:
             raise RefocusError(f"{where}: no request of this format ({error})") from None
-        yield where, line
