@@ -45,12 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Writes the table."""
-    from refocus.core.files import content_digest, digest
+    from refocus.core.files import digest
     from refocus.frames.frame_store import FrameStore
     from refocus.select.exports.formats import export_format
     from refocus.select.exports.imported import imported_rows
     from refocus.select.exports.picked import ExportSources, read_asked
     from refocus.select.selections import file_name, write_selections
+    from refocus.select.selector_digest import content_digest
 
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", args.name):
         raise UsageError(f"--name {args.name}: small letters, digits, '.', '_' and '-', as in paths")

@@ -26,12 +26,6 @@ def digest(value: Any, length: int = 12) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]
 
 
-def content_digest(path: str | os.PathLike[str], length: int = 12) -> str:
-    """The first `length` hex digits of SHA-256 over a file's bytes."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()[:length]
-
-
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields a path beside `path`; renames it to `path` when the block ends, removes it when the block raises.

@@ -10,7 +10,8 @@ from refocus.frames.encoding import frame_encoder
 from refocus.qa.clips import ClipRow
 from refocus.video.decode import DecodeReport, frames_shown, plan_clip
 from refocus.video.probe import VideoError
-from refocus.video.tars import locate, source_digest
+from refocus.video.source_digest import source_digest
+from refocus.video.tars import locate
 
 
 @dataclass(frozen=True)

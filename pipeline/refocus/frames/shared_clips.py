@@ -15,7 +15,8 @@ from typing import Any
 from refocus.core.files import write_json
 from refocus.frames.decode_clip import DecodeJob, StoredClip
 from refocus.frames.shard_reader import ShardReader
-from refocus.video.tars import locate, source_digest
+from refocus.video.source_digest import source_digest
+from refocus.video.tars import locate
 
 logger = logging.getLogger(__name__)
 Bounds = tuple[float | None, float | None]

@@ -1,11 +1,12 @@
 """What decides a selector's picks, in 12 hex digits: two selections with the same digest were picked the same way."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refocus.config.identity import weights
-from refocus.core.files import content_digest, digest
+from refocus.core.files import digest
 
 if TYPE_CHECKING:
     from refocus.select.build_selector import SelectorSources
@@ -29,6 +30,12 @@ def selector_digest(
         parts["scores"] = _fingerprints([*made.embeddings, *made.certainty])
         parts["made"] = [content_digest(file) for file in _files([*made.selections, *filter(None, [made.truth])])]
     return digest(parts)
+
+
+def content_digest(path: Path, length: int = 12) -> str:
+    """The first `length` hex digits of SHA-256 over a file's bytes."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()[:length]
 
 
 def _fingerprints(tables: Iterable[Path]) -> list[str]:

@@ -13,7 +13,8 @@ from refocus.select.picks import Picks, VideoFile
 from refocus.select.selector import question_seed
 from refocus.video.decode import ClipPlan, DecodedFrames, decode_frames, plan_clip
 from refocus.video.frame_clock import frame_times
-from refocus.video.tars import locate, source_digest
+from refocus.video.source_digest import source_digest
+from refocus.video.tars import locate
 
 log = logging.getLogger(__name__)
 

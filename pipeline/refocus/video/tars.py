@@ -4,20 +4,17 @@ A member's address is a relative path like any other, `<tar>/<offset>+<size>/<na
 video. With the place in the address, whoever decodes the clip reads one header instead of those of a 20 GB archive.
 """
 
-import hashlib
 import logging
 import os
 import posixpath
 import re
 import tarfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".tar"
-CHUNK = 1 << 20
 _ADDRESS = re.compile(r"(?P<tar>.+\.tar)/(?P<offset>\d{1,18})\+(?P<size>\d{1,18})/(?P<name>[^/]+)", re.DOTALL | re.I)
 
 
@@ -94,16 +91,3 @@ def locate(path: Path) -> ByteSpan:
     if member is None or member.size != size or offset + size > tar.stat().st_size:
         raise FileNotFoundError(f"{path}: the tar has no such member at this place; ingest the data set again")
     return ByteSpan(tar, offset, size, False)
-
-
-def source_digest(span: ByteSpan, heartbeat: Callable[[], None] = lambda: None) -> str:
-    """32 hex digits of SHA-256 over the bytes of a video, about a millisecond per megabyte."""
-    digest = hashlib.sha256()
-    left = span.size
-    with span.file.open("rb") as handle:
-        handle.seek(span.offset)
-        while left and (chunk := handle.read(min(CHUNK, left))):
-            digest.update(chunk)
-            left -= len(chunk)
-            heartbeat()
-    return digest.hexdigest()[:32]
