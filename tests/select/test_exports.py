@@ -9,10 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from refocus.core.errors import RefocusError, UsageError
+from refocus.qa.ingest import SourceFiles, read_source
 from refocus.qa.records import write_questions
+from refocus.select.exports.annotations import annotation_rows
 from refocus.select.exports.checks import prefix_order, spread
 from refocus.select.exports.formats import FORMATS
-from refocus.select.exports.picked import ExportSources, read_asked, read_picked
+from refocus.select.exports.picked import Asked, ExportSources, read_asked, read_picked
 from refocus.select.selections import SCHEMA, read_selections, write_selections
 
 from tests.support.asked_videos import VIDEOS, build_asked_videos
@@ -231,15 +233,15 @@ def test_bolt_refuses_a_video_whose_frames_come_at_an_uneven_rate(bench, table, 
         write(bench, "bolt", table, tmp_path / "file")
 
 
-@pytest.mark.parametrize("format", ["mlvu", "csv"])
-def test_bolt_refuses_questions_that_it_cannot_tell_apart(format, even, tmp_path):
+@pytest.mark.parametrize(("format", "same"), [("mlvu", "question"), ("csv", "source_id")])
+def test_bolt_refuses_questions_that_it_cannot_tell_apart(format, same, even, tmp_path):
     """MLVU's question_id is the video's name, so that only the text is left."""
     table = even.select("random", N, tmp_path / "random")
     asked = read_asked(even.qa)
-    twins = [type(question)(**{**vars(question), "question": "which colour"}) for question in asked.questions]
+    twins = [type(question)(**{**vars(question), same: "7"}) for question in asked.questions]
     write_questions(tmp_path / "qa.parquet", twins, "ingest", {"format": format, "options": {}})
     tables = read_picked([table], [read_asked(tmp_path / "qa.parquet")])
-    with pytest.raises(RefocusError, match="share their video and their id or text"):
+    with pytest.raises(RefocusError, match="share their video and their"):
         FORMATS["bolt"].write(tables, ExportSources(), tmp_path / "file")
 
 
@@ -317,6 +319,28 @@ def test_requests_need_videos_and_a_model(bench, table, tmp_path):
 def test_a_format_whose_trap_cannot_be_avoided_is_refused_with_the_reason(name, why, bench, table, tmp_path, caplog):
     assert export(bench, name, table, tmp_path / "file") == 2
     assert why in caplog.text and not (tmp_path / "file").exists()
+
+
+# Published annotation files
+
+
+@pytest.mark.parametrize(
+    ("format", "file", "rows"),
+    [("videomme", "test-00000-of-00001.parquet", 2700), ("longvideobench", "lvb_val.json", 1337)],
+)
+def test_every_row_of_a_published_file_has_its_question(format, file, rows, shared_data, tmp_path):
+    path = shared_data / "annotations" / format / file
+    found = read_source(SourceFiles("bench", format, (path,), tmp_path))
+    there = annotation_rows(Asked("bench", format, {}, tuple(found.questions)), ExportSources(path), "aks")
+    assert len(there.rows) == rows and there.qa_ids == [question.qa_id for question in found.questions]
+
+
+def test_rejected_rows_of_a_published_file_are_named(shared_data, tmp_path):
+    """Two answers of MLVU's needle file are no option."""
+    path = shared_data / "annotations" / "mlvu" / "2_needle.json"
+    asked = Asked("b", "mlvu", {}, tuple(read_source(SourceFiles("b", "mlvu", (path,), tmp_path)).questions))
+    with pytest.raises(RefocusError, match=r"2 questions \(2_needle_34, 2_needle_338\) are not in the question table"):
+        annotation_rows(asked, ExportSources(path), "aks")
 
 
 # Canonical lines

@@ -75,20 +75,20 @@ def _entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _refuse_twins(asked: Asked) -> None:
-    """A reader may look at the id or at the text: within a video each has to be enough (MLVU has the text alone)."""
-    names = {question: _key(asked, question) for question in asked.questions}
-    ids = Counter((video, number) for video, number, _ in names.values())
-    texts = Counter((video, text) for video, _, text in names.values())
-    twins = [
-        question.source_id
-        for question, (video, number, text) in names.items()
-        if texts[video, text] > 1 or (asked.format != MLVU and ids[video, number] > 1)
-    ]
+    """Within a video the id has to tell questions apart; in MLVU, where it is the video's name, the text."""
+    names = {question: _name(asked, question) for question in asked.questions}
+    counts = Counter(names.values())
+    twins = [question.source_id for question, name in names.items() if counts[name] > 1]
     if twins:
         raise RefocusError(
-            f"{named(twins)} of {asked.benchmark} share their video and their id or text, by which BOLT's file tells "
-            "questions apart: one would get the other's frames"
+            f"{named(twins)} of {asked.benchmark} share their video and their {'text' if asked.format == MLVU else 'id'}, "
+            "by which BOLT's file tells questions apart: one would get the other's frames"
         )
+
+
+def _name(asked: Asked, question: Question) -> tuple[str, str]:
+    video, number, text = _key(asked, question)
+    return video, text if asked.format == MLVU else number
 
 
 def _key(asked: Asked, question: Question) -> tuple[str, str, str]:
