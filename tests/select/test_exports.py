@@ -41,7 +41,7 @@ def table(bench):
 
 def export(bench, name, table, out, *more):
     words = [name, table, "--qa", bench.qa, "--annotations", bench.annotations, "--videos", bench.videos]
-    return bench.refocus("export", *words, "--model", "m", "--out", out, *more)
+    return bench.refocus("export", *words, "--served-model", "m", "--out", out, *more)
 
 
 def bring_back(bench, name, file, out, *more):
@@ -307,8 +307,8 @@ def test_the_model_is_told_the_true_seconds_also_where_frames_come_at_an_uneven_
 
 def test_requests_need_videos_and_a_model(bench, table, tmp_path):
     tables = read_picked([table], [read_asked(bench.qa)])
-    for sources in (ExportSources(videos=bench.videos), ExportSources(model="m")):
-        with pytest.raises(UsageError, match="name the folder of the videos and --model"):
+    for sources in (ExportSources(videos=bench.videos), ExportSources(served_model="m")):
+        with pytest.raises(UsageError, match="name the folder of the videos"):
             FORMATS["vllm"].write(tables, sources, tmp_path / "file")
 
 

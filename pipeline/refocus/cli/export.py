@@ -37,11 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--qa", type=Path, nargs="+", required=True, metavar="QA.parquet", help=qa)
     parser.add_argument("--n-frames", type=int, metavar="N", help="only tables of so many frames")
     annotations = "the benchmark's annotation file as the reading program loads it, for formats that count its rows"
-    parser.add_argument("--annotations", type=local_path, metavar="FILE", help=annotations)
+    parser.add_argument("--annotations", type=local_path, metavar="PATH", help=annotations)
     parser.add_argument(
         "--videos", type=local_path, metavar="DIR", help="folder of the videos, for vllm and --save-frames"
     )
-    parser.add_argument("--model", metavar="NAME", help="the name that the vLLM server knows its model by")
+    parser.add_argument("--served-model", metavar="NAME", help="the name that the vLLM server knows its model by")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the file goes")
     parser.add_argument(
         "--save-frames",
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     if not found:
         raise UsageError(f"there are no selections of {args.n_frames or 'any number of'} frames in what is named")
     tables = read_picked(found, [read_asked(path) for path in args.qa])
-    format.write(tables, ExportSources(args.annotations, args.videos, args.model), args.out)
+    format.write(tables, ExportSources(args.annotations, args.videos, args.served_model), args.out)
     log.info("%s: %d selections of %s frames", args.out, len(tables), sorted({table.n_frames for table in tables}))
     for table in tables if args.save_frames else ():
         for question in table.asked.questions:

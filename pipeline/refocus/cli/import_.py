@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     videos = "folder of the videos, where picks are not all among the stored frames"
     parser.add_argument("--videos", type=local_path, metavar="DIR", help=videos)
     annotations = "the annotation file whose rows the file counts"
-    parser.add_argument("--annotations", type=local_path, metavar="FILE", help=annotations)
+    parser.add_argument("--annotations", type=local_path, metavar="PATH", help=annotations)
     parser.add_argument(
         "--n-frames",
         type=int,

@@ -134,8 +134,7 @@ def _one_video(args: argparse.Namespace, settings: SelectSettings) -> None:
         save_frames(args.save_frames, args.video, selection.frames_indices, selection.timestamps_s)
     if args.json:
         model = args.model or (None if args.selector else "embedded")
-        answer = {**asdict(selection), **asdict(selection.file), "frames_indices": selection.frames_indices}
-        del answer["file"]
+        answer = {**asdict(selection), **asdict(selector.file(args.video)), "frames_indices": selection.frames_indices}
         answer |= {"pick_order": selection.pick_order, "question": args.question, "options": args.option}
         answer |= {"candidates": len(candidates), "selector": args.selector or "refocus", "model": model}
         answer |= {"selector_digest": _digest(args, settings), "warning": selector.warning}

@@ -27,7 +27,7 @@ class VideoSelection:
     file, from 0 in the order in which frames are shown: what a decoder is asked for. candidate_indices: the place of
     each among the candidates (`FrameSelector.candidates`), which no decoder knows. pick_rank: when each was picked, 1
     is the first. score: one number per pick, higher is better: a policy's log-probability, a cosine, an LMM's
-    log-certainty; empty where the selector has none. file: the video, with what other programs ask of it.
+    log-certainty; empty where the selector has none.
     """
 
     timestamps_s: tuple[float, ...]
@@ -35,7 +35,6 @@ class VideoSelection:
     candidate_indices: tuple[int, ...]
     pick_rank: tuple[int, ...]
     score: tuple[float, ...]
-    file: VideoFile
 
     @property
     def frames_indices(self) -> tuple[int, ...]:
@@ -61,7 +60,7 @@ class VideoPicker(ABC):
         """decode: how candidate frames are sampled, which for a policy must be as in training."""
         self.seed = seed
         self.decode = decode or DecodeSettings()
-        self._last: tuple[tuple[str, int], DecodedFrames, VideoFile] | None = None
+        self._last: tuple[tuple[str, int], DecodedFrames, ClipPlan] | None = None
 
     @abstractmethod
     def _picks(self, candidates: DecodedFrames, prompt: Prompt, frames: int, seed: int) -> Picks:
@@ -83,7 +82,7 @@ class VideoPicker(ABC):
             raise UsageError(f"frames must be at least 1 (got {frames})")
         if not question.strip():
             raise UsageError("the question is empty")
-        candidates, file = self._opened(video)
+        candidates = self.candidates(video)
         seed = question_seed(self.seed if seed is None else seed, question)
         picks = self._picks(candidates, Prompt(question, tuple(options)), frames, seed)
         rank = {candidate: number for number, candidate in enumerate(picks.order, start=1)}
@@ -94,7 +93,6 @@ class VideoPicker(ABC):
             candidate_indices=tuple(chosen),
             pick_rank=tuple(rank[candidate] for candidate in chosen),
             score=tuple(picks.score[rank[candidate] - 1] for candidate in chosen) if picks.score else (),
-            file=file,
         )
 
     def candidates(self, video: str | Path) -> DecodedFrames:
@@ -106,7 +104,18 @@ class VideoPicker(ABC):
         """
         return self._opened(video)[0]
 
-    def _opened(self, video: str | Path) -> tuple[DecodedFrames, VideoFile]:
+    def file(self, video: str | Path) -> VideoFile:
+        """What other programs ask of a file beside the picks; reads it once more, for its digest and all its packets.
+
+        Raises:
+            UsageError, RefocusError: as `candidates`.
+        """
+        plan = self._opened(video)[1]
+        fps, duration_s = round(plan.fps, 6) or None, round(plan.duration_s, 6) or None  # as shards have them
+        digest = source_digest(locate(Path(video)))
+        return VideoFile(str(video), digest, len(frame_times(video)), fps, duration_s)
+
+    def _opened(self, video: str | Path) -> tuple[DecodedFrames, ClipPlan]:
         path = Path(video)
         if not path.is_file():
             raise UsageError(f"there is no file {path}")
@@ -118,11 +127,5 @@ class VideoPicker(ABC):
                 raise RefocusError(f"no frame could be decoded: {decoded.error}")
             if decoded.status != "ok":
                 log.warning("only part of the file could be decoded: %s", decoded.error)
-            self._last = (key, decoded, _file(path, str(video), plan))
+            self._last = (key, decoded, plan)
         return self._last[1:]
-
-
-def _file(path: Path, name: str, plan: ClipPlan) -> VideoFile:
-    """What other programs ask of a file; its rate and duration are rounded as shards have them."""
-    fps, duration_s = round(plan.fps, 6) or None, round(plan.duration_s, 6) or None
-    return VideoFile(name, source_digest(locate(path)), len(frame_times(path)), fps, duration_s)

@@ -80,9 +80,10 @@ def _refuse_twins(asked: Asked) -> None:
     counts = Counter(names.values())
     twins = [question.source_id for question, name in names.items() if counts[name] > 1]
     if twins:
+        by = "text" if asked.format == MLVU else "id"
         raise RefocusError(
-            f"{named(twins)} of {asked.benchmark} share their video and their {'text' if asked.format == MLVU else 'id'}, "
-            "by which BOLT's file tells questions apart: one would get the other's frames"
+            f"{named(twins)} of {asked.benchmark} share their video and their {by}, by which BOLT's file tells them "
+            "apart: one would get the other's frames"
         )
 
 

@@ -65,13 +65,13 @@ class ForeignPicks:
 class ExportSources:
     """What some formats need beside the picks.
 
-    annotations: the benchmark's annotation file as its reader loads it. videos: the folder of the videos. model: the
-    name that a server knows its model by.
+    annotations: the benchmark's annotation file as its reader loads it. videos: the folder of the videos.
+    served_model: the name that a server knows its model by.
     """
 
     annotations: Path | None = None
     videos: Path | None = None
-    model: str | None = None
+    served_model: str | None = None
 
 
 def read_asked(path: Path) -> Asked:

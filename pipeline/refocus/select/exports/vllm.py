@@ -39,8 +39,10 @@ class VllmRequests:
             RefocusError: a question has no frames, or its video's length is not known.
         """
         table = only(tables, self.name)
-        if sources.videos is None or sources.model is None:
-            raise UsageError("vllm sends the frames to a model: name the folder of the videos and --model")
+        if sources.videos is None or sources.served_model is None:
+            raise UsageError(
+                "vllm sends the frames to a model: name the folder of the videos (--videos) and the model (--served-model)"
+            )
         empty = [q.source_id for q in table.asked.questions if not table.rows[q.qa_id].frames_indices]
         if empty:
             raise RefocusError(f"{table.path}: {named(empty)} have no frames to send")
@@ -54,7 +56,7 @@ class VllmRequests:
                     "custom_id": question.qa_id,
                     "method": "POST",
                     "url": URL,
-                    "body": request_body(question, row, map(jpeg, frames), sources.model),
+                    "body": request_body(question, row, map(jpeg, frames), sources.served_model),
                 }
                 handle.write(json.dumps(line, ensure_ascii=False) + "\n")
 
