@@ -16,6 +16,7 @@ from refocus.select.exports.checks import prefix_order, spread
 from refocus.select.exports.formats import FORMATS
 from refocus.select.exports.picked import Asked, ExportSources, read_asked, read_picked
 from refocus.select.selections import SCHEMA, read_selections, write_selections
+from transformers.video_utils import VideoMetadata
 
 from tests.support.asked_videos import VIDEOS, build_asked_videos
 from tests.support.videos import level
@@ -293,13 +294,13 @@ def test_a_request_keeps_the_server_from_sampling_cutting_and_counting_anew(benc
 
 
 def test_the_model_is_told_the_true_seconds_also_where_frames_come_at_an_uneven_rate(bench, table, tmp_path):
-    """A processor takes frames_indices / fps for a frame's time."""
+    """transformers, which the server's processors come from, takes frames_indices / fps for a frame's time."""
     write(bench, "vllm", table, tmp_path / "file")
     rows = read_selections(table)
     for qa_id, body in requests(tmp_path / "file").items():
         said = body["media_io_kwargs"]["video"]
-        stamps = [number / said["fps"] for number in said["frames_indices"]]
-        assert stamps == pytest.approx(rows[qa_id].timestamps_s, abs=0.02)
+        told = VideoMetadata(**{name: said[name] for name in ("frames_indices", "total_num_frames", "fps", "duration")})
+        assert told.timestamps == pytest.approx(rows[qa_id].timestamps_s, abs=0.02)
         assert said["duration"] >= rows[qa_id].timestamps_s[-1]
         if rows[qa_id].file.video != "uneven.mkv":
             assert tuple(said["frames_indices"]) == rows[qa_id].frames_indices

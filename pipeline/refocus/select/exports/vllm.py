@@ -41,7 +41,7 @@ class VllmRequests:
         table = only(tables, self.name)
         if sources.videos is None or sources.served_model is None:
             raise UsageError(
-                "vllm sends the frames to a model: name the folder of the videos (--videos) and the model (--served-model)"
+                "vllm sends frames to a model: name the folder of the videos with --videos, and --served-model"
             )
         empty = [q.source_id for q in table.asked.questions if not table.rows[q.qa_id].frames_indices]
         if empty:
