@@ -101,7 +101,11 @@ def measure(folder: Path, counts: tuple[int, ...], rounds: int) -> list[Line]:
 
         def naive(asked=asked) -> torch.Tensor:
             return torch.stack(
-                [reference.letters(images[frames], p.question, p.options) for p in asked for frames in lists]
+                [
+                    reference.letters(images[frames], [frame / 4 for frame in frames], p.question, p.options)
+                    for p in asked
+                    for frames in lists
+                ]
             )
 
         seconds, results = zip(*(_timed(run) for _ in range(rounds) for run in (ours, naive)), strict=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from refocus.cli import main as cli
+from refocus.config.lmm import MODEL_TYPES
 from refocus.config.overlay import check
 from refocus.core.errors import UsageError
 from refocus.doctor.diagnose import diagnose
@@ -251,6 +252,22 @@ def safetensors(path, cut=0):
     head = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
     data = struct.pack("<Q", len(head)) + head + b"\0" * 8
     path.write_bytes(data[: len(data) - cut])
+
+
+def test_an_lmm_of_an_unsupported_kind_is_refused_with_the_list_of_those_that_are(home):
+    (home / "model").mkdir()
+    for name in ("config.json", "tokenizer.json"):
+        (home / "model" / name).write_text("{}")
+    safetensors(home / "model" / "model.safetensors")
+    for kind in MODEL_TYPES:
+        (home / "model" / "config.json").write_text(json.dumps({"model_type": kind}))
+        assert not visit()[1].models
+    (home / "model" / "config.json").write_text(json.dumps({"model_type": "video_llama"}))
+    (problem,) = visit()[1].models
+    assert problem.level == "error" and "'video_llama' is not a supported LMM" in problem.text
+    assert all(kind in problem.text for kind in MODEL_TYPES)
+    (home / "model" / "config.json").write_text("{")
+    assert "not JSON" in visit()[1].models[0].text
 
 
 def test_models_must_be_whole(home):

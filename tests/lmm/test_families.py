@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from refocus.lmm import Prompt, load_lmm
-from refocus.lmm.prompts import onevision_prefix, onevision_prompt, onevision_suffix
+from refocus.lmm.families import FAMILIES
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
@@ -24,8 +24,8 @@ def folder(tmp_path_factory):
 
 
 def test_onevisions_prompt_is_its_chat_template_around_the_papers_words():
-    assert onevision_prompt(ASKED, 2, 196) == GOLDEN
-    assert onevision_prefix(2, 196) + onevision_suffix(ASKED) == GOLDEN
+    family = FAMILIES["llava_onevision"]
+    assert family.prefix(2, 196) + family.suffix(ASKED) == GOLDEN
 
 
 def test_a_folder_is_recognised_as_onevision_and_can_be_called_by_name(folder):
@@ -46,7 +46,6 @@ def test_onevision_pools_frames_as_its_video_path_does(folder):
 
 
 def test_onevision_frames_are_384_pixels_of_196_tokens_at_the_published_size():
-    from refocus.lmm.families import FAMILIES
     from transformers import LlavaOnevisionConfig
 
     config, family = LlavaOnevisionConfig(), FAMILIES["llava_onevision"]

@@ -4,8 +4,9 @@ import re
 
 import pytest
 from refocus.core.errors import RefocusError
+from refocus.lmm.families import FAMILIES
 from refocus.lmm.letters import letter_tokens
-from refocus.lmm.prompts import Prompt, internvl_prefix, internvl_prompt, internvl_suffix
+from refocus.lmm.prompts import Prompt, internvl_prefix, internvl_suffix
 
 C = "<IMG_CONTEXT>" * 256
 GOLDEN = (
@@ -18,7 +19,8 @@ ASKED = Prompt("Which one?", ("this", "that", "neither"))
 
 
 def test_the_reward_prompt_is_the_golden_string():
-    assert internvl_prompt(ASKED, 2, 256) == GOLDEN
+    family = FAMILIES["internvl"]
+    assert family.prefix(2, 256) + family.suffix(ASKED) == GOLDEN
 
 
 def test_the_prefix_ends_after_the_newline_that_follows_the_last_frame():
@@ -40,7 +42,7 @@ def test_prefix_and_suffix_tokenise_as_the_whole_prompt_does(lmm):
     prompt = Prompt("What colour is the circle?", ("red", "green"))
     prefix, suffix, joint = (
         lmm.tokenizer(text).input_ids
-        for text in (internvl_prefix(12, 4), internvl_suffix(prompt), internvl_prompt(prompt, 12, 4))
+        for text in (internvl_prefix(12, 4), internvl_suffix(prompt), internvl_prefix(12, 4) + internvl_suffix(prompt))
     )
     assert prefix + suffix == joint
 

@@ -12,9 +12,7 @@ from refocus.reward.margin_cache import MarginCache
 from refocus.reward.score_shard import score_shard
 
 from tests.support.reference import Reference
-from tests.support.tiny_lmm import WORDS, build_lmm, build_onevision
-
-BUILDERS = {"internvl": build_lmm, "llava_onevision": build_onevision}
+from tests.support.tiny_lmm import BUILDERS, WORDS
 
 
 @pytest.fixture(scope="module", params=BUILDERS)
@@ -65,7 +63,9 @@ def check(folder, n_frames, count, scheme, batch_tokens=None):
     settings = RewardSettings(model="tiny", windows=scheme)
     result = score_shard(lmm, clip, ours, settings, MarginCache(None, {}))
     assert result.skipped == []
-    expected = list(reference.rows(clip.images("c", None, lmm.frame_size), asked, scheme))
+    expected = list(
+        reference.rows(clip.images("c", None, lmm.frame_size), clip.record("c").timestamps_s, asked, scheme)
+    )
     found = result.margins.to_pylist()
     assert [(row["qa_id"], row["subset"], row["frame_indices"]) for row in found] == [
         (f"q{number}", subset, frames) for number, subset, frames, _, _ in expected

@@ -236,7 +236,7 @@ def test_certainty_is_the_largest_probability_of_an_option_frame_by_frame(lmm):
     from refocus.lmm.prompts import Prompt
 
     images, asked = Store().images("b", None, lmm.frame_size), [replace(q, clip_id="b") for q in QUESTIONS[:2]]
-    found = certain_clip(lmm, images, asked)
+    found = certain_clip(lmm, images, range(len(images)), asked)
     for one in asked:
         for frame in range(len(images)):
             raw = lmm.score(lmm.encode(images[frame : frame + 1]), [((0,), 0)], [Prompt.of(one)])[0]
@@ -250,7 +250,7 @@ def test_certainty_next_to_one_still_tells_frames_apart(lmm, monkeypatch):
 
     raw = [torch.tensor([[40.0 + frame], [0.0]]) for frame in range(3)]
     monkeypatch.setattr(ask_frames, "score_subsets", lambda *_: raw)
-    found = certain_clip(lmm, np.zeros((3, 32, 32, 3), np.uint8), [question("1", "a")])["1"]
+    found = certain_clip(lmm, np.zeros((3, 32, 32, 3), np.uint8), [0.0, 1.0, 2.0], [question("1", "a")])["1"]
     assert topk(found, 3) == [2, 1, 0] and (found <= 0).all()
 
 

@@ -1,7 +1,8 @@
-"""Tiny random InternVL and LLaVA-OneVision folders with a word-level tokenizer, for tests that need the real thing."""
+"""Tiny random LMM folders of every family with a word-level tokenizer, for tests that need the real thing."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
@@ -13,7 +14,11 @@ from transformers import (
     LlavaOnevisionForConditionalGeneration,
     PreTrainedModel,
     PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
     Qwen2Config,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
     SiglipVisionConfig,
 )
 
@@ -22,12 +27,38 @@ TEXT = """system user assistant You are a helpful Please choose the correct answ
 regarding video The must be single uppercase letter Frame Options Answer What colour is shown red green blue yellow
 circle square before after when disappears first last how many"""
 WORDS = TEXT.split()
+QWEN = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+QWEN_VISION = {
+    "depth": 2,
+    "hidden_size": 32,
+    "num_heads": 2,
+    "patch_size": 8,
+    "spatial_merge_size": 2,
+    "temporal_patch_size": 2,
+    "out_hidden_size": 64,
+    "image_size": 32,  # what refocus feeds; the authors' configurations have no such key
+}
+ROPE = {"rope_type": "default", "rope_theta": 10000.0}
 
 
-def build_tokenizer(letters: str = "ABCDEF", context: str = "<IMG_CONTEXT>") -> PreTrainedTokenizerFast:
+def build_tokenizer(letters: str = "ABCDEF", *context: str) -> PreTrainedTokenizerFast:
     """Words, digits, punctuation, newline and single letters; a letter is another token after a space."""
-    special = [*SPECIAL[:-1], context]
-    pieces = [*special, "\n", " ", ".", ":", ",", "-", "?", *"0123456789", *letters, *(" " + c for c in letters)]
+    special = [*SPECIAL[:-1], *(context or SPECIAL[-1:])]
+    marks = ("<", ">", "seconds", " seconds") if context[:1] == QWEN[:1] else ()
+    pieces = [
+        *special,
+        *marks,
+        "\n",
+        " ",
+        ".",
+        ":",
+        ",",
+        "-",
+        "?",
+        *"0123456789",
+        *letters,
+        *(" " + c for c in letters),
+    ]
     pieces += WORDS + [" " + word for word in WORDS]
     vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
@@ -89,6 +120,70 @@ def build_onevision(folder: Path, *, seed: int = 0, letters: str = "ABCDEF") -> 
         video_token_index=tokenizer.convert_tokens_to_ids("<video>"),
     )
     return _write(folder, LlavaOnevisionForConditionalGeneration(config), tokenizer, 0.5)
+
+
+def build_qwen2_5(folder: Path, *, seed: int = 0, letters: str = "ABCDEF") -> Path:
+    """Qwen2.5-VL: 4 x 4 patches a frame, merged to 2 x 2, in windows of one token and of a frame."""
+    torch.manual_seed(seed)
+    tokenizer = build_tokenizer(letters, *QWEN)
+    config = Qwen2_5_VLConfig(
+        vision_config={
+            **QWEN_VISION,
+            "intermediate_size": 64,
+            "fullatt_block_indexes": [1],
+            "window_size": 16,
+            "tokens_per_second": 2,
+        },
+        text_config={**_qwen_text(tokenizer), "rope_parameters": {**ROPE, "mrope_section": [2, 3, 3]}},
+        **_qwen_tokens(tokenizer),
+    )
+    return _write(folder, Qwen2_5_VLForConditionalGeneration(config), tokenizer, 0.5)
+
+
+def build_qwen3(folder: Path, *, seed: int = 0, letters: str = "ABCDEF") -> Path:
+    """Qwen3-VL: the same frames, shown again to the first of two decoder layers."""
+    torch.manual_seed(seed)
+    tokenizer = build_tokenizer(letters, *QWEN)
+    config = Qwen3VLConfig(
+        vision_config={
+            **QWEN_VISION,
+            "intermediate_size": 64,
+            "num_position_embeddings": 36,
+            "deepstack_visual_indexes": [0],
+        },
+        text_config={
+            **_qwen_text(tokenizer),
+            "head_dim": 16,
+            "rope_parameters": {**ROPE, "mrope_section": [4, 2, 2], "mrope_interleaved": True},
+        },
+        **_qwen_tokens(tokenizer),
+    )
+    return _write(folder, Qwen3VLForConditionalGeneration(config), tokenizer, 0.5)
+
+
+BUILDERS = {
+    "internvl": build_lmm,
+    "llava_onevision": build_onevision,
+    "qwen2_5_vl": build_qwen2_5,
+    "qwen3_vl": build_qwen3,
+}
+
+
+def _qwen_text(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+    return {
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": 4096,
+    }
+
+
+def _qwen_tokens(tokenizer: PreTrainedTokenizerFast) -> dict[str, int]:
+    names = ("vision_start_token_id", "vision_end_token_id", "image_token_id", "video_token_id")
+    return {name: tokenizer.convert_tokens_to_ids(token) for name, token in zip(names, QWEN, strict=True)}
 
 
 def _text(tokenizer: PreTrainedTokenizerFast, heads: int, kv_heads: int, **sizes: int) -> Qwen2Config:

@@ -51,7 +51,7 @@ LMMS = (TinyInternVL, TinyOneVision)
 
 def test_no_prompt_or_caption_of_the_world_has_an_unknown_token():
     tokenizer, rng = build_tokenizer(), np.random.default_rng(0)
-    texts = [before_frames("paper"), *(family.prefix(32, TOKENS) for family in FAMILIES.values())]
+    texts = [before_frames("paper"), *(made.family.prefix(32, TOKENS) for made in LMMS)]
     for seed in range(60):
         scene = sample_scene(rng, 14.0 + seed / 3)
         task = (
@@ -59,7 +59,7 @@ def test_no_prompt_or_caption_of_the_world_has_an_unknown_token():
             find_task(rng),
             tell_task(rng, scene.events),
         )[seed % 3]
-        texts += [suffix_text(family, task) for family in FAMILIES.values()]
+        texts += [suffix_text(made.family, task) for made in LMMS]
         texts += [after_frames("paper", Prompt(task.text, task.options)), task.answer]
         moment = (scene, float(rng.uniform(0, scene.duration_s)))
         said = wording(rng, caption(rng, moment)), ", ".join(full_caption(moment))
@@ -114,7 +114,7 @@ def test_questions_are_asked_about_visible_events_only():
     assert sample_task(rng, scene, "choose", (0.0, 1.0, 0.0), ()).kind.startswith("static")
 
 
-@pytest.mark.parametrize("text", [*(suffix_text(f, TASK) for f in FAMILIES.values()), after_frames("paper", PROMPT)])
+@pytest.mark.parametrize("text", [*(suffix_text(made.family, TASK) for made in LMMS), after_frames("paper", PROMPT)])
 def test_a_task_supervises_the_end_of_the_question_every_option_and_the_answer(text):
     tokenizer = build_tokenizer()
     ids, wanted = supervise(tokenizer, text, TASK)

@@ -6,13 +6,20 @@ from pydantic import Field
 
 from refocus.config.base import Section
 
+MODEL_TYPES = {  # what `family: auto` chooses for the `model_type` of a model's config.json
+    "internvl": "internvl",
+    "llava_onevision": "llava_onevision",
+    "qwen2_5_vl": "qwen2_5_vl",
+    "qwen3_vl": "qwen3_vl",
+}
+
 
 class LmmSettings(Section):
     """One entry of `lmms`; device, threads and batch size are those of the stage that runs it."""
 
     path: str = Field("OpenGVLab/InternVL3-8B-hf", description="folder or hub id of the model")
-    family: str = Field(
-        "auto", description="decides prompt and image layout: internvl, llava_onevision, or auto: what the model says"
+    family: Literal["auto", "internvl", "llava_onevision", "qwen2_5_vl", "qwen3_vl"] = Field(
+        "auto", description="decides prompt and image layout; auto: by the model's own config.json"
     )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "bfloat16", description="number format of the weights and of what is computed with them"
@@ -20,3 +27,8 @@ class LmmSettings(Section):
     attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = Field(
         "auto", description="attention kernel; auto: the fastest that is installed"
     )
+
+
+def unsupported(model_type: str) -> str:
+    """Why a model of this type cannot be an LMM here."""
+    return f"model type '{model_type}' is not a supported LMM (supported: {', '.join(MODEL_TYPES)})"

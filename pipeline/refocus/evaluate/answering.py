@@ -117,7 +117,7 @@ def _score(
     except RefocusError as error:
         log.warning("%s", error)
         return {}
-    clips = {asked[0].clip_id: ClipFeatures(range(len(times_s)), lmm.encode(images))}
+    clips = {asked[0].clip_id: ClipFeatures(range(len(times_s)), lmm.encode(images), times_s)}
     raw = score_subsets(lmm, clips, asked, [([place[time_s] for time_s in shown], number) for shown, number in rows])
     return {row: option_logits(variants).numpy() for row, variants in zip(rows, raw, strict=True)}
 

@@ -1,60 +1,28 @@
-"""What differs between families of video LMMs: prompt strings, vision features, image size and statistics.
+"""The supported families of video LMMs: prompt strings, vision features, image size and statistics.
 
 A family is stateless; the model and its weights live in `refocus.lmm.option_scorer.Lmm`.
 """
 
 import math
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from refocus.config.lmm import MODEL_TYPES, unsupported
 from refocus.core.errors import UsageError
+from refocus.lmm.family import Family, Prompted
 from refocus.lmm.loading import Statistics
-from refocus.lmm.prompts import Prompt, internvl_prefix, internvl_suffix, onevision_prefix, onevision_suffix
+from refocus.lmm.prompts import Prompt, chat_opening, internvl_frame, internvl_suffix, onevision_frame, onevision_suffix
+from refocus.lmm.qwen import Qwen3VL, Qwen25VL
+
+__all__ = ["FAMILIES", "Family", "InternVL", "LlavaOnevision", "find_family"]
 
 
-class Family(Protocol):
-    """One family of models. f frames · p tokens per frame · d width of the language model."""
-
-    name: str
-    model_types: tuple[str, ...]
-    architecture: str
-    statistics: Statistics  # of images, where the model's folder does not say
-
-    def frame_size(self, config: Any) -> int:
-        """Side in pixels of the square image the vision tower takes."""
-
-    def tokens_per_frame(self, config: Any) -> int:
-        """Tokens one frame occupies in the prompt."""
-
-    def patches_per_frame(self, config: Any) -> int:
-        """Tokens one frame costs in the vision tower, for packing."""
-
-    def context_id(self, config: Any) -> int:
-        """Id of the token whose embeddings frame features replace."""
-
-    def prefix(self, n_frames: int, tokens_per_frame: int) -> str:
-        """Everything before the question, the same for all questions on the same number of frames."""
-
-    def suffix(self, prompt: Prompt) -> str:
-        """From the question to the place where the option's letter comes."""
-
-    def features(self, model: Any, pixels: Tensor) -> Tensor:
-        """(f, 3, s, s) normalised pixels to (f, p, d) embeddings."""
-
-    def suffix_embeddings(self, model: Any, ids: Tensor, embeddings: Tensor) -> Tensor:
-        """(r, n, d) embeddings of suffixes with token ids (r, n), where some are not those of the vocabulary."""
-
-    def language_model(self, model: Any) -> Any:
-        """The decoder that takes `inputs_embeds` and returns normalised hidden states."""
-
-
-class InternVL:
+class InternVL(Prompted):
     """InternVL 2.5 / 3 in their transformers form: one square tile per video frame."""
 
     name = "internvl"
-    model_types: tuple[str, ...] = ("internvl",)
     architecture = "InternVLForConditionalGeneration"
     statistics: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -71,8 +39,11 @@ class InternVL:
     def context_id(self, config: Any) -> int:
         return int(config.image_token_id)
 
-    def prefix(self, n_frames: int, tokens_per_frame: int) -> str:
-        return internvl_prefix(n_frames, tokens_per_frame)
+    def opening(self) -> str:
+        return chat_opening()
+
+    def frame(self, place: int, time_s: float, tokens_per_frame: int) -> str:
+        return internvl_frame(place, tokens_per_frame)
 
     def suffix(self, prompt: Prompt) -> str:
         return internvl_suffix(prompt)
@@ -80,20 +51,13 @@ class InternVL:
     def features(self, model: Any, pixels: Tensor) -> Tensor:
         return model.get_image_features(pixel_values=pixels, return_dict=True).pooler_output
 
-    def suffix_embeddings(self, model: Any, ids: Tensor, embeddings: Tensor) -> Tensor:
-        return embeddings
 
-    def language_model(self, model: Any) -> Any:
-        return model.model.language_model
-
-
-class LlavaOnevision:
+class LlavaOnevision(Prompted):
     """LLaVA-OneVision in its transformers form, on its video path: every frame pooled to half its side, then one
     learned newline after the last frame. The newline is the first token of the suffix, so that frame lists that begin
     alike share all their frames."""
 
     name = "llava_onevision"
-    model_types: tuple[str, ...] = ("llava_onevision",)
     architecture = "LlavaOnevisionForConditionalGeneration"
     statistics: Statistics = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
@@ -109,8 +73,11 @@ class LlavaOnevision:
     def context_id(self, config: Any) -> int:
         return int(config.video_token_id)
 
-    def prefix(self, n_frames: int, tokens_per_frame: int) -> str:
-        return onevision_prefix(n_frames, tokens_per_frame)
+    def opening(self) -> str:
+        return chat_opening()
+
+    def frame(self, place: int, time_s: float, tokens_per_frame: int) -> str:
+        return onevision_frame(tokens_per_frame)
 
     def suffix(self, prompt: Prompt) -> str:
         return onevision_suffix(prompt)
@@ -123,25 +90,20 @@ class LlavaOnevision:
         newline = (ids == self.context_id(model.config)).unsqueeze(-1)
         return torch.where(newline, model.model.image_newline.to(embeddings), embeddings)
 
-    def language_model(self, model: Any) -> Any:
-        return model.model.language_model
 
-
-FAMILIES: dict[str, Family] = {family.name: family for family in (InternVL(), LlavaOnevision())}
+FAMILIES: dict[str, Family] = {family.name: family for family in (InternVL(), LlavaOnevision(), Qwen25VL(), Qwen3VL())}
 
 
 def find_family(name: str, model_type: str, path: str) -> Family:
-    """The family called `name`, or with `auto` the one that knows the model's own `model_type`.
+    """The family called `name`, or with `auto` the one of the model's own `model_type`.
 
     Raises:
         UsageError: no such family.
     """
-    if name != "auto":
-        if name in FAMILIES:
-            return FAMILIES[name]
+    if name == "auto":
+        if model_type not in MODEL_TYPES:
+            raise UsageError(f"{path}: {unsupported(model_type)}")
+        name = MODEL_TYPES[model_type]
+    if name not in FAMILIES:
         raise UsageError(f"unknown LMM family '{name}': one of auto, {', '.join(FAMILIES)}")
-    for family in FAMILIES.values():
-        if model_type in family.model_types:
-            return family
-    known = ", ".join(kind for family in FAMILIES.values() for kind in family.model_types)
-    raise UsageError(f"{path}: model type '{model_type}' is not a supported LMM (supported: {known})")
+    return FAMILIES[name]

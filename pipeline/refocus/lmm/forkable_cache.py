@@ -18,12 +18,16 @@ class ForkableCache(Cache):
         layers: layers of the decoder.
         rows: the most rows it will hold.
         room: the most tokens a row will have.
+    Attributes:
+        next_position: (rows,) int64 on the CPU, the rotary position at which each row goes on where that is not the
+            number of its tokens (M-RoPE); set by whoever adds tokens, kept in the order of the rows.
     """
 
     def __init__(self, layers: int, rows: int, room: int) -> None:
         self._layers = [_Layer(rows, room) for _ in range(layers)]
         super().__init__(layers=[*self._layers])
         self.rows, self.room = rows, room
+        self.next_position = torch.zeros(rows, dtype=torch.int64)
 
     @property
     def live_rows(self) -> int:
@@ -42,6 +46,7 @@ class ForkableCache(Cache):
         for old, new in zip(self._layers, other._layers, strict=True):
             index = torch.tensor(rows, device=old.keys.device)
             new.update(old.keys[index], old.values[index])
+        other.next_position = self.next_position[list(rows)]
         return other
 
     @torch.no_grad()
@@ -50,6 +55,7 @@ class ForkableCache(Cache):
         if list(rows) != list(range(self.live_rows)):
             for layer in self._layers:
                 layer.keep(torch.tensor(rows, device=layer.keys.device))
+            self.next_position = self.next_position[list(rows)]
 
     def drop(self, tokens: int) -> None:
         """Forgets each row's last tokens."""

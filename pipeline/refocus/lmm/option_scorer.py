@@ -1,6 +1,7 @@
 """A video LMM that scores answer options: frames are encoded once, shared prefixes of frame lists are computed once.
 
 f frames · p tokens per frame · d width of the language model
+e embeddings per token of a frame (1 for most families)
 r rows (frames, question) · o options · v letter variants
 """
 
@@ -17,7 +18,8 @@ from refocus.core.errors import RefocusError
 from refocus.core.model_folder import SMALL_FILES, find_folder
 from refocus.lmm import loading
 from refocus.lmm import token_budget as budget
-from refocus.lmm.families import Family, find_family
+from refocus.lmm.families import find_family
+from refocus.lmm.family import Family
 from refocus.lmm.letters import letter_tokens
 from refocus.lmm.passes import PassCounts, Passes
 from refocus.lmm.prefix_tree import Path
@@ -57,8 +59,9 @@ class Lmm:
         self._passes = Passes(model, family, self._tokens, self.work)
         head = model.get_output_embeddings()
         ids = torch.tensor(self._letters, device=self.device).flatten()
-        self._letter_weight = head.weight[ids].float()  # (letters·v, d)
-        self._letter_bias = head.bias[ids].float() if head.bias is not None else None
+        exact = torch.promote_types(self.dtype, torch.float32)
+        self._letter_weight = head.weight[ids].to(exact)  # (letters·v, d)
+        self._letter_bias = head.bias[ids].to(exact) if head.bias is not None else None
 
     @property
     def batch_tokens(self) -> int:
@@ -85,14 +88,15 @@ class Lmm:
             images: (f, h, w, 3) uint8 RGB of any size; squashed to `frame_size` where they differ. A tensor in pinned
                 memory is copied to the GPU while the GPU computes.
         Returns:
-            (f, p, d) in the model's dtype and on its device.
+            (f, p, e·d) in the model's dtype and on its device.
         Raises:
             RefocusError: a single frame does not fit into memory.
         """
         if images.ndim != 4 or images.shape[-1] != 3 or images.dtype not in (np.uint8, torch.uint8):
             raise ValueError(f"images must be (frames, height, width, 3) uint8, not {images.shape} {images.dtype}")
         if not len(images):
-            return self._mean.new_empty((0, self.tokens_per_frame, self._letter_weight.shape[1]), dtype=self.dtype)
+            width = self.family.embeddings_per_token(self.model.config) * self._letter_weight.shape[1]
+            return self._mean.new_empty((0, self.tokens_per_frame, width), dtype=self.dtype)
         if tuple(images.shape[1:3]) != (self.frame_size, self.frame_size):
             from refocus.video.resize import resize
 
@@ -109,7 +113,12 @@ class Lmm:
 
     @torch.no_grad()
     def score(
-        self, features: Tensor, rows: Sequence[Row], questions: Sequence[Prompt], batch_tokens: int | None = None
+        self,
+        features: Tensor,
+        rows: Sequence[Row],
+        questions: Sequence[Prompt],
+        times_s: Sequence[float] | None = None,
+        batch_tokens: int | None = None,
     ) -> list[Tensor]:
         """Raw logits of the option letters (the z of paper Eq. 5), one tensor per row.
 
@@ -117,30 +126,34 @@ class Lmm:
         share them. The result does not depend on how rows are packed.
 
         Args:
-            features: (f, p, d) from `encode`; clips may be concatenated, rows then index into the whole.
+            features: (f, p, e·d) from `encode`; clips may be concatenated, rows then index into the whole.
             rows: (frame indices in the order shown, index into `questions`).
             questions: questions with at least two options each.
+            times_s: (f,) the second of its video at which each frame is shown; families that show no time need none.
             batch_tokens: tokens held at once; the model's own where None.
         Returns:
-            r tensors (o, v) float32 on the CPU, in the order of `rows`.
+            r tensors (o, v) on the CPU, float32 (float64 of such a model), in the order of `rows`.
         Raises:
-            RefocusError: a question has fewer than two options or more than `max_options`, or a single row does not
-                fit into memory.
+            RefocusError: a question has fewer than two options or more than `max_options`, a single row does not
+                fit into memory, or this family shows times and is given none.
         """
         if not rows:
             return []
+        if times_s is None and self.family.shows_time and len(features):
+            raise RefocusError(f"{self.family.name} shows the seconds of frames, and these frames have none")
+        seconds = [0.0] * len(features) if times_s is None else list(times_s)
         texts = {question: self._suffix(questions[question]) for question in dict.fromkeys(q for _, q in rows)}
         asked = [(tuple(int(index) for index in picked), question) for picked, question in rows]
         suffixes: dict[Path, dict[int, list[int]]] = {}
         for picked, question in asked:
             suffixes.setdefault(picked, {})[question] = texts[question]
         found = budget.retrying(
-            lambda tokens: list(self._passes.run(features, suffixes, tokens)),
+            lambda tokens: list(self._passes.run(features, seconds, suffixes, tokens)),
             batch_tokens or self.batch_tokens,
-            self._passes.least(suffixes),
+            self._passes.least(seconds, suffixes),
             self._lower,
         )
-        hidden = torch.stack([state for _, _, state in found]).float()
+        hidden = torch.stack([state for _, _, state in found]).to(self._letter_weight.dtype)
         logits = torch.nn.functional.linear(hidden, self._letter_weight, self._letter_bias)
         logits = logits.unflatten(-1, (self.max_options, -1)).cpu()  # (unique rows, letters, v)
         place = {(path, question): number for number, (path, question, _) in enumerate(found)}

@@ -1,20 +1,24 @@
 """Forward passes of the decoder: trunks and packs of the prefix tree, then questions as packed suffixes.
 
-r rows · n new tokens · p tokens per frame · d width
+Rows of a pass are equally long. Where a frame's text depends on its second, paths share a pack only if their frames
+have equally many tokens place by place.
+
+r rows · n new tokens · f frames · p tokens per frame · d width · e embeddings per token of a frame
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from refocus.core.errors import RefocusError
-from refocus.lmm.families import Family
+from refocus.lmm.family import Family
 from refocus.lmm.forkable_cache import ForkableCache
+from refocus.lmm.frame_text import FrameText, FrameTokens
 from refocus.lmm.prefix_tree import Pack, Path, Trunk, grow
 
 PACKED = 1024  # tokens of questions that share a pass; more only widens the mask
@@ -56,19 +60,18 @@ class Passes:
         self._embed = model.get_input_embeddings()
         self._device = self._embed.weight.device
         self._layers = self._decoder.config.num_hidden_layers
-        self._per_frame = family.tokens_per_frame(model.config)
-        self._frames: list[tuple[Tensor, Tensor]] = []
-        self._opening = tokens(family.prefix(0, self._per_frame))  # the system message opens every prompt
+        config = model.config
+        self._text = FrameText(family, tokens, family.tokens_per_frame(config), family.context_id(config), self._device)
         self._head: ForkableCache | None = None
         self._held = 0
         if set(getattr(self._decoder.config, "layer_types", None) or ["full_attention"]) != {"full_attention"}:
             raise RefocusError("models with sliding-window attention cannot share frame prefixes")
 
-    def run(self, features: Tensor, suffixes: Suffixes, budget: int) -> Ends:
+    def run(self, features: Tensor, times_s: Sequence[float], suffixes: Suffixes, budget: int) -> Ends:
         """The hidden state at the end of every question of every path.
 
         Args:
-            features: (f, p, d) frames that the paths index.
+            features: (f, p, e·d) frames that the paths index. times_s: (f,) their seconds.
             suffixes: paths with the token ids of their questions.
             budget: tokens that may be held at once; a single path may need more.
         Yields:
@@ -76,19 +79,25 @@ class Passes:
         """
         if not suffixes:
             return
-        self._tokenise_frames(max(map(len, suffixes)))
-        self._features = features
-        needs = {path: self._length(len(path)) + _longest(list(asked.items())) for path, asked in suffixes.items()}
+        self._features, self._times_s = features, times_s
+        lengths = {path: self._text.lengths([times_s[frame] for frame in path]) for path in suffixes}
+        needs = self._needs(lengths, suffixes)
 
         def fits(paths: Sequence[Path]) -> bool:
-            return len(paths) == 1 or len(paths) * max(needs[path] for path in paths) <= budget
+            if len(paths) == 1:
+                return True
+            return len(paths) * max(needs[path] for path in paths) <= budget and _level([lengths[p] for p in paths])
 
         yield from self._parts(grow(list(suffixes), fits), self._system(), needs, suffixes)
 
-    def least(self, suffixes: Suffixes) -> int:
+    def least(self, times_s: Sequence[float], suffixes: Suffixes) -> int:
         """Tokens that are held when one path is computed at a time: no budget can make that less."""
-        self._tokenise_frames(max(map(len, suffixes)))
-        return max(self._length(len(path)) + _longest(list(asked.items())) for path, asked in suffixes.items())
+        lengths = {path: self._text.lengths([times_s[frame] for frame in path]) for path in suffixes}
+        return max(self._needs(lengths, suffixes).values())
+
+    def _needs(self, lengths: Mapping[Path, Sequence[int]], suffixes: Suffixes) -> Needs:
+        opening = len(self._text.opening)
+        return {path: opening + sum(lengths[path]) + _longest([*asked.items()]) for path, asked in suffixes.items()}
 
     def _parts(self, parts: Sequence[Trunk | Pack], cache: ForkableCache, needs: Needs, suffixes: Suffixes) -> Ends:
         """Everything that grows from a one-row cache, which is as it was afterwards."""
@@ -103,10 +112,11 @@ class Passes:
                 yield from self._trunk(part, cache, needs, suffixes)
 
     def _trunk(self, trunk: Trunk, cache: ForkableCache, needs: Needs, suffixes: Suffixes) -> Ends:
-        length = cache.length
+        length, position = cache.length, cache.next_position
         self._show(trunk.depth, [trunk.frames], cache)
         yield from self._parts(trunk.parts, cache, needs, suffixes)
         cache.drop(cache.length - length)
+        cache.next_position = position
 
     def _pack(self, pack: Pack, trunk: ForkableCache, needs: Needs, suffixes: Suffixes) -> Ends:
         room = max(needs[path] for path in pack.paths)
@@ -146,22 +156,28 @@ class Passes:
         lengths = torch.tensor([len(tokens) for _, tokens in asks[0]], device=self._device)
         x = self._family.suffix_embeddings(self._model, ids, self._embed(ids))
         ends = lengths.cumsum(0)
+        owner = torch.repeat_interleave(torch.arange(len(lengths), device=self._device), lengths)  # (n,)
+        places = torch.arange(len(owner), device=self._device)
+        order = self._question_positions(places - (ends - lengths)[owner], cache)
         if len(lengths) == 1:
-            hidden = self._decode(x, cache)
+            hidden = self._decode(x, cache, position_ids=order if self._family.mrope else None)
         else:
-            owner = torch.repeat_interleave(torch.arange(len(lengths), device=self._device), lengths)  # (n,)
-            places = torch.arange(len(owner), device=self._device)
             seen = (owner[:, None] == owner) & (places[:, None] >= places)  # (n, n)
             mask = x.new_zeros((1, 1, len(owner), cache.length + len(owner)))
             mask[..., cache.length :].masked_fill_(~seen, torch.finfo(x.dtype).min)
-            order = cache.length + places - (ends - lengths)[owner]
             with self._masks_allowed():
-                hidden = self._decode(x, cache, attention_mask=mask, position_ids=order[None])
+                hidden = self._decode(x, cache, attention_mask=mask, position_ids=order)
         cache.drop(x.shape[1])
         self._work.suffix_tokens += x.shape[0] * x.shape[1]
         return hidden[:, ends - 1]
 
-    def _decode(self, x: Tensor, cache: ForkableCache, **kwargs: Tensor) -> Tensor:
+    def _question_positions(self, places: Tensor, cache: ForkableCache) -> Tensor:
+        """Positions of questions that all follow the frames: (1, n), with M-RoPE (3, r, n); places: (n,) in each."""
+        if not self._family.mrope:
+            return cache.length + places[None]
+        return (cache.next_position.to(self._device)[:, None] + places).expand(3, -1, -1)
+
+    def _decode(self, x: Tensor, cache: ForkableCache, **kwargs: Tensor | list[Tensor] | None) -> Tensor:
         """Adds (r, n, d) embeddings to the cache; rows are equally long, so causal attention needs no padding mask."""
         self._work.passes += 1
         return self._decoder(inputs_embeds=x, past_key_values=cache, use_cache=True, **kwargs).last_hidden_state
@@ -190,50 +206,49 @@ class Passes:
     def _system(self) -> ForkableCache:
         """The cache of the opening, computed once."""
         if self._head is None:
-            head = ForkableCache(self._layers, 1, len(self._opening))
-            self._decode(self._embed(torch.tensor([self._opening], device=self._device)), head)
-            self._work.prefix_tokens += len(self._opening)
+            ids = self._text.opening
+            head = ForkableCache(self._layers, 1, len(ids))
+            self._decode(self._embed(torch.tensor([ids], device=self._device)), head)
+            head.next_position += len(ids)
+            self._work.prefix_tokens += len(ids)
             self._head = head
         return self._head
 
-    def _tokenise_frames(self, count: int) -> None:
-        """Tokenises frames up to `count`: text around and places of their features, the same for every video."""
-        context = self._family.context_id(self._model.config)
-        known = len(self._frames)
-        for number in range(known, count):
-            shorter, longer = (self._family.prefix(n, self._per_frame) for n in (number, number + 1))
-            ids = torch.tensor(self._tokens(longer[len(shorter) :]), device=self._device)
-            slots = (ids == context).nonzero().flatten()
-            if len(slots) != self._per_frame:
-                raise RefocusError(
-                    f"the tokenizer gives {len(slots)} frame tokens for a frame of {self._per_frame}:"
-                    " it does not belong to this model"
-                )
-            self._frames.append((self._embed(ids), slots))
-        if known < count:
-            self._check(count)
-
-    def _check(self, count: int) -> None:
-        """The pieces must be what the whole prefix would be, or sharing them would change the result."""
-        if len(self._tokens(self._family.prefix(count, self._per_frame))) != self._length(count):
-            raise RefocusError("the tokenizer merges frames with their neighbours: their prefixes cannot be shared")
-
-    def _length(self, frames: int) -> int:
-        return len(self._opening) + sum(len(text) for text, _ in self._frames[:frames])
-
     def _show(self, start: int, frames: Sequence[Path], cache: ForkableCache) -> None:
         """Adds to every row of the cache its frames (r, k), which stand from place `start` on in its prompt."""
-        parts = []
-        for place, shown in enumerate(zip(*frames, strict=True), start):
-            text, slots = self._frames[place]
-            x = text.expand(len(frames), -1, -1).clone()  # (r, n, d)
-            x[:, slots] = self._features[torch.tensor(shown, device=self._features.device)].to(x)
-            parts.append(x)
-        if parts:
-            x = torch.cat(parts, dim=1)
-            self._decode(x, cache)
-            self._work.slots += len(frames) * len(parts)
-            self._work.prefix_tokens += x.shape[0] * x.shape[1]
+        if not frames[0]:
+            return
+        rows = [
+            [self._text.frame(place, self._times_s[frame]) for place, frame in enumerate(row, start)] for row in frames
+        ]
+        ids = torch.stack([torch.cat([frame.ids for frame in row]) for row in rows])  # (r, n)
+        ends = list(accumulate(len(frame.ids) for frame in rows[0]))
+        slots = torch.cat([frame.slots + end - len(frame.ids) for frame, end in zip(rows[0], ends, strict=True)])
+        x = self._embed(ids)  # (r, n, d)
+        shown = self._features[torch.tensor(frames, device=self._features.device)].flatten(1, 2)  # (r, k·p, e·d)
+        first, *deeper = shown.to(x).split(x.shape[-1], dim=-1)
+        x[:, slots.to(self._device)] = first
+        kwargs: dict[str, Any] = {}
+        if deeper:  # DeepStack: added to the same tokens after the decoder's first layers
+            visual = torch.zeros(ids.shape, dtype=torch.bool, device=self._device)
+            visual[:, slots.to(self._device)] = True
+            kwargs = {"visual_pos_masks": visual, "deepstack_visual_embeds": [part.flatten(0, 1) for part in deeper]}
+        if self._family.mrope:
+            kwargs["position_ids"] = self._frame_positions(rows[0], frames, cache)
+        self._decode(x, cache, **kwargs)
+        self._work.slots += len(frames) * len(frames[0])
+        self._work.prefix_tokens += ids.numel()
+
+    def _frame_positions(self, row: Sequence[FrameTokens], frames: Sequence[Path], cache: ForkableCache) -> Tensor:
+        """(3, r, n) of the frames that are added, whose tokens are where those of `row` are; moves the cache on."""
+        config, opening, parts = self._model.config, len(self._text.opening), []
+        for tokens, shown in zip(row, zip(*frames, strict=True), strict=True):
+            times_s = torch.tensor([self._times_s[frame] for frame in shown], dtype=torch.float64)
+            before = cache.next_position
+            new = self._family.frame_positions(config, before, opening, times_s, tokens.lead, tokens.tail)
+            cache.next_position = torch.maximum(before, new.amax(dim=(0, 2)) + 1)
+            parts.append(new)
+        return torch.cat(parts, dim=-1).to(self._device)
 
 
 def _chunks(asks: Ask) -> list[Ask]:
@@ -245,6 +260,12 @@ def _chunks(asks: Ask) -> list[Ask]:
         else:
             chunks.append([ask])
     return chunks
+
+
+def _level(lengths: Sequence[Sequence[int]]) -> bool:
+    """Whether the frames of these paths have equally many tokens place by place, as far as each path goes."""
+    longest = max(lengths, key=len)
+    return all(longest[: len(own)] == own for own in lengths)
 
 
 def _by_length(ask: tuple[int, Tokens]) -> int:

@@ -1,6 +1,6 @@
 """Questions about subsets of their clips' frames, scored in one call of the LMM.
 
-f frames · p tokens per frame · d width of the language model · o options · v letter variants
+f frames · p tokens per frame · e·d numbers of a token (`Lmm.encode`) · o options · v letter variants
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 class ClipFeatures:
     """Some of a clip's kept frames after the LMM's vision tower.
 
-    frame_indices: (f,) which of the kept frames these are. features: (f, p, d), from `Lmm.encode`.
+    frame_indices: (f,) which of the kept frames these are. features: (f, p, e·d), from `Lmm.encode`. timestamps_s: (f,)
+    seconds of the file at which they are shown; None where they are not known, which only some families allow.
     """
 
     frame_indices: Sequence[int]
     features: Tensor
+    timestamps_s: Sequence[float] | None
 
 
 def score_subsets(
@@ -50,7 +52,9 @@ def score_subsets(
     parts = [clip.features for clip in clips.values()]
     features = parts[0] if len(parts) == 1 else torch.cat(parts)
     placed = [([place[questions[asked].clip_id, frame] for frame in frames], asked) for frames, asked in rows]
-    return lmm.score(features, placed, [Prompt.of(question) for question in questions])
+    times = [clip.timestamps_s for clip in clips.values()]
+    times_s = None if None in times else [second for part in times for second in part or ()]
+    return lmm.score(features, placed, [Prompt.of(question) for question in questions], times_s)
 
 
 def option_logits(raw: Tensor) -> Tensor:

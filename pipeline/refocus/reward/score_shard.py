@@ -123,7 +123,8 @@ def score_clip(lmm: Lmm, images: Tensor | np.ndarray, task: ClipTask) -> list[Ma
         One row per (question, subset), question by question.
     """
     rows = [(subset.frames, number) for number in range(len(task.questions)) for subset in task.subsets]
-    clips = {task.clip_id: ClipFeatures(task.needed, lmm.encode(images))}
+    times_s = [task.timestamps_s[frame] for frame in task.needed]
+    clips = {task.clip_id: ClipFeatures(task.needed, lmm.encode(images), times_s)}
     raw = score_subsets(lmm, clips, task.questions, rows)
     logits = [option_logits(variants) for variants in raw]
     found = margins(logits, [task.questions[number].answer_index for _, number in rows])

@@ -29,23 +29,25 @@ def certain_shard(
     asked = [question for question in questions if 2 <= len(question.options) <= lmm.max_options]
     pinned = lmm.device.type == "cuda"
     for clip, images in whole_clips(store, asked, lmm.frame_size, readers, pinned, "certainty"):
-        found |= certain_clip(lmm, images, clip.questions)
+        found |= certain_clip(lmm, images, store.record(clip.clip_id).timestamps_s, clip.questions)
         frames += clip.n_frames
     passes = sum(len(values) for values in found.values())
     return found, Cost(time.perf_counter() - started, frame_passes=frames, lmm_passes=passes)
 
 
-def certain_clip(lmm: Lmm, images: np.ndarray | Tensor, questions: Sequence[Question]) -> dict[str, np.ndarray]:
+def certain_clip(
+    lmm: Lmm, images: np.ndarray | Tensor, timestamps_s: Sequence[float], questions: Sequence[Question]
+) -> dict[str, np.ndarray]:
     """log max_a p(a | frame, question) over the answer options, (t,) per qa_id.
 
     The logarithm, because many frames make a good LMM all but certain, and 1 - 1e-9 is 1 in float32. Frames are
     encoded once, and a clip's questions share each frame's prefix.
 
     Args:
-        images: (t, h, w, 3) uint8, all frames of the clip.
+        images: (t, h, w, 3) uint8, all frames of the clip. timestamps_s: (t,) their seconds.
     """
     clip_id, count = questions[0].clip_id, len(images)
-    features = {clip_id: ClipFeatures(range(count), lmm.encode(images))}
+    features = {clip_id: ClipFeatures(range(count), lmm.encode(images), timestamps_s)}
     rows = [((frame,), number) for number in range(len(questions)) for frame in range(count)]
     raw = score_subsets(lmm, features, questions, rows)
     sure = np.array([_log_certainty(option_logits(variants)) for variants in raw]).reshape(len(questions), count)

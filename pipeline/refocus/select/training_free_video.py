@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 
-import numpy as np
 import torch
 
 from refocus.config.lmm import LmmSettings
@@ -26,7 +25,7 @@ from refocus.select.video_picker import VideoPicker
 from refocus.video.decode import DecodedFrames
 
 log = logging.getLogger(__name__)
-Maker = Callable[[np.ndarray, Question, int], Selector]  # from frames (t, h, w, 3), the question and a seed
+Maker = Callable[[DecodedFrames, Question, int], Selector]  # from a video's candidates, the question and a seed
 
 
 class TrainingFreePicker(VideoPicker):
@@ -46,7 +45,7 @@ class TrainingFreePicker(VideoPicker):
     def _picks(self, candidates: DecodedFrames, prompt: Prompt, frames: int, seed: int) -> Picks:
         question = _question(prompt)
         clip = ClipView(question.clip_id, tuple(candidates.timestamps_s))
-        selector = self._make(candidates.images, question, seed)
+        selector = self._make(candidates, question, seed)
         return selector.pick(clip, [question], [frames])[frames][0]
 
 
@@ -55,11 +54,11 @@ def _maker(
 ) -> Maker:
     runtime = settings.runtime
     if name.kind == "uniform":
-        return lambda images, question, seed: UniformSelector()
+        return lambda candidates, question, seed: UniformSelector()
     if name.kind == "random":
-        return lambda images, question, seed: RandomSelector(seed)
+        return lambda candidates, question, seed: RandomSelector(seed)
     if name.kind == "uniform-seen":
-        return lambda images, question, seed: UniformSeenSelector(training_free.seen_frames)
+        return lambda candidates, question, seed: UniformSeenSelector(training_free.seen_frames)
     if name.needs not in ("embeddings", "certainty"):
         raise UsageError(f"{name} picks for a benchmark only; for one video name the policy with --model, no selector")
     if model is None:
@@ -69,8 +68,8 @@ def _maker(
         encoder = load_dual_encoder(ScorerSettings(path=model), runtime.device, EmbedRuntime().batch)
         pick = method(name.kind, training_free)
 
-        def similar(images: np.ndarray, question: Question, seed: int) -> Selector:
-            embedded = embed_clip(encoder, images, [question])
+        def similar(candidates: DecodedFrames, question: Question, seed: int) -> Selector:
+            embedded = embed_clip(encoder, candidates.images, [question])
             if any(embedded.questions[question.qa_id].cut):
                 log.warning("the text is longer than the %d tokens that the model reads", encoder.text_length)
             return SimilaritySelector(pick, lambda clip_id: embedded, name.reads_options)
@@ -79,10 +78,10 @@ def _maker(
     dtype = "float32" if find_device(runtime.device).type == "cpu" else "bfloat16"
     lmm = load_lmm_entry(LmmSettings(path=model, dtype=dtype), runtime.device, None)
 
-    def certain(images: np.ndarray, question: Question, seed: int) -> Selector:
+    def certain(candidates: DecodedFrames, question: Question, seed: int) -> Selector:
         if not 2 <= len(question.options) <= lmm.max_options:
             raise UsageError(f"confidence needs 2 to {lmm.max_options} answer options (--option)")
-        return ConfidenceSelector(certain_clip(lmm, images, [question]))
+        return ConfidenceSelector(certain_clip(lmm, candidates.images, candidates.timestamps_s, [question]))
 
     return certain
 

@@ -43,15 +43,27 @@ class RewardModel(Protocol):
 class LmmRewardModel:
     """The frozen reward LMM over cached frame features."""
 
-    def __init__(self, lmm: "Lmm", features: Callable[[str], Tensor]):
-        """features: clip id -> (frames, tokens, d) of the LMM's own vision tower, all kept frames."""
+    def __init__(
+        self,
+        lmm: "Lmm",
+        features: Callable[[str], Tensor],
+        timestamps_s: Callable[[str], Sequence[float] | None] = lambda clip: None,
+    ):
+        """features: clip id -> (frames, tokens, numbers) of the LMM's own vision tower, all kept frames.
+
+        timestamps_s: clip id -> their seconds; a family that shows no times needs none.
+        """
         self.lmm = lmm
         self.features = features
+        self.timestamps_s = timestamps_s
 
     def __call__(self, questions: Sequence[Question], subsets: Sequence[Sequence[Subset]]) -> Rewards:
         """Scores all subsets in one call; equal subsets of a question are computed once."""
         clips = {clip: self.features(clip) for clip in by_clip(questions)}
-        frames = {clip: ClipFeatures(range(len(features)), features) for clip, features in clips.items()}
+        frames = {
+            clip: ClipFeatures(range(len(features)), features, self.timestamps_s(clip))
+            for clip, features in clips.items()
+        }
         rows = [(subset, index) for index in range(len(questions)) for subset in subsets[index]]
         logits = [option_logits(raw) for raw in score_subsets(self.lmm, frames, questions, rows)]
         answers = [questions[index].answer_index for _, index in rows]

@@ -48,7 +48,8 @@ def work(ranks: Ranks, job: TrainingJob) -> None:
             return policy.encode(images(clip, policy.frame_size))
 
     features = FeatureCache(encode, half)
-    reward_model = LmmRewardModel(lmm, FeatureCache(lambda clip: lmm.encode(images(clip, lmm.frame_size)), half))
+    judged = FeatureCache(lambda clip: lmm.encode(images(clip, lmm.frame_size)), half)
+    reward_model = LmmRewardModel(lmm, judged, lambda clip: store.record(clip).timestamps_s)
     same = identity(job, data)
     trainer = Trainer(
         policy,
