@@ -21,7 +21,7 @@ class Lmm:
         self.encoded.append(images[:, 0, 0, 0].tolist())
         return torch.from_numpy(images[:, 0, 0, 0].astype("float32"))
 
-    def score(self, features, rows, prompts):
+    def score(self, features, rows, prompts, times_s):
         self.scored += [(tuple(frames), question) for frames, question in rows]
         made = []
         for frames, question in rows:

@@ -11,20 +11,28 @@ from refocus.reward.score_shard import score_shard
 from tests.reward.test_equality import OneClip, questions
 from tests.reward.test_score_shard import question
 from tests.support.reference import sixteen_subsets
-from tests.support.tiny_lmm import build_onevision
+from tests.support.tiny_lmm import BUILDERS
 
 WRAPPED_512 = 416  # frame slots of the tree over the 16 subsets of 512 frames, of 512 without sharing
 
 
-def frame_tokens(place):
+def frame_tokens(place, frame=None):
     """`Frame`, the digits of its number, `:`, ` `, `<img>`, four features, `</img>`, newline."""
     return 10 + len(str(place + 1))
+
+
+TOKENS = {
+    "internvl": frame_tokens,
+    "llava_onevision": lambda place, frame: 4,
+    "qwen2_5_vl": lambda place, frame: 4,
+    "qwen3_vl": lambda place, frame: 9 + len(f"{frame / 4:.1f}"),  # `<`, its second, ` seconds`, `>`, two marks
+}
 
 
 def tree_tokens(lists, system, one_frame):
     """Tokens of a prefix tree by its definition: every distinct beginning adds its last frame."""
     beginnings = {tuple(frames[: n + 1]) for frames in lists for n in range(len(frames))}
-    return system + sum(one_frame(len(beginning) - 1) for beginning in beginnings)
+    return system + sum(one_frame(len(beginning) - 1, beginning[-1]) for beginning in beginnings)
 
 
 def run(lmm, n_frames, asked, scheme="wrapped"):
@@ -49,20 +57,19 @@ def test_nine_questions_on_the_longest_clip_cost_a_tree_and_their_suffixes(lmm):
 
 @pytest.mark.parametrize("scheme", ["wrapped", "literal"])
 @pytest.mark.parametrize("n_frames", [1, 7, 8, 31, 120])
-@pytest.mark.parametrize("family", ["internvl", "llava_onevision"])
+@pytest.mark.parametrize("family", TOKENS)
 @pytest.mark.parametrize("batch_tokens", [1, 2000])
 def test_no_clip_costs_more_than_two_percent_beyond_that(lmm, tmp_path, family, n_frames, scheme, batch_tokens):
-    if family == "llava_onevision":
-        lmm = load_lmm(build_onevision(tmp_path))
+    if family != "internvl":
+        lmm = load_lmm(BUILDERS[family](tmp_path))
     lmm.batch_tokens = batch_tokens
     texts = [(text, ("red", "green"), 0) for text, _, _ in questions(3, n_frames)]
     run(lmm, n_frames, texts, scheme)
     lists = [frames for _, frames in sixteen_subsets(n_frames, scheme)]
     system = len(lmm.tokenizer(lmm.family.prefix(0, 4)).input_ids)
-    one = frame_tokens if family == "internvl" else lambda place: 4
     suffix = sum(len(lmm.tokenizer(lmm.family.suffix(Prompt(text, options))).input_ids) for text, options, _ in texts)
     asked = {tuple(frames) for frames in lists}  # equal subsets are one
-    least = tree_tokens(lists, system, one) + len(asked) * suffix
+    least = tree_tokens(lists, system, TOKENS[family]) + len(asked) * suffix
     assert lmm.work.frames == len({frame for frames in lists for frame in frames})
     assert least <= lmm.work.prefix_tokens + lmm.work.suffix_tokens <= 1.02 * least
 

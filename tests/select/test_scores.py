@@ -32,6 +32,10 @@ SIMILARITY = [name for name, kind in KINDS.items() if kind.needs == "embeddings"
 class Record:
     n_frames: int
 
+    @property
+    def timestamps_s(self):
+        return [frame / 4 for frame in range(self.n_frames)]
+
 
 class Store:
     """Frames of random noise; clip `gone` could not be decoded."""
