@@ -15,7 +15,7 @@ from refocus.reward.margin import margins
 from refocus.select.ask_frames import certain_clip
 from refocus.select.picks import Selection
 from refocus.train.reward_model import LmmRewardModel
-from transformers import Qwen2_5_VLConfig, Qwen3VLConfig, Qwen3VLProcessor
+from transformers import Qwen2_5_VLConfig, Qwen3VLConfig, Qwen3VLMoeConfig, Qwen3VLProcessor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.video_utils import VideoMetadata
 
@@ -23,7 +23,7 @@ from tests.reward.test_score_shard import question
 from tests.support.reference import MEAN, STD, Reference
 from tests.support.tiny_lmm import BUILDERS
 
-QWEN = ("qwen2_5_vl", "qwen3_vl")
+QWEN = ("qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
 ASKED = Prompt("What colour is shown?", ("red", "green"))
 QUESTIONS = [
     ASKED,
@@ -71,10 +71,11 @@ def images():
 
 def in_float64(folder):
     lmm = load_lmm(folder)
+    lmm.model.set_experts_implementation("eager")  # the grouped one of a mixture of experts has no float64
     return Lmm(lmm.model.double(), lmm.tokenizer, lmm.family, MEAN, STD, None)
 
 
-@pytest.mark.parametrize("name", QWEN)
+@pytest.mark.parametrize("name", GOLDEN)
 def test_the_prompt_is_the_chat_template_of_its_authors_around_the_papers_words(name):
     family = FAMILIES[name]
     assert family.prefix(2, 256, [0.42, 61.0]) + family.suffix(ASKED) == GOLDEN[name]
@@ -103,14 +104,32 @@ def test_markers_are_those_of_transformers_for_frames_of_the_file():
     assert theirs == "".join(family.frame(place, index / fps, 196) for place, index in enumerate(indices))
 
 
-@pytest.mark.parametrize(("config", "tokens"), [(Qwen2_5_VLConfig, 256), (Qwen3VLConfig, 196)])
+@pytest.mark.parametrize(("config", "tokens"), [(Qwen2_5_VLConfig, 256), (Qwen3VLConfig, 196), (Qwen3VLMoeConfig, 196)])
 def test_frames_of_the_published_models_are_448_pixels(config, tokens):
     values = config()
     family = FAMILIES[values.model_type]
     assert family.frame_size(values) == 448
     assert family.tokens_per_frame(values) == tokens == family.patches_per_frame(values) / 4
     assert family.context_id(values) == values.video_token_id
-    assert family.embeddings_per_token(values) == {"qwen2_5_vl": 1, "qwen3_vl": 4}[family.name]
+    assert family.embeddings_per_token(values) == (1 if config is Qwen2_5_VLConfig else 4)
+
+
+def test_the_flat_configuration_in_which_qwen2_5_is_published_is_read(tmp_path, images):
+    folder = BUILDERS["qwen2_5_vl"](tmp_path)
+    before = load_lmm(folder)
+    values = json.loads((folder / "config.json").read_text())
+    text = values.pop("text_config")
+    rope = text.pop("rope_parameters")
+    text |= {
+        "rope_theta": rope["rope_theta"],
+        "rope_scaling": {"type": "mrope", "mrope_section": rope["mrope_section"]},
+    }
+    del text["model_type"], text["layer_types"]
+    (folder / "config.json").write_text(json.dumps({**text, **values}))
+    after = load_lmm(folder)
+    expected, found = (lmm.score(lmm.encode(images), ROWS, QUESTIONS, SECONDS) for lmm in (before, after))
+    for row, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(row, other, atol=0, rtol=0)
 
 
 def test_a_size_that_is_no_multiple_of_a_tokens_is_refused(tmp_path):

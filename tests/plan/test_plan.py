@@ -17,7 +17,7 @@ from refocus.core.errors import UsageError
 from refocus.core.files import write_table
 from refocus.frames.index import IndexRow, write_index
 from refocus.plan.estimate import make_plan
-from refocus.plan.model_shapes import lmm_shape, read_lmm
+from refocus.plan.model_shapes import QWEN_SIDE, lmm_shape, read_lmm
 from refocus.plan.plan_page import lines, plain
 from refocus.plan.source_lengths import frames_of, read_source
 from refocus.qa.clips import ClipRow
@@ -25,6 +25,7 @@ from refocus.qa.records import Question, write_questions
 from refocus.qa.shard_lists import clips_table
 from refocus.video.frame_plan import grid
 
+from tests.support.tiny_lmm import BUILDERS
 from tests.support.videos import write_video
 
 VALUES = {
@@ -207,6 +208,22 @@ def test_a_folders_config_is_read_as_transformers_writes_it(lmm_folder):
     shape, where = lmm_shape(str(lmm_folder))
     assert where == str(lmm_folder / "config.json")
     assert (shape.tower.tokens, shape.tower.patches, shape.frame_tokens, shape.head_dim) == (17, 16, 4, 12)
+
+
+@pytest.mark.parametrize(
+    ("family", "frame", "connector"), [("qwen2_5_vl", 4, 4), ("qwen3_vl", 14, 8), ("qwen3_vl_moe", 14, 8)]
+)
+def test_qwen_models_have_a_shape_too(family, frame, connector, tmp_path):
+    """Four tokens a frame, with a marker in Qwen3-VL, whose one layer of DeepStack has a connector of its own."""
+    from refocus.lmm.qwen import SIDE
+
+    assert QWEN_SIDE == SIDE
+    folder = BUILDERS[family](tmp_path)
+    shape, _ = lmm_shape(str(folder))
+    assert (shape.frame_tokens, shape.connector_tokens, shape.connector_in) == (frame, connector, 4 * 32)
+    assert (shape.tower.layers, shape.tower.patches, shape.tower.ffn) == (2, 16, 96 if family == "qwen2_5_vl" else 64)
+    assert (shape.layers, shape.width, shape.heads, shape.kv_heads, shape.head_dim) == (2, 64, 4, 2, 16)
+    assert shape.ffn == (2 * 32 if family == "qwen3_vl_moe" else 96)  # two experts a token
 
 
 def test_the_papers_configuration_is_planned_without_torch(repository, tmp_path):

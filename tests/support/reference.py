@@ -48,6 +48,7 @@ class Reference:
         self.config = AutoConfig.from_pretrained(folder)
         self.kind = self.config.model_type
         self.model = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype).eval()
+        self.model.set_experts_implementation("eager")  # the grouped one of a mixture of experts has no float64
         self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
 
     def prompt(self, times, question, options):

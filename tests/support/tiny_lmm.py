@@ -7,18 +7,20 @@ from typing import Any
 import torch
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import (
+    AutoModelForImageTextToText,
     InternVLConfig,
     InternVLForConditionalGeneration,
     InternVLVisionConfig,
     LlavaOnevisionConfig,
     LlavaOnevisionForConditionalGeneration,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2Config,
     Qwen3VLConfig,
-    Qwen3VLForConditionalGeneration,
+    Qwen3VLMoeConfig,
     SiglipVisionConfig,
 )
 
@@ -140,11 +142,13 @@ def build_qwen2_5(folder: Path, *, seed: int = 0, letters: str = "ABCDEF") -> Pa
     return _write(folder, Qwen2_5_VLForConditionalGeneration(config), tokenizer, 0.5)
 
 
-def build_qwen3(folder: Path, *, seed: int = 0, letters: str = "ABCDEF") -> Path:
-    """Qwen3-VL: the same frames, shown again to the first of two decoder layers."""
+def build_qwen3(
+    folder: Path, *, seed: int = 0, letters: str = "ABCDEF", config: type[PreTrainedConfig] = Qwen3VLConfig, **text: Any
+) -> Path:
+    """Qwen3-VL: the same frames, shown again to the first of two decoder layers; `text` goes into its config."""
     torch.manual_seed(seed)
     tokenizer = build_tokenizer(letters, *QWEN)
-    config = Qwen3VLConfig(
+    values = config(
         vision_config={
             **QWEN_VISION,
             "intermediate_size": 64,
@@ -153,12 +157,19 @@ def build_qwen3(folder: Path, *, seed: int = 0, letters: str = "ABCDEF") -> Path
         },
         text_config={
             **_qwen_text(tokenizer),
+            **text,
             "head_dim": 16,
             "rope_parameters": {**ROPE, "mrope_section": [4, 2, 2], "mrope_interleaved": True},
         },
         **_qwen_tokens(tokenizer),
     )
-    return _write(folder, Qwen3VLForConditionalGeneration(config), tokenizer, 0.5)
+    return _write(folder, AutoModelForImageTextToText.from_config(values), tokenizer, 0.5)
+
+
+def build_qwen3_moe(folder: Path, *, seed: int = 0, letters: str = "ABCDEF") -> Path:
+    """Qwen3-VL with two of four experts a token."""
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "decoder_sparse_step": 1}
+    return build_qwen3(folder, seed=seed, letters=letters, config=Qwen3VLMoeConfig, **experts)
 
 
 BUILDERS = {
@@ -166,6 +177,7 @@ BUILDERS = {
     "llava_onevision": build_onevision,
     "qwen2_5_vl": build_qwen2_5,
     "qwen3_vl": build_qwen3,
+    "qwen3_vl_moe": build_qwen3_moe,
 }
 
 

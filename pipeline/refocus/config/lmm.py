@@ -11,6 +11,7 @@ MODEL_TYPES = {  # what `family: auto` chooses for the `model_type` of a model's
     "llava_onevision": "llava_onevision",
     "qwen2_5_vl": "qwen2_5_vl",
     "qwen3_vl": "qwen3_vl",
+    "qwen3_vl_moe": "qwen3_vl_moe",
 }
 
 
@@ -18,8 +19,9 @@ class LmmSettings(Section):
     """One entry of `lmms`; device, threads and batch size are those of the stage that runs it."""
 
     path: str = Field("OpenGVLab/InternVL3-8B-hf", description="folder or hub id of the model")
-    family: Literal["auto", "internvl", "llava_onevision", "qwen2_5_vl", "qwen3_vl"] = Field(
-        "auto", description="decides prompt and image layout; auto: by the model's own config.json"
+    family: Literal["auto", "internvl", "llava_onevision", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"] = Field(
+        "auto",
+        description="decides prompt, image layout and how frames are told their times; auto: what the model says",
     )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "bfloat16", description="number format of the weights and of what is computed with them"

@@ -14,7 +14,7 @@ from refocus.core.errors import UsageError
 from refocus.lmm.family import Family, Prompted
 from refocus.lmm.loading import Statistics
 from refocus.lmm.prompts import Prompt, chat_opening, internvl_frame, internvl_suffix, onevision_frame, onevision_suffix
-from refocus.lmm.qwen import Qwen3VL, Qwen25VL
+from refocus.lmm.qwen import Qwen3VL, Qwen3VLMoe, Qwen25VL
 
 __all__ = ["FAMILIES", "Family", "InternVL", "LlavaOnevision", "find_family"]
 
@@ -91,7 +91,8 @@ class LlavaOnevision(Prompted):
         return torch.where(newline, model.model.image_newline.to(embeddings), embeddings)
 
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (InternVL(), LlavaOnevision(), Qwen25VL(), Qwen3VL())}
+_ALL: tuple[Family, ...] = (InternVL(), LlavaOnevision(), Qwen25VL(), Qwen3VL(), Qwen3VLMoe())
+FAMILIES = {family.name: family for family in _ALL}
 
 
 def find_family(name: str, model_type: str, path: str) -> Family:

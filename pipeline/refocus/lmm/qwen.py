@@ -123,6 +123,13 @@ class Qwen3VL(_QwenVL):
         return torch.cat(parts, dim=-1)
 
 
+class Qwen3VLMoe(Qwen3VL):
+    """Qwen3-VL with a mixture of experts in its decoder; all else is the same."""
+
+    name = "qwen3_vl_moe"
+    architecture = "Qwen3VLMoeForConditionalGeneration"
+
+
 def patchify(pixels: Tensor, vision: Any) -> Tensor:
     """(f, 3, s, s) to the tower's flat patches (f · (s / patch)², 3 · pair · patch²), each frame paired with itself.
 

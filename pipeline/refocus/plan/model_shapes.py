@@ -5,11 +5,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from refocus.config.lmm import MODEL_TYPES
 from refocus.config.policy import PolicySettings
 from refocus.core.errors import UsageError
 from refocus.core.model_folder import CONFIG, find_folder, local_folder, read_json
 from refocus.policy.config import MAMBA2_SIZES, PolicyConfig
 from refocus.policy.public_checkpoints import is_public, read_public
+
+QWEN_SIDE = 448  # `refocus.lmm.qwen.SIDE`, without torch
+MARKER_TOKENS = 10  # `<123.4 seconds>` and the two marks around a frame
 
 
 @dataclass(frozen=True)
@@ -110,22 +114,23 @@ def read_lmm(config: dict[str, Any], where: str) -> LmmShape:
         UsageError: an architecture whose cost is not known here, or a missing key.
     """
     try:
-        vision, text = config["vision_config"], config["text_config"]
-        side = _side(vision["image_size"]) // _side(vision["patch_size"])
-        patches = side**2
-        if config["model_type"] == "internvl":
-            tokens, labelled = int(config["image_seq_length"]), True
+        vision, kind = config["vision_config"], config["model_type"]
+        text = config["text_config"] if kind != "qwen2_5_vl" else config.get("text_config", config)  # published flat
+        labelled = False
+        if kind == "internvl":
+            tower, tokens, labelled = square_tower(vision, class_token=True), int(config["image_seq_length"]), True
             connector_tokens, connector_in = tokens, round(vision["hidden_size"] / config["downsample_ratio"] ** 2)
-            class_token = True
-        elif config["model_type"] == "llava_onevision":
-            tokens, labelled = math.ceil(side / 2) ** 2, False
-            connector_tokens, connector_in = patches, int(vision["hidden_size"])
-            class_token = False
+        elif kind == "llava_onevision":
+            tower = square_tower(vision, class_token=False)
+            tokens = math.ceil(math.isqrt(tower.patches) / 2) ** 2
+            connector_tokens, connector_in = tower.patches, tower.width
+        elif kind in ("qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"):
+            tower, merged = qwen_tower(vision), int(vision["spatial_merge_size"]) ** 2
+            connector_in, seen = merged * tower.width, tower.patches // merged
+            tokens = seen + (0 if kind == "qwen2_5_vl" else MARKER_TOKENS)
+            connector_tokens = seen * (1 + len(vision.get("deepstack_visual_indexes", ())))
         else:
-            raise UsageError(
-                f"{where}: the cost of a '{config['model_type']}' is not known (internvl, llava_onevision)"
-            )
-        tower = square_tower(vision, class_token)
+            raise UsageError(f"{where}: the cost of a '{kind}' is not known ({', '.join(MODEL_TYPES)})")
         heads = int(text["num_attention_heads"])
         return LmmShape(
             tower,
@@ -135,7 +140,7 @@ def read_lmm(config: dict[str, Any], where: str) -> LmmShape:
             frame_text=labelled,
             layers=int(text["num_hidden_layers"]),
             width=int(text["hidden_size"]),
-            ffn=int(text["intermediate_size"]),
+            ffn=_ffn(text),
             heads=heads,
             kv_heads=int(text.get("num_key_value_heads") or heads),
             head_dim=int(text.get("head_dim") or text["hidden_size"] // heads),
@@ -159,6 +164,15 @@ def square_tower(vision: dict[str, Any], class_token: bool) -> Tower:
     )
 
 
+def qwen_tower(vision: dict[str, Any]) -> Tower:
+    """The tower in the `vision_config` of a Qwen-VL model, on one frame; attention within windows counts as whole."""
+    patch = _side(vision["patch_size"])
+    patches = (int(vision.get("image_size", QWEN_SIDE)) // patch) ** 2
+    gated = 1.5 if vision.get("hidden_act", "silu") == "silu" else 1  # three matrices in the feed-forward, not two
+    ffn = round(gated * vision["intermediate_size"])
+    return Tower(int(vision["depth"]), int(vision["hidden_size"]), ffn, patches, patches, patch)
+
+
 def policy_tower(config: PolicyConfig) -> Tower:
     """The policy's vision tower up to its penultimate layer."""
     values = dataclasses.asdict(config)["vision"]
@@ -171,6 +185,13 @@ def policy_tower(config: PolicyConfig) -> Tower:
         patches,
         values["patch_size"],
     )
+
+
+def _ffn(text: dict[str, Any]) -> int:
+    """Width that one token meets in the decoder's feed-forward; of experts those that it is sent to."""
+    if "moe_intermediate_size" in text:
+        return int(text["num_experts_per_tok"] * text["moe_intermediate_size"])
+    return int(text["intermediate_size"])
 
 
 def _side(size: Any) -> int:
