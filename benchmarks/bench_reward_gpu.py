@@ -284,7 +284,7 @@ def _logits(lmm: Lmm, load: Load, batch_tokens: int | None) -> Tensor:
     found = []
     for number in range(load.clips):
         images, rows, asked = _clip(lmm, load, number, load.pairs)
-        raw = torch.stack(lmm.score(lmm.encode(images), rows, asked, batch_tokens))  # (rows, options, v)
+        raw = torch.stack(lmm.score(lmm.encode(images), rows, asked, batch_tokens=batch_tokens))  # (rows, options, v)
         found.append(option_logits(raw).unflatten(0, (load.pairs, -1)))
     return torch.cat(found)
 
