@@ -2,8 +2,10 @@
 
 import json
 import shutil
+from typing import get_args
 
 import pytest
+from refocus.config.lmm import MODEL_TYPES, LmmSettings
 from refocus.core.errors import RefocusError, ResourceMissing, UsageError
 from refocus.lmm import load_lmm
 from refocus.lmm.families import FAMILIES
@@ -25,6 +27,12 @@ def test_another_kind_of_model_is_refused_by_name(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
     with pytest.raises(UsageError, match="'bert' is not a supported LMM"):
         load_lmm(tmp_path)
+
+
+def test_every_family_can_be_named_and_every_kind_of_model_has_one():
+    named = get_args(LmmSettings.model_fields["family"].annotation)
+    assert named == ("auto", *FAMILIES)
+    assert set(MODEL_TYPES.values()) == set(FAMILIES)
 
 
 def test_missing_weights_and_tokenizers_are_named(lmm_folder, tmp_path):
