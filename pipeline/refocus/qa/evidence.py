@@ -69,7 +69,7 @@ def read_evidence(path: Path, dataset: str) -> Evidence:
     return Evidence(spans)
 
 
-class FrameTimes:
+class FileClock:
     """Turns numbers of a video's frames, as some annotations give them, into spans of seconds; opens each file once."""
 
     def __init__(self, root: Path) -> None:
@@ -100,7 +100,7 @@ def evidence_rows(raw: Mapping[str, RawQuestion], videos: Mapping[str, str], roo
     Args:
         raw: raw questions by qa_id. videos: the file of each, relative to `root`.
     """
-    times = FrameTimes(root)
+    times = FileClock(root)
     for qa_id, row in raw.items():
         for start, end in (*row.evidence, *times.spans(videos[qa_id], row.evidence_frames)):
             yield {"qa_id": qa_id, "start_s": start, "end_s": end}

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from refocus.evaluate.scoring import Outcome, accuracy
 from refocus.qa.records import Question
-from refocus.report.accuracy_panels import Bars, Panel, chance, draw_panels
+from refocus.report.accuracy_panels import Bars, AccuracyPanel, chance, draw_panels
 from refocus.report.results import WORLD_GROUPS, ResultRow, Results
 
 GROUPS = {
@@ -31,7 +31,7 @@ def draw_accuracy(results: Results, frames: int, level: float = 0.95) -> Figure:
             )
             for row, counted in made.items()
         ]
-    panels = [Panel(f"{name}\n(n = {len(asked)})", chance(asked)) for name, (asked, _) in groups.items()]
+    panels = [AccuracyPanel(f"{name}\n(n = {len(asked)})", chance(asked)) for name, (asked, _) in groups.items()]
     world = " (synthetic world, held-out videos)" if all(b.is_world for b in results.benchmarks.values()) else ""
     return draw_panels(f"{', '.join(results.lmms)}, {frames} frames{world}", panels, blocks)
 

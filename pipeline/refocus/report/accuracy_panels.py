@@ -20,7 +20,7 @@ CONTROLS = ("uniform", "random", "uniform-seen", "initial", "swapped")
 
 
 @dataclass(frozen=True)
-class Panel:
+class AccuracyPanel:
     """A group of questions; `chance` is the share of right answers that guessing gives."""
 
     name: str
@@ -36,7 +36,7 @@ class Bars:
     scores: Sequence[Score | Interval | None]
 
 
-def draw_panels(title: str, panels: Sequence[Panel], blocks: Mapping[str, Sequence[Bars]]) -> Figure:
+def draw_panels(title: str, panels: Sequence[AccuracyPanel], blocks: Mapping[str, Sequence[Bars]]) -> Figure:
     """One block of rows for each name in `blocks`; dotted: what guessing gives."""
     rows = max(map(len, blocks.values()))
     figure = style.new(3.2 + 3.0 * len(panels), 0.9 + len(blocks) * (0.6 + 0.27 * rows))
@@ -57,7 +57,7 @@ def draw_panels(title: str, panels: Sequence[Panel], blocks: Mapping[str, Sequen
     return figure
 
 
-def _fill(axes: Axes, panel: Panel, bars: Sequence[tuple[str, Score | Interval | None]]) -> None:
+def _fill(axes: Axes, panel: AccuracyPanel, bars: Sequence[tuple[str, Score | Interval | None]]) -> None:
     for place, (kind, score) in enumerate(bars):
         if score is None:
             axes.text(3, place, "not run", va="center", color=style.GREY, fontsize=9)

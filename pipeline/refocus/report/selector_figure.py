@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from refocus.config.selectors import kind_of
 from refocus.qa.records import Question
-from refocus.report.accuracy_panels import Bars, Panel, chance, draw_panels
+from refocus.report.accuracy_panels import Bars, AccuracyPanel, chance, draw_panels
 from refocus.report.selector_table import sides
 from refocus.report.study import QuestionSet, Study
 
@@ -14,7 +14,7 @@ def draw_selectors(study: Study) -> Figure | None:
     shown = [side for side in sides(study) if study.score(side) is not None]
     if not shown:
         return None
-    panels = [Panel(group.name, chance(_asked(study, group))) for group in study.groups]
+    panels = [AccuracyPanel(group.name, chance(_asked(study, group))) for group in study.groups]
     rows = [
         Bars(
             side.name.strip("`").replace("**", ""),

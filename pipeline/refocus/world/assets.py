@@ -56,7 +56,9 @@ def train_second(settings: AssetsSettings, out: Path, siglip: Path) -> None:
 
 
 def _train_lmm(settings: AssetsSettings, seed: int, build: "Callable[[Any], TinyLmm]", out: Path) -> None:
-    """Four phases, and two more that begin with the folder that those leave, so that they can be tried alone."""
+    """Four phases, then two more; these begin with the folder that the phases before them leave, so each can be tried
+    alone. A folder holds float16, so saving is part of the recipe.
+    """
     from refocus.world.lessons import AGAIN, LESSONS
     from refocus.world.lmm_trainer import LmmTrainer
 
@@ -69,6 +71,7 @@ def _train_lmm(settings: AssetsSettings, seed: int, build: "Callable[[Any], Tiny
     last = LmmTrainer(seed, build)
     last.load(out)
     last.teach(settings.lmm_again_steps, lr=settings.lmm_lr, lessons=AGAIN)
+    last.save(out)
     last.teach(settings.lmm_again_joint_steps, lr=settings.lmm_lr / 2, lessons=AGAIN, joint=True)
     last.save(out)
 
