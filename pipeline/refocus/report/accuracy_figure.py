@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from refocus.evaluate.scoring import Outcome, accuracy
 from refocus.qa.records import Question
-from refocus.report.accuracy_panels import Bars, AccuracyPanel, chance, draw_panels
+from refocus.report.accuracy_panels import AccuracyPanel, Bars, chance, draw_panels
 from refocus.report.results import WORLD_GROUPS, ResultRow, Results
 
 GROUPS = {

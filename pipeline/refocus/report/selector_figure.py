@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from refocus.config.selectors import kind_of
 from refocus.qa.records import Question
-from refocus.report.accuracy_panels import Bars, AccuracyPanel, chance, draw_panels
+from refocus.report.accuracy_panels import AccuracyPanel, Bars, chance, draw_panels
 from refocus.report.selector_table import sides
 from refocus.report.study import QuestionSet, Study
 
