@@ -24,7 +24,7 @@ help:
 	@echo "make demo      videos -> shards -> rewards -> policy -> tables in the synthetic world, on a CPU, in minutes"
 	@echo "make test      the tests; make test-fast: those that start no Snakemake and take no seconds, while you edit"
 	@echo "make test-kernels  mamba_ssm's Triton kernels against plain torch, interpreted on a CPU, in minutes"
-	@echo "make evidence  the demo's claims with three seeds and longer training; writes docs/evidence.md"
+	@echo "make evidence  the demo's claims with three seeds in a world that nobody tuned on; writes docs/evidence.md"
 	@echo "make study     which of the paper's claims hold, (a) to (g): 27 runs, hours; resumable; writes docs/study.md"
 	@echo "make recipes   a small run of every overlay, its metrics beside their bounds (tests/recipes); RECIPES=\"beta frames\": some"
 	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
