@@ -22,7 +22,7 @@ from refocus.video.closure import shown_at
 from refocus.video.decode import plan_clip
 from refocus.video.decode_report import SLACK_S
 from refocus.video.probe import opened
-from refocus.video.track import read_packets
+from refocus.video.track import Track
 from refocus.video.workers import LostJob, run_jobs
 
 from benchmarks.clips import RECIPES, long_video, rendered
@@ -133,7 +133,7 @@ def needed_packets(path: Path) -> tuple[int, int]:
     """How many packets a file has and how many its 4 fps grid needs, by `tests/support/oracle.py`."""
     times = plan_clip(path, SETTINGS.fps, SETTINGS.max_frames, None, None).times_s
     with opened(path) as (container, stream):
-        table = read_packets(container, stream, times[-1] + 1, None)
+        table = Track(path, container, stream).read(times[-1] + 1)
         codec = stream.codec_context.name
     wanted = {table.pts[one.packet] for one in shown_at(table, times, SLACK_S) or []}
     packets = packets_of(path)

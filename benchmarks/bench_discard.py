@@ -22,7 +22,7 @@ from refocus.video.decode import plan_clip
 from refocus.video.decode_report import SLACK_S, DecodeReport
 from refocus.video.probe import opened
 from refocus.video.selective_decode import selective_decode
-from refocus.video.track import read_packets
+from refocus.video.track import Track
 
 from benchmarks.clips import DISCARD_RECIPES, rendered
 from benchmarks.decode_ways import SETTINGS, versions
@@ -88,7 +88,7 @@ def selective(path: Path, times_s: Sequence[float]) -> int:
     """As a shard is decoded."""
     report = DecodeReport()
     with opened(path) as (container, stream):
-        for _ in selective_decode(path, container, stream, times_s, report, None):
+        for _ in selective_decode(Track(path, container, stream), times_s, report, None):
             pass
     return report.decoded
 
@@ -102,7 +102,7 @@ def every_frame(path: Path, times_s: Sequence[float]) -> int:
 def closure_alone(path: Path, times_s: Sequence[float]) -> Way:
     """A way that reads all packets and decodes those of the closure, which is chosen here."""
     with opened(path) as (container, stream):
-        packets = read_packets(container, stream, times_s[-1] + 1, None)
+        packets = Track(path, container, stream).read(times_s[-1] + 1)
         wanted = shown_at(packets, times_s, SLACK_S) or []
         spans = runs(packets.starts, packets.pts, {one.packet for one in wanted})
         needed = closure(packets_of(path), {packets.pts[one.packet] for one in wanted}, stream.codec_context.name)
@@ -125,7 +125,7 @@ def closure_alone(path: Path, times_s: Sequence[float]) -> Way:
 def digests(path: Path, times_s: Sequence[float]) -> list[tuple[tuple[int, ...], str]]:
     """Indices of times and the content of the frame that selective decoding shows then."""
     with opened(path) as (container, stream):
-        found = selective_decode(path, container, stream, times_s, DecodeReport(), None)
+        found = selective_decode(Track(path, container, stream), times_s, DecodeReport(), None)
         return [(wanted.times, digest(frame)) for frame, wanted in found]
 
 

@@ -16,7 +16,7 @@ from refocus.video.closure import runs, shown_at
 from refocus.video.decode import DecodeReport, frames_shown, plan_clip
 from refocus.video.decode_report import SLACK_S
 from refocus.video.probe import opened
-from refocus.video.track import read_again, read_packets
+from refocus.video.track import Track, read_again
 from refocus.video.yuv import YuvFrame
 
 from tests.support.oracle import closure, packets_of
@@ -58,7 +58,7 @@ def _closure_alone(path: Path, begin: float) -> tuple[int, int, float]:
     """The decoder calls for the packets of the dependency closure, chosen beforehand, and nothing else."""
     plan = plan_clip(path, SETTINGS.fps, SETTINGS.max_frames, None, None)
     with opened(path) as (container, stream):
-        table = read_packets(container, stream, plan.times_s[-1] + 1, None)
+        table = Track(path, container, stream).read(plan.times_s[-1] + 1)
         wanted = shown_at(table, plan.times_s, SLACK_S) or []
         times = {table.pts[one.packet] for one in wanted}
         needed = closure(packets_of(path), times, stream.codec_context.name)

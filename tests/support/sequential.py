@@ -8,6 +8,7 @@ from refocus.video.closure import WantedFrame
 from refocus.video.decode_report import DecodeReport
 from refocus.video.probe import opened
 from refocus.video.selective_decode import selective_decode
+from refocus.video.track import Track
 
 from tests.support.videos import played_at
 
@@ -28,7 +29,7 @@ def selected(path: Path, times: list[float]) -> tuple[list[tuple[np.ndarray, Wan
     with opened(path) as (container, stream):
         frames = [
             (frame.to_ndarray(), wanted)
-            for frame, wanted in selective_decode(path, container, stream, times, report, None)
+            for frame, wanted in selective_decode(Track(path, container, stream), times, report, None)
         ]
     return frames, report
 

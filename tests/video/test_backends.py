@@ -9,6 +9,7 @@ from PIL import Image, ImageFilter
 from refocus.video.decode import DecodeReport, frames_shown, plan_clip
 from refocus.video.probe import VideoError, opened
 from refocus.video.selective_decode import selective_decode
+from refocus.video.track import Track
 from refocus.video.workers import LostJob, run_jobs
 
 from tests.support.videos import constant, moving, write_video
@@ -57,7 +58,7 @@ def test_an_independent_decoder_sees_the_same_frames(video_file):
     with opened(video_file) as (container, stream):
         found = [
             (wanted.source_frame, frame.to_ndarray(format="rgb24"))
-            for frame, wanted in selective_decode(video_file, container, stream, times, DecodeReport(), None)
+            for frame, wanted in selective_decode(Track(video_file, container, stream), times, DecodeReport(), None)
         ]
     assert len(found) == 12 or len(found) == 13
     for source_frame, picture in found:

@@ -15,6 +15,7 @@ from refocus.video.decode_report import DecodeReport
 from refocus.video.frame_plan import grid
 from refocus.video.probe import opened
 from refocus.video.selective_decode import selective_decode
+from refocus.video.track import Track
 
 from tests.support.oracle import Packets, closure, packets_of
 from tests.support.videos import constant, moving, played_at, variable, write_video
@@ -91,7 +92,7 @@ def seen(video_file: Video, times: list[float]) -> tuple[list[tuple[int, np.ndar
     with opened(video_file.path) as (container, stream):
         found = [
             (frame.pts, frame.to_ndarray(), wanted)
-            for frame, wanted in selective_decode(video_file.path, container, stream, times, report, None)
+            for frame, wanted in selective_decode(Track(video_file.path, container, stream), times, report, None)
         ]
     return found, report
 

@@ -16,7 +16,7 @@ from refocus.video.decode import decode_frames
 from refocus.video.frame_plan import grid
 from refocus.video.probe import opened
 from refocus.video.run_check import NOT_DECODED, RunCheck
-from refocus.video.track import PacketTable, read_packets
+from refocus.video.track import PacketTable, Track
 
 from tests.support.sequential import all_frames, same_as_sequential, selected
 from tests.support.videos import constant, level, moving, played_at, write_video
@@ -212,7 +212,7 @@ def test_two_packets_of_one_time(tmp_path):
     """Nobody can say which of them is meant."""
     path = write_video(tmp_path / "a.mkv", constant(2.0), options={"g": "30", "bf": "0"})
     with opened(path) as (container, stream):
-        table = read_packets(container, stream, 1e9, None)
+        table = Track(path, container, stream).read(1e9)
     assert shown_at(table, [0.0, 1.0], 0.5) is not None
     table.pts[20] = table.pts[21]
     assert shown_at(table, [0.0, 1.0], 0.5) is None

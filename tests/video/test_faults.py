@@ -241,8 +241,8 @@ def test_times_of_decoding_go_to_frames_in_their_order():
 def test_packets_without_presentation_times(tmp_path, monkeypatch):
     """As in Matroska's `V_MS/VFW`: the decoding times, given to the frames in the order in which they come out."""
 
-    def stripped(container, stream):
-        for packet in demuxed(container, stream):
+    def stripped(*arguments):
+        for packet in demuxed(*arguments):
             packet.pts = None
             yield packet
 

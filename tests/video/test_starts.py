@@ -4,7 +4,7 @@ import av
 import pytest
 from refocus.video.probe import opened
 from refocus.video.starts import CleanStarts, is_hidden, is_packed
-from refocus.video.track import read_packets
+from refocus.video.track import Track
 
 from tests.support.videos import constant, moving, write_video
 
@@ -20,7 +20,7 @@ def test_length_prefixed_and_annex_b_read_alike(tmp_path, codec, options):
         path = tmp_path / f"a.{kind}"
         write_video(path, constant(2.0), (80, 96), moving(60), codec=codec, options=options)
         with opened(path) as (container, stream):
-            found.append(read_packets(container, stream, 1e9, None).starts)
+            found.append(Track(path, container, stream).read(1e9).starts)
     assert found[0] == found[1] == found[2]
     assert sum(found[0]) == 3
 

@@ -12,6 +12,7 @@ from refocus.video.decode import DecodeReport, frames_shown, plan_clip
 from refocus.video.probe import VideoError
 from refocus.video.source_digest import source_digest
 from refocus.video.tars import locate
+from refocus.video.track import opened_track
 
 
 @dataclass(frozen=True)
@@ -56,21 +57,22 @@ def decode_clip(job: DecodeJob, heartbeat: Callable[[], None]) -> StoredClip | F
     source_frames: list[int] = []
     encoder = frame_encoder(settings)
     try:
-        plan = plan_clip(job.video, settings.fps, settings.max_frames, row.start_s, row.end_s, heartbeat)
-        heartbeat()
-        for shown in frames_shown(
-            job.video,
-            plan.times_s,
-            settings.size,
-            report,
-            heartbeat,
-            fit=settings.resize,
-            backend=settings.runtime.backend,
-            yuv=True,
-        ):
-            encoder.add(shown.image)
-            timestamps_s.append(shown.timestamp_s)
-            source_frames.append(shown.source_frame)
+        with opened_track(job.video) as video:
+            plan = plan_clip(video, settings.fps, settings.max_frames, row.start_s, row.end_s, heartbeat)
+            heartbeat()
+            for shown in frames_shown(
+                video,
+                plan.times_s,
+                settings.size,
+                report,
+                heartbeat,
+                fit=settings.resize,
+                backend=settings.runtime.backend,
+                yuv=True,
+            ):
+                encoder.add(shown.image)
+                timestamps_s.append(shown.timestamp_s)
+                source_frames.append(shown.source_frame)
     except MemoryError:
         return FailedClip(f"{row.video_path}: out of memory")
     except VideoError as failure:  # reasons must read the same wherever the data root is

@@ -15,6 +15,7 @@ from refocus.video.decode import ClipPlan, DecodedFrames, decode_frames, plan_cl
 from refocus.video.frame_clock import frame_times
 from refocus.video.source_digest import source_digest
 from refocus.video.tars import locate
+from refocus.video.track import opened_track
 
 log = logging.getLogger(__name__)
 
@@ -121,8 +122,9 @@ class VideoPicker(ABC):
             raise UsageError(f"there is no file {path}")
         key = (str(path.resolve()), path.stat().st_mtime_ns)
         if self._last is None or self._last[0] != key:
-            plan = plan_clip(path, self.decode.fps, self.decode.max_frames, None, None)
-            decoded = decode_frames(path, plan.times_s, self.decode.size)
+            with opened_track(path) as file:
+                plan = plan_clip(file, self.decode.fps, self.decode.max_frames, None, None)
+                decoded = decode_frames(file, plan.times_s, self.decode.size)
             if len(decoded.images) == 0:
                 raise RefocusError(f"no frame could be decoded: {decoded.error}")
             if decoded.status != "ok":

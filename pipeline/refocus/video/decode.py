@@ -10,12 +10,13 @@ import numpy as np
 from refocus.video import decord_backend as by_decord
 from refocus.video.decode_report import DecodeReport
 from refocus.video.frame_plan import bounds, grid
-from refocus.video.length import last_moment
+from refocus.video.last_moment import last_moment
 from refocus.video.packets import Heartbeat, rate_of
-from refocus.video.probe import VideoError, opened
+from refocus.video.probe import VideoError
 from refocus.video.resize import Fit, resize
 from refocus.video.rgb import RgbConverter
-from refocus.video.selective_decode import selective_decode
+from refocus.video.selective_decode import ahead_s, selective_decode
+from refocus.video.track import Track, opened_track
 from refocus.video.yuv import YuvFrame, YuvScaler
 
 __all__ = [
@@ -64,7 +65,7 @@ class ClipPlan:
 
 
 def decode_frames(
-    path: Path | str,
+    video: Path | str | Track,
     times_s: Sequence[float],
     size: int | None = None,
     start_s: float | None = None,
@@ -73,7 +74,7 @@ def decode_frames(
     """The frames shown at some times, each source frame once.
 
     Args:
-        path: the video file.
+        video: the file, or the file that is open.
         times_s: increasing seconds from the file's first frame.
         size: frames come size x size (squash, bicubic); None = as stored.
         start_s, end_s: times outside [start_s, end_s) are left out.
@@ -87,7 +88,7 @@ def decode_frames(
     stamps: list[float] = []
     sources: list[int] = []
     try:
-        for frame in frames_shown(path, times, size, report):
+        for frame in frames_shown(video, times, size, report):
             if not stamps:  # room for all of them, since stacking a list of frames would hold each twice
                 images = np.empty((len(times), *frame.image.shape), np.uint8)
             elif frame.image.shape != images.shape[1:]:
@@ -131,7 +132,7 @@ def frames_at(path: Path | str, timestamps_s: Sequence[float], size: int) -> np.
 
 
 def plan_clip(
-    path: Path | str,
+    video: Path | str | Track,
     fps: float,
     max_frames: int,
     start_s: float | None,
@@ -143,18 +144,19 @@ def plan_clip(
     Raises:
         VideoError: the file is unreadable, or the clip lies outside it.
     """
-    with opened(path) as (container, stream):
-        duration, rate = last_moment(container, stream, end_s, heartbeat), rate_of(stream)
-    try:
-        start, end = bounds(duration, start_s, end_s)
-    except ValueError as error:
-        raise VideoError(f"{path}: {error}") from None
+    step = max(1 / fps, ((end_s or 0.0) - (start_s or 0.0)) / max_frames)
+    with opened_track(video) as track:
+        duration, rate = last_moment(track, end_s, ahead_s(step), heartbeat), rate_of(track.stream)
+        try:
+            start, end = bounds(duration, start_s, end_s)
+        except ValueError as error:
+            raise VideoError(f"{track.path}: {error}") from None
     return ClipPlan(grid(end - start, fps, max_frames, start), rate, duration)
 
 
 @overload
 def frames_shown(
-    path: Path | str,
+    video: Path | str | Track,
     times_s: Sequence[float],
     size: int | None,
     report: DecodeReport,
@@ -168,7 +170,7 @@ def frames_shown(
 
 @overload
 def frames_shown(
-    path: Path | str,
+    video: Path | str | Track,
     times_s: Sequence[float],
     size: int | None,
     report: DecodeReport,
@@ -179,7 +181,7 @@ def frames_shown(
 
 
 def frames_shown(
-    path: Path | str,
+    video: Path | str | Track,
     times_s: Sequence[float],
     size: int | None,
     report: DecodeReport,
@@ -195,7 +197,7 @@ def frames_shown(
     and `report` says so.
 
     Args:
-        path: the video file.
+        video: the file, or the file that is open.
         times_s: increasing seconds from the first frame.
         size: frames are scaled to size x size while they are converted; None = as stored.
         report: filled in while frames are taken.
@@ -210,16 +212,17 @@ def frames_shown(
         return
     report.expected_s = times_s[-1]
     if backend == "decord":
+        path = video.path if isinstance(video, Track) else video
         for rgb, wanted in by_decord.frames(path, times_s, report, heartbeat):
             fitted = rgb if size is None else resize(rgb[None], size, fit)[0]
             yield ShownFrame(fitted, round(wanted.time_s, 6), wanted.source_frame, wanted.times)
         return
-    with opened(path) as (container, stream):
-        to_rgb = RgbConverter(size, fit, stream.sample_aspect_ratio)
+    with opened_track(video) as track:
+        to_rgb = RgbConverter(size, fit, track.stream.sample_aspect_ratio)
         to_yuv = YuvScaler(size) if yuv and size and size % 2 == 0 and fit == "squash" else None
-        for frame, wanted in selective_decode(path, container, stream, times_s, report, heartbeat):
+        for frame, wanted in selective_decode(track, times_s, report, heartbeat):
             try:
                 image = to_yuv(frame) if to_yuv and to_yuv.takes(frame) else to_rgb(frame)
             except VideoError as error:
-                raise VideoError(f"{path}: {error}") from None
+                raise VideoError(f"{track.path}: {error}") from None
             yield ShownFrame(image, round(wanted.time_s, 6), wanted.source_frame, wanted.times)

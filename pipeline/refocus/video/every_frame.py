@@ -9,7 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from refocus.video.packets import clock_may_jump
 from refocus.video.probe import VideoError, opened
@@ -34,11 +36,15 @@ def every_frame(path: Path | str) -> Iterator[Decoded]:
         VideoError: the file is unreadable, or a frame does not decode.
     """
     with opened(path) as (container, stream):
-        try:
-            for number, frame in enumerate(container.decode(stream)):
-                yield Decoded(number, frame, stream.sample_aspect_ratio)
-        except av.FFmpegError as error:
-            raise VideoError(f"{path}: a plain decode stops ({error.strerror})") from None
+        for number, frame in enumerate(_frames(path, container, stream)):
+            yield Decoded(number, frame, stream.sample_aspect_ratio)
+
+
+def _frames(path: Path | str, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    try:
+        yield from container.decode(stream)
+    except av.FFmpegError as error:
+        raise VideoError(f"{path}: a plain decode stops ({error.strerror})") from None
 
 
 def every_time(path: Path | str, first: int | None = None) -> list[float]:
@@ -55,8 +61,9 @@ def every_time(path: Path | str, first: int | None = None) -> list[float]:
     with opened(path) as (container, stream):
         base, jumps = stream.time_base or Fraction(1), clock_may_jump(container)
         rate = stream.average_rate or stream.guessed_rate
+        frames = itertools.islice(_frames(path, container, stream), first)
+        stamps = [(frame.pts, frame.duration or 0) for frame in frames]
     usual = 1 / rate if rate else _FRAME_S
-    stamps = [(one.frame.pts, one.frame.duration or 0) for one in itertools.islice(every_frame(path), first)]
     if not stamps:
         raise VideoError(f"{path}: not one frame decodes")
     lasts = stamps[-1][1] * base or usual

@@ -1,26 +1,15 @@
-"""How long the video of a file is: by its own packets wherever a header may mean something else.
+"""How long the video of a file is by its header, and how long by its packets; `refocus.video.last_moment` compares."""
 
-A header may give an end where a length is meant, the sound's length, one from before an edit list, or anything at all.
-"""
-
-import contextlib
-import functools
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import closing
 from fractions import Fraction
-from itertools import chain
 
 import av
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from refocus.video.packets import Heartbeat, clock_may_jump, demuxed, every_packet, rate_of, read_head
+from refocus.video.packets import rate_of
 
-_INDEXED = ("mov", "matroska", "avi", "flv")  # containers that find a moment without reading up to it
-_TOLERANCE_S = 0.25  # by this much a header may say more than the packets do
-READ_AHEAD_S = 1.0  # frames are stored by less than this away from their order on screen
 _CLOCK = re.compile(r"^(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
 
 
@@ -32,7 +21,7 @@ def header_duration(container: InputContainer, stream: VideoStream, start: Fract
     """
     if start is None:
         start = (stream.start_time or 0) * (stream.time_base or Fraction(0))
-    own = _own_duration(container, stream, start)
+    own = own_duration(container, stream, start)
     if own is not None or not container.duration:
         return own
     seconds = container.duration / av.time_base - float(start)
@@ -41,118 +30,86 @@ def header_duration(container: InputContainer, stream: VideoStream, start: Fract
     return max(0.0, seconds)
 
 
-def _own_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> float | None:
+def own_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> float | None:
     """What the header says of this stream alone, seconds."""
     if stream.time_base is None:
         return None
     if container.format.name == "avi" and stream.frames:  # a truncated file has a shorter duration
         return float(stream.frames * stream.time_base)
     if "mov" in container.format.name and stream.duration:  # elsewhere FFmpeg may have it from the container
-        return max(0.0, float(stream.duration * stream.time_base - (start if _is_fragmented(container, stream) else 0)))
+        return max(0.0, float(stream.duration * stream.time_base - (start if is_fragmented(container, stream) else 0)))
     clock = _CLOCK.match(stream.metadata.get("DURATION", ""))
     if clock is None:
         return None
     return max(0.0, int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3]) - float(start))
 
 
-def last_moment(
-    container: InputContainer, stream: VideoStream, until_s: float | None, heartbeat: Heartbeat | None = None
-) -> float:
-    """Seconds the video lasts: by its header where the packets bear it out, else by the packets.
+class Ends:
+    """When the last frame leaves the screen, and when the last packet of any stream is over, by packets as they come.
 
-    If a header promises more than there is and nothing explains it, its promise stands: frames are missing then.
-    Leaves the container at its end.
-
-    Args:
-        until_s: seconds from the first frame; what a header says of this stream is believed if it is at least that.
-        heartbeat: called with every packet, to show that the work goes on.
+    Times are ticks until they are asked for. Packets without times follow each other evenly.
     """
-    try:
-        with closing(demuxed(container, stream)) as packets:
-            head = read_head(packets, stream)
-            ends = functools.partial(_ends, stream=stream, start=head.start, heartbeat=heartbeat)
-            if clock_may_jump(container):  # there a header tells the difference of two clocks
-                return ends(chain(head.packets, packets), until_s=until_s)[0]
-    except av.FFmpegError:  # decoding will report it
-        return header_duration(container, stream) or 0.0
-    own, header = _own_duration(container, stream, head.start), header_duration(container, stream, head.start)
-    if own is not None and until_s is not None and own >= until_s:
-        return own
-    measured = others = 0.0
-    if header is not None and any(name in container.format.name for name in _INDEXED):
-        _seek(container, stream, Fraction(header) + head.start)
-        measured, others = ends(_left(container, stream))
-        if not measured:  # nothing of the video so near the end
-            _seek(container, stream, head.start)
-    if not measured:
-        measured, others = ends(chain(head.packets, _left(container, stream)))
-    if header is None or measured > header:
-        return measured
-    if measured > header - _TOLERANCE_S:
-        return header if own is not None and not _is_fragmented(container, stream) else measured
-    sound_lasts = own is None and others > header - _TOLERANCE_S
-    return measured if sound_lasts or _is_edited(container, stream) else header
+
+    def __init__(self, stream: VideoStream) -> None:
+        self.stream = stream
+        self.stop: int | None = None  # nothing counts behind the first frame that is shown later than this
+        self.stopped = False
+        self._index = stream.index
+        self._over: dict[int, tuple[int, Fraction]] = {}  # by stream: when its last packet is over, and its time base
+        self._end: int | None = None  # when the last frame's packet says that it leaves the screen
+        self._latest = self._earliest = self._count = 0  # of the frames; the last two since the last key frame
+        self._untimed = 0
+        self.frames = 0
+
+    def add(self, packet: Packet) -> None:
+        """Takes a packet of any stream."""
+        index, pts = packet.stream_index, packet.pts
+        if self.stopped:
+            return
+        if pts is None or packet.time_base is None:
+            self._untimed += packet.size > 0 and index == self._index
+            return
+        end = pts + (packet.duration or 0)
+        over = self._over.get(index)
+        if over is None or end > over[0]:
+            self._over[index] = end, packet.time_base
+        if index != self._index or packet.is_discard:
+            return
+        if packet.is_keyframe:
+            self._earliest, self._count = pts, 0
+        if self._end is None:
+            self._earliest, self._latest, self._end = pts, pts, end
+        self._earliest, self._latest, self._end = min(self._earliest, pts), max(self._latest, pts), max(self._end, end)
+        self._count += 1
+        self.frames += 1
+        self.stopped = self.stop is not None and pts > self.stop
+
+    @property
+    def latest_s(self) -> Fraction:
+        """When the last frame is shown, seconds of the container's clock."""
+        return self._latest * (self.stream.time_base or Fraction(0))
+
+    def any_s(self, start: Fraction) -> float:
+        """When the last packet of any stream is over, seconds from the start."""
+        return max((float(end * base - start) for end, base in self._over.values()), default=0.0)
+
+    def video_s(self, start: Fraction) -> float:
+        """When the last frame leaves the screen, seconds from the start; 0 if there was none."""
+        rate, base = rate_of(self.stream), self.stream.time_base or Fraction(0)
+        if self._end is None:
+            return round(self._untimed / rate, 3) if rate else 0.0
+        video = max(0.0, float(self._end * base - start))
+        if self._end == self._latest:  # the last frame's packet does not say how long it stays
+            spread = float((self._latest - self._earliest) * base)
+            video += spread / (self._count - 1) if self._count > 1 else 1 / rate if rate else 0.0
+        return round(video, 3)  # a clock's ticks may miss a millisecond
 
 
-def _seek(container: InputContainer, stream: VideoStream, time_s: Fraction) -> None:
-    """Goes to the last key frame before a time on the container's clock, or stays."""
-    if stream.time_base:
-        with contextlib.suppress(av.FFmpegError):
-            container.seek(int(time_s / stream.time_base), stream=stream)
-
-
-def _left(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
-    """The packets of video and sound that are left."""
-    return every_packet(container, [stream, *container.streams.audio])
-
-
-def _ends(
-    packets: Iterable[Packet],
-    stream: VideoStream,
-    start: Fraction,
-    heartbeat: Heartbeat | None,
-    until_s: float | None = None,
-) -> tuple[float, float]:
-    """When the last frame leaves the screen and when the last packet of any stream is over, seconds from the start.
-
-    Packets without times follow each other evenly.
-
-    Args:
-        until_s: reading may end behind this time.
-    """
-    rate = rate_of(stream)
-    shown: list[float] = []  # when each frame is
-    video = others = 0.0
-    untimed = 0
-    try:
-        for packet in packets:
-            if heartbeat is not None:
-                heartbeat()
-            if packet.pts is None or packet.time_base is None:
-                untimed += packet.size > 0 and packet.stream_index == stream.index
-                continue
-            time_s = float(packet.pts * packet.time_base - start)
-            end_s = time_s + float((packet.duration or 0) * packet.time_base)
-            others = max(others, end_s)
-            if packet.stream_index == stream.index and not packet.is_discard:
-                shown.append(time_s)
-                video = max(video, end_s)
-                if until_s is not None and time_s > until_s + READ_AHEAD_S:
-                    break
-    except av.FFmpegError:  # decoding will report it
-        pass
-    if shown and video == max(shown):  # the last frame's packet does not say how long it stays
-        video += (max(shown) - min(shown)) / (len(shown) - 1) if len(shown) > 1 else 1 / rate if rate else 0.0
-    elif untimed and not shown and rate:
-        video = untimed / rate
-    return round(video, 3), others  # a clock's ticks may miss a millisecond
-
-
-def _is_fragmented(container: InputContainer, stream: VideoStream) -> bool:
+def is_fragmented(container: InputContainer, stream: VideoStream) -> bool:
     """Whether this is an mp4 in fragments, whose header gives when the last frame is decoded and counts from 0."""
     return "mov" in container.format.name and not stream.frames
 
 
-def _is_edited(container: InputContainer, stream: VideoStream) -> bool:
+def is_edited(container: InputContainer, stream: VideoStream) -> bool:
     """Whether an edit list (mp4) hides some of the stream's samples."""
     return "mov" in container.format.name and 0 < len(stream.index_entries) < stream.frames

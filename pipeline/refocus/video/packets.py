@@ -18,20 +18,29 @@ BACKWARD_S = 0.1  # as was one that goes back by more than this
 HEAD_PACKETS = 1024  # among so many packets there is one whose frame can be shown, or there is none
 
 
-def demuxed(container: InputContainer, stream: VideoStream) -> Generator[Packet, None, None]:
+def demuxed(
+    container: InputContainer,
+    stream: VideoStream,
+    seen: Callable[[Packet], None] | None = None,
+    sound: bool = False,
+) -> Generator[Packet, None, None]:
     """The stream's packets; reading goes on behind what cannot be read.
 
     Where the format's clock may be set anew in the middle (transport streams), times go on as if it had not been.
 
+    Args:
+        seen: called with every packet that is read.
+        sound: packets of sound are read too, if only for `seen`.
     Raises:
         av.FFmpegError: nothing more can be read.
     """
-    if not clock_may_jump(container):
-        yield from every_packet(container, [stream])
-        return
-    clock = _Clock()
-    for packet in every_packet(container, [stream, *container.streams.audio]):
-        clock.close(packet)
+    clock = _Clock() if clock_may_jump(container) else None
+    others = container.streams.audio if sound or clock is not None else ()
+    for packet in every_packet(container, [stream, *others]):
+        if clock is not None:
+            clock.close(packet)
+        if seen is not None:
+            seen(packet)
         if packet.stream_index == stream.index:
             yield packet
 

@@ -14,7 +14,6 @@ from itertools import chain
 from pathlib import Path
 
 import av
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -28,7 +27,7 @@ from refocus.video.length import header_duration
 from refocus.video.packets import Heartbeat
 from refocus.video.probe import VideoError
 from refocus.video.run_check import NOT_DECODED, RunCheck
-from refocus.video.track import NO_PTS, PacketTable, read_again, read_packets
+from refocus.video.track import NO_PTS, PacketTable, Track, read_again
 from refocus.video.truncation import declares_its_size, is_truncated
 
 DAMAGE = "FFmpeg reports damage"
@@ -36,20 +35,21 @@ MARGIN_S = 1.0  # packets are read that far behind the last wanted time, or two 
 
 
 def selective_decode(
-    path: Path | str,
-    container: InputContainer,
-    stream: VideoStream,
+    track: Track,
     times_s: Sequence[float],
     report: DecodeReport,
     heartbeat: Heartbeat | None,
 ) -> Iterator[tuple[VideoFrame, WantedFrame]]:
     """The frames on screen at increasing times (seconds from the first frame), in presentation order.
 
+    Args:
+        track: a file that is open; if its packets are read already, up to `ahead_s` behind the last time.
     Raises:
         VideoError: not one frame decodes, or the video is encrypted.
     """
+    path, container, stream = track.path, track.container, track.stream
     step = times_s[-1] - times_s[-2] if len(times_s) > 1 else 0.0
-    table = read_packets(container, stream, times_s[-1] + max(MARGIN_S, 2 * step), heartbeat)
+    table = track.table or track.read(times_s[-1] + ahead_s(step), heartbeat)
     if table.encrypted:
         raise VideoError(f"{path}: is encrypted")
     if table.whole and declares_its_size(path, container.format.name):
@@ -63,6 +63,11 @@ def selective_decode(
     if table.whole and (truncated := is_truncated(path, container.format.name)):
         report.notes.append(truncated)
     yield from _once(_SelectiveDecoder(path, stream, table, report, heartbeat).frames(times_s))
+
+
+def ahead_s(step_s: float) -> float:
+    """How far behind the last wanted time packets are read, by the seconds between wanted times."""
+    return max(MARGIN_S, 2 * step_s)
 
 
 def _once(frames: Iterable[tuple[VideoFrame, WantedFrame]]) -> Iterator[tuple[VideoFrame, WantedFrame]]:

@@ -1,8 +1,9 @@
 """One pass over a file's packets: when each is shown, where decoding may begin, what FFmpeg says of the container."""
 
+import contextlib
 import itertools
 from array import array
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -16,6 +17,7 @@ from av.video.stream import VideoStream
 
 from refocus.video.av1 import Av1Packets
 from refocus.video.ffmpeg_log import FfmpegLog
+from refocus.video.length import Ends, own_duration
 from refocus.video.packets import Heartbeat, demuxed, rate_of, read_head
 from refocus.video.probe import VideoError, opened
 from refocus.video.starts import SELECTIVE_CODECS, CleanStarts, is_hidden, is_packed
@@ -77,46 +79,66 @@ class PacketTable:
         return [f"nothing from {self.time_s(one):.2f} to {self.time_s(other):.2f} s" for one, other in gaps[:3]]
 
 
-def read_packets(
-    container: InputContainer, stream: VideoStream, until_s: float, heartbeat: Heartbeat | None
-) -> PacketTable:
-    """Reads packets until the next ones are decoded, and so shown, later than `until_s` seconds.
+class Track:
+    """The video of a file while its packets are read: once, from the first one on.
 
-    Read errors do not raise: the table says how many there were and why reading ended.
+    Attributes:
+        start: seconds of the container's clock at which the first frame is presented.
+        ends: where video and sound end, as far as packets were read.
+        table: the packets, once they are read.
     """
-    if stream.time_base is None:
-        raise VideoError(f"{container.name.removeprefix('file:')}: its video stream has no time base")
-    rate, log = rate_of(stream), FfmpegLog()
-    packets = demuxed(container, stream)
-    try:
-        with log.heard():
-            head = read_head(packets, stream)
-    except av.FFmpegError as error:
-        raise VideoError(f"{container.name.removeprefix('file:')}: cannot be read ({error.strerror})") from None
-    table = PacketTable(stream.time_base, head.start, 1.0 / rate if rate > 0 else FRAME_S)
-    codec = stream.codec_context.name
-    clean_starts = CleanStarts(codec, stream.codec_context.extradata)
-    if codec not in SELECTIVE_CODECS:
-        table.in_order = f"{codec} is decoded in order"
-    start, until = (round(time / table.time_base) for time in (table.start, Fraction(until_s) + table.start))
-    frame = round(table.frame_s / table.time_base)
-    av1 = Av1Packets(stream.codec_context.extradata) if codec in ("av1", "libdav1d") else None
-    dts = array("q")
-    kept = 0
-    end = NO_PTS
-    feed = chain(head.packets, packets)
-    with closing(packets):
+
+    def __init__(self, path: Path | str, container: InputContainer, stream: VideoStream) -> None:
+        """Reads up to where it is known when the first frame is presented.
+
+        Raises:
+            VideoError: nothing can be read.
+        """
+        if stream.time_base is None:
+            raise VideoError(f"{path}: its video stream has no time base")
+        self.path, self.container, self.stream = path, container, stream
+        self.ends = Ends(stream)
+        self.table: PacketTable | None = None
+        self._log = FfmpegLog()
+        sound = own_duration(container, stream, Fraction(0)) is None
+        self._packets = demuxed(container, stream, self.ends.add, sound)
+        try:
+            with self._log.heard():
+                head = read_head(self._packets, stream)
+        except av.FFmpegError as error:
+            raise VideoError(f"{path}: cannot be read ({error.strerror})") from None
+        self.start = head.start
+        self._feed = chain(head.packets, self._packets)
+
+    def read(self, until_s: float | None, heartbeat: Heartbeat | None = None) -> PacketTable:
+        """Reads packets until the next ones are decoded, and so shown, later than `until_s` seconds; None: all.
+
+        Read errors do not raise: the table says how many there were and why reading ended. Can be done once.
+        """
+        stream, codec = self.stream, self.stream.codec_context.name
+        assert self.table is None and stream.time_base is not None
+        rate = rate_of(stream)
+        self.table = table = PacketTable(stream.time_base, self.start, 1.0 / rate if rate > 0 else FRAME_S)
+        clean_starts = CleanStarts(codec, stream.codec_context.extradata)
+        if codec not in SELECTIVE_CODECS:
+            table.in_order = f"{codec} is decoded in order"
+        start, frame = round(table.start / table.time_base), round(table.frame_s / table.time_base)
+        until = None if until_s is None else round((Fraction(until_s) + table.start) / table.time_base)
+        av1 = Av1Packets(stream.codec_context.extradata) if codec in ("av1", "libdav1d") else None
+        dts = array("q")
+        kept = 0
+        end = NO_PTS
         while True:
             try:
-                with log.heard():
-                    packet = next(feed, None)
+                with self._log.heard():
+                    packet = next(self._feed, None)
             except av.FFmpegError as error:
                 table.stopped = f"reading stopped: {error.strerror}"
                 break
             if packet is None:
                 table.whole = True
                 break
-            if packet.dts is not None and packet.dts > until and end > until:
+            if until is not None and packet.dts is not None and packet.dts > until and end > until:
                 break
             if heartbeat is not None:
                 heartbeat()
@@ -138,14 +160,43 @@ def read_packets(
                 table.packets.append(packet)
                 if kept > KEPT_BYTES or len(table.packets) > KEPT_PACKETS:
                     table.packets = None
-    table.damaged = log.of_container
-    if end != NO_PTS:
-        table.end_s = table.time_s(end)
-    if NO_PTS not in dts and all(pts == NO_PTS for pts in table.pts):
-        table.pts = dts
-    if stream.codec_context.reorder_depth and table.increases():
-        table.distrust_times()
-    return table
+        table.damaged = self._log.of_container
+        if end != NO_PTS:
+            table.end_s = table.time_s(end)
+        if NO_PTS not in dts and all(pts == NO_PTS for pts in table.pts):
+            table.pts = dts
+        if stream.codec_context.reorder_depth and table.increases():
+            table.distrust_times()
+        return table
+
+    def skim(self, heartbeat: Heartbeat | None) -> None:
+        """Reads on behind the table, for `ends` alone, up to where those stop or the file does."""
+        with contextlib.suppress(av.FFmpegError):
+            for _ in self._packets:
+                if heartbeat is not None:
+                    heartbeat()
+                if self.ends.stopped:
+                    return
+
+    def close(self) -> None:
+        """Ends reading."""
+        self._packets.close()
+
+
+@contextlib.contextmanager
+def opened_track(video: Path | str | Track) -> Iterator[Track]:
+    """The video of a file: opened, or, if it is open already, as it is.
+
+    So a clip is planned, and then decoded, with the file opened once.
+
+    Raises:
+        VideoError: no readable video.
+    """
+    if isinstance(video, Track):
+        yield video
+        return
+    with opened(video) as (container, stream), contextlib.closing(Track(video, container, stream)) as track:
+        yield track
 
 
 def _not_by_itself(codec: str, packet: Packet, shown: bool) -> str | None:
