@@ -24,6 +24,10 @@ class Recipe:
 
 
 REALTIME = {"deadline": "realtime", "cpu-used": "8"}
+LAYERS = {  # as in a call: each frame of the upper layers is needed by none below
+    "error-resilient": "1",
+    "ts-parameters": "ts_number_layers=3:ts_target_bitrate=250,500,1000:ts_layering_mode=3",
+}
 X265 = "log-level=none:pools=none:frame-threads=1"
 RECIPES = {
     "H.264 720p, GOP 30": Recipe(40, 1280, 720, "libx264", {"preset": "veryfast", "b": "2200k", "g": "30"}),
@@ -46,6 +50,7 @@ DISCARD_RECIPES = {  # kinds of streams that differ in what a decoder may leave 
     "MPEG-4": Recipe(*SMALL, "mpeg4", {"g": "60", "bf": "2", "b": "3M"}),
     "VP8": Recipe(*SMALL, "libvpx", {**REALTIME, "g": "120", "b": "2M"}),
     "VP9": Recipe(*SMALL, "libvpx-vp9", {**REALTIME, "g": "120", "b": "1M"}),
+    "VP9, layers in time": Recipe(*SMALL, "libvpx-vp9", {**REALTIME, "g": "120", "b": "1M", **LAYERS}),
     "AV1": Recipe(*SMALL, "libsvtav1", {"preset": "12", "crf": "38", "g": "120", "svtav1-params": "lp=1"}),
 }
 

@@ -16,7 +16,7 @@ from refocus.video.closure import runs, shown_at
 from refocus.video.decode import DecodeReport, frames_shown, plan_clip
 from refocus.video.decode_report import SLACK_S
 from refocus.video.probe import opened
-from refocus.video.track import Track, read_again
+from refocus.video.track import Track, opened_track, read_again
 from refocus.video.yuv import YuvFrame
 
 from tests.support.oracle import closure, packets_of
@@ -48,8 +48,9 @@ def measure(job: tuple[str, Path], beat: Callable[[], None]) -> Cost:
 def _whole_stage(path: Path, begin: float) -> tuple[int, int, float]:
     """Plan, decode, convert, scale, JPEG, tar: what a shard costs per clip."""
     report = DecodeReport()
-    plan = plan_clip(path, SETTINGS.fps, SETTINGS.max_frames, None, None)
-    frames = stored(shown.image for shown in frames_shown(path, plan.times_s, SETTINGS.size, report, yuv=True))
+    with opened_track(path) as video:
+        plan = plan_clip(video, SETTINGS.fps, SETTINGS.max_frames, None, None)
+        frames = stored(shown.image for shown in frames_shown(video, plan.times_s, SETTINGS.size, report, yuv=True))
     assert report.problem() is None, report.problem()
     return frames, report.decoded, begin
 

@@ -6,34 +6,11 @@ A frame that refreshes none of the eight reference slots leaves nothing behind, 
 
 from dataclasses import dataclass
 
+from refocus.video.bits import Bits
+
 _SEQUENCE, _FRAME_HEADER, _FRAME = 1, 3, 6  # OBU types
 _KEY, _INTRA_ONLY, _SWITCH = 0, 2, 3  # frame types
 _SELECT = 2  # of what a sequence leaves to its frames
-
-
-class _Bits:
-    """Reads a header bit by bit."""
-
-    def __init__(self, data: bytes) -> None:
-        self.value, self.left = int.from_bytes(data, "big"), 8 * len(data)
-
-    def read(self, count: int) -> int:
-        """An unsigned number of so many bits.
-
-        Raises:
-            ValueError: the header is over.
-        """
-        self.left -= count
-        if self.left < 0:
-            raise ValueError("the header is over")
-        return self.value >> self.left & (1 << count) - 1
-
-    def variable(self) -> int:
-        """An Exp-Golomb number (uvlc)."""
-        zeros = 0
-        while not self.read(1):
-            zeros += 1
-        return (1 << zeros) - 1 + self.read(zeros)
 
 
 @dataclass(frozen=True)
@@ -64,10 +41,10 @@ class Av1Packets:
         try:
             for kind, content in _units(data):
                 if kind == _SEQUENCE:
-                    self.sequence = _sequence(_Bits(content[:64]))
+                    self.sequence = _sequence(Bits(content[:64]))
                 elif kind in (_FRAME, _FRAME_HEADER):
                     frames += 1
-                    refreshed = self.sequence is None or _refreshes(_Bits(content[:32]), self.sequence)
+                    refreshed = self.sequence is None or _refreshes(Bits(content[:32]), self.sequence)
         except (ValueError, IndexError):
             return False
         return frames == 1 and not refreshed
@@ -92,7 +69,7 @@ def _units(data: bytes) -> list[tuple[int, bytes]]:
     return units
 
 
-def _sequence(bits: _Bits) -> _Sequence | None:
+def _sequence(bits: Bits) -> _Sequence | None:
     """Specification 5.5; None for what is not read here: still pictures and decoder models."""
     bits.read(4)  # profile, still_picture
     if bits.read(1):  # reduced_still_picture_header
@@ -126,7 +103,7 @@ def _sequence(bits: _Bits) -> _Sequence | None:
     return _Sequence(id_bits, bits.read(3) + 1 if ordered else 0, screen_content, integer_mv)
 
 
-def _refreshes(bits: _Bits, sequence: _Sequence) -> bool:
+def _refreshes(bits: Bits, sequence: _Sequence) -> bool:
     """Whether a frame changes a reference slot, or is not shown (specification 5.9.2)."""
     if bits.read(1):  # show_existing_frame: costs nothing, and a key frame refreshes all
         return True

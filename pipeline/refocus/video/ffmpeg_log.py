@@ -1,8 +1,6 @@
 """Hears FFmpeg's error messages: it conceals most damage and reports it only in its log."""
 
-import contextlib
 import re
-from collections.abc import Iterator
 
 from av import codec, logging
 
@@ -18,26 +16,24 @@ _HARMLESS = re.compile(
 
 
 class FfmpegLog:
-    """Counts FFmpeg's messages of level ERROR that mean damage; they are printed nowhere."""
+    """Counts FFmpeg's messages of level ERROR that mean damage, in this thread while entered; they are not printed."""
 
     def __init__(self) -> None:
         self.errors = 0
         self.of_container = 0  # of them, those that no decoder or parser logged
 
-    @contextlib.contextmanager
-    def heard(self) -> Iterator[None]:
-        """What FFmpeg says in this thread while this is entered."""
-        level, repeated = logging.get_level(), logging.get_skip_repeated()
+    def __enter__(self) -> None:
+        self._level, self._repeated = logging.get_level(), logging.get_skip_repeated()
         logging.set_level(logging.ERROR)
         logging.set_skip_repeated(False)
-        messages: list[tuple[int, str, str]] = []
-        try:
-            with logging.Capture() as messages:
-                yield
-        finally:
-            logging.set_skip_repeated(repeated)
-            logging.set_level(level)
-            for _, speaker, message in messages:
-                if not _HARMLESS.search(message):
-                    self.errors += 1
-                    self.of_container += speaker not in codec.codecs_available
+        self._capture = logging.Capture()
+        self._messages = self._capture.__enter__()
+
+    def __exit__(self, *raised: object) -> None:
+        self._capture.__exit__(*raised)
+        logging.set_skip_repeated(self._repeated)
+        logging.set_level(self._level)
+        for _, speaker, message in self._messages:
+            if not _HARMLESS.search(message):
+                self.errors += 1
+                self.of_container += speaker not in codec.codecs_available

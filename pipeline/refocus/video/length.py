@@ -55,7 +55,8 @@ class Ends:
         self.stop: int | None = None  # nothing counts behind the first frame that is shown later than this
         self.stopped = False
         self._index = stream.index
-        self._over: dict[int, tuple[int, Fraction]] = {}  # by stream: when its last packet is over, and its time base
+        self._over: dict[int, int] = {}  # by stream: when its last packet is over
+        self._bases: dict[int, Fraction] = {}  # by stream: seconds per tick
         self._end: int | None = None  # when the last frame's packet says that it leaves the screen
         self._latest = self._earliest = self._count = 0  # of the frames; the last two since the last key frame
         self._untimed = 0
@@ -66,13 +67,14 @@ class Ends:
         index, pts = packet.stream_index, packet.pts
         if self.stopped:
             return
-        if pts is None or packet.time_base is None:
+        if pts is None:
             self._untimed += packet.size > 0 and index == self._index
             return
         end = pts + (packet.duration or 0)
-        over = self._over.get(index)
-        if over is None or end > over[0]:
-            self._over[index] = end, packet.time_base
+        if index not in self._over:
+            self._over[index], self._bases[index] = end, packet.time_base or Fraction(0)
+        elif end > self._over[index]:
+            self._over[index] = end
         if index != self._index or packet.is_discard:
             return
         if packet.is_keyframe:
@@ -91,7 +93,7 @@ class Ends:
 
     def any_s(self, start: Fraction) -> float:
         """When the last packet of any stream is over, seconds from the start."""
-        return max((float(end * base - start) for end, base in self._over.values()), default=0.0)
+        return max((float(end * self._bases[index] - start) for index, end in self._over.items()), default=0.0)
 
     def video_s(self, start: Fraction) -> float:
         """When the last frame leaves the screen, seconds from the start; 0 if there was none."""

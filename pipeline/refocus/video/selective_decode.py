@@ -228,7 +228,7 @@ class _SelectiveDecoder:
             context.skip_frame = "NONREF" if discard else "DEFAULT"
             bad, log = packet is not None and packet.is_corrupt, FfmpegLog()
             try:
-                with log.heard():
+                with log:
                     frames = self.stream.decode(packet)
             except av.FFmpegError as error:
                 if isinstance(error, MemoryError):

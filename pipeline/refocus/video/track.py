@@ -21,6 +21,7 @@ from refocus.video.length import Ends, own_duration
 from refocus.video.packets import Heartbeat, demuxed, rate_of, read_head
 from refocus.video.probe import VideoError, opened
 from refocus.video.starts import SELECTIVE_CODECS, CleanStarts, is_hidden, is_packed
+from refocus.video.vp9 import Vp9Packets
 
 KEPT_BYTES = 256 << 20  # packets stay in memory up to this, else the file is read twice
 KEPT_PACKETS = 1 << 13  # each costs about a kilobyte beside its content
@@ -39,7 +40,7 @@ class PacketTable:
     pts: array = field(default_factory=lambda: array("q"))  # presentation times, or NO_PTS
     starts: list[bool] = field(default_factory=list)  # decoding may begin here
     shown: list[bool] = field(default_factory=list)  # a frame comes out of it
-    unneeded: set[int] = field(default_factory=set)  # AV1: numbers of those that no other frame is predicted from
+    unneeded: set[int] = field(default_factory=set)  # AV1, VP9: numbers of those that no other needs
     end_s: float = 0.0  # when the last packet's frame leaves the screen
     held_s: float = 0.0  # until when a header holds it, where packets have no durations
     packets: list[Packet] | None = field(default_factory=list)  # None: too much to keep
@@ -50,9 +51,15 @@ class PacketTable:
     stopped: str | None = None  # why reading ended early
     decode_order: bool = False  # `pts` are times of decoding: they say when frames are shown, not which
 
+    def __post_init__(self) -> None:
+        base, start = self.time_base, self.start
+        self._ratio = base.numerator * start.denominator, start.numerator * base.denominator
+        self._divisor = base.denominator * start.denominator
+
     def time_s(self, pts: int) -> float:
-        """Seconds from the first frame."""
-        return float(pts * self.time_base - self.start)
+        """Seconds from the first frame: pts x time_base - start, exact up to the last step."""
+        scale, offset = self._ratio
+        return (pts * scale - offset) / self._divisor
 
     def presented_from(self, number: int) -> int:
         """The presentation time from which frames are whole when decoding begins at a packet."""
@@ -103,7 +110,7 @@ class Track:
         sound = own_duration(container, stream, Fraction(0)) is None
         self._packets = demuxed(container, stream, self.ends.add, sound)
         try:
-            with self._log.heard():
+            with self._log:
                 head = read_head(self._packets, stream)
         except av.FFmpegError as error:
             raise VideoError(f"{path}: cannot be read ({error.strerror})") from None
@@ -125,41 +132,44 @@ class Track:
         start, frame = round(table.start / table.time_base), round(table.frame_s / table.time_base)
         until = None if until_s is None else round((Fraction(until_s) + table.start) / table.time_base)
         av1 = Av1Packets(stream.codec_context.extradata) if codec in ("av1", "libdav1d") else None
+        vp9 = Vp9Packets() if codec == "vp9" else None
         dts = array("q")
         kept = 0
         end = NO_PTS
-        while True:
-            try:
-                with self._log.heard():
+        with self._log:
+            while True:
+                try:
                     packet = next(self._feed, None)
-            except av.FFmpegError as error:
-                table.stopped = f"reading stopped: {error.strerror}"
-                break
-            if packet is None:
-                table.whole = True
-                break
-            if until is not None and packet.dts is not None and packet.dts > until and end > until:
-                break
-            if heartbeat is not None:
-                heartbeat()
-            shown = packet.size > 0 and not packet.is_discard and not is_hidden(codec, packet)
-            shown = shown and (packet.pts is None or packet.pts >= start)
-            table.in_order = table.in_order or _not_by_itself(codec, packet, shown)
-            table.encrypted = table.encrypted or packet.has_sidedata("encryption_info")
-            table.shown.append(shown)
-            table.starts.append(packet.size > 0 and table.in_order is None and clean_starts(packet))
-            table.pts.append(NO_PTS if packet.pts is None else packet.pts)
-            if av1 is not None and av1.unneeded(bytes(packet)):
-                table.unneeded.add(len(dts))
-            dts.append(NO_PTS if packet.dts is None else packet.dts)
-            time = packet.dts if packet.pts is None else packet.pts
-            if time is not None and not packet.is_discard:
-                end = max(end, time + (packet.duration or frame))
-            kept += packet.size
-            if table.packets is not None:
-                table.packets.append(packet)
-                if kept > KEPT_BYTES or len(table.packets) > KEPT_PACKETS:
-                    table.packets = None
+                except av.FFmpegError as error:
+                    table.stopped = f"reading stopped: {error.strerror}"
+                    break
+                if packet is None:
+                    table.whole = True
+                    break
+                if until is not None and packet.dts is not None and packet.dts > until and end > until:
+                    break
+                if heartbeat is not None:
+                    heartbeat()
+                shown = packet.size > 0 and not packet.is_discard and not is_hidden(codec, packet)
+                shown = shown and (packet.pts is None or packet.pts >= start)
+                table.in_order = table.in_order or _not_by_itself(codec, packet, shown)
+                table.encrypted = table.encrypted or packet.has_sidedata("encryption_info")
+                table.shown.append(shown)
+                table.starts.append(packet.size > 0 and table.in_order is None and clean_starts(packet))
+                table.pts.append(NO_PTS if packet.pts is None else packet.pts)
+                if av1 is not None and av1.unneeded(bytes(packet)):
+                    table.unneeded.add(len(dts))
+                if vp9 is not None and vp9.frees_previous(bytes(packet)):
+                    table.unneeded.add(len(dts) - 1)
+                dts.append(NO_PTS if packet.dts is None else packet.dts)
+                time = packet.dts if packet.pts is None else packet.pts
+                if time is not None and not packet.is_discard:
+                    end = max(end, time + (packet.duration or frame))
+                kept += packet.size
+                if table.packets is not None:
+                    table.packets.append(packet)
+                    if kept > KEPT_BYTES or len(table.packets) > KEPT_PACKETS:
+                        table.packets = None
         table.damaged = self._log.of_container
         if end != NO_PTS:
             table.end_s = table.time_s(end)
