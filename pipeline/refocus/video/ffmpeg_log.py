@@ -30,7 +30,7 @@ class FfmpegLog:
         self._messages = self._capture.__enter__()
 
     def __exit__(self, *raised: object) -> None:
-        self._capture.__exit__(*raised)
+        self._capture.__exit__(None, None, None)
         logging.set_skip_repeated(self._repeated)
         logging.set_level(self._level)
         for _, speaker, message in self._messages:
