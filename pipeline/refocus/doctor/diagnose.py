@@ -10,12 +10,17 @@ from refocus.doctor.data_root import walk
 from refocus.doctor.findings import Diagnosis
 
 
-def diagnose(root: Root, probe: int | None) -> Diagnosis:
+def diagnose(root: Root, probe: int | None, sample: int = 0) -> Diagnosis:
     """Examines what a configuration uses.
 
     Args:
         probe: how many videos of each source have their headers read; None: all.
+        sample: of how many clips of each source stored frames are compared with the video.
     """
     tree_of = cache(walk)
     reports = [examine(root, name, probe, tree_of) for name in [*root.use.datasets, *root.use.benchmarks]]
+    for report in reports if sample else ():
+        from refocus.doctor.check_frames import examine_frames  # decodes: loads what nothing else here needs
+
+        report.findings += examine_frames(root, report.name, sample)
     return Diagnosis(reports, examine_models(root), examine_disk(root, reports))

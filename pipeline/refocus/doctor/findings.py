@@ -63,7 +63,7 @@ class Report:
         return reasons
 
 
-BLOCKING = frozenset({"annotations", "folder", "format", "shards", "model", "truth", "no_questions"})
+BLOCKING = frozenset({"annotations", "folder", "format", "shards", "model", "truth", "no_questions", "frames"})
 
 
 @dataclass

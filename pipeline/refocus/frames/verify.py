@@ -36,6 +36,7 @@ LEVELS = 2.0  # and by so many levels of 255 (mean of a frame): another way to s
 NEARER = 0.9  # by this factor, and
 NEARER_LEVELS = 0.2  # this many levels, a frame beside must be nearer to be what was stored
 TIME_S = 0.0015  # a millisecond of the container's clock, and rounding
+FILE = "file"  # the kind of mismatch that is the video's and not the shard's
 AHEAD = 64  # frames that are decoded behind the last stored one, which may be stored before it
 
 
@@ -43,8 +44,9 @@ AHEAD = 64  # frames that are decoded behind the last stored one, which may be s
 class Mismatch:
     """One way in which a stored clip is not what a plain decode gives.
 
-    kind: file (changed or unreadable since), times, frames (others than those on screen), pixels, end (frames are
-    missing behind the last). frame: which of the clip's kept frames, None if it is about the clip.
+    kind: file (the video has changed or cannot be read), stored (the frames cannot be), times, frames (others than
+    those on screen), pixels, end (frames are missing behind the last). frame: which of the clip's kept frames, None if
+    it is about the clip.
     """
 
     clip_id: str
@@ -97,7 +99,12 @@ def verify_frames(index: Path, videos: Path, sample: int | None = None) -> Verdi
             raise RefocusError(f"{index.parent / tar_of[clip]}: has no clip {clip}, which {index.name} lists")
         clips += 1
         frames += record.n_frames
-        mismatches += _compare(metadata, store.images(clip), videos / metadata.video_path, settings)
+        try:
+            images = store.images(clip)
+        except RefocusError as error:
+            mismatches.append(Mismatch(clip, metadata.video_path, "stored", None, str(error)))
+            continue
+        mismatches += _compare(metadata, images, videos / metadata.video_path, settings)
     return Verdict(clips, frames, skipped, mismatches)
 
 
@@ -117,13 +124,13 @@ def _compare(clip: ClipMetadata, images: np.ndarray, video: Path, settings: Deco
 
     try:
         if (size := locate(video).size) != clip.source_bytes:
-            return [wrong("file", None, f"it has {size} bytes, it had {clip.source_bytes}")]
+            return [wrong(FILE, None, f"it has {size} bytes, it had {clip.source_bytes}")]
         limit = None if clip.end_s is None else clip.source_frames[-1] + AHEAD
         times = every_time(video, limit)
         found = list(_wrong_times(clip, times, limit is None, settings, wrong))
         return found or list(_wrong_pixels(clip, images, video, settings, wrong))
     except (VideoError, OSError) as error:
-        return [wrong("file", None, str(error))]
+        return [wrong(FILE, None, str(error))]
 
 
 def _wrong_times(
