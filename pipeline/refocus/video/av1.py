@@ -1,7 +1,8 @@
-"""Which AV1 packets no other needs. FFmpeg's decoders do not discard within a GOP, and its filters do not tell.
+"""What of AV1 packets no other needs. FFmpeg's decoders do not discard within a GOP, and its filters do not tell.
 
 A frame that refreshes none of the eight reference slots leaves nothing behind, neither pixels nor statistics
-(AV1 specification 7.20), so a decoder that never sees it gives the same other frames. Half of a hierarchy is such.
+(AV1 specification 7.20), so a decoder that never sees it gives the same other frames. Half of a hierarchy is such,
+and half of those come in one packet with hidden frames that others do need: of these the packet's beginning is sent.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class _Sequence:
 
 
 class Av1Packets:
-    """Says of every packet, in decoding order, whether no other needs it."""
+    """Says of every packet, in decoding order, how much of it others need."""
 
     def __init__(self, extradata: bytes | None) -> None:
         """
@@ -32,29 +33,31 @@ class Av1Packets:
             extradata: the container's (av1C, whose sequence header stands behind four bytes).
         """
         self.sequence: _Sequence | None = None
-        self.unneeded((extradata or b"")[4:])
+        self.needed((extradata or b"")[4:])
 
-    def unneeded(self, data: bytes) -> bool:
-        """Whether the packet is a single shown frame that refreshes no reference; False where that is not certain."""
-        frames = 0
-        refreshed = True
+    def needed(self, data: bytes) -> int:
+        """How many of a packet's bytes others need, from its beginning on; all of them where that is not certain."""
+        frames: list[tuple[int, bool, bool]] = []  # where each begins, whether it is shown, whether it refreshes
         try:
-            for kind, content in _units(data):
+            for begin, kind, content in _units(data):
                 if kind == _SEQUENCE:
                     self.sequence = _sequence(Bits(content[:64]))
                 elif kind in (_FRAME, _FRAME_HEADER):
-                    frames += 1
-                    refreshed = self.sequence is None or _refreshes(Bits(content[:32]), self.sequence)
+                    if self.sequence is None:
+                        return len(data)
+                    frames.append((begin, *_frame(Bits(content[:32]), self.sequence)))
         except (ValueError, IndexError):
-            return False
-        return frames == 1 and not refreshed
+            return len(data)
+        if not frames or frames[-1][2] or any(shown for _, shown, _ in frames[:-1]):
+            return len(data)
+        return frames[-1][0] if len(frames) > 1 else 0
 
 
-def _units(data: bytes) -> list[tuple[int, bytes]]:
-    """Type and content of a packet's OBUs (specification 5.3)."""
+def _units(data: bytes) -> list[tuple[int, int, bytes]]:
+    """Beginning, type and content of a packet's OBUs (specification 5.3)."""
     units, at = [], 0
     while at < len(data):
-        head = data[at]
+        begin, head = at, data[at]
         at += 2 if head & 4 else 1
         size = len(data) - at
         if head & 2:
@@ -64,7 +67,7 @@ def _units(data: bytes) -> list[tuple[int, bytes]]:
                 shift, at = shift + 7, at + 1
                 if not data[at - 1] & 128:
                     break
-        units.append((head >> 3 & 15, data[at : at + size]))
+        units.append((begin, head >> 3 & 15, data[at : at + size]))
         at += size
     return units
 
@@ -103,13 +106,13 @@ def _sequence(bits: Bits) -> _Sequence | None:
     return _Sequence(id_bits, bits.read(3) + 1 if ordered else 0, screen_content, integer_mv)
 
 
-def _refreshes(bits: Bits, sequence: _Sequence) -> bool:
-    """Whether a frame changes a reference slot, or is not shown (specification 5.9.2)."""
+def _frame(bits: Bits, sequence: _Sequence) -> tuple[bool, bool]:
+    """Whether a frame is shown, and whether it must be decoded for others (specification 5.9.2)."""
     if bits.read(1):  # show_existing_frame: costs nothing, and a key frame refreshes all
-        return True
+        return True, True
     kind, shown = bits.read(2), bits.read(1)
     if not shown or kind in (_KEY, _SWITCH):
-        return True
+        return bool(shown), True
     resilient = bits.read(1)
     bits.read(1)  # disable_cdf_update
     screen_content = bits.read(1) if sequence.screen_content == _SELECT else sequence.screen_content
@@ -120,4 +123,4 @@ def _refreshes(bits: Bits, sequence: _Sequence) -> bool:
     bits.read(sequence.order_bits)
     if not resilient and kind != _INTRA_ONLY:
         bits.read(3)  # primary_ref_frame
-    return bits.read(8) != 0
+    return True, bits.read(8) != 0

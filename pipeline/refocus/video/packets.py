@@ -67,6 +67,14 @@ def every_packet(container: InputContainer, streams: Sequence[Stream]) -> Genera
                 return
 
 
+def shortened(packet: Packet, size: int) -> Packet:
+    """The first `size` bytes of a packet, with its times."""
+    cut = Packet(bytes(packet)[:size])
+    cut.pts, cut.dts, cut.duration, cut.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+    cut.is_keyframe = packet.is_keyframe
+    return cut
+
+
 def clock_may_jump(container: InputContainer) -> bool:
     """Whether the container's format lets its clock be set anew in the middle."""
     return bool(container.format.flags & TS_DISCONT)

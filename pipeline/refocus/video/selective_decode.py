@@ -24,7 +24,7 @@ from refocus.video.ffmpeg_log import FfmpegLog
 from refocus.video.frame_plan import ROUNDING_S
 from refocus.video.frame_times import FrameTimes
 from refocus.video.length import header_duration
-from refocus.video.packets import Heartbeat
+from refocus.video.packets import Heartbeat, shortened
 from refocus.video.probe import VideoError
 from refocus.video.run_check import NOT_DECODED, RunCheck
 from refocus.video.track import NO_PTS, PacketTable, Track, read_again
@@ -223,8 +223,10 @@ class _SelectiveDecoder:
             if packet is not None and packet.size == 0:  # would end the decoding
                 continue
             discard = packet is not None and kept is not None and number not in kept
-            if discard and number in self.table.unneeded:
-                continue
+            if discard and packet is not None and (needed := self.table.needed.get(number)) is not None:
+                if not needed:
+                    continue
+                packet = shortened(packet, needed)
             context.skip_frame = "NONREF" if discard else "DEFAULT"
             bad, log = packet is not None and packet.is_corrupt, FfmpegLog()
             try:

@@ -40,7 +40,7 @@ class PacketTable:
     pts: array = field(default_factory=lambda: array("q"))  # presentation times, or NO_PTS
     starts: list[bool] = field(default_factory=list)  # decoding may begin here
     shown: list[bool] = field(default_factory=list)  # a frame comes out of it
-    unneeded: set[int] = field(default_factory=set)  # AV1, VP9: numbers of those that no other needs
+    needed: dict[int, int] = field(default_factory=dict)  # AV1, VP9: of some packets, how many bytes others need
     end_s: float = 0.0  # when the last packet's frame leaves the screen
     held_s: float = 0.0  # until when a header holds it, where packets have no durations
     packets: list[Packet] | None = field(default_factory=list)  # None: too much to keep
@@ -157,10 +157,10 @@ class Track:
                 table.shown.append(shown)
                 table.starts.append(packet.size > 0 and table.in_order is None and clean_starts(packet))
                 table.pts.append(NO_PTS if packet.pts is None else packet.pts)
-                if av1 is not None and av1.unneeded(bytes(packet)):
-                    table.unneeded.add(len(dts))
+                if av1 is not None and (needed := av1.needed(bytes(packet))) < packet.size:
+                    table.needed[len(dts)] = needed
                 if vp9 is not None and vp9.frees_previous(bytes(packet)):
-                    table.unneeded.add(len(dts) - 1)
+                    table.needed[len(dts) - 1] = 0
                 dts.append(NO_PTS if packet.dts is None else packet.dts)
                 time = packet.dts if packet.pts is None else packet.pts
                 if time is not None and not packet.is_discard:
