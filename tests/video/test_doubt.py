@@ -18,6 +18,7 @@ from refocus.video.probe import opened
 from refocus.video.run_check import NOT_DECODED, RunCheck
 from refocus.video.track import PacketTable, Track
 
+from tests.support.ffmpeg_frames import frames_by_loop
 from tests.support.sequential import all_frames, same_as_sequential, selected
 from tests.support.videos import constant, level, moving, played_at, write_video
 
@@ -135,6 +136,53 @@ def test_packets_with_two_frames(tmp_path):
     path = rewritten(base, tmp_path / "b.mkv", packed)
     assert same_as_sequential(path, SPARSE)
     assert selected(path, SPARSE)[1].in_order
+    path = rewritten(base, tmp_path / "b.avi", packed)  # which has no presentation times: the n-th frame has the n-th
+    got = decode_frames(path, SPARSE)
+    assert (got.status, got.source_frames) == ("ok", [9, 43, 66])
+    frames = list(all_frames(base).values())
+    for frame, wanted in selected(path, SPARSE)[0]:
+        np.testing.assert_array_equal(frame, frames[wanted.source_frame])
+
+
+def test_a_decoder_that_a_run_changed_for_good(tmp_path):
+    """Interlaced MPEG-4, open GOP: begun in the middle, FFmpeg never again gives a B-frame, not from 0 either."""
+    path = written(tmp_path / "a.mp4", "mpeg4", {"g": "12", "bf": "2", "flags": "+ilme+ildct", "qscale": "3"})
+    for times in (SPARSE, [1.93], [2.5], grid(3.0)):
+        assert same_as_sequential(path, times)
+        frames, _ = selected(path, times)
+        assert [wanted.source_frame for _, wanted in frames] == [int(time * 30 + 1e-6) for time in times]
+
+
+def test_a_palette_that_only_one_packet_brings(tmp_path):
+    """Frames behind it would have other colors."""
+    path = tmp_path / "a.avi"
+    colors = np.random.default_rng(0).integers(0, 256, (256, 4), np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("rawvideo", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 96, 80, "pal8"
+        for picture in moving(90):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray((picture[..., 0], colors), format="pal8")))
+    with av.open(str(path)) as container:
+        assert sum(packet.has_sidedata("palette") for packet in container.demux(video=0)) == 1
+    frames = frames_by_loop(path)
+    got = decode_frames(path, SPARSE)
+    for image, number in zip(got.images, [9, 43, 66], strict=True):
+        np.testing.assert_array_equal(image, frames[number])
+
+
+def test_several_frames_of_one_time(tmp_path):
+    """The last of them is on screen; it has its own number."""
+    base = written(tmp_path / "a.mkv", "libx264", {"g": "24", "bf": "0"})
+    path = tmp_path / "b.mkv"
+    with av.open(str(base)) as reading, av.open(str(path), "w") as writing:
+        copied = writing.add_stream_from_template(reading.streams.video[0])
+        for number, packet in enumerate(one for one in reading.demux(video=0) if one.size):
+            packet.pts = packet.dts = number // 3 * 100
+            packet.stream = copied
+            writing.mux(packet)
+    got = decode_frames(path, [0.05, 0.15, 1.25])
+    assert got.source_frames == [2, 5, 38]
+    assert got.timestamps_s == [0.0, 0.1, 1.2]
 
 
 def test_a_packet_for_each_field():

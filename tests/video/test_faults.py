@@ -4,6 +4,7 @@ import struct
 from fractions import Fraction
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 from refocus.video import track
@@ -17,7 +18,7 @@ from refocus.video.workers import LostJob, run_jobs
 
 from tests.support.faults import ENCODERS, FAULTS, LEVELS, MATRICES, every_fault, judge
 from tests.support.ffmpeg_frames import FFMPEG, frames_by_ffmpeg, frames_by_loop
-from tests.support.videos import constant, level, played_at, variable, write_video
+from tests.support.videos import constant, flag_rotation, level, played_at, variable, write_video
 
 needs_ffmpeg = pytest.mark.skipif(FFMPEG is None, reason="the ffmpeg program is not installed")
 
@@ -108,6 +109,16 @@ def test_a_display_matrix_is_applied_whole(tmp_path, how, codec):
         shown = frames_by_ffmpeg(path)[0][1]
         assert shown.shape == turned.shape
         assert np.abs(shown.astype(int) - turned).mean() < LEVELS
+
+
+def test_side_data_without_a_name_in_pyav(tmp_path):
+    """EXIF, or the views of a spatial video: the matrix beside it is found."""
+    path = write_video(tmp_path / "a.mov", [0.0, 0.1], pictures=[bars()] * 2, codec="tiff", pix_fmt="rgb24")
+    with av.open(str(path)) as container, pytest.raises(ValueError, match="is not a valid Type"):
+        _ = next(container.decode(video=0)).side_data
+    np.testing.assert_array_equal(decode_frames(path, [0.0]).images[0], bars())
+    flag_rotation(path)
+    np.testing.assert_array_equal(decode_frames(path, [0.0]).images[0], np.rot90(bars(), -1))
 
 
 def test_a_matrix_that_is_nearly_right_angled():

@@ -8,7 +8,7 @@ the first doubt the run is sent again without discarding, and where that does no
 import bisect
 from collections import deque
 from collections.abc import Container, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -25,7 +25,7 @@ from refocus.video.frame_plan import ROUNDING_S
 from refocus.video.frame_times import FrameTimes
 from refocus.video.length import header_duration
 from refocus.video.packets import Heartbeat, shortened
-from refocus.video.probe import VideoError
+from refocus.video.probe import VideoError, opened
 from refocus.video.run_check import NOT_DECODED, RunCheck
 from refocus.video.track import NO_PTS, PacketTable, Track, read_again
 from refocus.video.truncation import declares_its_size, is_truncated
@@ -62,7 +62,8 @@ def selective_decode(
         report.notes += table.gaps()
     if table.whole and (truncated := is_truncated(path, container.format.name)):
         report.notes.append(truncated)
-    yield from _once(_SelectiveDecoder(path, stream, table, report, heartbeat).frames(times_s))
+    with ExitStack() as files:
+        yield from _once(_SelectiveDecoder(path, stream, table, report, heartbeat, files).frames(times_s))
 
 
 def ahead_s(step_s: float) -> float:
@@ -93,12 +94,21 @@ class _SelectiveDecoder:
     table: PacketTable
     report: DecodeReport
     heartbeat: Heartbeat | None
+    files: ExitStack  # closes what is opened here
     begin: int = 0  # the packet from which frames are decoded in order
     doubt: str | None = None  # why the last run was given up
 
     def __post_init__(self) -> None:
         if not self.stream.codec_context.is_open:  # libdav1d keeps the skip_frame that it was opened with
             self.stream.codec_context.open()
+
+    def start_afresh(self) -> None:
+        """Goes on with a decoder that has seen nothing: a run that began where none can may have changed it for good.
+
+        FFmpeg's MPEG-4 decoder takes the time between fields from the first B-frame that it meets, and keeps it.
+        """
+        _, self.stream = self.files.enter_context(opened(self.path))
+        self.__post_init__()
 
     def frames(self, times_s: Sequence[float]) -> Iterator[tuple[VideoFrame, WantedFrame]]:
         """The frames on screen at the times, selected as long as there is no doubt, then in order."""
@@ -111,6 +121,8 @@ class _SelectiveDecoder:
             if self.doubt is None:
                 return
         self.report.in_order = self.table.in_order or self.doubt or "two packets have one presentation time"
+        if self.doubt is not None:
+            self.start_afresh()
         yield from self.in_order(times_s, done)
 
     def selected(self, wanted: Sequence[WantedFrame]) -> Iterator[tuple[VideoFrame, WantedFrame]]:
@@ -119,6 +131,8 @@ class _SelectiveDecoder:
         ahead = deque(wanted)
         for discarding in (True, False):
             doubt = None
+            if not discarding:
+                self.start_afresh()
             with closing(read_again(self.path, table, self.heartbeat)) as feed:
                 for run in runs(table.starts, table.pts, {one.packet for one in ahead}):
                     doubt = yield from self._run(feed, run, ahead, discarding)
@@ -165,7 +179,9 @@ class _SelectiveDecoder:
     def in_order(self, times_s: Sequence[float], done: int) -> Iterator[tuple[VideoFrame, WantedFrame]]:
         """One frame after the other, for the times behind the first `done`."""
         table, report = self.table, self.report
-        ranks = None if table.in_order else table.presented()
+        ranks = table.presented()
+        if table.in_order or len(set(ranks)) < len(ranks):
+            ranks = []
         every = read_again(self.path, table, self.heartbeat)
         ahead = ((number, packet) for number, packet in every if number >= self.begin)
         first = table.presented_from(self.begin)

@@ -28,6 +28,7 @@ KEPT_PACKETS = 1 << 13  # each costs about a kilobyte beside its content
 FRAME_S = 0.5  # how long a frame is shown where nothing says it
 GAP_S = 1.0  # in a damaged file, a frame that stays this long may stand for missing ones
 NO_PTS = -(1 << 62)
+_PACKED = "a packet holds two frames"
 
 
 @dataclass
@@ -175,7 +176,9 @@ class Track:
             table.end_s = table.time_s(end)
         if NO_PTS not in dts and all(pts == NO_PTS for pts in table.pts):
             table.pts = dts
-        if stream.codec_context.reorder_depth and table.increases():
+        if table.in_order == _PACKED:
+            table.decode_order = True
+        elif stream.codec_context.reorder_depth and table.increases():
             table.distrust_times()
         return table
 
@@ -213,10 +216,12 @@ def _not_by_itself(codec: str, packet: Packet, shown: bool) -> str | None:
     """Why a file with such a packet is decoded in order, or None."""
     if packet.is_keyframe and packet.has_sidedata("new_extradata"):
         return "the decoder's configuration changes"
+    if packet.has_sidedata("palette"):  # it holds for what follows
+        return "a packet brings the colors of a palette"
     if packet.pts is None and shown:
         return "a packet has no presentation time"
     if is_packed(codec, packet):
-        return "a packet holds two frames"
+        return _PACKED
     return None
 
 
