@@ -32,7 +32,10 @@ ENCODERS = {  # with B-frames where the codec has them, a key frame every second
     "hevc radl": ("libx265", {"x265-params": f"{QUIET}:bframes=3:b-adapt=0:open-gop=0:radl=2"}),
     "mpeg4": ("mpeg4", {"g": "25", "bf": "2", "qmin": "2", "qmax": "2"}),
     "mpeg4 no b": ("mpeg4", {"g": "25", "qmin": "2", "qmax": "2"}),
+    "mpeg4 interlaced": ("mpeg4", {"g": "25", "bf": "2", "qmin": "2", "qmax": "2", "flags": "+ilme+ildct"}),
     "mpeg2": ("mpeg2video", {"g": "25", "bf": "2", "qmin": "2", "qmax": "2"}),
+    "mpeg2 interlaced": ("mpeg2video", {"g": "25", "bf": "2", "qmin": "2", "qmax": "2", "flags": "+ilme+ildct"}),
+    "h264 interlaced": ("libx264", {"g": "25", "bf": "2", "crf": "6", "x264-params": "interlaced=1"}),
     "mpeg1": ("mpeg1video", {"g": "25", "bf": "2", "qmin": "2", "qmax": "2"}),
     "vp8": ("libvpx", {"g": "25", "deadline": "realtime", "cpu-used": "8", "b": "2M"}),
     "vp9": ("libvpx-vp9", {"g": "25", "deadline": "realtime", "cpu-used": "8", "b": "2M"}),
@@ -286,6 +289,11 @@ def odd_message(folder: Path, codec: str, kind: str) -> Made:
     return Made(remuxed(sound(folder / f"base.{kind}", codec), folder / f"a.{kind}", told))
 
 
+def without_container(folder: Path, codec: str, kind: str) -> Made:
+    """The packets alone, one behind the other: neither times nor an end, so it may be whole and is not known to be."""
+    return Made(sound(folder / f"a.{kind}", codec), statuses=("partial",), length_s=None)
+
+
 def held(folder: Path, codec: str, kind: str) -> Made:
     """The last frame stays on screen for four seconds."""
     base = sound(folder / "base.mkv", codec)
@@ -353,9 +361,10 @@ FAULTS: dict[str, tuple[Maker, list[tuple[str, str]]]] = {
         made_of(
             "h264.mp4, h264.mov, h264.mkv, h264.ts, h264.flv, h264.nut, h264_open.mp4, h264_open.ts, h264_pyramid.mkv, "
             "hevc.mp4, hevc.mov, hevc.mkv, hevc.ts, hevc_radl.mp4, mpeg4.mp4, mpeg4.mkv, mpeg4.mov, mpeg4.nut, "
+            "mpeg4_interlaced.mp4, mpeg4_interlaced.mkv, mpeg2_interlaced.ts, h264_interlaced.mp4, h264_interlaced.ts, "
             "mpeg2.ts, mpeg2.mpg, mpeg2.mkv, mpeg1.mpg, vp8.webm, vp8.ivf, vp9.webm, vp9.mp4, vp9.ivf, av1.mkv, "
             "av1.mp4, av1.webm, av1.ivf, wmv2.wmv, msmpeg4.asf, msmpeg4.avi, flv1.flv, flv1.swf, mjpeg.avi, mjpeg.mov, "
-            "mjpeg.mkv, mjpeg.mjpeg, ffv1.mkv, ffv1.nut, gif.gif, apng.apng, rv10.rm, mpeg2.mxf, raw.y4m"
+            "mjpeg.mkv, ffv1.mkv, ffv1.nut, gif.gif, apng.apng, rv10.rm, mpeg2.mxf, raw.y4m"
         ),
     ),
     "B-frames in a container without presentation times": (
@@ -409,6 +418,7 @@ FAULTS: dict[str, tuple[Maker, list[tuple[str, str]]]] = {
     ),
     "an edit list without a key frame before it": (edited_without_key, made_of("h264_no_b.mp4, h264_no_b.mov")),
     "messages that FFmpeg cannot read": (odd_message, made_of("h264.mp4, h264.ts, hevc.mp4, hevc.ts")),
+    "no container": (without_container, made_of("mjpeg.mjpeg, h264.h264, hevc.hevc, mpeg2.m2v, av1.obu")),
     "a last frame that stays": (
         held,
         made_of("h264_no_b.mp4, h264.mkv, h264_no_b.flv, mpeg4.mkv, mpeg4_no_b.mov, hevc_no_b.mp4"),

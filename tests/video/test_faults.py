@@ -14,6 +14,7 @@ from refocus.video.orientation import from_matrix
 from refocus.video.packets import demuxed
 from refocus.video.probe import probe
 from refocus.video.track import PacketTable
+from refocus.video.truncation import is_truncated
 from refocus.video.workers import LostJob, run_jobs
 
 from tests.support.faults import ENCODERS, FAULTS, LEVELS, MATRICES, every_fault, judge
@@ -109,6 +110,23 @@ def test_a_display_matrix_is_applied_whole(tmp_path, how, codec):
         shown = frames_by_ffmpeg(path)[0][1]
         assert shown.shape == turned.shape
         assert np.abs(shown.astype(int) - turned).mean() < LEVELS
+
+
+@pytest.mark.parametrize(
+    ("container", "whole"),
+    [
+        ("dv", b"\x1f\x07\x00\x3f" + bytes(119_996)),
+        ("dv", b"\x1f\x07\x00\xbf" + bytes(2 * 144_000 - 4)),
+        ("roq", b"\x84\x10\xff\xff\xff\xff\x1e\x00" + b"\x11\x10\x10\x00\x00\x00\x00\x00" + bytes(16)),
+        ("jpeg_pipe", b"\xff\xd8" + bytes(60) + b"\xff\xd9"),
+    ],
+)
+def test_the_end_of_rare_containers(tmp_path, container, whole):
+    """Whole, and 40 bytes or one byte shorter."""
+    path = tmp_path / "a"
+    for size in (len(whole), len(whole) - 40, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        assert (is_truncated(path, container) is None) == (size == len(whole)) or size < 20
 
 
 def test_side_data_without_a_name_in_pyav(tmp_path):

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 MAX_FAILED_READS = 64  # in a row; then reading ends
 Heartbeat = Callable[[], None]
-TS_DISCONT = 0x200  # AVFMT_TS_DISCONT
+NO_TIMESTAMPS, TS_DISCONT = 0x80, 0x200  # AVFMT_NOTIMESTAMPS, AVFMT_TS_DISCONT
 JUMP_S = 10  # a clock that goes on later than this behind the packet before was set anew; ffmpeg's dts_delta_threshold
 BACKWARD_S = 0.1  # as was one that goes back by more than this
 HEAD_PACKETS = 1024  # among so many packets there is one whose frame can be shown, or there is none
@@ -78,6 +78,11 @@ def shortened(packet: Packet, size: int) -> Packet:
 def clock_may_jump(container: InputContainer) -> bool:
     """Whether the container's format lets its clock be set anew in the middle."""
     return bool(container.format.flags & TS_DISCONT)
+
+
+def without_a_container(container: InputContainer) -> bool:
+    """Whether a file is a raw stream, or pictures one behind the other: its times are counted at a guessed rate."""
+    return bool(container.format.flags & NO_TIMESTAMPS) or container.format.name.endswith("_pipe")
 
 
 def rate_of(stream: VideoStream) -> float:

@@ -24,7 +24,7 @@ from refocus.video.ffmpeg_log import FfmpegLog
 from refocus.video.frame_plan import ROUNDING_S
 from refocus.video.frame_times import FrameTimes
 from refocus.video.length import header_duration
-from refocus.video.packets import Heartbeat, shortened
+from refocus.video.packets import Heartbeat, shortened, without_a_container
 from refocus.video.probe import VideoError, opened
 from refocus.video.run_check import NOT_DECODED, RunCheck
 from refocus.video.track import NO_PTS, PacketTable, Track, read_again
@@ -60,6 +60,8 @@ def selective_decode(
     if table.damaged:
         report.notes.append(f"the container is damaged ({table.damaged} errors)")
         report.notes += table.gaps()
+    if without_a_container(container) and len(table.pts) > 1:
+        report.notes.append("a raw stream says neither when its frames are shown nor where it ends")
     if table.whole and (truncated := is_truncated(path, container.format.name)):
         report.notes.append(truncated)
     with ExitStack() as files:

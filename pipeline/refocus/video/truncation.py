@@ -1,7 +1,7 @@
 """Truncated files: a demuxer takes what is there for the whole, but the container's structure tells what should be.
 
 A file that is cut off between two of its parts cannot be told from a shorter one where the container has neither sizes
-nor an end (transport and program streams), and raw streams have no parts that say anything.
+nor an end (transport and program streams). Raw streams have no parts that say anything (`without_a_container`).
 """
 
 import struct
@@ -19,6 +19,7 @@ _NO_END = "the file lacks what such a file ends with"
 _HEAD, _TAIL = 1 << 16, 1 << 17  # bytes that are searched
 _NUT_INDEX = bytes.fromhex("4e58dd672f23e64e")  # the start code of what a muxer writes last
 _MXF_FOOTER = bytes.fromhex("060e2b34020501010d0102010104")  # the key of the last partition
+_DV_PAL, _DV_NTSC = 144_000, 120_000  # bytes of a frame at 25 Mb/s; at other rates, several times as many
 _OGG_END = 4  # flag of a stream's last page
 
 
@@ -181,6 +182,19 @@ def _ivf(video: _Video) -> str | None:
     return "the file ends within a frame" if at > video.size else None
 
 
+def _dv(video: _Video) -> str | None:
+    """Every frame has the same number of bytes, by the system that the first one names."""
+    frame = _DV_PAL if video.read(3, 1) >= b"\x80" else _DV_NTSC
+    return "the file ends within a frame" if video.size % frame else None
+
+
+def _roq(video: _Video) -> str | None:
+    at = 8
+    while at < video.size:
+        at += 8 + int.from_bytes(video.read(at + 2, 4), "little")
+    return "the file ends within a chunk" if at > video.size else None
+
+
 def _tail(video: _Video) -> bytes:
     return video.read(max(0, video.size - _TAIL), _TAIL)
 
@@ -203,6 +217,9 @@ _CHECKS: dict[str, Callable[[_Video], str | None]] = {
     "nut": _nut,
     "apng": _apng,
     "mjpeg": _mjpeg,
+    "jpeg_pipe": _mjpeg,
+    "dv": _dv,
+    "roq": _roq,
     "mxf": _mxf,
     "swf": _swf,
     "yuv4mpegpipe": _y4m,
