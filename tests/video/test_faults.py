@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from refocus.video import track
 from refocus.video.decode import DecodeReport, decode_frames, frames_at, frames_shown, plan_clip
-from refocus.video.frame_times import FrameTimes
+from refocus.video.frame_times import PresentationTimes
 from refocus.video.orientation import from_matrix
 from refocus.video.packets import demuxed
 from refocus.video.probe import probe
@@ -244,7 +244,7 @@ def table_of(times):
 
 def test_times_that_go_back_give_way_to_decoding_times():
     """As in the ffmpeg program; a decoding time that goes back as often is no better."""
-    times = FrameTimes(table_of([]))
+    times = PresentationTimes(table_of([]))
     assert [times(frame(pts, dts)) for pts, dts in ((0, 0), (1, 1), (4, 2), (3, 3), (2, 4), (5, 5))] == [
         pytest.approx(number / 25) for number in (0, 1, 4, 3, 4, 5)
     ]
@@ -253,7 +253,7 @@ def test_times_that_go_back_give_way_to_decoding_times():
 
 def test_frames_without_times_follow_each_other():
     """By their durations."""
-    times = FrameTimes(table_of([]))
+    times = PresentationTimes(table_of([]))
     assert [times(frame(None, None)) for _ in range(3)] == [pytest.approx(number / 25) for number in range(3)]
 
 
@@ -261,9 +261,9 @@ def test_times_of_decoding_go_to_frames_in_their_order():
     """The n-th frame has the n-th time, whichever packet it came from; but not where fields may have packets."""
     table = table_of([0, 1, 2, 3])
     table.distrust_times()
-    times = FrameTimes(table)
+    times = PresentationTimes(table)
     assert [times(frame(pts, 3)) for pts in (0, 2, 3, 1)] == [pytest.approx(number / 25) for number in range(4)]
-    times = FrameTimes(table)
+    times = PresentationTimes(table)
     assert [times(frame(pts, pts, interlaced=True)) for pts in (0, 2)] == [0.0, pytest.approx(2 / 25)]
 
 

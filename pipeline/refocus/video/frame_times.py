@@ -7,7 +7,7 @@ from av.video.frame import VideoFrame
 from refocus.video.track import PacketTable
 
 
-class FrameTimes:
+class PresentationTimes:
     """Gives each frame its time, in the order in which they come out.
 
     That is the frame's presentation time where it has one, until such times go back more often than decoding times do:

@@ -22,7 +22,7 @@ from refocus.video.closure import WantedFrame, runs, shown_at
 from refocus.video.decode_report import SLACK_S, DecodeReport
 from refocus.video.ffmpeg_log import FfmpegLog
 from refocus.video.frame_plan import ROUNDING_S
-from refocus.video.frame_times import FrameTimes
+from refocus.video.frame_times import PresentationTimes
 from refocus.video.length import header_duration
 from refocus.video.packets import Heartbeat, shortened, without_a_container
 from refocus.video.probe import VideoError, opened
@@ -187,7 +187,7 @@ class _SelectiveDecoder:
         every = read_again(self.path, table, self.heartbeat)
         ahead = ((number, packet) for number, packet in every if number >= self.begin)
         first = table.presented_from(self.begin)
-        frame_times = FrameTimes(table)
+        frame_times = PresentationTimes(table)
         held: tuple[VideoFrame, float, int] | None = None
 
         def on_screen(source_frame: int, time_s: float, until_s: float) -> WantedFrame | None:
