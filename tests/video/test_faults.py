@@ -17,7 +17,7 @@ from refocus.video.track import PacketTable
 from refocus.video.truncation import is_truncated
 from refocus.video.workers import LostJob, run_jobs
 
-from tests.support.faults import ENCODERS, FAULTS, LEVELS, MATRICES, every_fault, judge
+from tests.support.faults import ENCODERS, FAULTS, LEVELS, MATRICES, every_fault, judge, sound
 from tests.support.ffmpeg_frames import FFMPEG, frames_by_ffmpeg, frames_by_loop
 from tests.support.videos import constant, flag_rotation, level, played_at, variable, write_video
 
@@ -127,6 +127,68 @@ def test_the_end_of_rare_containers(tmp_path, container, whole):
     for size in (len(whole), len(whole) - 40, len(whole) - 1):
         path.write_bytes(whole[:size])
         assert (is_truncated(path, container) is None) == (size == len(whole)) or size < 20
+
+
+class Pipe:
+    """A file in which nothing that was written can be changed."""
+
+    def __init__(self, path):
+        self.file = path.open("wb")
+
+    def write(self, data):
+        return self.file.write(data)
+
+
+@pytest.mark.parametrize(("kind", "codec"), [("avi", "mpeg4"), ("ivf", "vp8"), ("matroska", "h264"), ("flv", "h264")])
+def test_a_header_that_a_pipe_left_open(tmp_path, kind, codec):
+    """All bits set, or none, are no length: the packets say it."""
+    base, path = sound(tmp_path / "base.mkv", codec), tmp_path / "a"
+    pipe = Pipe(path)
+    with pipe.file, av.open(str(base)) as reading, av.open(pipe, "w", format=kind) as writing:
+        copied = writing.add_stream_from_template(reading.streams.video[0])
+        for packet in reading.demux(video=0):
+            if packet.size:
+                packet.stream = copied
+                writing.mux(packet)
+    plan = plan_clip(path, 4.0, 512, None, None)
+    assert plan.duration_s == pytest.approx(3.0, abs=0.05)
+    assert decode_frames(path, plan.times_s).status == ("partial" if kind == "avi" else "ok")
+
+
+@pytest.mark.parametrize("kind", ["nut", "mkv", "mp4", "ts"])
+def test_another_video_that_lasts_longer(tmp_path, kind):
+    """The file's length is not that of the video that is shown."""
+    path = tmp_path / f"a.{kind}"
+    bases = [sound(tmp_path / "0.mp4", "h264", 5.0), sound(tmp_path / "1.mp4", "h264")]
+    with av.open(str(bases[0])) as longer, av.open(str(bases[1])) as shown, av.open(str(path), "w") as writing:
+        streams = [writing.add_stream_from_template(one.streams.video[0]) for one in (shown, longer)]
+        streams[0].disposition = av.stream.Disposition.default
+        packets = [
+            (packet, stream)
+            for one, stream in zip((shown, longer), streams, strict=True)
+            for packet in one.demux(video=0)
+            if packet.size
+        ]
+        for packet, stream in sorted(packets, key=lambda one: one[0].dts * one[0].time_base):
+            packet.stream = stream
+            writing.mux(packet)
+    plan = plan_clip(path, 4.0, 512, None, None)
+    assert (plan.duration_s, decode_frames(path, plan.times_s).status) == (pytest.approx(3.0, abs=0.01), "ok")
+
+
+def test_a_gap_in_a_clock_that_may_be_set_anew(tmp_path):
+    """A frame that was announced for after the gap tells it from a new clock; which is shown when is not known."""
+    times = [index / 25 + 12 * (index > 40) for index in range(75)]
+    path = write_video(tmp_path / "a.ts", times, options={"bf": "2", "g": "25"})
+    got = decode_frames(path, [0.5, 1.5, 2.5])
+    assert (got.status, got.source_frames[:2]) == ("partial", [12, 37])
+    assert "set anew" in got.error
+
+
+def test_streams_one_behind_the_other_in_ogg():
+    """Headers in the middle are no frames."""
+    assert track._not_by_itself("theora", av.Packet(b"\x81theora"), True) == "another stream follows"
+    assert track._not_by_itself("h264", av.Packet(b"\x81theora"), False) is None
 
 
 def test_side_data_without_a_name_in_pyav(tmp_path):

@@ -9,7 +9,7 @@ from fractions import Fraction
 import av
 
 from refocus.video.length import header_duration, is_edited, is_fragmented, own_duration
-from refocus.video.packets import Heartbeat, clock_may_jump, every_packet
+from refocus.video.packets import Heartbeat, clock_may_jump, every_packet, other_streams
 from refocus.video.track import Track
 
 _INDEXED = ("mov", "matroska", "avi", "flv")  # containers that find a moment without reading up to it
@@ -43,8 +43,8 @@ def last_moment(track: Track, until_s: float | None, ahead_s: float, heartbeat: 
         return measured
     if measured > header - _TOLERANCE_S:
         return header if own is not None and not is_fragmented(container, stream) else measured
-    sound_lasts = own is None and ends.any_s(start) > header - _TOLERANCE_S
-    return measured if sound_lasts or is_edited(container, stream) else header
+    others_last = own is None and ends.any_s(start) > header - _TOLERANCE_S
+    return measured if others_last or is_edited(container, stream) else header
 
 
 def _read_rest(track: Track, end_s: float | None, heartbeat: Heartbeat | None) -> None:
@@ -56,7 +56,7 @@ def _read_rest(track: Track, end_s: float | None, heartbeat: Heartbeat | None) -
     for place in (Fraction(end_s) + track.start, track.ends.latest_s):
         _seek(track, place)
         with contextlib.suppress(av.FFmpegError):  # decoding will report it
-            for packet in every_packet(track.container, [track.stream, *track.container.streams.audio]):
+            for packet in every_packet(track.container, [track.stream, *other_streams(track.container, track.stream)]):
                 track.ends.add(packet)
                 if heartbeat is not None:
                     heartbeat()

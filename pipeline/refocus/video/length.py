@@ -10,6 +10,7 @@ from av.video.stream import VideoStream
 
 from refocus.video.packets import rate_of
 
+_UNKNOWN_S = 1e6  # a header of which a program left the length open (all bits set) promises more
 _CLOCK = re.compile(r"^(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
 
 
@@ -22,9 +23,10 @@ def header_duration(container: InputContainer, stream: VideoStream, start: Fract
     if start is None:
         start = (stream.start_time or 0) * (stream.time_base or Fraction(0))
     own = own_duration(container, stream, start)
-    if own is not None or not container.duration:
+    length = container.duration or 0  # an estimate where an AVI leaves its number of frames open
+    if own is not None or not 0 < length < _UNKNOWN_S * av.time_base or (_is_avi(container) and stream.frames):
         return own
-    seconds = container.duration / av.time_base - float(start)
+    seconds = length / av.time_base - float(start)
     if "matroska" not in container.format.name:  # Matroska counts from 0, the others from their first packet
         seconds += (container.start_time or 0) / av.time_base
     return max(0.0, seconds)
@@ -34,8 +36,9 @@ def own_duration(container: InputContainer, stream: VideoStream, start: Fraction
     """What the header says of this stream alone, seconds."""
     if stream.time_base is None:
         return None
-    if container.format.name == "avi" and stream.frames:  # a truncated file has a shorter duration
-        return float(stream.frames * stream.time_base)
+    if _is_avi(container) and stream.frames:  # a truncated file has a shorter duration
+        seconds = float(stream.frames * stream.time_base)
+        return seconds if seconds < _UNKNOWN_S else None
     if "mov" in container.format.name and stream.duration:  # elsewhere FFmpeg may have it from the container
         return max(0.0, float(stream.duration * stream.time_base - (start if is_fragmented(container, stream) else 0)))
     clock = _CLOCK.match(stream.metadata.get("DURATION", ""))
@@ -105,6 +108,10 @@ class Ends:
             spread = float((self._latest - self._earliest) * base)
             video += spread / (self._count - 1) if self._count > 1 else 1 / rate if rate else 0.0
         return round(video, 3)  # a clock's ticks may miss a millisecond
+
+
+def _is_avi(container: InputContainer) -> bool:
+    return container.format.name == "avi"
 
 
 def is_fragmented(container: InputContainer, stream: VideoStream) -> bool:

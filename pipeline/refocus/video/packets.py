@@ -22,7 +22,8 @@ def demuxed(
     container: InputContainer,
     stream: VideoStream,
     seen: Callable[[Packet], None] | None = None,
-    sound: bool = False,
+    others: bool = False,
+    clock: "Clock | None" = None,
 ) -> Generator[Packet, None, None]:
     """The stream's packets; reading goes on behind what cannot be read.
 
@@ -30,19 +31,27 @@ def demuxed(
 
     Args:
         seen: called with every packet that is read.
-        sound: packets of sound are read too, if only for `seen`.
+        others: packets of sound and of other videos are read too, if only for `seen`.
+        clock: that of the file, where it may be set anew; tells afterwards what was met.
     Raises:
         av.FFmpegError: nothing more can be read.
     """
-    clock = _Clock() if clock_may_jump(container) else None
-    others = container.streams.audio if sound or clock is not None else ()
-    for packet in every_packet(container, [stream, *others]):
-        if clock is not None:
+    clock = clock or Clock()
+    jumps = clock_may_jump(container)
+    streams = [stream, *(container.streams.audio if jumps else other_streams(container, stream) if others else ())]
+    for packet in every_packet(container, streams):
+        if jumps:
             clock.close(packet)
         if seen is not None:
             seen(packet)
         if packet.stream_index == stream.index:
             yield packet
+
+
+def other_streams(container: InputContainer, stream: VideoStream) -> list[Stream]:
+    """The sound and the other videos of a file: what its length may be that of."""
+    videos = [one for one in container.streams.video if one.index != stream.index]
+    return [*container.streams.audio, *videos]
 
 
 def every_packet(container: InputContainer, streams: Sequence[Stream]) -> Generator[Packet, None, None]:
@@ -91,7 +100,7 @@ def rate_of(stream: VideoStream) -> float:
     return float(rate) if rate else 0.0
 
 
-class _Clock:
+class Clock:
     """Closes the discontinuities of a file's clock, by the rule of the ffmpeg program.
 
     All streams share the clock: the first that jumps sets it for the others. All times are seconds.
@@ -102,6 +111,8 @@ class _Clock:
         self.latest: dict[int, float] = {}  # by stream: the last packet's decoding time
         self.due: dict[int, float] = {}  # by stream: that of the next one
         self.last: float | None = None  # the last packet's, of any stream
+        self.unclear = False  # a frame that was to be shown late was met, and the clock then went on from there
+        self._taken: dict[int, float] = {}  # by stream: the last presentation time that was taken away
 
     def close(self, packet: Packet) -> None:
         """Moves a packet's times to where they belong; a presentation time that cannot be true is taken away."""
@@ -109,10 +120,12 @@ class _Clock:
             return
         index, base = packet.stream_index, float(packet.time_base)
         if packet.pts is not None and abs(packet.pts - packet.dts) * base > JUMP_S:
+            self._taken[index] = packet.pts * base
             packet.pts = None
         time = packet.dts * base + self.shift
         due = self.due.get(index, self.last)
         if due is not None and (abs(time - due) > JUMP_S or time + BACKWARD_S < self.latest.get(index, time)):
+            self.unclear = self.unclear or abs(packet.dts * base - self._taken.get(index, -JUMP_S)) < 1
             self.shift += due - time
             time = due
         if ticks := round(self.shift / base):

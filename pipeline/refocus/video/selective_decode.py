@@ -60,6 +60,8 @@ def selective_decode(
     if table.damaged:
         report.notes.append(f"the container is damaged ({table.damaged} errors)")
         report.notes += table.gaps()
+    if table.clock_unclear:
+        report.notes.append("the clock goes on much later: it was set anew, or there is a gap")
     if without_a_container(container) and len(table.pts) > 1:
         report.notes.append("a raw stream says neither when its frames are shown nor where it ends")
     if table.whole and (truncated := is_truncated(path, container.format.name)):

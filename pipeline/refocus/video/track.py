@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from refocus.video.av1 import Av1Packets
 from refocus.video.ffmpeg_log import FfmpegLog
 from refocus.video.length import Ends, own_duration
-from refocus.video.packets import Heartbeat, demuxed, rate_of, read_head
+from refocus.video.packets import Clock, Heartbeat, demuxed, rate_of, read_head
 from refocus.video.probe import VideoError, opened
 from refocus.video.starts import SELECTIVE_CODECS, CleanStarts, is_hidden, is_packed
 from refocus.video.vp9 import Vp9Packets
@@ -48,6 +48,7 @@ class PacketTable:
     in_order: str | None = None  # why the packets must be decoded one after the other
     whole: bool = False  # the pass came to the end of the file
     damaged: int = 0  # errors that FFmpeg logged while reading
+    clock_unclear: bool = False  # it was set anew, or there was a gap
     encrypted: bool = False  # a packet is, and there is no key
     stopped: str | None = None  # why reading ended early
     decode_order: bool = False  # `pts` are times of decoding: they say when frames are shown, not which
@@ -108,8 +109,9 @@ class Track:
         self.ends = Ends(stream)
         self.table: PacketTable | None = None
         self._log = FfmpegLog()
-        sound = own_duration(container, stream, Fraction(0)) is None
-        self._packets = demuxed(container, stream, self.ends.add, sound)
+        others = own_duration(container, stream, Fraction(0)) is None  # then the length may be theirs
+        self._clock = Clock()
+        self._packets = demuxed(container, stream, self.ends.add, others, self._clock)
         try:
             with self._log:
                 head = read_head(self._packets, stream)
@@ -172,6 +174,7 @@ class Track:
                     if kept > KEPT_BYTES or len(table.packets) > KEPT_PACKETS:
                         table.packets = None
         table.damaged = self._log.of_container
+        table.clock_unclear = self._clock.unclear
         if end != NO_PTS:
             table.end_s = table.time_s(end)
         if NO_PTS not in dts and all(pts == NO_PTS for pts in table.pts):
@@ -216,6 +219,8 @@ def _not_by_itself(codec: str, packet: Packet, shown: bool) -> str | None:
     """Why a file with such a packet is decoded in order, or None."""
     if packet.is_keyframe and packet.has_sidedata("new_extradata"):
         return "the decoder's configuration changes"
+    if codec == "theora" and bytes(memoryview(packet)[:1]) >= b"\x80":  # the stream's headers once more (chained Ogg)
+        return "another stream follows"
     if packet.has_sidedata("palette"):  # it holds for what follows
         return "a packet brings the colors of a palette"
     if packet.pts is None and shown:
