@@ -2,6 +2,7 @@
 
 import struct
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import av
@@ -21,6 +22,7 @@ from tests.support.faults import ENCODERS, FAULTS, LEVELS, MATRICES, every_fault
 from tests.support.ffmpeg_frames import FFMPEG, frames_by_ffmpeg, frames_by_loop
 from tests.support.videos import constant, flag_rotation, level, played_at, variable, write_video
 
+ROOT = Path(__file__).resolve().parents[2]
 needs_ffmpeg = pytest.mark.skipif(FFMPEG is None, reason="the ffmpeg program is not installed")
 
 
@@ -370,3 +372,13 @@ def test_decord_refuses_what_it_would_not_mirror(tmp_path):
 def by_decord(path, heartbeat):
     """A job for a worker."""
     return len(list(frames_shown(path, [0.0], None, DecodeReport(), heartbeat, "squash", "decord")))
+
+
+def test_the_page_has_every_fault():
+    """docs/decoding.md says of how many files each row was made, and of which."""
+    page = (ROOT / "docs" / "decoding.md").read_text()
+    for fault, (_, files) in FAULTS.items():
+        made_of = ", ".join(f"{codec}.{kind}" for codec, kind in files)
+        row = next(line for line in page.splitlines() if line.startswith(f"| {fault} |"))
+        assert row.startswith(f"| {fault} | {len(files)} |") and row.endswith(f" {made_of} |"), "run the page's command"
+    assert f"| all | {sum(len(files) for _, files in FAULTS.values())} |" in page
