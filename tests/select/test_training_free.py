@@ -48,13 +48,16 @@ def test_topk_is_the_start_of_the_sorted_frames_whatever_the_scale(scores, n):
 
 
 def judged_literally(scaled: list[float], n: int, threshold: float, depth: int) -> list[int]:
-    """AKS as a work list of stretches; each is (frames, budget, depth)."""
+    """AKS as a work list of stretches; each is (frames, budget, depth). Leads as large as the threshold are left out:
+    rounding decides them.
+    """
     waiting, taken = [(list(range(len(scaled))), n, 0)], []
     while waiting:
         frames, budget, level = waiting.pop()
         best = sorted(frames, key=lambda frame: (-scaled[frame], frame))[:budget]
         top = sum(scaled[frame] for frame in best) / max(1, len(best))
         lead = top - sum(scaled[frame] for frame in frames) / max(1, len(frames))
+        assume(abs(lead - threshold) > 1e-9)
         if budget < 2 or len(frames) == budget or level == depth or lead > threshold:
             taken += best
         else:

@@ -4,10 +4,8 @@ from pathlib import Path
 
 from refocus.video.every_frame import every_time
 from refocus.video.packets import Heartbeat
-from refocus.video.probe import VideoError, opened
-from refocus.video.track import read_packets
-
-_TO_THE_END_S = 1e9
+from refocus.video.probe import VideoError
+from refocus.video.track import opened_track
 
 
 def frame_times(path: Path | str, heartbeat: Heartbeat | None = None) -> list[float]:
@@ -19,8 +17,8 @@ def frame_times(path: Path | str, heartbeat: Heartbeat | None = None) -> list[fl
     Raises:
         VideoError: the file is unreadable or encrypted, or has no frames.
     """
-    with opened(path) as (container, stream):
-        table = read_packets(container, stream, _TO_THE_END_S, heartbeat)
+    with opened_track(path) as track:
+        table = track.read(None, heartbeat)
     if table.encrypted:
         raise VideoError(f"{path}: is encrypted")
     shown = table.presented()

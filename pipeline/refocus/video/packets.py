@@ -23,7 +23,7 @@ def demuxed(
     stream: VideoStream,
     seen: Callable[[Packet], None] | None = None,
     others: bool = False,
-    clock: "Clock | None" = None,
+    clock: "PacketClock | None" = None,
 ) -> Generator[Packet, None, None]:
     """The stream's packets; reading goes on behind what cannot be read.
 
@@ -36,7 +36,7 @@ def demuxed(
     Raises:
         av.FFmpegError: nothing more can be read.
     """
-    clock = clock or Clock()
+    clock = clock or PacketClock()
     jumps = clock_may_jump(container)
     streams = [stream, *(container.streams.audio if jumps else other_streams(container, stream) if others else ())]
     for packet in every_packet(container, streams):
@@ -100,7 +100,7 @@ def rate_of(stream: VideoStream) -> float:
     return float(rate) if rate else 0.0
 
 
-class Clock:
+class PacketClock:
     """Closes the discontinuities of a file's clock, by the rule of the ffmpeg program.
 
     All streams share the clock: the first that jumps sets it for the others. All times are seconds.

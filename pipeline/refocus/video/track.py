@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from refocus.video.av1 import Av1Packets
 from refocus.video.ffmpeg_log import FfmpegLog
 from refocus.video.length import Ends, own_duration
-from refocus.video.packets import Clock, Heartbeat, demuxed, rate_of, read_head
+from refocus.video.packets import Heartbeat, PacketClock, demuxed, rate_of, read_head
 from refocus.video.probe import VideoError, opened
 from refocus.video.starts import SELECTIVE_CODECS, CleanStarts, is_hidden, is_packed
 from refocus.video.vp9 import Vp9Packets
@@ -110,7 +110,7 @@ class Track:
         self.table: PacketTable | None = None
         self._log = FfmpegLog()
         others = own_duration(container, stream, Fraction(0)) is None  # then the length may be theirs
-        self._clock = Clock()
+        self._clock = PacketClock()
         self._packets = demuxed(container, stream, self.ends.add, others, self._clock)
         try:
             with self._log:
