@@ -148,6 +148,15 @@ def test_initialisation_is_b2():
         policy.initialise_selection(PolicySettings(reinit_layers=4), seed=1)
 
 
+def test_heads_that_begin_alike_score_a_frame_by_its_likeness_to_the_latent():
+    """The first scores are inner products: two heads of their own would give them any values."""
+    policy = FramePolicy(SMALL)
+    policy.initialise_selection(PolicySettings(reinit_layers=0, query_init="key", key_gain=2.0, query_gain=3.0), seed=1)
+    frames, heads = torch.randn(1, 7, 16), policy.heads
+    scores = heads.scores(heads.key(frames), frames)
+    torch.testing.assert_close(scores, 6.0 / heads.divisor * frames @ frames.transpose(1, 2), rtol=1e-4, atol=1e-4)
+
+
 def test_start_of_frame_is_drawn_with_the_papers_spread():
     """N(0, 0.02) for the start token's row, seen on a wide one."""
     policy = FramePolicy(dataclasses.replace(SMALL, width=512))

@@ -37,6 +37,11 @@ class PolicySettings(Section):
     )
     key_gain: float = Field(1.0, gt=0, description="gain of the key head's orthogonal initialisation")
     query_gain: float = Field(1.0, gt=0, description="gain of the query head's orthogonal initialisation")
+    query_init: Literal["own", "key"] = Field(
+        "own",
+        description="the query head's first matrix: one of its own, as in B.2, or the key head's, so that the first "
+        "scores say how like a frame and the latent are",
+    )
     value_gain: float = Field(0.1, gt=0, description="gain of the value head's orthogonal initialisation")
     start_of_frame_std: float = Field(
         0.02, ge=0, description="standard deviation of the <start_of_frame> embedding's initialisation"

@@ -30,7 +30,10 @@ def initialise_selection(policy: PolicyNetwork, settings: PolicySettings, seed: 
             norm.weight.fill_(settings.reinit_norm)
         stack.norm_f.weight.fill_(1.0)
         nn.init.orthogonal_(heads.key.weight, gain=settings.key_gain)
-        nn.init.orthogonal_(heads.query.weight, gain=settings.query_gain)
+        if settings.query_init == "key":
+            heads.query.weight.copy_(heads.key.weight * (settings.query_gain / settings.key_gain))
+        else:
+            nn.init.orthogonal_(heads.query.weight, gain=settings.query_gain)
         nn.init.orthogonal_(heads.value.weight, gain=settings.value_gain)
         heads.value.bias.zero_()
         if heads.value.factor is not None:
