@@ -211,9 +211,12 @@ def test_the_one_question_is_the_first_in_file_order_that_only_the_policy_answer
     material = Material(results, picks, Store(), Evidence({}), {}, 2, FiguresSettings())
     (shown,), note = first_win(material)
     assert shown.question.qa_id == "q3" and list(shown.picks) == ["uniform", "refocus/demo"] and note == ""
-    truth = {(q.dataset, q.source_id): [(0.0, 1.0)] * (1 + (q.qa_id == "q4")) for q in questions}
+    truth = {(q.dataset, q.source_id): [(0.0, 2.0)] * (1 + (q.qa_id == "q4")) for q in questions}
     (shown,), _ = first_win(replace(material, truth=Evidence(truth)))
     assert shown.question.qa_id == "q4", "it needs two moments"
+    unseen = {key: [(0.0, 2.0), (2.0, 3.0)] if key[1] == "4" else spans for key, spans in truth.items()}
+    (shown,), _ = first_win(replace(material, truth=Evidence(unseen)))
+    assert shown.question.qa_id == "q3", "the picks of q4 show one of its two moments"
     _, above = drawn_by_lot(material)
     assert "Of 4 questions, 2 are answered right only from the policy's frames, 1 from both" in above
 

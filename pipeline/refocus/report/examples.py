@@ -81,11 +81,21 @@ def drawn_by_lot(material: Material) -> tuple[list[Example], str]:
 
 
 def first_win(material: Material) -> tuple[list[Example], str]:
-    """The first question that uniform frames miss and ours answer, of those that need the most moments; or none."""
+    """The first question that uniform frames miss and ours answer, of those that need the most moments; or none.
+
+    Ours must show all of these moments: a lucky guess is no example.
+    """
     wins = [question for question in material.questions if material.result(question) == WIN]
-    chosen = sorted(wins, key=lambda q: -len(material.truth.of(q)))[:1]
-    note = "" if chosen else "No question is answered right only from the policy's frames."
+    shown = [question for question in wins if _shows_all(material, question)]
+    chosen = sorted(shown, key=lambda q: -len(material.truth.of(q)))[:1]
+    note = "" if chosen else "No question is answered right only from the policy's frames, with all it needs in view."
     return _gather(material, chosen, ["uniform", *filter(None, [material.ours])]), note
+
+
+def _shows_all(material: Material, question: Question) -> bool:
+    """Whether the policy's frames show every moment that a question is known to need."""
+    picked = material.selections[material.ours or ""][question.qa_id].timestamps_s
+    return all(any(start <= time_s < end for time_s in picked) for start, end in material.truth.of(question))
 
 
 def choose(questions: Sequence[Question], results: Mapping[str, str], count: int, seed: int) -> list[Question]:
