@@ -26,7 +26,7 @@ from refocus.frames.index import INDEX_SCHEMA
 from refocus.qa.records import CLIP_SCHEMA, QUESTION_SCHEMA, REJECT_SCHEMA
 from refocus.reward.margin import margins
 from refocus.reward.margin_table import MARGIN_SCHEMA
-from refocus.select.selections import NO_FRAMES
+from refocus.select.selections import NO_FRAMES, OF_THE_FILE
 from refocus.select.selections import SCHEMA as SELECTION_SCHEMA
 from safetensors.torch import load_file
 from transformers import InternVLForConditionalGeneration
@@ -230,7 +230,7 @@ def test_every_selector_picks_distinct_frames_in_temporal_order(run):
         for selector in run.root.use.selectors:
             for n in (4, 8, 16, 32):
                 picked = run.table(f"selections/{name}/{slug(selector)}/n{n}.s0.parquet")
-                assert list(picked.columns) == SELECTION_SCHEMA.names
+                assert list(picked.columns) == [*SELECTION_SCHEMA.names, *OF_THE_FILE.names]
                 assert list(picked["qa_id"]) == list(questions["qa_id"])
                 for row in picked.itertuples():
                     frames, at = list(row.frame_indices), index.loc[clip[row.qa_id]]
