@@ -5,8 +5,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-import av
-
+from benchmarks.decode_ways import versions
 from benchmarks.report import table, write
 from tests.support.faults import FAULTS, judge
 
@@ -33,9 +32,8 @@ def main() -> int:
         made_of = ", ".join(f"{codec}.{kind}" for codec, kind in files)
         rows.append([fault, len(files), *(counts[outcome] or "" for outcome in OUTCOMES), made_of])
     rows.append(["all", total.total(), *(total[outcome] for outcome in OUTCOMES), ""])
-    versions = ".".join(map(str, av.library_versions["libavcodec"]))
     command = "`python -m tests.support.fault_table --out docs/decoding.md`"
-    write(out, "faults", f"PyAV {av.__version__} (libavcodec {versions}); {command}.\n\n{table(HEAD, rows)}")
+    write(out, "faults", f"{versions()}; {command}.\n\n{table(HEAD, rows)}")
     return 1 if total["wrong"] else 0
 
 

@@ -9,6 +9,22 @@ from refocus.lmm.loading import Statistics
 from refocus.lmm.prompts import Prompt
 
 
+class Mrope(Protocol):
+    """Three rotary positions a token: time, height, width."""
+
+    def frame_positions(
+        self, config: Any, start: Tensor, opening: int, times_s: Tensor, lead: int, tail: int
+    ) -> Tensor:
+        """Positions of the next frame of each row.
+
+        Args:
+            start: (r,) one more than the largest position of the row so far. opening: tokens before the first frame.
+            times_s: (r,) second of the frame. lead, tail: text tokens around its features.
+        Returns:
+            (3, r, lead + p + tail) int64.
+        """
+
+
 class Family(Protocol):
     """One family of models. f frames · p tokens per frame · d width of the language model · r rows · n tokens."""
 
@@ -16,7 +32,10 @@ class Family(Protocol):
     architecture: str
     statistics: Statistics  # of images, where the model's folder does not say
     shows_time: bool  # whether what the model is given depends on the seconds of the frames
-    mrope: bool  # whether a token has three rotary positions: time, height, width
+
+    @property
+    def mrope(self) -> Mrope | None:
+        """How frames are placed in time, height and width; None: the decoder numbers tokens by itself."""
 
     def frame_size(self, config: Any) -> int:
         """Side in pixels of the square image the vision tower takes."""
@@ -54,24 +73,16 @@ class Family(Protocol):
     def language_model(self, model: Any) -> Any:
         """The decoder that takes `inputs_embeds` and returns normalised hidden states."""
 
-    def frame_positions(
-        self, config: Any, start: Tensor, opening: int, times_s: Tensor, lead: int, tail: int
-    ) -> Tensor:
-        """Rotary positions of the next frame of each row; asked only where `mrope`.
-
-        Args:
-            start: (r,) one more than the largest position of the row so far. opening: tokens before the first frame.
-            times_s: (r,) second of the frame. lead, tail: text tokens around its features.
-        Returns:
-            (3, r, lead + p + tail) int64.
-        """
-
 
 class Prompted:
     """What most families have in common: the decoder's place, and frames that follow the opening one by one."""
 
     shows_time = False
-    mrope = False
+
+    @property
+    def mrope(self) -> Mrope | None:
+        """The decoder numbers tokens by itself."""
+        return None
 
     def prefix(self: Family, n_frames: int, tokens_per_frame: int, times_s: Sequence[float] = ()) -> str:
         """See `Family.prefix`."""
@@ -90,9 +101,3 @@ class Prompted:
     def language_model(self, model: Any) -> Any:
         """See `Family.language_model`."""
         return model.model.language_model
-
-    def frame_positions(
-        self, config: Any, start: Tensor, opening: int, times_s: Tensor, lead: int, tail: int
-    ) -> Tensor:
-        """The decoder numbers tokens by itself."""
-        raise NotImplementedError

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from refocus.core.errors import RefocusError
-from refocus.lmm.family import Family
+from refocus.lmm.family import Family, Mrope
 from refocus.lmm.forkable_cache import ForkableCache
 from refocus.lmm.frame_text import FrameText, FrameTokens
 from refocus.lmm.prefix_tree import Pack, Path, Trunk, grow
@@ -160,7 +160,7 @@ class Passes:
         places = torch.arange(len(owner), device=self._device)
         order = self._question_positions(places - (ends - lengths)[owner], cache)
         if len(lengths) == 1:
-            hidden = self._decode(x, cache, position_ids=order if self._family.mrope else None)
+            hidden = self._decode(x, cache, position_ids=None if self._family.mrope is None else order)
         else:
             seen = (owner[:, None] == owner) & (places[:, None] >= places)  # (n, n)
             mask = x.new_zeros((1, 1, len(owner), cache.length + len(owner)))
@@ -173,7 +173,7 @@ class Passes:
 
     def _question_positions(self, places: Tensor, cache: ForkableCache) -> Tensor:
         """Positions of questions that all follow the frames: (1, n), with M-RoPE (3, r, n); places: (n,) in each."""
-        if not self._family.mrope:
+        if self._family.mrope is None:
             return cache.length + places[None]
         return (cache.next_position.to(self._device)[:, None] + places).expand(3, -1, -1)
 
@@ -233,19 +233,21 @@ class Passes:
             visual = torch.zeros(ids.shape, dtype=torch.bool, device=self._device)
             visual[:, slots.to(self._device)] = True
             kwargs = {"visual_pos_masks": visual, "deepstack_visual_embeds": [part.flatten(0, 1) for part in deeper]}
-        if self._family.mrope:
-            kwargs["position_ids"] = self._frame_positions(rows[0], frames, cache)
+        if (mrope := self._family.mrope) is not None:
+            kwargs["position_ids"] = self._frame_positions(mrope, rows[0], frames, cache)
         self._decode(x, cache, **kwargs)
         self._work.slots += len(frames) * len(frames[0])
         self._work.prefix_tokens += ids.numel()
 
-    def _frame_positions(self, row: Sequence[FrameTokens], frames: Sequence[Path], cache: ForkableCache) -> Tensor:
+    def _frame_positions(
+        self, mrope: Mrope, row: Sequence[FrameTokens], frames: Sequence[Path], cache: ForkableCache
+    ) -> Tensor:
         """(3, r, n) of the frames that are added, whose tokens are where those of `row` are; moves the cache on."""
         config, opening, parts = self._model.config, len(self._text.opening), []
         for tokens, shown in zip(row, zip(*frames, strict=True), strict=True):
             times_s = torch.tensor([self._times_s[frame] for frame in shown], dtype=torch.float64)
             before = cache.next_position
-            new = self._family.frame_positions(config, before, opening, times_s, tokens.lead, tokens.tail)
+            new = mrope.frame_positions(config, before, opening, times_s, tokens.lead, tokens.tail)
             cache.next_position = torch.maximum(before, new.amax(dim=(0, 2)) + 1)
             parts.append(new)
         return torch.cat(parts, dim=-1).to(self._device)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from refocus.core.errors import UsageError
-from refocus.lmm.family import Prompted
+from refocus.lmm.family import Mrope, Prompted
 from refocus.lmm.loading import Statistics
 from refocus.lmm.prompts import (
     Prompt,
@@ -36,7 +36,11 @@ class _QwenVL(Prompted):
     """What the two have in common: the tower's input, and three rotary positions a token (M-RoPE)."""
 
     shows_time = True
-    mrope = True
+
+    @property
+    def mrope(self: Mrope) -> Mrope:
+        """See `frame_positions`."""
+        return self
 
     def frame_size(self, config: Any) -> int:
         vision = config.vision_config
