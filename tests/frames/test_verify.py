@@ -10,7 +10,8 @@ from refocus.frames.verify import verify_frames
 from refocus.qa.clips import ClipRow
 from refocus.qa.records import clip_id
 
-from tests.support.faults import FAULTS, sound
+from tests.support.faults import FAULTS
+from tests.support.faulty_files import sound
 from tests.support.videos import constant, moving, variable, write_video
 
 SETTINGS = DecodeSettings(size=64, max_failure_rate=1.0, runtime=DecodeRuntime(workers=1))

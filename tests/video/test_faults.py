@@ -18,7 +18,8 @@ from refocus.video.track import PacketTable
 from refocus.video.truncation import is_truncated
 from refocus.video.workers import LostJob, run_jobs
 
-from tests.support.faults import ENCODERS, FAULTS, LEVELS, MATRICES, every_fault, judge, sound
+from tests.support.faults import FAULTS, every_fault, judge
+from tests.support.faulty_files import ENCODERS, LEVELS, MATRICES, sound
 from tests.support.ffmpeg_frames import FFMPEG, frames_by_ffmpeg, frames_by_loop
 from tests.support.videos import constant, flag_rotation, level, played_at, variable, write_video
 

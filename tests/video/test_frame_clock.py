@@ -7,7 +7,7 @@ from refocus.video.every_frame import every_time
 from refocus.video.frame_clock import frame_times
 from refocus.video.probe import VideoError
 
-from tests.support.faults import ENCODERS
+from tests.support.faulty_files import ENCODERS
 from tests.support.videos import constant, level, variable, write_video
 
 KINDS = [

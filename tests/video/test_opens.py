@@ -14,7 +14,8 @@ from refocus.world.render_video import Encoding
 from refocus.world.render_video import write_video as write_scene
 from refocus.world.scene import sample_scene
 
-from tests.support.faults import FAULTS, sound
+from tests.support.faults import FAULTS
+from tests.support.faulty_files import sound
 from tests.support.videos import constant, moving, write_video
 
 SETTINGS = DecodeSettings(size=64)

@@ -1,0 +1,87 @@
+"""Picks that other programs made: what is read, what is refused, and what the message names."""
+
+import json
+
+import pytest
+from refocus.core.errors import RefocusError
+from refocus.select.exports.formats import FORMATS
+from refocus.select.exports.picked import ExportSources, read_asked
+from refocus.select.selections import read_selections
+
+from tests.support.asked_videos import VIDEOS
+from tests.support.exporting import bring_back, write
+
+
+def test_whole_numbers_written_as_floats_are_read_and_others_refused(bench, table, tmp_path):
+    """AKS's and TSPO's files for Video-MME hold floats."""
+    write(bench, "aks", table, tmp_path / "file")
+    lists = json.loads((tmp_path / "file").read_text())
+    asked, sources = read_asked(bench.qa), ExportSources(bench.annotations)
+    ints = FORMATS["aks"].read(tmp_path / "file", asked, sources)
+    (tmp_path / "file").write_text(json.dumps([[float(value) for value in values] for values in lists]))
+    assert FORMATS["aks"].read(tmp_path / "file", asked, sources) == ints
+    (tmp_path / "file").write_text(json.dumps([[0.5, *values[1:]] for values in lists]))
+    with pytest.raises(RefocusError, match=r"0\.5 is no number of a frame"):
+        FORMATS["aks"].read(tmp_path / "file", asked, sources)
+
+
+def test_a_ranked_list_says_how_many_are_picks(bench, tmp_path):
+    """VideoITG's own files rank all frames: their beginning counts, whatever its order in time."""
+    lines = [
+        {"doc_id": number, "index": [9, 3, 30, *range(31, 60 + number)], "logits": [3, 2, 1]} for number in range(6)
+    ]
+    (tmp_path / "file").write_text("\n".join(map(json.dumps, lines)))
+    assert bring_back(bench, "videoitg", tmp_path / "file", tmp_path / "all") == 2
+    assert bring_back(bench, "videoitg", tmp_path / "file", tmp_path / "two", "--n-frames", 2) == 0
+    rows = read_selections(tmp_path / "two" / "n2.s0.parquet").values()
+    assert {row.frames_indices for row in rows} == {(3, 9)}
+
+
+@pytest.mark.parametrize("field", [{"video_digest": "0" * 32}, {"total_num_frames": 7}])
+def test_picks_of_another_edition_of_a_video_are_refused(field, bench, table, tmp_path, caplog):
+    write(bench, "jsonl", table, tmp_path / "file")
+    lines = [json.loads(line) | field for line in (tmp_path / "file").read_text().splitlines()]
+    (tmp_path / "file").write_text("\n".join(map(json.dumps, lines)))
+    assert bring_back(bench, "jsonl", tmp_path / "file", tmp_path / "back") == 1
+    assert "another edition of" in caplog.text
+
+
+def test_lines_of_another_program_are_known_by_the_benchmarks_own_key(bench, tmp_path):
+    lines = [{"key": str(number), "frames_indices": [3, 20]} for number in range(6)]
+    (tmp_path / "file").write_text("\n".join(map(json.dumps, lines)))
+    assert bring_back(bench, "jsonl", tmp_path / "file", tmp_path / "back") == 0
+    rows = read_selections(tmp_path / "back" / "n2.s0.parquet")
+    for question in bench.questions:
+        times = VIDEOS[question.video_path]
+        assert rows[question.qa_id].timestamps_s == pytest.approx((times[3], times[20]), abs=0.002)
+        assert rows[question.qa_id].frames_indices == (3, 20)
+
+
+def test_a_frame_that_the_video_does_not_have_is_refused(bench, tmp_path, caplog):
+    (tmp_path / "file").write_text(json.dumps([[0, 5000]] * 6))
+    assert bring_back(bench, "aks", tmp_path / "file", tmp_path / "back") == 1
+    assert "frame 5000 of even.mp4 is picked, which has 120" in caplog.text
+
+
+def test_a_frame_picked_twice_is_one_frame(bench, tmp_path, caplog):
+    (tmp_path / "file").write_text(json.dumps([[20, 20, 7]] * 6))
+    assert bring_back(bench, "aks", tmp_path / "file", tmp_path / "back") == 0
+    rows = read_selections(tmp_path / "back" / "n3.s0.parquet").values()
+    assert {row.frames_indices for row in rows} == {(7, 20)} and "6 picks repeat a frame" in caplog.text
+
+
+def test_frames_that_are_not_stored_need_the_videos(bench, tmp_path, caplog):
+    (tmp_path / "file").write_text(json.dumps([[1, 2]] * 6))
+    words = ["aks", tmp_path / "file", "--qa", bench.qa, "--index", bench.index, "--annotations", bench.annotations]
+    assert bench.refocus("import", *words, "--name", "back", "--out", tmp_path / "back") == 1
+    assert "name the folder of the videos with --videos" in caplog.text
+
+
+OTHER = {"jsonl": "[1]", "videoitg": "no json", "vllm": "{}", "bolt": '{"even": 1}', "aks": "{}"}
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_a_file_of_another_kind_is_named(name, bench, tmp_path, caplog):
+    (tmp_path / "file").write_text(OTHER[name])
+    assert bring_back(bench, name, tmp_path / "file", tmp_path / "back") == 1
+    assert str(tmp_path / "file") in caplog.text
