@@ -21,7 +21,7 @@ from refocus.report.accuracy_figure import draw_accuracy
 from refocus.report.accuracy_panels import FAMILIES
 from refocus.report.example_strips import MOST_PICTURES, Example, Picked, draw_examples
 from refocus.report.examples import BOTH, WIN, Material, choose, drawn_by_lot, first_win, proportion
-from refocus.report.results import BenchmarkData, Results
+from refocus.report.results import WORLD_GROUPS, BenchmarkData, Results
 from refocus.report.series import read_metrics, smooth
 from refocus.report.subsets_figure import _runs, draw_subsets
 from refocus.report.training_figure import draw_curves
@@ -50,10 +50,11 @@ def test_fig2_marks_tau_and_the_kept_share():
     assert "synthetic" not in texts(figure)
 
 
-def test_fig2_tells_moments_from_statics_in_the_synthetic_world():
-    found = variances(("a", 0.1, "static/corner"), ("b", 0.5, "moment/color"))
+def test_fig2_tells_apart_what_must_be_seen_in_the_synthetic_world():
+    found = variances(("a", 0.1, "static/corner"), ("b", 0.5, "moment/color"), ("c", 0.4, "sequence/after"))
     figure = draw_variance(found, {"tau": 0.21, "kept": 1, "questions": 2})
-    assert "moment-dependent (1)" in texts(figure) and "synthetic world" in texts(figure)
+    assert all(f"{name} (1)" in texts(figure) for name in WORLD_GROUPS.values())
+    assert "synthetic world" in texts(figure)
 
 
 def test_fig2_of_nothing_is_empty_not_an_error():
@@ -108,7 +109,7 @@ def test_bars_show_every_selector_and_what_was_not_run():
     rows = {q.qa_id: Answer((0,), (1.0, 0.0), 0, True, "A") for q in questions}
     made = [AnswerSet("videomme", "tiny", "x", name, n, 0, rows) for name, n in (("uniform", 4), ("oracle", 8))]
     text = texts(draw_accuracy(Results([bench], made), 4))
-    assert "uniform" in text and "not run" in text and "moment-dependent" in text and "synthetic world" in text
+    assert "uniform" in text and "not run" in text and "one moment" in text and "synthetic world" in text
 
 
 def test_every_lmm_has_its_bars_colored_by_what_a_selector_is():

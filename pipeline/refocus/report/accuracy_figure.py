@@ -9,12 +9,6 @@ from refocus.qa.records import Question
 from refocus.report.accuracy_panels import AccuracyPanel, Bars, chance, draw_panels
 from refocus.report.results import WORLD_GROUPS, ResultRow, Results
 
-GROUPS = {
-    "sequence/": "questions on two moments",
-    "moment/": "moment-dependent questions",
-    "static/": "static questions",
-}
-
 
 def draw_accuracy(results: Results, frames: int, level: float = 0.95) -> Figure:
     """A panel per group: what a question depends on in the synthetic world, benchmarks elsewhere; a block per LMM."""
@@ -48,8 +42,8 @@ def _groups(results: Results) -> dict[str, tuple[list[Question], Callable[[Outco
     if all(benchmark.is_world for benchmark in results.benchmarks.values()):
         every = [question for benchmark in results.benchmarks.values() for question in benchmark.questions]
         groups = {
-            GROUPS[prefix]: ([q for q in every if q.category.startswith(prefix)], _by_category(prefix))
-            for prefix in WORLD_GROUPS
+            name: ([q for q in every if q.category.startswith(prefix)], _by_category(prefix))
+            for prefix, name in WORLD_GROUPS.items()
         }
         return {name: group for name, group in groups.items() if group[0]}
     return {

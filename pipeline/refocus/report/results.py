@@ -17,7 +17,8 @@ from refocus.qa.records import Question, read_questions
 from refocus.select.selections import tables_below
 
 FORMATS = ("videomme", "mlvu", "longvideobench", "videommmu")
-WORLD_GROUPS = ("sequence/", "moment/", "static/")  # prefixes of the world's categories: what an answer depends on
+# By the prefix of the world's categories: what must be seen to answer.
+WORLD_GROUPS = {"sequence/": "two moments", "moment/": "one moment", "static/": "any frame"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class BenchmarkData:
     @property
     def is_world(self) -> bool:
         """Whether this is the synthetic world, whose categories are `sequence/`, `moment/` or `static/` and a kind."""
-        return bool(self.questions) and all(q.category.startswith(WORLD_GROUPS) for q in self.questions)
+        return bool(self.questions) and all(q.category.startswith(tuple(WORLD_GROUPS)) for q in self.questions)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from refocus.report.results import WORLD_GROUPS, ResultRow, Results
 from refocus.report.series import Lines, read_metrics
 
 Keep = Callable[[Outcome], bool]
-NAMES = {"sequence/": "two moments", "moment/": "one moment", "static/": "any frame"}  # what a question depends on
 # knows the answer; asks the LMM about every frame; hands it far more frames
 NO_BASELINE = ("oracle", "confidence", "uniform-seen")
 
@@ -184,11 +183,11 @@ class Study:
         """The groups of the world that there are questions of: on two moments, on one, on any frame."""
         names = {question.category for b in self.results.benchmarks.values() for question in b.questions}
         there = [prefix for prefix in WORLD_GROUPS if any(name.startswith(prefix) for name in names)]
-        return [QuestionSet(NAMES[prefix], _begins(prefix)) for prefix in there]
+        return [QuestionSet(WORLD_GROUPS[prefix], _begins(prefix)) for prefix in there]
 
     def group(self, prefix: str) -> QuestionSet | None:
         """The group of the categories that begin so, if there are questions of it."""
-        return next((group for group in self.groups if group.name == NAMES[prefix]), None)
+        return next((group for group in self.groups if group.name == WORLD_GROUPS[prefix]), None)
 
     @cached_property
     def clip_frames(self) -> dict[str, int]:

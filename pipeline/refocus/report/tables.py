@@ -101,7 +101,7 @@ def world_table(
     categories = [question.category for benchmark in worlds for question in benchmark.questions]
     kinds = sorted(set(categories) if detail else ())
     counts = {group: sum(name.startswith(group) for name in categories) for group in WORLD_GROUPS}
-    two = WORLD_GROUPS[:1] if counts[WORLD_GROUPS[0]] else ()
+    two = ("sequence/",) if counts["sequence/"] else ()
     body = []
     for lmm in results.lmms:
         for n in frames:

@@ -14,8 +14,10 @@ from refocus.core.errors import RefocusError
 from refocus.core.results_folder import FILTER_SUMMARY, VARIANCE
 from refocus.qa.records import read_columns
 from refocus.report import style
+from refocus.report.results import WORLD_GROUPS
 
 LARGEST = 16 / 15  # unbiased variance of 16 margins, half of them -1 and half +1
+COLOURS = {"sequence/": style.VERMILION, "moment/": style.BLUE, "static/": style.ORANGE}
 
 
 def read_variances(folder: Path, qa: Sequence[Path] = ()) -> tuple[pd.DataFrame, dict]:
@@ -45,7 +47,7 @@ def draw_variance(variances: pd.DataFrame, summary: Mapping, bins: int = 50) -> 
 
     Args:
         variances: a row per question, with its variance and category; where the categories are the synthetic world's,
-            moment-dependent and static questions are told apart.
+            questions are told apart by what must be seen to answer them.
     """
     figure = style.new(7.5, 4.2)
     axes = figure.subplots()
@@ -80,10 +82,10 @@ def draw_variance(variances: pd.DataFrame, summary: Mapping, bins: int = 50) -> 
 
 def _groups(variances: pd.DataFrame) -> list[tuple[str, list[float], str]]:
     """Label, variances and colour of each group of questions."""
-    kinds = variances["category"].map(lambda category: category.partition("/")[0])
-    if len(kinds) and kinds.isin(["moment", "static"]).all():
+    categories = variances["category"]
+    if len(categories) and categories.str.startswith(tuple(WORLD_GROUPS)).all():
         return [
-            (label, variances.loc[kinds == kind, "variance"].tolist(), colour)
-            for label, kind, colour in (("static", "static", style.ORANGE), ("moment-dependent", "moment", style.BLUE))
+            (name, variances.loc[categories.str.startswith(prefix), "variance"].tolist(), COLOURS[prefix])
+            for prefix, name in reversed(WORLD_GROUPS.items())
         ]
     return [("", variances["variance"].tolist(), style.BLUE)]
