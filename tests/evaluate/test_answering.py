@@ -5,7 +5,7 @@ import pytest
 import torch
 from refocus.core.errors import RefocusError
 from refocus.evaluate.answering import answer_benchmark
-from refocus.evaluate.answers import OPEN, UNREADABLE, AnswerSet, read_answers, write_answers
+from refocus.evaluate.answers import OPEN, UNREADABLE, Answer, AnswerSet, read_answers, write_answers
 from refocus.qa.records import Question
 from refocus.select.picks import Selection
 from refocus.select.selections import ALONE
@@ -97,3 +97,8 @@ def test_a_table_of_answers_reads_back_with_what_made_it(tmp_path):
     assert read_answers(tmp_path / "n2.s0.parquet") == made
     with pytest.raises(RefocusError, match=r"nothing\.parquet is not a table of answers"):
         read_answers(tmp_path / "nothing.parquet")
+
+
+def test_frames_that_are_not_stored_count_as_shown_too():
+    assert Answer((), frames_indices=(3, 9)).n_frames == Answer((0, 1), frames_indices=(3, 9)).n_frames == 2
+    assert Answer((0, 1, 2)).n_frames == 3, "in a table from before frames_indices"

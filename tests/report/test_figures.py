@@ -115,18 +115,27 @@ def test_bars_show_every_selector_and_what_was_not_run():
 def test_every_lmm_has_its_bars_colored_by_what_a_selector_is():
     bench = BenchmarkData("b", "videomme", tuple(question(n, "") for n in range(4)))
     right = {"a": 1, "b": 3}
+    selectors = {
+        "uniform": "controls",
+        "topk": "without training",
+        "initial/r": "controls",
+        "refocus/r": "learned",
+        "swapped/r": "controls",
+        "oracle": "oracle",
+        "imported/x": "without training",
+    }
     made = [
         AnswerSet(
             "b", lmm, "x", name, 4, 0, {f"q{n}": Answer((0,), (1.0, 0.0), 0, n < right[lmm], "A") for n in range(4)}
         )
         for lmm in right
-        for name in ("uniform", "topk", "refocus/r", "oracle")
+        for name in selectors
     ]
     figure = draw_accuracy(Results([bench], made), 4)
     widths = [[bar.get_width() for bar in axes.patches] for axes in figure.axes]
-    assert widths == [[25.0] * 4, [75.0] * 4] and "a: b" in texts(figure)
+    assert widths == [[25.0] * 7, [75.0] * 7] and "a: b" in texts(figure)
     colors = [to_hex(bar.get_facecolor()).upper() for bar in figure.axes[0].patches]
-    assert colors == [FAMILIES[name] for name in ("controls", "without training", "learned", "oracle")]
+    assert colors == [FAMILIES[family] for family in selectors.values()]
 
 
 def picked(color: int, timestamps_s, shares=(), correct=None) -> Picked:

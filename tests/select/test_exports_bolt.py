@@ -1,13 +1,16 @@
 """BOLT's files, whose reader turns seconds into frames and tells questions apart by what it finds."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from refocus.core.errors import RefocusError
 from refocus.qa.records import write_questions
+from refocus.select.exports.checks import even_rate
 from refocus.select.exports.formats import FORMATS
 from refocus.select.exports.picked import ExportSources, read_asked, read_picked
+from refocus.select.picks import Selection, VideoFile
 from refocus.select.selections import read_selections
 
 from tests.support.exporting import N, bring_back, write
@@ -29,6 +32,15 @@ def test_bolts_reader_finds_exactly_the_picked_frames(even, tmp_path):
 def test_bolt_refuses_a_video_whose_frames_come_at_an_uneven_rate(bench, table, tmp_path):
     with pytest.raises(RefocusError, match=r"2 questions \(2, 3\) .* do not come at an even rate"):
         write(bench, "bolt", table, tmp_path / "file")
+
+
+@pytest.mark.parametrize(("off", "even"), [(0.4, True), (-0.4, True), (0.6, False), (-0.6, False)])
+def test_a_rate_is_even_while_no_pick_is_half_a_frame_off(off, even):
+    """Beyond that, the number that a reader computes from the seconds is another frame's."""
+    seconds = (0.0, (10 + off) / 30)
+    row = Selection((0, 1), seconds, (0, 1), frames_indices=(0, 10), file=VideoFile("v.mp4", fps=30.0))
+    assert even_rate(row) == even
+    assert not even_rate(replace(row, file=VideoFile("v.mp4"))), "without a rate nobody knows"
 
 
 @pytest.mark.parametrize(("format", "same"), [("mlvu", "question"), ("csv", "source_id")])

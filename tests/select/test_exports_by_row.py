@@ -1,6 +1,7 @@
 """AKS, FOCUS, TSPO, WFS-SB and VideoITG count annotation rows: none may shift; readers that cut a list cut it well."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from refocus.core.errors import RefocusError
@@ -24,6 +25,23 @@ def test_a_rejected_annotation_row_is_refused_as_it_would_shift_all_later_ones(n
     tables = read_picked([table], [read_asked(bench.qa)])
     with pytest.raises(RefocusError, match=r"1 question \(9\) are not in the question table"):
         FORMATS[name].write(tables, sources, tmp_path / "file")
+
+
+def test_an_annotation_file_that_lacks_a_question_is_refused_as_another_edition(bench, tmp_path):
+    fewer = tmp_path / "questions.csv"
+    fewer.write_text("\n".join(bench.annotations.read_text().splitlines()[:-1]) + "\n")
+    with pytest.raises(RefocusError, match=r"1 question \(5\) of bench are not in it"):
+        annotation_rows(read_asked(bench.qa), ExportSources(fewer), "aks")
+
+
+def test_rows_that_share_an_id_are_refused_as_each_could_be_the_other(bench, tmp_path):
+    rows, asked = bench.annotations.read_text().splitlines(), read_asked(bench.qa)
+    assert rows[-1].endswith(",5")
+    twins = tmp_path / "questions.csv"
+    twins.write_text("\n".join([*rows[:-1], rows[-1].removesuffix("5") + "4"]) + "\n")
+    questions = (*asked.questions[:-1], replace(asked.questions[-1], source_id="4"))
+    with pytest.raises(RefocusError, match="two rows have one id"):
+        annotation_rows(replace(asked, questions=questions), ExportSources(twins), "aks")
 
 
 @pytest.mark.parametrize("name", ["aks", "videoitg"])

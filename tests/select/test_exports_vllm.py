@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from refocus.core.errors import UsageError
+from refocus.core.errors import RefocusError, UsageError
+from refocus.select.exports import vllm
 from refocus.select.exports.formats import FORMATS
 from refocus.select.exports.picked import ExportSources, read_asked, read_picked
 from refocus.select.selections import read_selections
@@ -61,6 +62,16 @@ def test_the_model_is_told_the_true_seconds_also_where_frames_come_at_an_uneven_
         assert said["duration"] >= rows[qa_id].timestamps_s[-1]
         if rows[qa_id].file.video != "uneven.mkv":
             assert tuple(said["frames_indices"]) == rows[qa_id].frames_indices
+
+
+def test_frames_of_several_sizes_are_refused_as_a_request_holds_one_video(bench, table, tmp_path, monkeypatch):
+    def pictures(video, times_s):
+        return [np.zeros((8, 8 + place, 3), np.uint8) for place in range(len(times_s))]
+
+    monkeypatch.setattr(vllm, "pictures_at", pictures)
+    with pytest.raises(RefocusError, match=r"even\.mp4: the picked frames are of several sizes"):
+        write(bench, "vllm", table, tmp_path / "file")
+    assert not (tmp_path / "file").exists()
 
 
 def test_requests_need_videos_and_a_model(bench, table, tmp_path):

@@ -77,6 +77,33 @@ def test_frames_that_are_not_stored_need_the_videos(bench, tmp_path, caplog):
     assert "name the folder of the videos with --videos" in caplog.text
 
 
+def test_an_order_of_other_frames_than_the_picked_ones_is_refused(bench, table, tmp_path):
+    write(bench, "jsonl", table, tmp_path / "file")
+    lines = [json.loads(line) for line in (tmp_path / "file").read_text().splitlines()]
+    (tmp_path / "file").write_text("\n".join(json.dumps(line | {"pick_order": [5000]}) for line in lines))
+    with pytest.raises(RefocusError, match="line 1: pick_order has other frames than frames_indices"):
+        FORMATS["jsonl"].read(tmp_path / "file", read_asked(bench.qa), ExportSources())
+
+
+CLOCK = {"frames_indices": [0], "fps": 30, "total_num_frames": 9}
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "why"),
+    [
+        ("jsonl", {"key": "77", "frames_indices": [0]}, "neither its qa_id nor its key is a question of bench"),
+        ("videoitg", {"doc_id": 6, "index": [0]}, "there is no row 6"),
+        ("videoitg", {"doc_id": -1, "index": [0]}, "there is no row -1"),
+        ("bolt", {"even": [{"question_id": "77", "question": "?", "frames": [0.0]}]}, "77 is no question of it"),
+        ("vllm", {"custom_id": "77", "body": {"media_io_kwargs": {"video": CLOCK}}}, "'77' is no question of bench"),
+    ],
+)
+def test_picks_of_a_question_that_the_benchmark_does_not_have_are_refused(name, entry, why, bench, tmp_path):
+    (tmp_path / "file").write_text(json.dumps(entry))
+    with pytest.raises(RefocusError, match=why):
+        FORMATS[name].read(tmp_path / "file", read_asked(bench.qa), ExportSources(bench.annotations))
+
+
 OTHER = {"jsonl": "[1]", "videoitg": "no json", "vllm": "{}", "bolt": '{"even": 1}', "aks": "{}"}
 
 
