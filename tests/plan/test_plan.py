@@ -17,7 +17,7 @@ from refocus.core.errors import UsageError
 from refocus.core.files import write_table
 from refocus.frames.index import IndexRow, write_index
 from refocus.plan.estimate import make_plan
-from refocus.plan.model_shapes import QWEN_SIDE, lmm_shape, read_lmm
+from refocus.plan.model_shapes import lmm_shape, read_lmm
 from refocus.plan.plan_page import lines, plain
 from refocus.plan.source_lengths import frames_of, read_source
 from refocus.qa.clips import ClipRow
@@ -215,9 +215,6 @@ def test_a_folders_config_is_read_as_transformers_writes_it(lmm_folder):
 )
 def test_qwen_models_have_a_shape_too(family, frame, connector, tmp_path):
     """Four tokens a frame, with a marker in Qwen3-VL, whose one layer of DeepStack has a connector of its own."""
-    from refocus.lmm.qwen import SIDE
-
-    assert QWEN_SIDE == SIDE
     folder = BUILDERS[family](tmp_path)
     shape, _ = lmm_shape(str(folder))
     assert (shape.frame_tokens, shape.connector_tokens, shape.connector_in) == (frame, connector, 4 * 32)

@@ -13,6 +13,7 @@ MODEL_TYPES = {  # what `family: auto` chooses for the `model_type` of a model's
     "qwen3_vl": "qwen3_vl",
     "qwen3_vl_moe": "qwen3_vl_moe",
 }
+QWEN_SIDE = 448  # pixels of a Qwen-VL frame where the folder's `vision_config` has no `image_size`
 
 
 class LmmSettings(Section):

@@ -3,7 +3,8 @@
 Both towers read frames in pairs (`temporal_patch_size` 2), made for neighbours at an even pace. Picked frames are no
 neighbours: here each frame is a pair with itself, as both authors' processors make of a single image, so that a frame
 looks the same whichever others are picked, has a time of its own, and is encoded once. Rows of frames cost twice the
-tokens of pairs. Frames are squares of `SIDE` pixels, whatever the number of frames.
+tokens of pairs. Frames are squares of `QWEN_SIDE` pixels (16 x 28 and 14 x 32, and InternVL3's size), whatever the
+number of frames.
 
 Qwen2.5-VL is told the time by the rotary positions alone (`tokens_per_second` steps a second), Qwen3-VL by a marker
 `<12.5 seconds>` before each frame.
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from refocus.config.lmm import QWEN_SIDE
 from refocus.core.errors import UsageError
 from refocus.lmm.family import Mrope, Prompted
 from refocus.lmm.loading import Statistics
@@ -28,8 +30,6 @@ from refocus.lmm.prompts import (
     qwen3_frame,
     qwen_frame,
 )
-
-SIDE = 448  # pixels, unless the folder's `vision_config` has an `image_size`: 16 x 28 and 14 x 32, and InternVL3's
 
 
 class _QwenVL(Prompted):
@@ -44,7 +44,7 @@ class _QwenVL(Prompted):
 
     def frame_size(self, config: Any) -> int:
         vision = config.vision_config
-        size, unit = int(getattr(vision, "image_size", SIDE)), vision.patch_size * vision.spatial_merge_size
+        size, unit = int(getattr(vision, "image_size", QWEN_SIDE)), vision.patch_size * vision.spatial_merge_size
         if size % unit:
             raise UsageError(f"vision_config.image_size is {size}; this model takes multiples of {unit} pixels")
         return size

@@ -5,14 +5,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from refocus.config.lmm import MODEL_TYPES
+from refocus.config.lmm import MODEL_TYPES, QWEN_SIDE
 from refocus.config.policy import PolicySettings
 from refocus.core.errors import UsageError
 from refocus.core.model_folder import CONFIG, find_folder, local_folder, read_json
 from refocus.policy.config import MAMBA2_SIZES, PolicyConfig
 from refocus.policy.public_checkpoints import is_public, read_public
 
-QWEN_SIDE = 448  # `refocus.lmm.qwen.SIDE`, without torch
 MARKER_TOKENS = 10  # `<123.4 seconds>` and the two marks around a frame
 
 
