@@ -1,13 +1,12 @@
 """What makes two results the same: the fingerprints the store is keyed by."""
 
 import functools
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from refocus.config.root import Root
 from refocus.core.errors import UsageError
-from refocus.core.files import digest
+from refocus.core.files import digest, file_digest
 from refocus.core.model_folder import CONFIG, WEIGHTS, WEIGHTS_INDEX, local_folder, shipped_folder
 from refocus.core.results_folder import KEPT_CHECKPOINTS, KEPT_FRAMES, KEPT_MARGINS, KEPT_SHARDS, STORE
 
@@ -140,4 +139,4 @@ def _content(file: Path, modified: int) -> str:
     """SHA-256 of a file, or its size where reading it would take seconds; `modified` keeps the cache honest."""
     if file.stat().st_size > HASHED_UP_TO:
         return f"{file.stat().st_size} bytes"
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return file_digest(file)

@@ -26,6 +26,12 @@ def digest(value: Any, length: int = 12) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]
 
 
+def file_digest(path: str | os.PathLike[str]) -> str:
+    """SHA-256 over a file's bytes, 64 hex digits; files of any size."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields a path beside `path`; renames it to `path` when the block ends, removes it when the block raises.
@@ -93,6 +99,11 @@ def provenance(section: str, settings: Mapping[str, Any]) -> dict[str, str]:
         "refocus.settings": canonical(settings),
         "refocus.fingerprint": digest(settings),
     }
+
+
+def fingerprint_of(schema: "pa.Schema") -> str:
+    """The digest of the settings that `provenance` put into a table's schema; empty in a table of another origin."""
+    return (schema.metadata or {}).get(b"refocus.fingerprint", b"").decode()
 
 
 def settings_of(schema: "pa.Schema") -> dict[str, Any]:

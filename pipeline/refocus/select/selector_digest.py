@@ -1,12 +1,11 @@
 """What decides a selector's picks, in 12 hex digits: two selections with the same digest were picked the same way."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refocus.config.identity import weights
-from refocus.core.files import digest
+from refocus.core.files import digest, file_digest, fingerprint_of
 
 if TYPE_CHECKING:
     from refocus.select.build_selector import SelectorSources
@@ -32,17 +31,15 @@ def selector_digest(
     return digest(parts)
 
 
-def content_digest(path: Path, length: int = 12) -> str:
-    """The first `length` hex digits of SHA-256 over a file's bytes."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()[:length]
+def content_digest(path: Path) -> str:
+    """The first 12 hex digits of SHA-256 over a file's bytes."""
+    return file_digest(path)[:12]
 
 
 def _fingerprints(tables: Iterable[Path]) -> list[str]:
     import pyarrow.parquet as pq
 
-    found = {(pq.read_schema(table).metadata or {}).get(b"refocus.fingerprint", b"").decode() for table in tables}
-    return sorted(found)
+    return sorted({fingerprint_of(pq.read_schema(table)) for table in tables})
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:

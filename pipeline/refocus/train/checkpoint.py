@@ -5,7 +5,6 @@ some), every process's random states, and `state.json`: what identifies the run,
 pickles.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -22,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from refocus.core.errors import RefocusError, UsageError
-from refocus.core.files import replaced, write_json
+from refocus.core.files import file_digest, replaced, write_json
 from refocus.policy.frame_policy import FramePolicy
 from refocus.train.optim import Optimiser
 from refocus.train.parallel import Ranks
@@ -70,7 +69,7 @@ class Checkpoints:
         for name, tensors in files.items():
             save_file(_plain(tensors), draft / name)
             _flush(draft / name)
-            mine[name] = _sha256(draft / name)
+            mine[name] = file_digest(draft / name)
         everyone = ranks.gather(mine)
         if ranks.first:
             state = {"step": step, "identity": self.identity, "python": [python for _, python in states]}
@@ -145,7 +144,7 @@ class Checkpoints:
             try:
                 state = json.loads((folder / STATE).read_text(encoding="utf-8"))
                 for name, digest in state.get("files", {}).items():
-                    if _sha256(folder / name) != digest:
+                    if file_digest(folder / name) != digest:
                         raise ValueError(f"{name} is not what was written")
                 differing = differences(state["identity"], json.loads(json.dumps(self.identity)))
             except (OSError, ValueError, KeyError, AttributeError) as error:
@@ -192,11 +191,6 @@ def _moments(folder: Path, optimiser: Optimiser) -> Iterator[tuple[str, Tensor]]
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

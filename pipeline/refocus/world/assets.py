@@ -1,6 +1,5 @@
 """The tiny models as shipped files: training them, their manifest, and promoting them into the project."""
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from refocus.config.assets import AssetsSettings
 from refocus.config.world import WorldSettings
 from refocus.core.errors import RefocusError
-from refocus.core.files import write_json
+from refocus.core.files import file_digest, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +116,7 @@ def checksums(folder: Path) -> dict[str, dict[str, Any]]:
     return {
         path.relative_to(folder).as_posix(): {
             "bytes": path.stat().st_size,
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "sha256": file_digest(path),
         }
         for path in files
     }
