@@ -39,8 +39,13 @@ def video_files(questions: Iterable[Question], store: "FrameStore", videos: Path
             continue
         if path not in counts:
             counts[path] = _count(videos / path, known) if videos is not None else None
-        found[clip_id] = VideoFile(path, known.source_sha256, counts[path], known.fps or None, known.duration_s or None)
+        found[clip_id] = known_file(path, known, counts[path])
     return found
+
+
+def known_file(path: str, known: ClipMetadata, total_num_frames: int | None) -> VideoFile:
+    """The video file that a clip was decoded from, as its shard noted it; a rate or duration of 0 was not known."""
+    return VideoFile(path, known.source_sha256, total_num_frames, known.fps or None, known.duration_s or None)
 
 
 def times_of(path: Path, known: ClipMetadata) -> list[float]:

@@ -11,7 +11,6 @@ from typing import Any
 from refocus.core.errors import RefocusError, UsageError
 from refocus.qa.adapters import adapter
 from refocus.qa.adapters.annotation_files import columns_of, rows_of
-from refocus.qa.raw_question import BadRow
 from refocus.select.exports.picked import Asked, ExportSources, named
 
 
@@ -54,6 +53,6 @@ def annotation_rows(asked: Asked, sources: ExportSources, name: str) -> Annotati
     if absent:
         raise RefocusError(f"{path}: {named(sorted(absent))} of {asked.benchmark} are not in it: another edition?")
     for number, row in enumerate(rows):
-        if isinstance(row, BadRow) or not isinstance(row, dict):
+        if not isinstance(row, dict):
             raise RefocusError(f"{path} row {number}: no object with named fields")
     return AnnotationRows(path, rows, [known[number] for number in ids])

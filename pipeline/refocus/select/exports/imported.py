@@ -13,7 +13,7 @@ from refocus.qa.records import Question, by_clip
 from refocus.select.exports.picked import Asked, ForeignPicks, named
 from refocus.select.picks import Selection, VideoFile
 from refocus.select.selections import NO_FRAMES
-from refocus.select.video_files import times_of
+from refocus.select.video_files import known_file, times_of
 from refocus.video.probe import VideoError
 
 if TYPE_CHECKING:
@@ -74,13 +74,7 @@ class _ImportedVideo:
             except VideoError as error:
                 self.why_not = str(error)
                 log.warning("%s; how many frames it has is not known", error)
-        self.file = VideoFile(
-            video=known.video_path,
-            video_digest=known.source_sha256,
-            total_num_frames=None if self.times_s is None else len(self.times_s),
-            fps=known.fps or None,
-            duration_s=known.duration_s or None,
-        )
+        self.file = known_file(known.video_path, known, None if self.times_s is None else len(self.times_s))
 
     def selection(self, question: Question, picks: ForeignPicks) -> Selection:
         """The picks as a row."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from refocus.core.errors import RefocusError
 from refocus.core.files import atomic, write_text
 from refocus.qa.adapters.annotation_files import json_rows
-from refocus.select.exports.annotations import annotation_rows
+from refocus.select.exports.annotations import AnnotationRows, annotation_rows
 from refocus.select.exports.checks import exactly_n, json_objects, only, prefix_order, whole_numbers
 from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable
 from refocus.select.picks import Selection
@@ -24,10 +24,8 @@ class SelectedFrames:
         Raises:
             RefocusError: an annotation row has no question, or a question other than n frames.
         """
-        table = only(tables, self.name)
-        exactly_n(table, self.name)
-        there = annotation_rows(table.asked, sources, self.name)
-        write_text(path, json.dumps([prefix_order(table.rows[qa_id]) for qa_id in there.qa_ids]))
+        _, picked = _by_row(tables, sources, self.name)
+        write_text(path, json.dumps([prefix_order(row) for row in picked]))
 
     def read(self, path: Path, asked: Asked, sources: ExportSources) -> dict[str, ForeignPicks]:
         """Lists by place. Whole numbers written as floats are read.
@@ -61,13 +59,8 @@ class AnnotationsWithFrames:
         Raises:
             RefocusError: as for `aks`, or a row holds what JSON cannot.
         """
-        table = only(tables, self.name)
-        exactly_n(table, self.name)
-        there = annotation_rows(table.asked, sources, self.name)
-        rows = [
-            {**row, self.name: self.order(table.rows[qa_id])}
-            for row, qa_id in zip(there.rows, there.qa_ids, strict=True)
-        ]
+        there, picked = _by_row(tables, sources, self.name)
+        rows = [{**row, self.name: self.order(one)} for row, one in zip(there.rows, picked, strict=True)]
         try:
             write_text(path, json.dumps(rows, ensure_ascii=False))
         except TypeError as error:
@@ -97,12 +90,10 @@ class VideoItg:
         Raises:
             RefocusError: as for `aks`.
         """
-        table = only(tables, self.name)
-        exactly_n(table, self.name)
-        there = annotation_rows(table.asked, sources, self.name)
+        _, picked = _by_row(tables, sources, self.name)
         with atomic(path) as draft, draft.open("w", encoding="utf-8") as handle:
-            for doc_id, qa_id in enumerate(there.qa_ids):
-                handle.write(json.dumps({"doc_id": doc_id, "index": prefix_order(table.rows[qa_id])}) + "\n")
+            for doc_id, row in enumerate(picked):
+                handle.write(json.dumps({"doc_id": doc_id, "index": prefix_order(row)}) + "\n")
 
     def read(self, path: Path, asked: Asked, sources: ExportSources) -> dict[str, ForeignPicks]:
         """Lines by doc_id; `logits` are scores. Files of the program itself rank all frames: say how many are picks.
@@ -124,3 +115,11 @@ class VideoItg:
             score = tuple(map(float, logits)) if len(logits) == len(frames) else ()
             found[there.qa_ids[doc_id]] = ForeignPicks(frames, score=score)
         return found
+
+
+def _by_row(tables: Sequence[PickedTable], sources: ExportSources, name: str) -> tuple[AnnotationRows, list[Selection]]:
+    """The annotation file and, for each of its rows, the picks of its question."""
+    table = only(tables, name)
+    exactly_n(table, name)
+    there = annotation_rows(table.asked, sources, name)
+    return there, [table.rows[qa_id] for qa_id in there.qa_ids]
