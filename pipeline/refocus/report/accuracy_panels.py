@@ -72,8 +72,10 @@ def _fill(axes: Axes, panel: AccuracyPanel, bars: Sequence[tuple[str, Score | In
 
 def family_of(kind: str) -> str:
     """Which of FAMILIES a kind of selector belongs to."""
-    if kind == "oracle" or kind in CONTROLS:
-        return "oracle" if kind == "oracle" else "controls"
+    if kind == "oracle":
+        return "oracle"
+    if kind in CONTROLS:
+        return "controls"
     return "learned" if kind in KINDS and KINDS[kind].of_run else "without training"
 
 
