@@ -53,6 +53,9 @@ def test_bolt_refuses_questions_that_it_cannot_tell_apart(format, same, even, tm
     tables = read_picked([table], [read_asked(tmp_path / "qa.parquet")])
     with pytest.raises(RefocusError, match="share their video and their"):
         FORMATS["bolt"].write(tables, ExportSources(), tmp_path / "file")
+    (tmp_path / "file").write_text("{}")
+    with pytest.raises(RefocusError, match="share their video and their"):
+        FORMATS["bolt"].read(tmp_path / "file", tables[0].asked, ExportSources())
 
 
 def test_frame_numbers_taken_for_seconds_are_refused(even, tmp_path):

@@ -37,6 +37,15 @@ def test_a_ranked_list_says_how_many_are_picks(bench, tmp_path):
     assert {row.frames_indices for row in rows} == {(3, 9)}
 
 
+@pytest.mark.parametrize("n", [3, 2])
+def test_a_score_stays_with_its_frame_and_of_a_repeated_frame_the_first_counts(n, bench, tmp_path):
+    lines = [{"doc_id": number, "index": [20, 20, 7], "logits": [3, 2, 1]} for number in range(6)]
+    (tmp_path / "file").write_text("\n".join(map(json.dumps, lines)))
+    assert bring_back(bench, "videoitg", tmp_path / "file", tmp_path / "back", "--n-frames", n) == 0
+    rows = read_selections(tmp_path / "back" / f"n{n}.s0.parquet").values()
+    assert {(row.frames_indices, row.score) for row in rows} == {((7, 20), (1.0, 3.0)) if n == 3 else ((20,), (3.0,))}
+
+
 @pytest.mark.parametrize("field", [{"video_digest": "0" * 32}, {"total_num_frames": 7}])
 def test_picks_of_another_edition_of_a_video_are_refused(field, bench, table, tmp_path, caplog):
     write(bench, "jsonl", table, tmp_path / "file")

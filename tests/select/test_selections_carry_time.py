@@ -4,14 +4,18 @@ import hashlib
 import json
 
 import av
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from refocus.core.files import write_table  # noqa: E402
 from refocus.qa.records import by_clip  # noqa: E402
+from refocus.select.build_selector import SelectorSources  # noqa: E402
 from refocus.select.picks import VideoFile  # noqa: E402
 from refocus.select.selections import OF_THE_FILE, SCHEMA, read_selections, write_selections  # noqa: E402
+from refocus.select.selector_digest import selector_digest  # noqa: E402
 
 from tests.support.asked_videos import VIDEOS, build_asked_videos  # noqa: E402
 from tests.support.tiny_policy import build_policy  # noqa: E402
@@ -69,6 +73,19 @@ def test_a_policys_weights_are_part_of_its_digest(bench, tmp_path):
         made = pq.read_table(bench.select("refocus/demo", 2, tmp_path / str(seed), *words))
         digests |= set(made["selector_digest"].to_pylist())
     assert len(digests) == 2
+
+
+def test_the_tables_that_a_selector_reads_are_part_of_its_digest(tmp_path):
+    """Of truth and picks the bytes, of scores the settings that made them."""
+    digests = set()
+    for content in "ab":
+        file = tmp_path / content / "n2.s0.parquet"
+        write_table(file, pa.table({"x": [1]}), "embed", {"model": content})
+        for made in ({"truth": file}, {"selections": [file]}, {"embeddings": [file]}, {"certainty": [file]}):
+            digests.add(selector_digest("topk", {}, made=SelectorSources(**made)))
+        folder = SelectorSources(selections=[file.parent])
+        assert selector_digest("topk", {}, made=folder) == selector_digest("topk", {}, made=SelectorSources(truth=file))
+    assert len(digests) == 4, "of each content one by its bytes and one by its settings"
 
 
 def test_without_the_videos_all_but_the_number_of_frames_is_known(bench, tmp_path, caplog):
