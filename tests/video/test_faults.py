@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from refocus.video import track
 from refocus.video.decode import DecodeReport, decode_frames, frames_at, frames_shown, plan_clip
-from refocus.video.frame_times import PresentationTimes
 from refocus.video.orientation import from_matrix
 from refocus.video.packets import demuxed
+from refocus.video.presentation_times import PresentationTimes
 from refocus.video.probe import probe
 from refocus.video.track import PacketTable
 from refocus.video.truncation import is_truncated

@@ -9,7 +9,7 @@ from refocus.core.progress import bar
 from refocus.frames.clip_metadata import ClipMetadata
 from refocus.qa.records import Question, by_clip
 from refocus.select.picks import VideoFile
-from refocus.video.frame_clock import frame_times
+from refocus.video.frame_times import frame_times
 from refocus.video.probe import VideoError
 from refocus.video.tars import locate
 

@@ -12,7 +12,7 @@ from refocus.lmm.prompts import Prompt
 from refocus.select.picks import Picks, VideoFile
 from refocus.select.selector import question_seed
 from refocus.video.decode import ClipPlan, DecodedFrames, decode_frames, plan_clip
-from refocus.video.frame_clock import frame_times
+from refocus.video.frame_times import frame_times
 from refocus.video.source_digest import source_digest
 from refocus.video.tars import locate
 from refocus.video.track import opened_track

@@ -22,9 +22,9 @@ from refocus.video.closure import WantedFrame, runs, shown_at
 from refocus.video.decode_report import SLACK_S, DecodeReport
 from refocus.video.ffmpeg_log import FfmpegLog
 from refocus.video.frame_plan import ROUNDING_S
-from refocus.video.frame_times import PresentationTimes
 from refocus.video.length import header_duration
 from refocus.video.packets import Heartbeat, shortened, without_a_container
+from refocus.video.presentation_times import PresentationTimes
 from refocus.video.probe import VideoError, opened
 from refocus.video.run_check import NOT_DECODED, RunCheck
 from refocus.video.track import NO_PTS, PacketTable, Track, read_again
@@ -189,7 +189,7 @@ class _SelectiveDecoder:
         every = read_again(self.path, table, self.heartbeat)
         ahead = ((number, packet) for number, packet in every if number >= self.begin)
         first = table.presented_from(self.begin)
-        frame_times = PresentationTimes(table)
+        presentation = PresentationTimes(table)
         held: tuple[VideoFrame, float, int] | None = None
 
         def on_screen(source_frame: int, time_s: float, until_s: float) -> WantedFrame | None:
@@ -200,8 +200,8 @@ class _SelectiveDecoder:
             return WantedFrame(NO_PTS, source_frame, time_s, tuple(range(done, stop))) if stop > done else None
 
         for frame in self._decoded(ahead, first, None):
-            time_s = frame_times(frame)
-            report.went_back = frame_times.went_back
+            time_s = presentation(frame)
+            report.went_back = presentation.went_back
             if held is not None and time_s < held[1]:
                 report.misplaced += 1
                 continue
@@ -211,15 +211,15 @@ class _SelectiveDecoder:
                 if done == len(times_s):
                     report.ended_s = time_s
                     return
-            counted = frame_times.count - 1
+            counted = presentation.count - 1
             held = frame, time_s, bisect.bisect_left(ranks, frame.pts) if ranks and frame.pts is not None else counted
-            report.ended_s = frame_times.end_s(frame, time_s)
+            report.ended_s = presentation.end_s(frame, time_s)
         if held is None:
             raise VideoError(f"{self.path}: not one frame decodes")
         report.ended_s = max(report.ended_s, table.held_s)
-        if table.decode_order and frame_times.count != sum(table.shown):
+        if table.decode_order and presentation.count != sum(table.shown):
             report.notes.append(
-                f"{sum(table.shown)} packets gave {frame_times.count} frames, whose times are not known"
+                f"{sum(table.shown)} packets gave {presentation.count} frames, whose times are not known"
             )
         if wanted := on_screen(held[2], held[1], report.ended_s + SLACK_S):
             yield held[0], wanted

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from refocus.video.decode import decode_frames
 from refocus.video.every_frame import every_time
-from refocus.video.frame_clock import frame_times
+from refocus.video.frame_times import frame_times
 from refocus.video.probe import VideoError
 
 from tests.support.faulty_files import ENCODERS
