@@ -14,7 +14,8 @@ Decodes the videos of a shard anew, every frame from the first to the last, by a
 and compares: which frames are on screen at the clip's times, when each is presented, and its pixels. Each stored frame
 may differ from its source by twice what storing it costs (measured here, frame by frame) and 2 levels of 255 (mean),
 and must look more like its source than like the frames beside that. Clips that are partial or failed by their own
-account are not compared. It reads the index's settings, needs the videos as they were, and writes nothing.
+account are not compared, and a rotation that is misread is not found: both ways turn pictures alike. It reads the
+index's settings, needs the videos as they were, and writes nothing.
 
 A line on stdout for every mismatch: clip, frame, video, what is stored and what is right.
 Status 0 if all frames are right, 1 if one is not or a video cannot be read, 2 for wrong arguments.

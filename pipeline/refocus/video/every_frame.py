@@ -1,5 +1,6 @@
 """Every frame of a video, decoded from the first packet to the last: slow, simple, and sharing nothing with
-`refocus.video.selective_decode` but how a file is opened. It is what `refocus verify-frames` compares with.
+`refocus.video.selective_decode` but how a file is opened and which formats may set their clock anew. It is what
+`refocus verify-frames` compares with.
 """
 
 import itertools
