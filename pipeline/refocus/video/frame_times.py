@@ -21,8 +21,8 @@ def frame_times(path: Path | str, heartbeat: Heartbeat | None = None) -> list[fl
         table = track.read(None, heartbeat)
     if table.encrypted:
         raise VideoError(f"{path}: is encrypted")
-    shown = table.presented()
-    if table.in_order is not None or len(set(shown)) < len(shown):
+    shown = table.numbering()
+    if shown is None:
         return every_time(path)[:-1]
     if not shown:
         raise VideoError(f"{path}: has no frames")

@@ -183,9 +183,7 @@ class _SelectiveDecoder:
     def in_order(self, times_s: Sequence[float], done: int) -> Iterator[tuple[VideoFrame, WantedFrame]]:
         """One frame after the other, for the times behind the first `done`."""
         table, report = self.table, self.report
-        ranks = table.presented()
-        if table.in_order or len(set(ranks)) < len(ranks):
-            ranks = []
+        ranks = table.numbering()
         every = read_again(self.path, table, self.heartbeat)
         ahead = ((number, packet) for number, packet in every if number >= self.begin)
         first = table.presented_from(self.begin)

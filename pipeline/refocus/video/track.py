@@ -71,6 +71,11 @@ class PacketTable:
         """The presentation times of what is shown, increasing."""
         return sorted(pts for pts, shown in zip(self.pts, self.shown, strict=True) if shown and pts != NO_PTS)
 
+    def numbering(self) -> list[int] | None:
+        """The presentation time of every frame by its number; None where only a decode tells which frames come out."""
+        times = self.presented()
+        return None if self.in_order or len(set(times)) < len(times) else times
+
     def increases(self) -> bool:
         """Whether all that is shown has a presentation time, in the order in which it is stored."""
         shown = (pts for pts, shown in zip(self.pts, self.shown, strict=True) if shown)
