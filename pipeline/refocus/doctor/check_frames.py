@@ -1,12 +1,11 @@
 """Whether stored frames are those of their videos: a sample of clips, decoded anew by a plain loop."""
 
-import heapq
 import math
-import zlib
 from pathlib import Path
 
 from refocus.config.root import Root
 from refocus.core.errors import RefocusError
+from refocus.core.fixed_sample import fixed_sample
 from refocus.core.results_folder import INDEX, shard_name
 from refocus.doctor.findings import SHOWN, Finding
 from refocus.frames.verify import FILE, verify_frames
@@ -20,14 +19,14 @@ def examine_frames(root: Root, name: str, sample: int) -> list[Finding]:
     """
     entry = root.source(name)
     shards = (INDEX.at(root.results, dataset=name, shard=shard_name(number)) for number in range(entry.shards))
-    there = [index for index in shards if index.is_file()]
+    there = {index.name: index for index in shards if index.is_file()}
     if not there or sample < 1:
         return []
-    chosen = heapq.nsmallest(sample, there, key=lambda index: (zlib.crc32(index.name.encode()), index.name))
+    chosen = fixed_sample(there, sample)
     videos = Path(root.path(entry.videos))
     findings: list[Finding] = []
     clips = frames = 0
-    for index in sorted(chosen):
+    for index in (there[shard] for shard in sorted(chosen)):
         fix = f"`refocus verify-frames {index} --videos {videos}` names all; remove the shard's files and run again"
         try:
             verdict = verify_frames(index, videos, math.ceil(sample / len(chosen)))

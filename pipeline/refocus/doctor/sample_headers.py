@@ -1,11 +1,10 @@
 """Reading the headers of many videos at once, or of a fair sample of them."""
 
-import heapq
-import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from refocus.core.fixed_sample import fixed_sample
 from refocus.core.progress import bar
 from refocus.doctor.file_header import Header, read_header
 
@@ -27,7 +26,7 @@ def choose(sizes: Mapping[str, int], number: int | None) -> tuple[list[str], lis
     large = [path for path, size in sizes.items() if size >= SMALL]
     if number is None or number >= len(large):
         return small, large
-    return small, heapq.nsmallest(number, large, key=lambda path: (_shuffled(path), path))
+    return small, fixed_sample(large, number)
 
 
 def read_headers(root: Path, paths: Sequence[str]) -> dict[str, Header]:
@@ -42,7 +41,3 @@ def read_headers(root: Path, paths: Sequence[str]) -> dict[str, Header]:
             found.update(zip(part, pool.map(lambda path: read_header(root / path), part), strict=True))
             progress.update(len(part))
     return found
-
-
-def _shuffled(path: str) -> int:
-    return zlib.crc32(path.encode("utf-8", "surrogateescape"))
