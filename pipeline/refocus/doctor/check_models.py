@@ -85,7 +85,7 @@ def _folder(folder: Path, keys: str, guessed: bool) -> list[Finding]:
 
     if not (folder / CONFIG).is_file():
         wrong("has no config.json", "is it the right folder?")
-    elif guessed and (problem := _kind(folder / CONFIG)):
+    elif guessed and (problem := _no_family(folder / CONFIG)):
         wrong(problem, "name a model of one of these kinds")
     names = _weight_files(folder)
     if names is None:
@@ -107,8 +107,8 @@ def _folder(folder: Path, keys: str, guessed: bool) -> list[Finding]:
     return findings
 
 
-def _kind(config: Path) -> str:
-    """Why the model cannot be an LMM, by its configuration."""
+def _no_family(config: Path) -> str:
+    """Why the model cannot be an LMM, by its configuration; empty if it may be one."""
     try:
         kind = read_json(config).get("model_type")
     except UsageError as error:
