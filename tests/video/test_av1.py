@@ -86,3 +86,32 @@ def test_what_is_no_av1_is_needed():
     for data in (b"", b"\x32", bytes(40), b"\x32\xff\xff\xff", b"\x0a\x0b\x00\x00\x00"):
         assert Av1Packets(None).needed(data) == len(data)
         assert Av1Packets(data).needed(b"\x32\x04\x30\x00\x00\x00") == 6
+
+
+def unit(kind, *fields):
+    """An OBU with its size, of (value, bits) fields; zeros fill it up."""
+    content, bits = 0, 0
+    for value, width in fields:
+        content, bits = content << width | value, bits + width
+    padded = (content << -bits % 8).to_bytes((bits + 7) // 8, "big") + bytes(8)
+    return bytes([kind << 3 | 2, len(padded)]) + padded
+
+
+INTER, INTRA_ONLY = 1, 2
+ZEROS_TO_SIZE = (0, 4 + 1 + 1 + 1 + 5 + 12 + 5)  # profile, one operating point, level 0
+SIZE = ((7, 4), (7, 4), (63, 8), (63, 8))
+TOOLS = ((0, 1 + 3 + 4), (1, 1), (0, 2), (0, 1), (0, 1), (6, 3))  # no ids, order hints of 7 bits, no screen content
+
+
+@pytest.mark.parametrize(
+    ("kind", "resilient", "primary"),
+    [(INTER, 0, ((7, 3),)), (INTER, 0, ((0, 3),)), (INTER, 1, ()), (INTRA_ONLY, 0, ()), (INTRA_ONLY, 1, ())],
+)
+@pytest.mark.parametrize("refresh", [0, 0b11100000, 0b00000111])
+def test_where_a_header_says_what_a_frame_refreshes(kind, resilient, primary, refresh):
+    """The frame that probabilities come from is named before, but in resilient and in intra-only frames."""
+    reader = Av1Packets(None)
+    reader.needed(unit(1, ZEROS_TO_SIZE, *SIZE, *TOOLS))
+    head = ((0, 1), (kind, 2), (1, 1), (resilient, 1), (0, 1), (0, 1), (85, 7))  # shown; nothing of an odd size
+    data = unit(6, *head, *primary, (refresh, 8), (0b10101010, 8))
+    assert reader.needed(data) == (len(data) if refresh else 0)
