@@ -99,6 +99,8 @@ def test_wrong_times_wrong_frames_and_a_missing_end_are_found(tmp_path):
     found = verify_frames(index, tmp_path).mismatches
     assert {"times", "frames", "end"} <= {mismatch.kind for mismatch in found}
     assert "0.2334 s is stored, 0.2800 s is right" in str(next(one for one in found if one.kind == "times"))
+    frames = [(one.frame, one.text) for one in found if one.kind == "frames"]
+    assert frames == [(1, "source frame 7 is stored, 6 is on screen")]
 
 
 def test_a_picture_that_is_damaged_in_the_store_is_found(tmp_path):

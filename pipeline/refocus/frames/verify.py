@@ -138,19 +138,11 @@ def _wrong_times(
         for time_s in grid(end - start, settings.fps, settings.max_frames, start)
     ]
     expected = list(dict.fromkeys(shown))
-    if expected != list(clip.source_frames):
-        place = next(
-            (
-                index
-                for index, (one, other) in enumerate(zip(clip.source_frames, expected, strict=False))
-                if one != other
-            ),
-            min(len(expected), clip.n_frames),
-        )
-        kept, right = (
-            str(numbers[place]) if place < len(numbers) else "none" for numbers in (clip.source_frames, expected)
-        )
-        yield wrong("frames", place, f"source frame {kept} is stored, {right} is on screen")
+    pairs = itertools.zip_longest(clip.source_frames, expected, fillvalue="none")
+    for index, (kept, right) in enumerate(pairs):
+        if kept != right:
+            yield wrong("frames", index, f"source frame {kept} is stored, {right} is on screen")
+            break  # those behind it are shifted
     for index, (number, time_s) in enumerate(zip(clip.source_frames, clip.timestamps_s, strict=True)):
         if number >= len(starts):
             yield wrong("frames", index, f"source frame {number} is stored, the video has {len(starts)}")
