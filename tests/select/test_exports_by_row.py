@@ -99,7 +99,7 @@ def test_videoitg_has_a_line_for_every_row_and_reads_none_twice(bench, table, tm
     lines = (tmp_path / "file").read_text().splitlines()
     assert [json.loads(line)["doc_id"] for line in lines] == list(range(6))
     (tmp_path / "file").write_text("\n".join([*lines, lines[0]]))
-    with pytest.raises(RefocusError, match="a second line for doc_id 0"):
+    with pytest.raises(RefocusError, match="a second entry for doc_id 0"):
         FORMATS["videoitg"].read(tmp_path / "file", read_asked(bench.qa), ExportSources(bench.annotations))
     (tmp_path / "file").write_text("\n".join(lines[1:]))
     assert bring_back(bench, "videoitg", tmp_path / "file", tmp_path / "back") == 1

@@ -9,7 +9,7 @@ from refocus.select.exports.picked import ExportSources, read_asked
 from refocus.select.selections import read_selections
 
 from tests.support.asked_videos import VIDEOS
-from tests.support.exporting import bring_back, write
+from tests.support.exporting import N, bring_back, write
 
 
 def test_whole_numbers_written_as_floats_are_read_and_others_refused(bench, table, tmp_path):
@@ -121,3 +121,37 @@ def test_a_file_of_another_kind_is_named(name, bench, tmp_path, caplog):
     (tmp_path / "file").write_text(OTHER[name])
     assert bring_back(bench, name, tmp_path / "file", tmp_path / "back") == 1
     assert str(tmp_path / "file") in caplog.text
+
+
+def twice(name, path):
+    """A file with one of its entries once more."""
+    text = path.read_text()
+    if name == "bolt":
+        videos = json.loads(text)
+        rows = next(iter(videos.values()))
+        rows.append(rows[0])
+        return json.dumps(videos)
+    return text + text.splitlines()[0] + "\n"
+
+
+@pytest.mark.parametrize("name", ["jsonl", "videoitg", "vllm", "bolt"])
+def test_of_two_entries_for_one_question_neither_is_taken(name, even, tmp_path):
+    write(even, name, even.select("random", N, tmp_path / "random"), tmp_path / "file")
+    (tmp_path / "file").write_text(twice(name, tmp_path / "file"))
+    with pytest.raises(RefocusError, match="a second entry for"):
+        FORMATS[name].read(tmp_path / "file", read_asked(even.qa), ExportSources(even.annotations))
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("videoitg", {"doc_id": 0, "index": [3, 9], "logits": ["high", None]}),
+        ("bolt", {"even": [{"question_id": "0", "question": "?", "frames": [1.0, "late"]}]}),
+        ("bolt", {"even": [{"question_id": "0", "question": "?", "frames": None}]}),
+    ],
+)
+def test_what_is_no_number_is_named_with_its_place(name, lines, even, tmp_path):
+    text = json.dumps(lines).replace('"?"', json.dumps(even.questions[0].question))
+    (tmp_path / "file").write_text(text)
+    with pytest.raises(RefocusError, match=r"file.*(no number|list of numbers)"):
+        FORMATS[name].read(tmp_path / "file", read_asked(even.qa), ExportSources(even.annotations))

@@ -13,7 +13,7 @@ from refocus.core.errors import RefocusError
 from refocus.core.files import write_text
 from refocus.qa.adapters.annotation_files import json_value
 from refocus.qa.records import Question
-from refocus.select.exports.checks import even_rate, exactly_n, only
+from refocus.select.exports.checks import even_rate, exactly_n, numbers, once, only
 from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable, named
 
 MLVU = "mlvu"  # where its question_id is the video's name
@@ -55,12 +55,13 @@ class Bolt:
         """
         _refuse_twins(asked)
         by_name = {_key(asked, question): question.qa_id for question in asked.questions}
-        found = {}
+        found: dict[str, ForeignPicks] = {}
         for video, row in _entries(path):
             qa_id = by_name.get((video, str(row["question_id"]), str(row["question"])))
             if qa_id is None:
                 raise RefocusError(f"{path}: video {video}: {row['question_id']} is no question of it")
-            found[qa_id] = ForeignPicks(seconds=tuple(float(time_s) for time_s in row["frames"]))
+            where = f"{path}: video {video}, question {row['question_id']}"
+            found[once(found, qa_id, where, row["question"])] = ForeignPicks(seconds=numbers(row["frames"], where))
         return found
 
 

@@ -1,6 +1,7 @@
 """What other programs' readers get wrong in silence, refused or avoided before a file is written."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,17 @@ def even_rate(selection: Selection) -> bool:
     return fps is not None and all(abs(time_s * fps - number) < 0.5 for number, time_s in pairs)
 
 
+def once(found: Mapping[str, object], qa_id: str, where: str, name: object) -> str:
+    """`qa_id`, which nothing before was found for: of two entries for one question, none is known to be meant.
+
+    Raises:
+        RefocusError: something was.
+    """
+    if qa_id in found:
+        raise RefocusError(f"{where}: a second entry for {name}; a file holds one selection")
+    return qa_id
+
+
 def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The objects of a file with one per line, each with its place for messages.
 
@@ -74,16 +86,28 @@ def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield where, row
 
 
+def numbers(values: object, where: str) -> tuple[float, ...]:
+    """A list of finite numbers.
+
+    Raises:
+        RefocusError: it is none.
+    """
+    if not isinstance(values, list):
+        raise RefocusError(f"{where}: expected a list of numbers, found {values!r:.80}")
+    for value in values:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            raise RefocusError(f"{where}: {value!r:.80} is no number")
+    return tuple(map(float, values))
+
+
 def whole_numbers(values: object, where: str) -> tuple[int, ...]:
     """Frame numbers, also where they were written as floats (30.0).
 
     Raises:
         RefocusError: it is no list of them; 30.4 is no frame.
     """
-    if not isinstance(values, list):
-        raise RefocusError(f"{where}: expected a list of frame numbers, found {values!r:.80}")
-    for value in values:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not float(value).is_integer() or value < 0:
-            raise RefocusError(f"{where}: {value!r} is no number of a frame")
-    return tuple(int(value) for value in values)
+    found = numbers(values, where)
+    for value in found:
+        if not value.is_integer() or value < 0:
+            raise RefocusError(f"{where}: {value:g} is no number of a frame")
+    return tuple(map(int, found))

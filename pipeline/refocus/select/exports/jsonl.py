@@ -8,7 +8,7 @@ from typing import Any
 from refocus.core.errors import RefocusError
 from refocus.core.files import atomic
 from refocus.qa.records import Question
-from refocus.select.exports.checks import json_objects, whole_numbers
+from refocus.select.exports.checks import json_objects, once, whole_numbers
 from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable
 from refocus.select.picks import VideoFile
 
@@ -46,9 +46,7 @@ class CanonicalJsonl:
             qa_id = row["qa_id"] if row.get("qa_id") in known else by_key.get(str(row.get("key")))
             if qa_id is None:
                 raise RefocusError(f"{where}: neither its qa_id nor its key is a question of {asked.benchmark}")
-            if qa_id in found:
-                raise RefocusError(f"{where}: a second line for question {row.get('key', qa_id)}; one selection a file")
-            found[qa_id] = _foreign(row, where)
+            found[once(found, qa_id, where, f"question {row.get('key', qa_id)}")] = _foreign(row, where)
         return found
 
 

@@ -8,7 +8,7 @@ from refocus.core.errors import RefocusError
 from refocus.core.files import atomic, write_text
 from refocus.qa.adapters.annotation_files import json_rows
 from refocus.select.exports.annotations import AnnotationRows, annotation_rows
-from refocus.select.exports.checks import exactly_n, json_objects, only, prefix_order, whole_numbers
+from refocus.select.exports.checks import exactly_n, json_objects, numbers, once, only, prefix_order, whole_numbers
 from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable
 from refocus.select.picks import Selection
 
@@ -109,11 +109,9 @@ class VideoItg:
                 raise RefocusError(f"{where}: doc_id {doc_id!r} is no whole number")
             if not 0 <= doc_id < len(there.qa_ids):
                 raise RefocusError(f"{where}: there is no row {doc_id}; {there.path} has {len(there.qa_ids)}")
-            if there.qa_ids[doc_id] in found:
-                raise RefocusError(f"{where}: a second line for doc_id {doc_id}")
-            frames, logits = whole_numbers(row.get("index"), where), row.get("logits") or []
-            score = tuple(map(float, logits)) if len(logits) == len(frames) else ()
-            found[there.qa_ids[doc_id]] = ForeignPicks(frames, score=score)
+            qa_id = once(found, there.qa_ids[doc_id], where, f"doc_id {doc_id}")
+            frames, logits = whole_numbers(row.get("index"), where), numbers(row.get("logits") or [], where)
+            found[qa_id] = ForeignPicks(frames, score=logits if len(logits) == len(frames) else ())
         return found
 
 

@@ -15,7 +15,7 @@ from refocus.core.files import atomic
 from refocus.core.progress import bar
 from refocus.lmm.prompts import SYSTEM, option_lines
 from refocus.qa.records import Question
-from refocus.select.exports.checks import even_rate, json_objects, only, whole_numbers
+from refocus.select.exports.checks import even_rate, json_objects, once, only, whole_numbers
 from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable, named
 from refocus.select.frame_files import jpeg
 from refocus.select.picks import Selection
@@ -64,18 +64,19 @@ class VllmRequests:
         """The frames of requests that `write` made.
 
         Raises:
-            RefocusError: a line is none, or of an unknown question.
+            RefocusError: a line is none, of an unknown question, or of one that had a line.
         """
         known = {question.qa_id for question in asked.questions}
-        found = {}
+        found: dict[str, ForeignPicks] = {}
         for where, qa_id, said in _requests(path):
             if qa_id not in known:
                 raise RefocusError(f"{where}: custom_id {qa_id!r} is no question of {asked.benchmark}")
-            numbers = whole_numbers(said["frames_indices"], where)
-            if said["fps"] == MILLISECONDS:
-                found[qa_id] = ForeignPicks(seconds=tuple(number / MILLISECONDS for number in numbers))
-            else:
-                found[qa_id] = ForeignPicks(numbers, total_num_frames=said["total_num_frames"])
+            shown = whole_numbers(said["frames_indices"], where)
+            found[once(found, qa_id, where, f"question {qa_id}")] = (
+                ForeignPicks(seconds=tuple(number / MILLISECONDS for number in shown))
+                if said["fps"] == MILLISECONDS
+                else ForeignPicks(shown, total_num_frames=said["total_num_frames"])
+            )
         return found
 
 
