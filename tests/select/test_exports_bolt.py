@@ -1,15 +1,14 @@
 """BOLT's files, whose reader turns seconds into frames and tells questions apart by what it finds."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from refocus.core.errors import RefocusError
 from refocus.qa.records import write_questions
-from refocus.select.exports.checks import even_rate
 from refocus.select.exports.formats import FORMATS
 from refocus.select.exports.picked import ExportSources, read_asked, read_picked
+from refocus.select.frame_clock import even_rate
 from refocus.select.picks import Selection, VideoFile
 from refocus.select.selections import read_selections
 
@@ -39,8 +38,8 @@ def test_a_rate_is_even_while_no_pick_is_half_a_frame_off(off, even):
     """Beyond that, the number that a reader computes from the seconds is another frame's."""
     seconds = (0.0, (10 + off) / 30)
     row = Selection((0, 1), seconds, (0, 1), frames_indices=(0, 10), file=VideoFile("v.mp4", fps=30.0))
-    assert even_rate(row) == even
-    assert not even_rate(replace(row, file=VideoFile("v.mp4"))), "without a rate nobody knows"
+    assert even_rate(row, row.file) == even
+    assert not even_rate(row, VideoFile("v.mp4")), "without a rate nobody knows"
 
 
 @pytest.mark.parametrize(("format", "same"), [("mlvu", "question"), ("csv", "source_id")])

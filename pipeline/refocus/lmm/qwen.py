@@ -91,7 +91,8 @@ class Qwen25VL(_QwenVL):
     ) -> Tensor:
         beginning = torch.full_like(start, opening)
         steps = (times_s * config.vision_config.tokens_per_second).long()
-        return grid_positions(beginning + steps, beginning, _side(self.frame_size(config), config))
+        side = _side(self.frame_size(config), config)
+        return grid_positions(beginning + steps, beginning, side, side)
 
 
 class Qwen3VL(_QwenVL):
@@ -121,7 +122,7 @@ class Qwen3VL(_QwenVL):
         image = start + lead
         parts = [
             text_positions(start, lead),
-            grid_positions(image, image, side),
+            grid_positions(image, image, side, side),
             text_positions(image + side, tail),
         ]
         return torch.cat(parts, dim=-1)
@@ -150,14 +151,13 @@ def patchify(pixels: Tensor, vision: Any) -> Tensor:
 
 def text_positions(start: Tensor, tokens: int) -> Tensor:
     """(3, r, n): the three positions of text are equal and count on from `start` (r,)."""
-    return (start[:, None] + torch.arange(tokens)).expand(3, -1, -1)
+    return (start[:, None] + torch.arange(tokens, device=start.device)).expand(3, -1, -1)
 
 
-def grid_positions(time: Tensor, corner: Tensor, side: int) -> Tensor:
-    """(3, r, side²): a frame's time (r,), and its rows and columns counted from `corner` (r,)."""
-    steps = torch.arange(side)
-    height = corner[:, None] + steps.repeat_interleave(side)
-    width = corner[:, None] + steps.repeat(side)
+def grid_positions(time: Tensor, corner: Tensor, rows: int, columns: int) -> Tensor:
+    """(3, r, rows · columns): a frame's time (r,), and its rows and columns counted from `corner` (r,)."""
+    height = corner[:, None] + torch.arange(rows, device=corner.device).repeat_interleave(columns)
+    width = corner[:, None] + torch.arange(columns, device=corner.device).repeat(rows)
     return torch.stack([time[:, None].expand_as(height), height, width])
 
 

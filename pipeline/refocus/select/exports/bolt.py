@@ -13,8 +13,9 @@ from refocus.core.errors import RefocusError
 from refocus.core.files import write_text
 from refocus.qa.adapters.annotation_files import json_value
 from refocus.qa.records import Question
-from refocus.select.exports.checks import even_rate, exactly_n, numbers, once, only
+from refocus.select.exports.checks import exactly_n, numbers, once, only
 from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable, named
+from refocus.select.frame_clock import even_rate
 
 MLVU = "mlvu"  # where its question_id is the video's name
 
@@ -34,7 +35,7 @@ class Bolt:
         table = only(tables, self.name)
         exactly_n(table, self.name)
         _refuse_twins(table.asked)
-        uneven = [q.source_id for q in table.asked.questions if not even_rate(table.rows[q.qa_id])]
+        uneven = [q.source_id for q in table.asked.questions if not even_rate(row := table.rows[q.qa_id], row.file)]
         if uneven:
             raise RefocusError(
                 f"{table.path}: {named(uneven)} are about videos whose frames do not come at an even rate, so that "

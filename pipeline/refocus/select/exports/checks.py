@@ -55,13 +55,6 @@ def spread(values: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(values[place] for place in places)
 
 
-def even_rate(selection: Selection) -> bool:
-    """Whether frame number / fps is each pick's time, to half a frame: what readers assume that get no times."""
-    fps = selection.file.fps if selection.file else None
-    pairs = zip(selection.frames_indices, selection.timestamps_s, strict=True)
-    return fps is not None and all(abs(time_s * fps - number) < 0.5 for number, time_s in pairs)
-
-
 def once(found: Mapping[str, object], qa_id: str, where: str, name: object) -> str:
     """`qa_id`, which nothing before was found for: of two entries for one question, none is known to be meant.
 

@@ -7,6 +7,7 @@ One line per question, in the batch form of the OpenAI API (`vllm run-batch`, or
 import base64
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ from refocus.core.files import atomic
 from refocus.core.progress import bar
 from refocus.lmm.prompts import SYSTEM, option_lines
 from refocus.qa.records import Question
-from refocus.select.exports.checks import even_rate, json_objects, once, only, whole_numbers
+from refocus.select.exports.checks import json_objects, once, only, whole_numbers
 from refocus.select.exports.picked import Asked, ExportSources, ForeignPicks, PickedTable, named
+from refocus.select.frame_clock import MILLISECONDS, frame_clock
 from refocus.select.frame_files import jpeg
 from refocus.select.picks import Selection
 from refocus.video.pictures import pictures_at
 
-MILLISECONDS = 1000  # frames a second of the clock that stands in for an uneven one
 URL = "/v1/chat/completions"
 PREFIX = "data:video/jpeg;base64,"
 
@@ -104,26 +105,11 @@ def request_body(question: Question, row: Selection, frames: Iterable[bytes], mo
 def video_metadata(row: Selection) -> dict[str, Any]:
     """What vLLM hands to the model's processor, which takes a frame's time for `frames_indices / fps`.
 
-    That is the file's own clock where its frames come at an even rate; else milliseconds, so that the times are right.
-
     Raises:
-        RefocusError: neither the number of frames nor the duration of the file is known.
+        RefocusError: as `frame_clock`.
     """
-    file = row.file
-    if file is None or file.duration_s is None:
-        raise RefocusError("how long the video is is not known; make the selection again with --videos")
-    duration_s = max(file.duration_s, row.timestamps_s[-1])
-    own = file.total_num_frames is not None and even_rate(row)
-    clock = (
-        {"frames_indices": list(row.frames_indices), "total_num_frames": file.total_num_frames, "fps": file.fps}
-        if own
-        else {
-            "frames_indices": [round(time_s * MILLISECONDS) for time_s in row.timestamps_s],
-            "total_num_frames": round(duration_s * MILLISECONDS) + 1,
-            "fps": MILLISECONDS,
-        }
-    )
-    return {**clock, "duration": duration_s, "num_frames": len(row.frames_indices), "do_sample_frames": False}
+    clock = frame_clock(row, row.file)
+    return {**asdict(clock), "num_frames": len(row.frames_indices), "do_sample_frames": False}
 
 
 def _requests(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -1,0 +1,19 @@
+"""torchvision as package indexes have it, a build for CUDA, beside a build of torch for CPUs."""
+
+import importlib.util
+
+import torch
+
+
+def make_importable() -> None:
+    """Declares what torchvision's library would have declared, where it does not load; before transformers is imported.
+
+    The two operators are named while torchvision is imported and never called by what resizes frames.
+    """
+    if importlib.util.find_spec("torchvision") is None:
+        return
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        for name in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
