@@ -337,3 +337,18 @@ def test_the_doctor_never_loads_torch(home):
     package = str(Path(cli.__file__).parents[2])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": package})
     assert done.returncode == 0, done.stderr
+
+
+def test_files_of_other_programs_that_are_missing_are_named(home):
+    (home / "asked.csv").write_text("video,question,option_a,option_b,answer,id\n0.mp4,what?,a,b,a,1\n")
+    (home / "4.json").write_text("[]")
+    changes = {
+        "use": {"benchmarks": ["mine"], "selectors": ["uniform", "imported/aks"]},
+        "benchmarks": {"mine": {"format": "csv", "annotations": ["asked.csv"], "videos": "data/NExTVideo"}},
+        "imports": {"aks": {"format": "aks", "files": {"mine": "{frames}.json"}}},
+        "answer": {"n_frames": [4, 8]},
+        "tables": {"n_frames": 4},
+    }
+    report = diagnose(check(config(**changes)), 0).sources[0]
+    assert [found.text for found in report.findings if found.kind == "imports"] == ["8.json: no such file"]
+    assert "8.json: no such file" in report.fails

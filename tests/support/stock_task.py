@@ -1,6 +1,6 @@
 """lmms-eval's own task `mlvu_dev` over three tiny videos, and the same questions as our tables have them.
 
-Our table is ingested from MLVU's official JSON, the task reads the parquet copy: other ids, and options in the question.
+Our table is ingested from MLVU's official JSON; the task reads the parquet copy: other ids, options in the question.
 """
 
 import json

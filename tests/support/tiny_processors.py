@@ -1,4 +1,4 @@
-"""transformers' processors for the tiny models of every family, with the authors' chat templates cut to what they say."""
+"""transformers' processors for the tiny models of every family, with the gist of the authors' chat templates."""
 
 from pathlib import Path
 from typing import Any

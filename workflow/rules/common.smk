@@ -44,6 +44,8 @@ wildcard_constraints:
     scorer="|".join(SETTINGS.scorers),
     run="|".join(SETTINGS.runs),
     selector=r"[a-z0-9._-]+",
+    imported="|".join(SETTINGS.imports),
+    frames=r"\d+",
     shard=r"\d{6}",
     asset="siglip|lmm|policy|lmm_ov",
 
@@ -172,6 +174,18 @@ def flag(name, *values, parent=False):
 def selector_of(wildcards):
     """The selector whose name is part of a path."""
     return SelectorName.parse(unslug(wildcards.selector))
+
+
+def import_of(wildcards):
+    """The entry of `imports` whose name is part of a path."""
+    return SETTINGS.imports[wildcards.imported]
+
+
+def counted_rows(wildcards):
+    """The annotation file whose rows an imported file counts, if it does: the benchmark's only one, unless the entry names another."""
+    named = import_of(wildcards).annotations.get(wildcards.benchmark)
+    own = SETTINGS.benchmarks[wildcards.benchmark].annotations
+    return [SETTINGS.path(path) for path in ([named] if named else own if len(own) == 1 else [])]
 
 
 def needs(wildcards):

@@ -8,7 +8,10 @@ Paper:  section 3.2, Algorithm 2.
 
 SELECTED = [path for name in USE.benchmarks for selector in SELECTORS for path in selections_of(name, selector)]
 COSTS = [
-    RESULTS.SELECTION_COST.fill(benchmark=name, selector=selector) for name in USE.benchmarks for selector in SELECTORS
+    RESULTS.SELECTION_COST.fill(benchmark=name, selector=selector)
+    for name in USE.benchmarks
+    for selector in SELECTORS
+    if not selector.startswith("imported--")  # what other programs spent is not known
 ]
 
 
@@ -24,6 +27,8 @@ rule select_frames:
         "<results>/logs/select/{benchmark}.{selector}.log",
     benchmark:
         "<results>/benchmarks/select/{benchmark}.{selector}.jsonl"
+    wildcard_constraints:
+        selector=r"(?!imported--)[a-z0-9._-]+",
     conda:
         "../envs/train.yaml"
     threads: cores(SETTINGS.select)
@@ -43,4 +48,36 @@ rule select_frames:
     shell:
         "python -m refocus select --qa {input.questions:q} --index {input.frames:q} --videos {params.videos:q} --selector {params.selector:q}"
         " {params.needs} {params.numbers} --n-frames {params.n_frames} --settings {params.settings:q} --runtime {params.runtime:q} --out {params.out:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule import_selections:
+    """What another program picked, with times and numbers of the file; a question without picks is an error."""
+    input:
+        questions=RESULTS.QUESTIONS.fill(dataset="{benchmark}"),
+        frames=lambda wildcards: frames_of([wildcards.benchmark]),
+        picks=lambda wildcards: SETTINGS.path(import_of(wildcards).file(wildcards.benchmark, int(wildcards.frames))),
+        annotations=counted_rows,
+    output:
+        RESULTS.SELECTIONS.fill(selector="imported--{imported}", seed=SEED),
+    log:
+        "<results>/logs/select/{benchmark}.imported--{imported}.n{frames}.log",
+    benchmark:
+        "<results>/benchmarks/select/{benchmark}.imported--{imported}.n{frames}.jsonl"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=times_attempt(4_000),
+        runtime=times_attempt(60),
+    params:
+        code=sources("refocus.cli.import_"),
+        format=lambda wildcards: import_of(wildcards).format,
+        exact=lambda wildcards: "" if import_of(wildcards).ranked else "--exact",
+        annotations=lambda wildcards, input: flag("--annotations", *input.annotations),
+        videos=benchmark_videos,
+        seed=SEED,
+        out=subpath(output[0], parent=True),
+    shell:
+        "python -m refocus import {params.format:q} {input.picks:q} --qa {input.questions:q} --index {input.frames:q} --videos {params.videos:q}"
+        " {params.annotations} --n-frames {wildcards.frames} {params.exact} --seed {params.seed} --name {wildcards.imported:q} --out {params.out:q}"
         " 2>&1 | tee {log:q}"

@@ -11,8 +11,8 @@ HELP = "read the index files of other programs as a selection table"
 DESCRIPTION = """\
 In:  a file of one of the formats of `refocus export` (their names are there), the question table of the benchmark, and
      the index files of its stored frames, which say what each video is.
-Out: n{frames}.s0.parquet as `refocus select` writes it, of a selector called imported/NAME. `refocus answer` takes its
-     folder, and `refocus tables` the answers, beside those of other selectors.
+Out: n{frames}.s{seed}.parquet as `refocus select` writes it, of a selector called imported/NAME. `refocus answer` takes
+     its folder, and `refocus tables` the answers, beside those of other selectors.
      Frames that are not among the stored ones keep their own number and time; `frame_indices` is then empty, and
      answering them needs the videos (--pixels native).
 
@@ -39,6 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how many frames of each list are picks, from its beginning (default: all, if the lists are equally long)",
     )
+    exact = "every list has exactly --n-frames frames: nothing is cut off"
+    parser.add_argument("--exact", action="store_true", help=exact)
+    seed = "seed in the table's name, so that it stands beside those of other selectors (default: 0)"
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help=seed)
     parser.add_argument("--name", required=True, help="the selector is called imported/NAME")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the selection table")
 
@@ -57,11 +61,19 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(f"--name {args.name}: small letters, digits, '.', '_' and '-', as in paths")
     if args.n_frames is not None and args.n_frames < 1:
         raise UsageError(f"--n-frames takes a positive number, not {args.n_frames}")
+    if args.exact and args.n_frames is None:
+        raise UsageError("--exact says that every list has --n-frames frames: give that number")
     format, asked = export_format(args.format), read_asked(args.qa)
     if not args.file.is_file():
         raise UsageError(f"there is no file {args.file}")
     picks = format.read(args.file, asked, ExportSources(args.annotations, args.videos))
     lengths = {len(one) for one in picks.values()}
+    if args.exact and lengths != {args.n_frames}:
+        found = " to ".join(map(str, sorted({min(lengths, default=0), max(lengths, default=0)})))
+        raise UsageError(
+            f"{args.file}: its lists have {found} frames and are to be answered with {args.n_frames}; only of a "
+            "ranking the first ones are the picks of a smaller number"
+        )
     if args.n_frames is None and len(lengths) > 1:
         few, most = min(lengths), max(lengths)
         raise UsageError(
@@ -70,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
     n = args.n_frames or max(lengths, default=0)
     chosen = {qa_id: one.first(n) for qa_id, one in picks.items()}
     rows = imported_rows(asked, chosen, FrameStore.open(args.index), args.videos)
-    notes = {"selector": f"imported/{args.name}", "benchmark": asked.benchmark, "frames": n, "seed": 0}
+    notes = {"selector": f"imported/{args.name}", "benchmark": asked.benchmark, "frames": n, "seed": args.seed}
     origin = {"format": format.name, "file": content_digest(args.file)}
     made = {**notes, "imported": origin, "selector_digest": digest({"selector": notes["selector"], **origin})}
-    write_selections(args.out / file_name(n, 0), rows, made)
+    write_selections(args.out / file_name(n, args.seed), rows, made)

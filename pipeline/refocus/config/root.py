@@ -11,6 +11,7 @@ from refocus.config.decode import DecodeSettings
 from refocus.config.doctor import DoctorSettings
 from refocus.config.filter import FilterSettings
 from refocus.config.formats import Format
+from refocus.config.imports import ImportSettings
 from refocus.config.ingest import IngestSettings
 from refocus.config.layers import merge
 from refocus.config.lmm import LmmSettings
@@ -48,7 +49,8 @@ class UseSettings(Strict):
         "of the clip), refocus-question/<run> (asked without the options), greedy/<run> (the likeliest frame at each "
         "step), and without feedback of the picks first-step/<run> (the likeliest frames at the first step) and "
         "marginals/<run> (those of Eq. 10); without training uniform-seen, topk, aks, bolt, mdp3, these four with "
-        "-options too, and confidence (docs/selectors.md)",
+        "-options too, and confidence (docs/selectors.md); and imported/<name>, what another program picked, by its "
+        "name in `imports`",
     )
 
 
@@ -113,6 +115,7 @@ class Root(Strict):
     scorers: dict[Slug, ScorerSettings] = Field(
         {}, description="models that embed frames and texts, for training-free selectors, by name"
     )
+    imports: dict[Slug, ImportSettings] = Field({}, description="what other programs picked, by name (docs/exports.md)")
     ingest: IngestSettings = Field(IngestSettings(), description="from annotation files to questions and clips")
     screen: ScreenSettings = Field(
         ScreenSettings(), description="copies among the training sets, and training videos that a benchmark has too"
@@ -182,6 +185,12 @@ class Root(Strict):
             raise ValueError(f"use.selectors: {error}") from None
         if parsed.run is not None:
             _known("use.selectors", parsed.run, self.runs, "runs")
+        if parsed.imported is not None:
+            _known("use.selectors", parsed.imported, self.imports, "imports")
+            for name in self.use.benchmarks:
+                entry, files = self.imports[parsed.imported], len(self.benchmarks[name].annotations)
+                if problem := entry.problem(name, files, len(self.answer.n_frames)):
+                    raise ValueError(f"imports.{parsed.imported}.{problem}")
         if parsed.needs == "embeddings":
             _known("embed.model", self.embed.model, self.scorers, "scorers")
         if parsed.needs == "certainty":

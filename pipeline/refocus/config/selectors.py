@@ -6,8 +6,8 @@ from typing import Literal
 from refocus.config.select import PickMode
 from refocus.core.errors import UsageError
 
-Need = Literal["truth", "policy", "initial", "selections", "embeddings", "certainty"]
-Reads = Literal["nothing", "question", "question and options", "another question", "evidence"]
+Need = Literal["truth", "policy", "initial", "selections", "embeddings", "certainty", "import"]
+Reads = Literal["nothing", "question", "question and options", "another question", "evidence", "unknown"]
 WHOLE: Reads = "question and options"
 OPTIONS = "-options"  # ends the names of similarity selectors that read the answer options too
 
@@ -19,7 +19,7 @@ class SelectorKind:
     Attributes:
         of_run: whether it belongs to a training run: `refocus/<run>`.
         needs: when the evidence is visible; the run's policy after training, or before; the picks of `refocus/<run>`;
-            the embeddings of frames and texts; the LMM's certainty from single frames.
+            the embeddings of frames and texts; the LMM's certainty from single frames; another program's file.
         mode: how it asks that policy, whatever `select.mode` says; None: as that says.
         reads: what the picks depend on beside the video.
         tunable: whether `training_free` decides its picks.
@@ -72,14 +72,17 @@ KINDS = {
         SelectorKind("oracle", needs="truth", reads="evidence"),
     )
 }  # in the order of tables and figures
+IMPORTED = SelectorKind("imported", needs="import", reads="unknown")  # `imported/<name>`, an entry of `imports`
 
 
 @dataclass(frozen=True)
 class SelectorName:
-    """A kind, as `uniform` or `topk`, or a kind and the training run it belongs to, as in `refocus/demo`."""
+    """A kind, as `uniform` or `topk`; a kind and the training run it belongs to, as in `refocus/demo`; or what another
+    program picked, `imported/<name>`."""
 
     kind: str
     run: str | None = None
+    imported: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> "SelectorName":
@@ -89,6 +92,8 @@ class SelectorName:
             UsageError: there is no such selector, or the run is missing.
         """
         name, slash, run = text.partition("/")
+        if name == IMPORTED.name and run and "/" not in run:
+            return cls(name, imported=run)
         kind = KINDS.get(name)
         if kind is None or kind.of_run != bool(run and "/" not in run) or (slash and not kind.of_run):
             raise UsageError(f"no selector is called '{text}'; there are {spellings()}")
@@ -97,35 +102,45 @@ class SelectorName:
     @property
     def needs(self) -> Need | None:
         """See `SelectorKind.needs`."""
-        return KINDS[self.kind].needs
+        return self._kind.needs
 
     @property
     def mode(self) -> PickMode | None:
         """See `SelectorKind.mode`."""
-        return KINDS[self.kind].mode
+        return self._kind.mode
 
     @property
     def asks_policy(self) -> bool:
         """See `SelectorKind.asks_policy`."""
-        return KINDS[self.kind].asks_policy
+        return self._kind.asks_policy
 
     @property
     def tunable(self) -> bool:
         """See `SelectorKind.tunable`."""
-        return KINDS[self.kind].tunable
+        return self._kind.tunable
 
     @property
     def reads_options(self) -> bool:
         """Whether the picks depend on the answer options."""
-        return KINDS[self.kind].reads == WHOLE
+        return self._kind.reads == WHOLE
+
+    @property
+    def _kind(self) -> SelectorKind:
+        return KINDS.get(self.kind, IMPORTED)
 
     def __str__(self) -> str:
-        return self.kind if self.run is None else f"{self.kind}/{self.run}"
+        return "/".join(filter(None, (self.kind, self.run, self.imported)))
 
 
 def spellings() -> str:
     """Every selector as it is written, for messages and help texts."""
-    return ", ".join(kind.spelling for kind in KINDS.values())
+    return ", ".join([*(kind.spelling for kind in KINDS.values()), f"{IMPORTED.name}/<name>"])
+
+
+def of_run(name: str) -> bool:
+    """Whether a selector of this name belongs to a training run."""
+    kind = KINDS.get(kind_of(name))
+    return kind is not None and kind.of_run
 
 
 def kind_of(name: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from refocus.config.formats import annotation_files
 from refocus.config.root import DatasetSettings, Root
+from refocus.config.selectors import SelectorName
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.results_folder import EVIDENCE
 from refocus.doctor.archives import compare
@@ -39,7 +40,7 @@ def examine(root: Root, name: str, probe: int | None, tree_of: Callable[[Path], 
     if root.is_rendered(name) and not all(path.exists() for path in annotations):
         report.findings.append(Finding("note", "world", "is not rendered yet: the run itself makes it"))
         return report
-    report.findings += _truth(root, name)
+    report.findings += [*_truth(root, name), *_imports(root, name)]
     if problems := [*_annotations(annotations), *_folder(videos)]:
         report.findings += problems
         return report
@@ -76,6 +77,19 @@ def _truth(root: Root, name: str) -> list[Finding]:
         Finding(
             "error", "truth", f"{root.path(truth)}: no such file", f"set benchmarks.{name}.truth to null or to {made}"
         )
+    ]
+
+
+def _imports(root: Root, name: str) -> list[Finding]:
+    """What other programs picked on a benchmark and is not there."""
+    asked = [SelectorName.parse(text).imported for text in root.use.selectors if name in root.use.benchmarks]
+    paths = {
+        Path(root.path(root.imports[one].file(name, n))): one for one in asked if one for n in root.answer.n_frames
+    }
+    return [
+        Finding("error", "imports", f"{path}: no such file", f"correct imports.{one}.files.{name}")
+        for path, one in paths.items()
+        if not path.is_file()
     ]
 
 

@@ -63,7 +63,9 @@ class Report:
         return reasons
 
 
-BLOCKING = frozenset({"annotations", "folder", "format", "shards", "model", "truth", "no_questions", "frames"})
+BLOCKING = frozenset(
+    {"annotations", "folder", "format", "shards", "model", "truth", "imports", "no_questions", "frames"}
+)
 
 
 @dataclass

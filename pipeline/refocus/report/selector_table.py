@@ -1,6 +1,6 @@
 """What selector reaches what: one row per selector, the learned ones as the mean of their runs."""
 
-from refocus.config.selectors import KINDS, kind_of, slug
+from refocus.config.selectors import KINDS, kind_of, of_run, slug
 from refocus.core.results_folder import SELECTION_COST
 from refocus.report.contrast import Contrast, Side, percent, points
 from refocus.report.study import QuestionSet, Study
@@ -19,15 +19,16 @@ LEARNED = {
 
 
 def sides(study: Study) -> list[Side]:
-    """The rows: selectors without runs, and each kind of the main setting's runs, in the order of KINDS."""
+    """The rows: selectors without runs and each kind of the main setting's runs, in the order of KINDS; then what was
+    imported."""
     made: dict[str, Side] = {}
     for selector in study.root.use.selectors:
         kind = kind_of(selector)
-        if not KINDS[kind].of_run:
-            made[kind] = study.by(selector)
+        if not of_run(selector):
+            made[kind if kind in KINDS else selector] = study.by(selector)
         elif study.base is not None:
             made[kind] = study.of(study.base, LEARNED.get(kind, kind), kind)
-    return [made[kind] for kind in KINDS if kind in made]
+    return [made[kind] for kind in [*KINDS, *(name for name in made if name not in KINDS)] if kind in made]
 
 
 def selector_table(study: Study) -> str:

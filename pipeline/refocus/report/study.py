@@ -9,7 +9,7 @@ from statistics import mean
 import pyarrow.parquet as pq
 
 from refocus.config.root import Root
-from refocus.config.selectors import KINDS, kind_of, run_of, slug
+from refocus.config.selectors import kind_of, of_run, run_of, slug
 from refocus.config.variants import Variant, variants
 from refocus.core.results_folder import ANSWERS, INDEX, METRICS, POLICY_CONFIG, QUESTIONS
 from refocus.evaluate.intervals import Interval, mean_over_videos, paired, unpaired
@@ -205,7 +205,7 @@ class Study:
     @property
     def baselines(self) -> list[str]:
         """The selectors in use that need no training and no more than the video and the question."""
-        return [s for s in self.root.use.selectors if kind_of(s) not in NO_BASELINE and not KINDS[kind_of(s)].of_run]
+        return [s for s in self.root.use.selectors if kind_of(s) not in NO_BASELINE and not of_run(s)]
 
     def best_baseline(self, group: QuestionSet = DEPENDENT) -> str | None:
         """The baseline of highest accuracy on a group; chosen on the questions it is compared on, which favours it."""

@@ -60,6 +60,8 @@ def build_selector(
         UsageError: what it needs is not among the sources.
         ResourceMissing: its policy is to run on a GPU and none is free.
     """
+    if name.imported is not None:
+        raise UsageError(f"{name} was picked by another program: `refocus import` makes its table, from a file")
     if name.kind == "uniform":
         return UniformSelector()
     if name.kind == "random":

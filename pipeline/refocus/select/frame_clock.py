@@ -22,7 +22,7 @@ class Picked(Protocol):
 
 @dataclass(frozen=True)
 class FrameClock:
-    """Numbers whose quotient with `fps` is each frame's second; as transformers' and vLLM's video metadata name them."""
+    """Numbers that, divided by `fps`, are each frame's second; named as in transformers' and vLLM's metadata."""
 
     frames_indices: tuple[int, ...]
     total_num_frames: int

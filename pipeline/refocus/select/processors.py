@@ -63,9 +63,9 @@ def qwen3_text(text: str) -> str:
 def qwen2_5_positions(inputs: Mapping[str, Tensor], config: Any, timestamps_s: Sequence[float]) -> Tensor:
     """Rotary positions of a Qwen2.5-VL prompt with one video, each frame at its own second.
 
-    transformers places the frames of a video at even distances, which picks do not have; for its other two families of
-    this page the text tells the time. As in `refocus.lmm.qwen`, a frame at t seconds stands floor(t · tokens_per_second)
-    behind the video's beginning, and what follows the video goes on after its largest position.
+    transformers places the frames of a video at even distances, which picks do not have. As in `refocus.lmm.qwen`, a
+    frame at t seconds stands floor(t · tokens_per_second) behind the video's beginning, and what follows the video goes
+    on after its largest position.
 
     Args:
         inputs: what the processor made of the text and `as_video`: one row.

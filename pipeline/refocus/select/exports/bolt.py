@@ -35,17 +35,18 @@ class Bolt:
         table = only(tables, self.name)
         exactly_n(table, self.name)
         _refuse_twins(table.asked)
-        uneven = [q.source_id for q in table.asked.questions if not even_rate(row := table.rows[q.qa_id], row.file)]
+        rows = [(question, table.rows[question.qa_id]) for question in table.asked.questions]
+        uneven = [question.source_id for question, picked in rows if not even_rate(picked, picked.file)]
         if uneven:
             raise RefocusError(
                 f"{table.path}: {named(uneven)} are about videos whose frames do not come at an even rate, so that "
                 "BOLT's reader, which multiplies seconds by the average rate, would show other frames"
             )
         videos: dict[str, list[dict[str, Any]]] = {}
-        for question in table.asked.questions:
+        for question, picked in rows:
             video, number, text = _key(table.asked, question)
-            row = {"question_id": number, "question": text, "frames": table.rows[question.qa_id].timestamps_s}
-            videos.setdefault(video, []).append(row)
+            entry = {"question_id": number, "question": text, "frames": picked.timestamps_s}
+            videos.setdefault(video, []).append(entry)
         write_text(path, json.dumps(videos, ensure_ascii=False))
 
     def read(self, path: Path, asked: Asked, sources: ExportSources) -> dict[str, ForeignPicks]:

@@ -1,4 +1,4 @@
-"""Documents of a task and the questions of our table: rows of one benchmark, read by its adapter and matched by content.
+"""Documents of a task and the questions of our table: one benchmark's rows, read by its adapter, matched by content.
 
 A document's place tells nothing: the table lacks rows that ingest rejected, and a task may have a part of them.
 """

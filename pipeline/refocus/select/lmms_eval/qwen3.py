@@ -13,7 +13,7 @@ from refocus.select.processors import qwen3_text
 
 
 class Qwen3VL(PickedFrames, Qwen3_VL):
-    """Its processor writes each frame's second before it. System prompt, thinking and its settings are the stock ones."""
+    """Its processor writes each frame's second before it. System prompt and thinking are the stock model's."""
 
     def _sized(self, pictures: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         patch = self.processor.video_processor.patch_size
