@@ -22,7 +22,7 @@ pytest.importorskip("lmms_eval")
 
 import datasets  # noqa: E402
 from lmms_eval.protocol import ChatMessages  # noqa: E402
-from refocus.select.lmms_eval import MODELS, picked_frames  # noqa: E402
+from refocus.select.lmms_eval import MODELS, on_picks  # noqa: E402
 from refocus.select.lmms_eval.documents import questions_of  # noqa: E402
 from refocus.select.lmms_eval.picked_questions import PickedQuestions, table_digest  # noqa: E402
 from refocus.select.lmms_eval.qwen_sizes import resized  # noqa: E402
@@ -86,7 +86,7 @@ def test_replies_equal_the_answers_of_our_own_harness_question_by_question(model
 
 
 @pytest.mark.parametrize("model", FAMILIES)
-def test_a_model_that_writes_is_given_the_picked_frames_and_no_others(model, task, table, folders, monkeypatch):
+def test_a_model_that_writes_is_given_the_on_picks_and_no_others(model, task, table, folders, monkeypatch):
     """Seen at the processor's door, which pictures; at the model's, how many frames."""
     pictures, frames = [], []
 
@@ -98,7 +98,7 @@ def test_a_model_that_writes_is_given_the_picked_frames_and_no_others(model, tas
         frames.append(frames_in(inputs))
         return GENERATE(self, **inputs)
 
-    monkeypatch.setattr(picked_frames, "as_video", to_processor)
+    monkeypatch.setattr(on_picks, "as_video", to_processor)
     monkeypatch.setattr(GenerationMixin, "generate", to_model)
     found = run_task(task, model, arguments(model, folders, task, table))
     assert set(found) == set(ROWS) and frames == [N] * len(ROWS)
@@ -190,7 +190,7 @@ def test_questions_that_cannot_be_told_apart_are_refused(task):
         questions_of(documents([document(*ROWS[0])]), twins)
 
 
-@pytest.mark.parametrize("name", picked_frames.SAMPLING)
+@pytest.mark.parametrize("name", on_picks.SAMPLING)
 def test_arguments_that_say_what_to_sample_are_refused(name, task, table, folders):
     words = arguments("refocus_llava_hf", folders, task, table, f",{name}=8")
     with pytest.raises(UsageError, match=f"leave {name} out of model_args"):
@@ -218,7 +218,7 @@ def test_a_document_that_shows_anything_but_the_video_of_its_picks_is_refused(co
     messages = ChatMessages(messages=[{"role": "user", "content": [*parts, {"type": "text", "text": "?"}]}])
     picked = PickedQuestions(table, task.qa, table_digest(table)).of("mlvu", documents([document(*ROWS[0])]), [0])[0]
     with pytest.raises(RefocusError, match=why):
-        picked_frames._only_video(messages, picked, "document 0")
+        on_picks._only_video(messages, picked, "document 0")
 
 
 def test_frames_of_qwen_are_as_large_as_its_authors_make_them():

@@ -10,7 +10,7 @@ from refocus.select.picks import VideoFile
 MILLISECONDS = 1000  # frames a second of the clock that stands in for an uneven one
 
 
-class Picked(Protocol):
+class TimedFrames(Protocol):
     """Frames by their number in the file, ascending, and when each is shown: `Selection` and `VideoSelection`."""
 
     @property
@@ -30,7 +30,7 @@ class FrameClock:
     duration: float
 
 
-def frame_clock(picked: Picked, file: VideoFile | None) -> FrameClock:
+def frame_clock(picked: TimedFrames, file: VideoFile | None) -> FrameClock:
     """The file's own clock where its frames come at an even rate; else milliseconds, so that the seconds are right.
 
     Raises:
@@ -45,7 +45,7 @@ def frame_clock(picked: Picked, file: VideoFile | None) -> FrameClock:
     return FrameClock(numbers, round(duration_s * MILLISECONDS) + 1, MILLISECONDS, duration_s)
 
 
-def even_rate(picked: Picked, file: VideoFile | None) -> bool:
+def even_rate(picked: TimedFrames, file: VideoFile | None) -> bool:
     """Whether frame number / fps is each pick's time, to half a frame: what readers assume that get no times."""
     fps = file.fps if file else None
     pairs = zip(picked.frames_indices, picked.timestamps_s, strict=True)

@@ -14,11 +14,13 @@ from transformers.video_utils import VideoMetadata
 from refocus.core.errors import RefocusError
 from refocus.lmm.prompts import VIDEO_PAD, VISION_END, VISION_START
 from refocus.lmm.qwen import grid_positions, text_positions
-from refocus.select.frame_clock import Picked, frame_clock
+from refocus.select.frame_clock import TimedFrames, frame_clock
 from refocus.select.picks import VideoFile
 
 
-def as_video(processor: Any, pictures: Sequence[np.ndarray], picked: Picked, file: VideoFile | None) -> dict[str, Any]:
+def as_video(
+    processor: Any, pictures: Sequence[np.ndarray], picked: TimedFrames, file: VideoFile | None
+) -> dict[str, Any]:
     """What a processor takes beside `text`: the picked frames as one video that is not sampled again.
 
     `processor(text=…, **as_video(…), return_tensors="pt")`. Qwen-VL's towers read frames in pairs; here each frame is a

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from lmms_eval.models.registry_v2 import ModelManifest
 
 MODELS = {
-    "refocus_internvl_hf": "internvl.InternVL",
-    "refocus_llava_hf": "llava_onevision.LlavaOnevision",
-    "refocus_qwen2_5_vl": "qwen2_5.Qwen25VL",
-    "refocus_qwen3_vl": "qwen3.Qwen3VL",
+    "refocus_internvl_hf": "internvl.InternVLOnPicks",
+    "refocus_llava_hf": "llava_onevision.LlavaOnevisionOnPicks",
+    "refocus_qwen2_5_vl": "qwen2_5.Qwen25VLOnPicks",
+    "refocus_qwen3_vl": "qwen3.Qwen3VLOnPicks",
 }
 
 

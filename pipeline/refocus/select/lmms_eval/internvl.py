@@ -2,8 +2,8 @@
 
 from lmms_eval.models.chat.internvl_hf import InternVLHf
 
-from refocus.select.lmms_eval.picked_frames import PickedFrames
+from refocus.select.lmms_eval.on_picks import OnPicks
 
 
-class InternVL(PickedFrames, InternVLHf):
+class InternVLOnPicks(OnPicks, InternVLHf):
     """Its own `generate_until` would sample the frames again and make an empty answer of every error."""

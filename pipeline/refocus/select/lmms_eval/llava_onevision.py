@@ -5,10 +5,10 @@ from typing import Any
 
 from lmms_eval.models.chat.llava_hf import LlavaHf
 
-from refocus.select.lmms_eval.picked_frames import PickedFrames
+from refocus.select.lmms_eval.on_picks import OnPicks
 
 
-class LlavaOnevision(PickedFrames, LlavaHf):
+class LlavaOnevisionOnPicks(OnPicks, LlavaHf):
     """Its own `generate_until` would make an empty answer of every error."""
 
     def __init__(self, device: str = "cuda", device_map: str = "", **more: Any) -> None:

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from lmms_eval.models.chat.qwen2_5_vl import Qwen2_5_VL
 
-from refocus.select.lmms_eval.picked_frames import PickedFrames
+from refocus.select.lmms_eval.on_picks import OnPicks
 from refocus.select.lmms_eval.picked_questions import PickedQuestion
 from refocus.select.lmms_eval.qwen_sizes import resized
 from refocus.select.processors import qwen2_5_positions
 
 
-class Qwen25VL(PickedFrames, Qwen2_5_VL):
+class Qwen25VLOnPicks(OnPicks, Qwen2_5_VL):
     """Every frame stands at its own second, where the stock model spreads them evenly."""
 
     most_new_tokens = 128

@@ -7,12 +7,12 @@ import numpy as np
 from lmms_eval.models.chat.qwen3_vl import Qwen3_VL
 from lmms_eval.protocol import ChatMessages
 
-from refocus.select.lmms_eval.picked_frames import PickedFrames
+from refocus.select.lmms_eval.on_picks import OnPicks
 from refocus.select.lmms_eval.qwen_sizes import resized
 from refocus.select.processors import qwen3_text
 
 
-class Qwen3VL(PickedFrames, Qwen3_VL):
+class Qwen3VLOnPicks(OnPicks, Qwen3_VL):
     """Its processor writes each frame's second before it. System prompt and thinking are the stock model's."""
 
     def _sized(self, pictures: Sequence[np.ndarray]) -> Sequence[np.ndarray]:

@@ -26,7 +26,7 @@ REPLIES = ("generated", "scored")
 SAMPLING = ("num_frames", "max_frames_num", "max_num_frames", "fps")  # how the stock models are told what to sample
 
 
-class PickedFrames(lmms):
+class OnPicks(lmms):
     """Stands before a model of lmms-eval, which loads weights and processor and knows its own arguments.
 
     Args:
