@@ -86,7 +86,7 @@ def test_replies_equal_the_answers_of_our_own_harness_question_by_question(model
 
 
 @pytest.mark.parametrize("model", FAMILIES)
-def test_a_model_that_writes_is_given_the_on_picks_and_no_others(model, task, table, folders, monkeypatch):
+def test_a_model_that_writes_is_given_the_picked_frames_and_no_others(model, task, table, folders, monkeypatch):
     """Seen at the processor's door, which pictures; at the model's, how many frames."""
     pictures, frames = [], []
 
