@@ -2,9 +2,18 @@
 
 import pytest
 from refocus.evaluate.answers import OPEN, UNREADABLE, Answer
-from refocus.evaluate.scoring import Outcome, accuracy, gain, mean_outcomes, outcomes, share_closed, wilson
+from refocus.evaluate.scoring import (
+    Outcome,
+    accuracy,
+    gain,
+    mean_outcomes,
+    outcomes,
+    share_closed,
+    wilson,
+    without_video,
+)
 from refocus.qa.records import Question
-from refocus.select.selections import ALONE
+from refocus.select.selections import ALONE, NO_FRAMES
 
 
 def results(*rows: tuple[str, float], clip: str | None = None) -> list[Outcome]:
@@ -54,6 +63,20 @@ def test_gain_over_itself_is_exactly_nothing():
     assert (score.value, score.low, score.high) == (0, 0, 0)
 
 
+def test_where_nothing_is_wrong_the_interval_is_wilsons_over_clips():
+    """40 right answers about 20 clips: as sure as 20 trials, not as 40, and not beyond doubt."""
+    score = accuracy(results(*[("a", 1)] * 40))
+    assert (score.low, score.high) == pytest.approx(wilson(20, 20)) and score.low < 0.85
+
+
+def test_the_interval_of_an_accuracy_is_over_clips():
+    """Pairs of equal answers about one clip are one trial: the interval is that of the clips' own results."""
+    right = [number % 3 == 0 for number in range(30)]
+    paired = accuracy(results(*[("a", value) for value in right for _ in range(2)]))
+    alone = accuracy([Outcome(str(n), str(n), "a", (), float(value)) for n, value in enumerate(right)])
+    assert (paired.low, paired.high) == (alone.low, alone.high)
+
+
 def test_the_bootstrap_resamples_clips_not_questions():
     """Fifty answers about one video say no more than one video does: no interval."""
     assert accuracy(results(*[("a", 0.5)] * 50, clip="one")).low is None
@@ -78,7 +101,7 @@ def test_share_closed_runs_from_uniform_to_oracle():
     assert share_closed(0.5, 0.4, None) is None
 
 
-def test_unreadable_videos_count_as_wrong_and_what_cannot_be_scored_is_left_out():
+def test_a_video_that_is_not_there_makes_no_answer_wrong_and_is_counted():
     questions = [
         Question(name, "b", "t", name, "v.mp4", None, None, "?", ("x", "y"), 0, "x", "k", name, ()) for name in "abcde"
     ]
@@ -87,6 +110,9 @@ def test_unreadable_videos_count_as_wrong_and_what_cannot_be_scored_is_left_out(
         "b": Answer((1,), flags=(UNREADABLE,)),
         "c": Answer((), flags=(ALONE,)),
         "d": Answer((1,), flags=(OPEN,)),
+        "e": Answer((), flags=(NO_FRAMES,)),
     }
-    counted = outcomes(questions, answers)
-    assert [(outcome.qa_id, outcome.correct) for outcome in counted] == [("a", 1.0), ("b", 0.0)]
+    assert [(outcome.qa_id, outcome.correct) for outcome in outcomes(questions, answers)] == [("a", 1.0)]
+    assert [outcome.qa_id for outcome in without_video(questions, answers)] == ["b", "e"]
+    del answers["e"]
+    assert [outcome.qa_id for outcome in without_video(questions, answers)] == ["b", "e"], "nor what was never answered"

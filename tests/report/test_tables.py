@@ -7,15 +7,16 @@ import pytest
 from refocus.config.tables import TablesSettings
 from refocus.config.variants import Variant
 from refocus.core.errors import UsageError
-from refocus.evaluate.answers import Answer, AnswerSet
+from refocus.evaluate.answers import UNREADABLE, Answer, AnswerSet
 from refocus.qa.records import Question
 from refocus.report.cost_table import cost_table
 from refocus.report.published import published
 from refocus.report.results import BenchmarkData, Results
 from refocus.report.table_files import MISSING, to_csv, to_latex, to_markdown
-from refocus.report.tables import table1, table4, world_table
+from refocus.report.tables import table1, table4
+from refocus.report.world_table import world_table
 from refocus.select.cost import Cost, SelectionCost
-from refocus.select.selections import NO_FRAMES
+from refocus.select.selections import ALONE, NO_FRAMES
 
 SETTINGS = TablesSettings(bootstrap_resamples=50)
 KINDS = ("moment/color", "moment/place", "static/corner")
@@ -74,7 +75,7 @@ def test_table1_shows_groups_gains_and_gaps():
     assert "videomme.medium" not in uniform
     assert oracle["mlvu.m-avg"] == "" and oracle["mlvu.m-avg.n"] == "0"
     text = to_markdown(table)
-    assert "100.0 (+66.7)" in text and text.count(MISSING) == 2
+    assert "100.0 (+66.7*)" in text and text.count(MISSING) == 2
     assert "synthetic world" in text
 
 
@@ -130,7 +131,7 @@ def test_published_numbers_stand_beside_ours_and_can_be_left_out():
     made = [answers(MME, "uniform", static, 32, "internvl3-8b", "OpenGVLab/InternVL3-8B-hf")]
     (row,) = rows_of(table1(Results([MME], made), 32, SETTINGS))
     assert (row["videomme.short.paper"], row["videomme.overall.paper"]) == ("75.9", "64.7")
-    assert "33.3 paper 64.7" in to_markdown(table1(Results([MME], made), 32, SETTINGS))
+    assert "33.3 12 short paper 64.7" in to_markdown(table1(Results([MME], made), 32, SETTINGS))
     assert "paper" not in to_markdown(
         table1(Results([MME], made), 32, TablesSettings(published=False, bootstrap_resamples=0))
     )
@@ -180,9 +181,62 @@ def test_several_runs_also_get_their_mean():
 
 def test_every_unusual_answer_is_counted_in_the_notes():
     made = answers(MME, "uniform", static)
-    made.answers["videomme0"] = Answer((), flags=(NO_FRAMES,))
+    made.answers["videomme0"] = Answer((), flags=(ALONE,))
     text = to_markdown(table1(Results([MME], [made]), 4, SETTINGS))
-    assert "- 1 answers without any decoded frame count as wrong" in text
+    assert "- 1 answers of `swapped` to a question alone on its clip are not counted" in text
+
+
+def test_a_figure_is_of_the_videos_that_were_there_and_its_cell_says_how_many_were_not():
+    """Six short questions, two of them static and so right; the videos of two others and of one of these are gone."""
+    made = answers(MME, "uniform", static, frames=1)
+    short = sorted((q for q in MME.questions if "duration:short" in q.flags), key=static)
+    for question, flag in zip((*short[:2], short[-1]), (NO_FRAMES, UNREADABLE, NO_FRAMES), strict=True):
+        made.answers[question.qa_id] = Answer((), flags=(flag,))
+    table = table1(Results([MME], [made]), 1, SETTINGS)
+    (row,) = rows_of(table)
+    assert float(row["videomme.short"]) == pytest.approx(100 / 3, abs=1e-3)
+    assert (row["videomme.short.n"], row["videomme.short.without_video"]) == ("3", "3")
+    assert (row["videomme.long.n"], row["videomme.long.without_video"]) == ("6", "0")
+    text = to_markdown(table)
+    assert "33.3 3 of 6 without video" in text and "3 of 12 without video" in text
+    assert "the figure is of the rest" in text
+
+
+def test_a_benchmark_without_any_video_is_not_at_0_percent():
+    made = answers(MME, "uniform", static, frames=1)
+    made.answers.update({name: Answer((), flags=(UNREADABLE,)) for name in made.answers})
+    table = table1(Results([MME], [made]), 1, SETTINGS)
+    (row,) = rows_of(table)
+    assert row["videomme.overall"] == "" and row["videomme.overall.n"] == "0"
+    assert "no video 12 of 12 without video" in to_markdown(table) and " 0.0 " not in to_markdown(table)
+
+
+def test_a_cell_says_how_many_clips_had_fewer_frames_than_asked_for():
+    made = answers(MME, "uniform", static, frames=2)
+    made.answers["videomme1"] = Answer((0, 1), (0.0, 0.0), 0, True, "A")
+    (row,) = rows_of(table := table1(Results([MME], [made]), 2, SETTINGS))
+    assert (row["videomme.short.short"], row["videomme.long.short"], row["videomme.overall.short"]) == ("6", "5", "11")
+    assert "11 short" in to_markdown(table) and "fewer kept frames than asked for" in to_markdown(table)
+
+
+def test_learned_picks_are_held_against_the_best_selector_without_training():
+    """Of aks (4 static right) and bolt (8 on moments right) bolt is best, whatever uniform-seen and oracle reach."""
+    made = [
+        answers(MME, "uniform", lambda q: False),
+        answers(MME, "uniform-seen", lambda q: True),
+        answers(MME, "aks", static),
+        answers(MME, "bolt", lambda q: not static(q)),
+        answers(MME, "refocus/a", lambda q: q.qa_id != "videomme0"),
+        answers(MME, "oracle", lambda q: True),
+    ]
+    table = table1(Results([MME], made), 4, SETTINGS)
+    rows = {row["selector"]: row for row in rows_of(table)}
+    assert {row["videomme.overall.best"] for row in rows.values()} == {"bolt"}
+    assert float(rows["refocus/a"]["videomme.overall.best_gain"]) == pytest.approx(25)
+    assert float(rows["aks"]["videomme.overall.best_gain"]) == pytest.approx(-100 / 3, abs=1e-3)
+    assert rows["bolt"]["videomme.overall.best_gain"] == ""
+    text = to_markdown(table)
+    assert "66.7 (+66.7*; best) 12 short" in text and "bolt" in text.split("best without training")[1]
 
 
 def test_answers_without_their_questions_and_two_files_for_one_cell_are_refused():

@@ -223,7 +223,11 @@ def needs_flags(wildcards, input):
     return flag(NEEDS_FLAGS[selector.needs], *input.needs) if selector.needs else ""
 
 
-def numbers_flag(wildcards):
-    """The numbers of a method that has any; no part of `needs_flags`, as what reads `input` triggers no rerun."""
-    tunable = selector_of(wildcards).tunable
-    return flag("--training-free-settings", SETTINGS.training_free.canonical()) if tunable else ""
+def rule_of_picking(wildcards):
+    """What else decides picks, as flags: a method's own numbers, and whether the benchmark's last frames are kept.
+
+    No part of `needs_flags`, as what reads `input` triggers no rerun.
+    """
+    numbers = flag("--training-free-settings", SETTINGS.training_free.canonical())
+    found = [numbers] if selector_of(wildcards).tunable else []
+    return " ".join(found + ["--keep-last-frame"] * SETTINGS.benchmarks[wildcards.benchmark].keeps_last_frame)

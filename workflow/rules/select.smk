@@ -41,13 +41,13 @@ rule select_frames:
         selector=lambda wildcards: unslug(wildcards.selector),
         n_frames=" ".join(map(str, N_FRAMES)),
         needs=needs_flags,
-        numbers=numbers_flag,
+        picking=rule_of_picking,
         videos=benchmark_videos,
         runtime=runtime(SETTINGS.select),
         out=subpath(output[0], parent=True),
     shell:
         "python -m refocus select --qa {input.questions:q} --index {input.frames:q} --videos {params.videos:q} --selector {params.selector:q}"
-        " {params.needs} {params.numbers} --n-frames {params.n_frames} --settings {params.settings:q} --runtime {params.runtime:q} --out {params.out:q}"
+        " {params.needs} {params.picking} --n-frames {params.n_frames} --settings {params.settings:q} --runtime {params.runtime:q} --out {params.out:q}"
         " 2>&1 | tee {log:q}"
 
 

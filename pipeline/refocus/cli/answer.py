@@ -21,6 +21,7 @@ Out: one table of the same name per selection table: qa_id, frame_indices, logit
      flags, frames_indices.
      The picked frames are decoded from the videos at the LMM's own size; the prediction is the option with the
      highest logit; raw_reply is its letter.
+     A question whose video is missing is flagged and in no figure; without any video the status is 2.
 Paper: section 4.
 
   refocus answer --qa qa/videomme.parquet --selections selections/videomme/uniform --videos data/videomme \\
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Answers every question from every selection table of the folder."""
-    from refocus.evaluate.answering import answer_benchmark, native_frames, stored_frames
+    from refocus.evaluate.answering import answer_benchmark, check_videos, native_frames, stored_frames
     from refocus.evaluate.answers import AnswerSet, write_answers
     from refocus.qa.records import read_questions
     from refocus.select.selections import file_name, read_selection_folder
@@ -69,6 +70,8 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError("name the folder of the videos with --videos")
     entry = _lmm_settings(args)
     questions = read_questions(args.qa)
+    if not stored:
+        check_videos(questions, args.videos)
     picked = read_selection_folder(args.selections, args.n_frames or ())
     lmm = _load(entry, settings)
     pixels = stored_frames(args.index, lmm.frame_size) if stored else native_frames(args.videos, lmm.frame_size)

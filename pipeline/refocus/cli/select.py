@@ -87,6 +87,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     many.add_argument(
         "--certainty", type=Path, nargs="+", default=[], metavar="PATH", help="tables of `refocus certainty`"
     )
+    many.add_argument(
+        "--keep-last-frame",
+        action="store_true",
+        help="the clip's last frame is always among the picks, in place of the one picked last (Video-MMMU shows its "
+        "question there)",
+    )
     parser.add_argument(
         "--selector",
         metavar="NAME",
@@ -213,9 +219,10 @@ def _benchmark(args: argparse.Namespace, settings: SelectSettings) -> None:
     selector = build_selector(name, sources, settings, store, benchmark)
     files = video_files(questions, store, args.videos)
     started = time.perf_counter()
-    chosen = select_benchmark(selector, questions, store, budgets, files)
+    chosen = select_benchmark(selector, questions, store, budgets, files, args.keep_last_frame)
     seconds = time.perf_counter() - started
     made = {**settings.identity(), **_tuned(name, sources.training_free)}
+    made |= {"keep_last_frame": True} if args.keep_last_frame else {}
     made |= {"selector_digest": selector_digest(str(name), made, sources.policy, sources)}
     write_benchmark(chosen, args.out, name, benchmark, made)
     frames = frames_asked(questions, store) if name.asks_policy else 0

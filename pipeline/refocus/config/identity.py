@@ -117,13 +117,14 @@ def _screen(root: Root) -> dict[str, Any]:
 
 
 def _entry(root: Root, name: str) -> dict[str, Any]:
-    """What a source's entry says of its questions: not how many shards they fill or how many of its videos may fail.
+    """What a source's entry says of its questions: not how many shards they fill, how many of its videos may fail, or
+    which of their frames are kept.
 
     Settings younger than the first runs are left out at their defaults, so that they make no finished run another one.
     """
     source = root.source(name)
     young = set() if source.allowed_roots else {"allowed_roots"}
-    return source.model_dump(mode="json", exclude={"max_failure_rate", "shards"} | young)
+    return source.model_dump(mode="json", exclude={"max_failure_rate", "shards", "keep_last_frame"} | young)
 
 
 def _reward(root: Root, name: str) -> dict[str, Any]:

@@ -93,6 +93,16 @@ class BenchmarkSettings(DatasetSettings):
         description="table of when each question's evidence is visible, for `oracle`; where the annotations say it, "
         "<results>/qa/<name>.evidence.parquet, which ingest writes",
     )
+    keep_last_frame: bool | None = Field(
+        None,
+        description="whether each clip's last frame is always among the picks, inside their number, because the "
+        "question is shown there; null: as the format needs it (videommmu does)",
+    )
+
+    @property
+    def keeps_last_frame(self) -> bool:
+        """`keep_last_frame`, or what the format needs."""
+        return self.format == "videommmu" if self.keep_last_frame is None else self.keep_last_frame
 
 
 class RunSettings(Strict):

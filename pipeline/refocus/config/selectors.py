@@ -38,6 +38,11 @@ class SelectorKind:
         return self.needs in ("policy", "initial")
 
     @property
+    def training_free(self) -> bool:
+        """Whether it scores frames with a model that was not trained for that: what a learned selector has to beat."""
+        return self.needs in ("embeddings", "certainty")
+
+    @property
     def spelling(self) -> str:
         """How its names are written, for messages."""
         return f"{self.name}/<run>" if self.of_run else self.name

@@ -20,6 +20,7 @@ from refocus.lmm.prompts import LETTERS
 from refocus.qa.records import Question, by_clip
 from refocus.select.picks import Selection
 from refocus.video.decode import frames_at
+from refocus.video.tars import locate
 
 if TYPE_CHECKING:
     from refocus.lmm import Lmm
@@ -48,6 +49,31 @@ def stored_frames(indexes: Sequence[Path], size: int) -> Pixels:
 def native_frames(videos: Path, size: int) -> Pixels:
     """The pixels of the videos themselves, decoded at the LMM's size."""
     return lambda question, frames, times: frames_at(videos / question.video_path, times, size)
+
+
+def check_videos(questions: Sequence[Question], videos: Path) -> None:
+    """Logs how many of the videos that are asked about are missing.
+
+    Raises:
+        UsageError: all of them are, so that there is nothing to answer from.
+    """
+    asked = list(dict.fromkeys(question.video_path for question in questions))
+    missing = [path for path in asked if not _is_there(videos / path)]
+    if missing and len(missing) == len(asked):
+        raise UsageError(
+            f"none of the {len(asked)} videos that are asked about is in {videos} (the first: {asked[0]}); name their "
+            "folder with --videos, or answer from the stored frames with --pixels shard"
+        )
+    if missing:
+        log.warning("%d of %d videos are not in %s: %s …", len(missing), len(asked), videos, ", ".join(missing[:3]))
+
+
+def _is_there(video: Path) -> bool:
+    try:
+        locate(video)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def answer_benchmark(
@@ -82,8 +108,9 @@ def answer_clip(
     rows: dict[tuple[tuple[float, ...], int], None] = {}
     kept: dict[float, int] = {}  # the stored frame of each time, where there is one
     for key, selection in wanted.items():
-        flags = selection.flags + ((OPEN,) if len(asked[index[key[1]]].options) < 2 else ())
-        if flags or not selection.timestamps_s:
+        open_question = len(asked[index[key[1]]].options) < 2
+        if open_question or not selection.timestamps_s:
+            flags = selection.flags + ((OPEN,) if open_question else ())
             done[key] = Answer(selection.frame_indices, flags=flags, frames_indices=selection.frames_indices)
         else:
             rows[selection.timestamps_s, index[key[1]]] = None
@@ -124,7 +151,8 @@ def _score(
 
 def _answer(question: Question, selection: Selection, logits: np.ndarray | None) -> Answer:
     if logits is None:
-        return Answer(selection.frame_indices, flags=(UNREADABLE,), frames_indices=selection.frames_indices)
+        flags = (*selection.flags, UNREADABLE)
+        return Answer(selection.frame_indices, flags=flags, frames_indices=selection.frames_indices)
     prediction = int(np.argmax(logits))
     return Answer(
         frame_indices=selection.frame_indices,
@@ -132,6 +160,7 @@ def _answer(question: Question, selection: Selection, logits: np.ndarray | None)
         prediction=prediction,
         correct=prediction == question.answer_index,
         raw_reply=LETTERS[prediction],
+        flags=selection.flags,
         frames_indices=selection.frames_indices,
     )
 

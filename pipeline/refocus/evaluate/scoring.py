@@ -1,8 +1,11 @@
 """Accuracy with its uncertainty, and gains over a baseline on the same questions.
 
+What is resampled are clips, in a benchmark its videos: questions about one video share its frames and its difficulty.
+
 c clips · k categories · r resamples
 """
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,23 +14,29 @@ from typing import Literal
 
 import numpy as np
 
-from refocus.evaluate.answers import OPEN, Answer
+from refocus.evaluate.answers import OPEN, UNREADABLE, Answer
 from refocus.qa.records import Question
-from refocus.select.selections import ALONE
+from refocus.select.selections import ALONE, NO_FRAMES
 
 Statistic = Literal["micro", "macro"]
-NOT_COUNTED = (OPEN, ALONE)
+NOT_COUNTED = frozenset({OPEN, ALONE})
+NO_VIDEO = frozenset({NO_FRAMES, UNREADABLE})  # the LMM was shown nothing
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one question went. correct: 0 or 1; a fraction where several runs are averaged."""
+    """How one question went.
+
+    correct: 0 or 1; a fraction where several runs are averaged. n_frames: how many the LMM was shown; the fewest of
+    several runs.
+    """
 
     qa_id: str
     clip_id: str
     category: str
     flags: tuple[str, ...]
     correct: float
+    n_frames: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,25 +52,42 @@ class Score:
 def outcomes(questions: Iterable[Question], answers: Mapping[str, Answer]) -> list[Outcome]:
     """The questions that count, with their results.
 
-    A question whose video could not be read counts as wrong; open questions and questions alone on their clip
-    (selector `swapped`) do not count.
+    Not those of `without_video`, nor open questions, nor questions alone on their clip (selector `swapped`).
     """
-    counted = []
+    aside = NOT_COUNTED | NO_VIDEO
+    return [
+        _outcome(question, answer)
+        for question in questions
+        if (answer := answers.get(question.qa_id)) is not None and not aside & set(answer.flags)
+    ]
+
+
+def without_video(questions: Iterable[Question], answers: Mapping[str, Answer]) -> list[Outcome]:
+    """The questions that would count if their videos had been there and readable, or if they had been answered at all.
+
+    They are neither right nor wrong: whoever shows a score says how many there are.
+    """
+    found = []
     for question in questions:
-        answer = answers.get(question.qa_id)
-        if answer is not None and not set(answer.flags) & set(NOT_COUNTED):
-            flags = tuple(question.flags)
-            counted.append(Outcome(question.qa_id, question.clip_id, question.category, flags, float(answer.correct)))
-    return counted
+        answer = answers.get(question.qa_id, Answer((), flags=(NO_FRAMES,)))
+        if question.options and NO_VIDEO & set(answer.flags) and not NOT_COUNTED & set(answer.flags):
+            found.append(_outcome(question, answer))
+    return found
+
+
+def _outcome(question: Question, answer: Answer) -> Outcome:
+    flags = tuple(question.flags)
+    return Outcome(question.qa_id, question.clip_id, question.category, flags, float(answer.correct), answer.n_frames)
 
 
 def mean_outcomes(runs: Sequence[Sequence[Outcome]]) -> list[Outcome]:
     """Averages each question's result over several runs; questions missing in one of them are left out."""
-    results = [{outcome.qa_id: outcome.correct for outcome in run} for run in runs]
+    found = [{outcome.qa_id: outcome for outcome in run} for run in runs]
+    every = [name for name in found[0] if all(name in run for run in found)]
+    shared = [[run[name] for run in found] for name in every]
     return [
-        replace(outcome, correct=sum(result[outcome.qa_id] for result in results) / len(results))
-        for outcome in runs[0]
-        if all(outcome.qa_id in result for result in results)
+        replace(same[0], correct=sum(o.correct for o in same) / len(same), n_frames=min(o.n_frames for o in same))
+        for same in shared
     ]
 
 
@@ -85,17 +111,17 @@ def accuracy(
 ) -> Score | None:
     """Accuracy over questions (micro) or the unweighted mean of the categories' accuracies (macro, MLVU's M-avg).
 
-    Micro gets Wilson's interval; macro, and averages over runs, a bootstrap over clips.
+    The interval is a percentile bootstrap over clips. Where all answers are right, or all wrong, resampling shows
+    nothing: there it is Wilson's, with as many trials as clips.
     """
     if not counted:
         return None
-    if statistic == "micro" and all(outcome.correct in (0.0, 1.0) for outcome in counted):
-        total = sum(outcome.correct for outcome in counted)
-        lower, upper = wilson(total, len(counted), level)
-        return Score(total / len(counted), lower, upper, len(counted))
     sums = _sums([counted], statistic)
+    value = float(_value(sums)[0])
     low, high = _interval(sums, level, resamples, seed)
-    return Score(float(_value(sums)[0]), low, high, len(counted))
+    if low is not None and value in (0.0, 1.0):
+        low, high = wilson(value * sums.shape[1], sums.shape[1], level)
+    return Score(value, low, high, len(counted))
 
 
 def gain(
@@ -146,9 +172,16 @@ def _sums(runs: Sequence[Sequence[Outcome]], statistic: Statistic) -> np.ndarray
 
 def _value(sums: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Mean over categories of correct / questions for each run: (runs,), or (runs, r) with weights (r, c)."""
-    totals = sums.sum(1) if weights is None else np.einsum("rc,nck->nrk", weights, sums)  # (1 + runs, [r,] k)
+    totals = sums.sum(1) if weights is None else weights @ sums  # (1 + runs, [r,] k)
     with np.errstate(invalid="ignore"):
         return np.nanmean(totals[1:] / np.where(totals[0] > 0, totals[0], np.nan), axis=-1)
+
+
+@functools.lru_cache(maxsize=64)
+def _resampled(clips: int, resamples: int, seed: int) -> np.ndarray:
+    """(r, c): how often each clip is drawn; the same for all cells of a table that are about as many clips."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(clips, np.full(clips, 1 / clips), size=resamples).astype(np.uint16)
 
 
 def _interval(sums: np.ndarray, level: float, resamples: int, seed: int) -> tuple[float | None, float | None]:
@@ -156,9 +189,7 @@ def _interval(sums: np.ndarray, level: float, resamples: int, seed: int) -> tupl
     clips = sums.shape[1]
     if resamples == 0 or clips < 2:
         return None, None
-    generator = np.random.default_rng(seed)
-    weights = generator.multinomial(clips, np.full(clips, 1 / clips), size=resamples).astype(float)
-    values = _value(sums, weights)
+    values = _value(sums, _resampled(clips, resamples, seed).astype(float))
     drawn = values[0] - values[1] if len(values) > 1 else values[0]
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

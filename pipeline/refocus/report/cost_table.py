@@ -1,10 +1,11 @@
 """What each selector reaches and what it costs, side by side."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from refocus.config.selectors import KINDS
 from refocus.config.tables import TablesSettings
 from refocus.evaluate.scoring import Outcome, accuracy, gain
+from refocus.report.harness import STARS, flag_notes, intervals
 from refocus.report.results import UNIFORM, WORLD_GROUPS, ResultRow, Results
 from refocus.report.table_files import Cell, Table
 from refocus.select.cost import SelectionCost
@@ -32,15 +33,15 @@ def cost_table(results: Results, spent: Sequence[SelectionCost], frames: int, se
     world = any(benchmark.is_world for benchmark in results.benchmarks.values())
     groups = {"all": "all questions", **({group[:-1]: group[:-1] for group in WORLD_GROUPS} if world else {})}
     present = {name: title for name, title in groups.items() if name == "all" or _asked(results, name)}
-    known = {(cost.benchmark, cost.selector): cost for cost in spent}
     body = []
     for lmm in results.lmms:
         base = _pooled(results, lmm, UNIFORM, frames)
         for row in results.rows:
             ours = _pooled(results, lmm, row, frames)
             scores = [_score(ours, base, name, row, settings) for name in present]
-            cells = (*scores, _shown(results, lmm, row, frames), *_costs(results, row, known))
-            body.append(((lmm, row.name, KINDS[row.kind].reads if row.kind in KINDS else ""), cells))
+            costs = [cost_cell(results, row, spent, key) for key in COSTS]
+            reads = KINDS[row.kind].reads if row.kind in KINDS else ""
+            body.append(((lmm, row.name, reads), (*scores, _shown(results, lmm, row, frames), *costs)))
     columns = (
         *present.items(),
         ("frames_shown", "frames the LMM gets"),
@@ -48,6 +49,7 @@ def cost_table(results: Results, spent: Sequence[SelectionCost], frames: int, se
     )
     cut = sum(cost.cost.cut_texts for cost in spent)
     notes = [*NOTES, f"in brackets: gain over uniform sampling; {frames} frames asked for"]
+    notes += [STARS.format(level=settings.confidence_level), *flag_notes(results)]
     if cut:
         notes.append(f"texts longer than the text encoder reads, summed over selectors: {cut}")
     return Table("Selectors: accuracy in % and cost", ("LMM", "selector", "reads"), columns, tuple(body), tuple(notes))
@@ -70,10 +72,9 @@ def _score(
         [outcome for outcome in part if group == "all" or outcome.category.startswith(f"{group}/")]
         for part in (counted, base)
     )
-    level, resamples, seed = settings.confidence_level, settings.bootstrap_resamples, settings.seed
     wanted = ours and theirs and row != UNIFORM
-    lead = gain(ours, theirs, level=level, resamples=resamples, seed=seed) if wanted else None
-    return Cell(accuracy(ours, level=level, resamples=resamples, seed=seed), lead)
+    lead = gain(ours, theirs, **intervals(settings)) if wanted else None
+    return Cell(accuracy(ours, **intervals(settings)), lead)
 
 
 def _shown(results: Results, lmm: str, row: ResultRow, frames: int) -> Cell:
@@ -88,11 +89,15 @@ def _shown(results: Results, lmm: str, row: ResultRow, frames: int) -> Cell:
     return Cell(amount=sum(counts) / len(counts)) if counts else Cell()
 
 
-def _costs(results: Results, row: ResultRow, known: dict[tuple[str, str], SelectionCost]) -> list[Cell]:
-    """The cost cells of a row: over all benchmarks, and averaged over its runs."""
-    found = [known.get((benchmark, selector)) for benchmark in results.benchmarks for selector in row.selectors]
-    spent = [cost for cost in found if cost is not None]
-    questions = sum(cost.questions for cost in spent)
-    if len(spent) < len(found) or not questions:
-        return [Cell(why="not known")] * len(COSTS)
-    return [Cell(amount=sum(map(amount, spent)) / questions) for _, amount in COSTS.values()]
+def cost_cell(
+    results: Results, row: ResultRow, spent: Sequence[SelectionCost], key: str, benchmarks: Iterable[str] | None = None
+) -> Cell:
+    """One of `COSTS` of a row, per question over some benchmarks (None: all), averaged over its runs."""
+    known = {(cost.benchmark, cost.selector): cost for cost in spent}
+    names = results.benchmarks if benchmarks is None else benchmarks
+    found = [known.get((benchmark, selector)) for benchmark in names for selector in row.selectors]
+    paid = [cost for cost in found if cost is not None]
+    questions = sum(cost.questions for cost in paid)
+    if len(paid) < len(found) or not questions:
+        return Cell(why="not known")
+    return Cell(amount=sum(map(COSTS[key][1], paid)) / questions)

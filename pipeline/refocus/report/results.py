@@ -12,7 +12,8 @@ from refocus.config.variants import Variant
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import settings_of
 from refocus.evaluate.answers import Answer, AnswerSet, read_answers
-from refocus.evaluate.scoring import Outcome, mean_outcomes, outcomes
+from refocus.evaluate.scoring import Outcome, mean_outcomes, outcomes, without_video
+from refocus.qa.adapters.videommmu import BEFORE_LECTURE
 from refocus.qa.records import Question, read_questions
 from refocus.select.selections import tables_below
 
@@ -28,6 +29,11 @@ class BenchmarkData:
     name: str
     format: str
     questions: tuple[Question, ...]
+
+    @property
+    def before_lecture(self) -> bool:
+        """Whether these are Video-MMMU's Adaptation questions, asked with their picture alone."""
+        return all(BEFORE_LECTURE in question.flags for question in self.questions)
 
     @property
     def is_world(self) -> bool:
@@ -128,6 +134,15 @@ class Results:
                 return []
             runs.append(outcomes(self.benchmarks[benchmark].questions, made.answers))
         return runs[0] if len(runs) == 1 else mean_outcomes(runs)
+
+    def without_video(self, lmm: str, row: ResultRow, benchmark: str, frames: int) -> list[Outcome]:
+        """The questions that one of a row's runs was not asked, because their frames were not there."""
+        lost: dict[str, Outcome] = {}
+        for selector in row.selectors:
+            made = self._made.get((lmm, selector, benchmark, frames))
+            if made is not None:
+                lost |= {o.qa_id: o for o in without_video(self.benchmarks[benchmark].questions, made.answers)}
+        return list(lost.values())
 
     def answer(self, lmm: str, selector: str, benchmark: str, frames: int, qa_id: str) -> Answer | None:
         """One answer, or None where it was not made."""

@@ -13,22 +13,42 @@ MISSING = "not run"
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One figure: a score, its gain over uniform, the paper's number; or a plain amount, which is no percentage.
+class Coverage:
+    """What is behind a figure: questions asked, those of them without a readable video, and those with short clips."""
 
-    Without either, `why` says what is missing.
+    asked: int = 0
+    without_video: int = 0
+    short: int = 0
+
+    @property
+    def remarks(self) -> list[str]:
+        """What readers must know of it: `12 of 180 without video`, `60 short`."""
+        lost = [f"{self.without_video} of {self.asked} without video"] * bool(self.without_video)
+        return lost + [f"{self.short} short"] * bool(self.short)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure: a score, its gains, the paper's number; or a plain amount, which is no percentage.
+
+    Without either, `why` says what is missing. gain: over uniform; over_best: over the best selector without training,
+    which is called `best`; is_best: this is its own figure.
     """
 
     score: Score | None = None
     gain: Score | None = None
+    over_best: Score | None = None
+    best: str = ""
+    is_best: bool = False
     paper: float | None = None
     paper_gain: float | None = None
     interval: bool = False  # whether readers see the interval
     why: str = MISSING
     amount: float | None = None
+    coverage: Coverage = Coverage()
 
     def text(self, plus_minus: str = "–") -> str:
-        """For readers: `66.0 [64.2–67.8] (+1.3)`, then `paper 66.0`."""
+        """For readers: `66.0 [64.2–67.8] (+1.3*; +0.2) 12 short`, then `paper 66.0`."""
         if self.amount is not None:
             parts = [f"{self.amount:.3g}"]
         elif self.score is None:
@@ -38,14 +58,16 @@ class Cell:
             if self.interval and self.score.low is not None and self.score.high is not None:
                 parts.append(f"[{_percent(self.score.low)}{plus_minus}{_percent(self.score.high)}]")
             if self.gain is not None:
-                parts.append(f"({_signed(self.gain.value)})")
+                over_best = [_signed(self.over_best)] if self.over_best else ["best"] * self.is_best
+                parts.append(f"({'; '.join([_signed(self.gain), *over_best])})")
+        parts += self.coverage.remarks
         if self.paper is not None:
             parts.append(
                 f"paper {self.paper:.1f}" + (f" ({self.paper_gain:+.1f})" if self.paper_gain is not None else "")
             )
         return " ".join(parts)
 
-    def values(self) -> dict[str, float | int | None]:
+    def values(self) -> dict[str, float | int | str | None]:
         """For programs: every number under its name."""
         value, low, high = _percents(self.score)
         gain, gain_low, gain_high = _percents(self.gain)
@@ -59,6 +81,10 @@ class Cell:
             "gain_high": gain_high,
             "paper": self.paper,
             "paper_gain": self.paper_gain,
+            **dict(zip(("best_gain", "best_gain_low", "best_gain_high"), _percents(self.over_best), strict=True)),
+            "best": self.best or None,
+            "without_video": self.coverage.without_video,
+            "short": self.coverage.short,
         }
 
 
@@ -83,7 +109,7 @@ def write(table: Table, out: Path, name: str) -> list[Path]:
 
 
 def to_csv(table: Table) -> str:
-    """One line per row; each column spreads over its value, interval, n, gain and paper's number."""
+    """One line per row; each column spreads over everything in its cells (docs/data_dictionary.md)."""
     parts = list(Cell().values())
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -144,8 +170,10 @@ def _percent(value: float) -> str:
     return f"{100 * value:.1f}"
 
 
-def _signed(value: float) -> str:
-    return f"{100 * value:+.1f}"
+def _signed(lead: Score) -> str:
+    """A gain with its sign, starred where its interval does not hold 0."""
+    sure = lead.low is not None and lead.high is not None and not lead.low <= 0 <= lead.high
+    return f"{100 * lead.value:+.1f}" + "*" * sure
 
 
 def _percents(score: Score | None) -> tuple[float | None, float | None, float | None]:

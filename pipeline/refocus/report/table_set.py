@@ -7,7 +7,8 @@ from refocus.config.tables import TablesSettings
 from refocus.report.cost_table import cost_table
 from refocus.report.results import Results
 from refocus.report.table_files import write
-from refocus.report.tables import table1, table4, world_table
+from refocus.report.tables import table1, table4
+from refocus.report.world_table import world_table
 from refocus.select.cost import SelectionCost
 
 
@@ -21,8 +22,8 @@ def write_tables(
         spent: what the selections cost.
     """
     made = {
-        "table1": table1(results, n_frames, settings),
-        "table4": table4(results, settings),
+        "table1": table1(results, n_frames, settings, spent),
+        "table4": table4(results, settings, spent),
         "selectors": cost_table(results, spent, n_frames, settings),
         "world": world_table(results, [n_frames], settings),
         "world_frames": world_table(results, results.frames, settings, detail=True),

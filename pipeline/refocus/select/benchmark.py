@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from refocus.config.selectors import SelectorName
 from refocus.core.progress import bar
 from refocus.qa.records import Question, by_clip
+from refocus.select.baselines import NO_EVIDENCE
+from refocus.select.last_frame import LAST_FRAME, with_last_frame
 from refocus.select.picks import Picks, Selection, VideoFile
 from refocus.select.selections import NO_FRAMES, count_flags, file_name, write_selections
 from refocus.select.selector import ClipView, Selector
@@ -24,6 +26,7 @@ def select_benchmark(
     store: "FrameStore",
     budgets: Sequence[int],
     files: Mapping[str, VideoFile],
+    keep_last_frame: bool = False,
 ) -> dict[int, dict[str, Selection]]:
     """The selections of every question for every number of frames, in the order of the questions.
 
@@ -31,6 +34,7 @@ def select_benchmark(
 
     Args:
         files: what is known of the video file of each clip, by clip_id.
+        keep_last_frame: whether the clip's last frame is always among the picks (`with_last_frame`).
     """
     chosen: dict[int, dict[str, Selection]] = {n: {} for n in budgets}
     for clip_id, asked in bar(by_clip(questions).items(), desc="select", unit="clip"):
@@ -43,7 +47,8 @@ def select_benchmark(
             continue
         clip = ClipView(clip_id, tuple(record.timestamps_s))
         for n, picked in selector.pick(clip, asked, budgets).items():
-            for question, picks in zip(asked, picked, strict=True):
+            for question, own in zip(asked, picked, strict=True):
+                picks = with_last_frame(own, clip.n_frames) if keep_last_frame else own
                 chosen[n][question.qa_id] = Selection.of(picks, clip.timestamps_s, record.source_frames, file)
     return {n: {question.qa_id: rows[question.qa_id] for question in questions} for n, rows in chosen.items()}
 
@@ -60,10 +65,16 @@ def write_benchmark(
     benchmark: str,
     settings: Mapping[str, Any],
 ) -> None:
-    """Writes `n{frames}.s{seed}.parquet` per number of frames and logs what could not be picked."""
+    """Writes `n{frames}.s{seed}.parquet` per number of frames and logs what is unusual."""
     for n, rows in chosen.items():
         notes = {**settings, "selector": str(name), "benchmark": benchmark, "frames": n}
         write_selections(Path(out) / file_name(n, settings["seed"]), rows, notes)
     rows = next(iter(chosen.values()))
     for flag, count in count_flags(rows.values()).items():
-        log.warning("%s on %s: %d of %d questions without frames (%s)", name, benchmark, count, len(rows), flag)
+        log.warning("%s on %s: %d of %d questions %s (%s)", name, benchmark, count, len(rows), _what(flag), flag)
+
+
+def _what(flag: str) -> str:
+    """What a flag says of its question, for the log."""
+    with_frames = {LAST_FRAME: "with the last frame in place of a pick", NO_EVIDENCE: "with uniform frames"}
+    return with_frames.get(flag, "without frames")

@@ -28,6 +28,7 @@ from refocus.qa.records import OPEN, Reject
 FILES = "adaptation_video.json and its sisters, or Adaptation/test-00000-of-00001.parquet and its sisters"
 COLUMNS = ("id", "question", "options", "answer")
 _LECTURE = re.compile(r"v=([\w-]{11})", re.ASCII)  # the link may go on: `&t=12s`, or stray letters
+BEFORE_LECTURE = "visual:question_only"  # flag: asked without the lecture
 TRACKS = ("Perception", "Comprehension", "Adaptation")
 SUBJECTS = {
     "Art": "Art Art_Theory Design Music",
@@ -93,7 +94,9 @@ def _raw_question(where: str, number: int, row: Any, track: str, visual: str, sp
     flags = {"track": track, "discipline": discipline, "subject": subject, "question_type": kind}
     marks = [f"{key}:{value}" for key, value in flags.items() if value]
     lecture = _LECTURE.search(str(row.get("link_selected") or ""))
-    if lecture and visual == "lecture":
+    if visual == "question_only":
+        marks.append(BEFORE_LECTURE)
+    elif lecture:
         marks.append(YOUTUBE_FLAG + lecture[1])
     if options:
         index, answer = answer_by_letter(text_of(row, "answer"), options), ""

@@ -1,0 +1,52 @@
+"""`refocus answer` by hand: frames that a rule added are answered, missing videos told, and none at all refused."""
+
+import shutil
+
+import pytest
+from refocus.evaluate.answers import UNREADABLE, read_answers
+from refocus.select.last_frame import LAST_FRAME
+
+from tests.support.asked_videos import AskedVideos, build_asked_videos
+from tests.support.tiny_lmm import build_lmm
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory) -> AskedVideos:
+    return build_asked_videos(tmp_path_factory.mktemp("bench"), ("even.mp4", "long.mp4"))
+
+
+@pytest.fixture(scope="module")
+def lmm(tmp_path_factory):
+    return build_lmm(tmp_path_factory.mktemp("lmm"))
+
+
+def answer(bench, lmm, videos, picks, out) -> int:
+    words = ["--qa", bench.qa, "--selections", picks, "--videos", videos, "--model", lmm, "--out", out]
+    return bench.refocus("answer", *words)
+
+
+def test_frames_that_a_rule_added_are_answered(bench, lmm, tmp_path):
+    picks = bench.select("uniform", 4, tmp_path / "picks", "--keep-last-frame")
+    assert answer(bench, lmm, bench.videos, picks.parent, tmp_path) == 0
+    made = read_answers(tmp_path / "n4.s0.parquet").answers.values()
+    assert {answer.flags for answer in made} == {(LAST_FRAME,)}
+    assert all(answer.prediction >= 0 and answer.n_frames == 4 for answer in made)
+
+
+def test_a_missing_video_is_told_and_its_questions_are_flagged(bench, lmm, tmp_path, caplog):
+    picks = bench.select("uniform", 2, tmp_path / "picks")
+    shutil.copytree(bench.videos, tmp_path / "videos")
+    (tmp_path / "videos" / "long.mp4").unlink()
+    assert answer(bench, lmm, tmp_path / "videos", picks.parent, tmp_path) == 0
+    assert "1 of 2 videos are not in" in caplog.text and "long.mp4" in caplog.text
+    made = list(read_answers(tmp_path / "n2.s0.parquet").answers.values())
+    assert [answer.flags for answer in made] == [(), (), (UNREADABLE,), (UNREADABLE,)]
+
+
+@pytest.mark.parametrize("folder", ["empty", "not there"])
+def test_without_any_video_the_status_is_2_and_nothing_is_written(bench, tmp_path, folder, caplog):
+    picks = bench.select("uniform", 2, tmp_path / "picks")
+    (tmp_path / "empty").mkdir()
+    assert answer(bench, "no model is loaded", tmp_path / folder, picks.parent, tmp_path / "out") == 2
+    assert "none of the 2 videos" in caplog.text
+    assert not (tmp_path / "out").exists()
