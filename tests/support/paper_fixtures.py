@@ -301,6 +301,13 @@ def videommmu(part: Part, paths: list[Path]) -> None:
     part.video_file("Art/validation_Art_Theory_2.mp4", "Business/test_Finance_9.mp4", "Art/new_Art_7.mp4")
 
 
+def videommmu_before(part: Part, paths: list[Path]) -> None:
+    """The rows that `videommmu` wrote for Adaptation, about clips of their pictures."""
+    part.rows, part.odd, part.gone = 5, {"Adaptation/test_Art_8": "answer_out_of_range"}, 1
+    names = ("validation_Art_Theory_2", "test_Finance_9", "new_Art_7")
+    part.video_file(*(f"question_only/{name}_image.mp4" for name in names))
+
+
 WRITERS: dict[str, Callable[[Part, list[Path]], None]] = {
     writer.__name__: writer
     for writer in (
@@ -314,5 +321,6 @@ WRITERS: dict[str, Callable[[Part, list[Path]], None]] = {
         longvideobench,
         mlvu,
         videommmu,
+        videommmu_before,
     )
 }

@@ -227,7 +227,7 @@ def test_every_selector_picks_distinct_frames_in_temporal_order(run):
     for name in run.root.use.benchmarks:
         questions, index = run.table(f"qa/{name}.parquet"), run.index(name).set_index("clip_id")
         clip = dict(zip(questions["qa_id"], questions["clip_id"], strict=True))
-        for selector in run.root.use.selectors:
+        for selector in run.root.selectors_on(name):
             for n in (4, 8, 16, 32):
                 picked = run.table(f"selections/{name}/{slug(selector)}/n{n}.s0.parquet")
                 assert list(picked.columns) == [*SELECTION_SCHEMA.names, *OF_THE_FILE.names]
@@ -239,6 +239,7 @@ def test_every_selector_picks_distinct_frames_in_temporal_order(run):
                     elif frames:  # a swapped selection needs another question about the same clip
                         assert frames == sorted(set(frames)) == sorted(row.pick_order) and len(frames) == n
                         assert list(row.timestamps_s) == [at["timestamps"][frame] for frame in frames]
+                        assert frames[-1] == FRAMES - 1 or not run.root.benchmarks[name].keeps_last_frame
                     else:
                         assert selector.startswith("swapped/")
     shown = run.table("selections/videomme/refocus--t32/n32.s0.parquet")
@@ -249,7 +250,7 @@ def test_every_selector_picks_distinct_frames_in_temporal_order(run):
 def test_every_question_is_answered_from_the_frames_that_were_picked(run):
     for name in run.root.use.benchmarks:
         questions = run.table(f"qa/{name}.parquet").set_index("qa_id")
-        for selector in map(slug, run.root.use.selectors):
+        for selector in map(slug, run.root.selectors_on(name)):
             for n in (4, 8, 16, 32):
                 picked = run.table(f"selections/{name}/{selector}/n{n}.s0.parquet").set_index("qa_id")
                 answers = run.table(f"answers/{name}/internvl3-8b/{selector}/n{n}.s0.parquet")

@@ -9,7 +9,7 @@ ANSWERED = [
     path
     for name in USE.benchmarks
     for lmm in USE.lmms
-    for selector in SELECTORS
+    for selector in selectors_on(name)
     for path in answers_of(name, lmm, selector)
 ]
 

@@ -30,7 +30,6 @@ shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 USE = SETTINGS.use
 SOURCES = [*USE.datasets, *USE.benchmarks]
-SELECTORS = [slug(name) for name in USE.selectors]
 N_FRAMES = SETTINGS.answer.n_frames
 SEED = SETTINGS.select.seed
 STORE = str(RESULTS.STORE.at(SETTINGS.results))
@@ -108,6 +107,11 @@ def spelled(file, names):
         ids = f"{{{shards(name)[0]}..{shards(name)[-1]}}}"
         found.append(f"{shlex.quote(folder)}/{shard.replace('*', ids)}")
     return " ".join(found)
+
+
+def selectors_on(benchmark):
+    """The selectors that pick on a benchmark, as they stand in paths."""
+    return [slug(name) for name in SETTINGS.selectors_on(benchmark)]
 
 
 def selections_of(benchmark, selector):

@@ -104,6 +104,11 @@ class BenchmarkSettings(DatasetSettings):
         """`keep_last_frame`, or what the format needs."""
         return self.format == "videommmu" if self.keep_last_frame is None else self.keep_last_frame
 
+    @property
+    def before_lecture(self) -> bool:
+        """Whether these are Video-MMMU's questions with their picture alone, of which all frames are the same."""
+        return self.format == "videommmu" and self.adapter_options.get("visual") == "question_only"
+
 
 class RunSettings(Strict):
     """One training run: what differs from `train` and `policy`."""
@@ -236,6 +241,10 @@ class Root(Strict):
     def run_policy(self, name: str) -> PolicySettings:
         """`policy` with the changes of run `name`."""
         return _changed(self.policy, self.runs[name].policy, f"runs.{name}.policy")
+
+    def selectors_on(self, name: str) -> tuple[str, ...]:
+        """The selectors that pick on a benchmark: uniform alone where all frames are the same."""
+        return ("uniform",) if self.benchmarks[name].before_lecture else self.use.selectors
 
     def path(self, text: str) -> str:
         """A path as the config writes it, with `<results>/` filled in."""

@@ -178,7 +178,7 @@ def _value(sums: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=64)
-def _resampled(clips: int, resamples: int, seed: int) -> np.ndarray:
+def resampled(clips: int, resamples: int, seed: int) -> np.ndarray:
     """(r, c): how often each clip is drawn; the same for all cells of a table that are about as many clips."""
     generator = np.random.default_rng(seed)
     return generator.multinomial(clips, np.full(clips, 1 / clips), size=resamples).astype(np.uint16)
@@ -189,7 +189,7 @@ def _interval(sums: np.ndarray, level: float, resamples: int, seed: int) -> tupl
     clips = sums.shape[1]
     if resamples == 0 or clips < 2:
         return None, None
-    values = _value(sums, _resampled(clips, resamples, seed).astype(float))
+    values = _value(sums, resampled(clips, resamples, seed).astype(float))
     drawn = values[0] - values[1] if len(values) > 1 else values[0]
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -82,12 +82,13 @@ def make_plan(root: Root, settings: PlanSettings) -> Plan:
         costs.append(reward_cost(root, training, schemes, reward_model.shape, settings))
         for run in root.use.runs:
             costs.append(train_cost(root, run, training, pairs, models[root.run_train(run).reward_model]))
-    needed = scores_needed(root) if benchmarks else set()
+    picked = [source for source in benchmarks if not root.benchmarks[source.name].before_lecture]
+    needed = scores_needed(root) if picked else set()
     if "embeddings" in needed:
-        costs.append(embed_cost(root, benchmarks))
+        costs.append(embed_cost(root, picked))
     if "certainty" in needed:
-        costs.append(certainty_cost(root, benchmarks, models[root.certainty.model]))
-    costs += [select_cost(root, benchmarks, run, count) for run, count in _asked_runs(root).items() if benchmarks]
+        costs.append(certainty_cost(root, picked, models[root.certainty.model]))
+    costs += [select_cost(root, picked, run, count) for run, count in _asked_runs(root).items() if picked]
     costs += [answer_cost(root, benchmarks, lmm, models[lmm]) for lmm in root.use.lmms if benchmarks]
     return Plan(
         settings,

@@ -223,10 +223,12 @@ def answer_cost(root: Root, benchmarks: Sequence[SourceEstimate], lmm: str, mode
     Ours: picked frames once per clip and selector; questions share the prefixes of uniform frames only, because other
     selectors' picks are taken to differ (and to be random where it is counted how many frames that makes).
     """
-    total = StageCost("answer", lmm, len(benchmarks) * len(root.use.selectors))
-    for group in (group for source in benchmarks for group in source.groups):
-        for selector in root.use.selectors:
-            total = _plus(total, _answers(group, selector == "uniform", root.answer.n_frames, model))
+    asked = {source.name: root.selectors_on(source.name) for source in benchmarks}
+    total = StageCost("answer", lmm, sum(map(len, asked.values())))
+    for source in benchmarks:
+        for group in source.groups:
+            for selector in asked[source.name]:
+                total = _plus(total, _answers(group, selector == "uniform", root.answer.n_frames, model))
     return total
 
 

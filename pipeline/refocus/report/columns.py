@@ -63,9 +63,10 @@ def columns_of(benchmark: BenchmarkData) -> list[Column]:
         tracks = [_of_category(name, track) for track in TRACKS if track in asked]
         return [*tracks, Column(name, "overall", statistic="macro")]
     present = {flag for question in benchmark.questions for flag in question.flags}
-    groups = [(name, group, f"duration:{group}") for group in DURATIONS]
-    groups += [(name, f"{seconds} s", f"duration_group:{seconds}") for seconds in SECONDS]
-    return [*(_flagged(*group) for group in groups if group[-1] in present), Column(name, "overall")]
+    groups = {f"duration:{group}": group for group in DURATIONS}
+    groups |= {f"duration_group:{seconds}": f"{seconds} s" for seconds in SECONDS}
+    shown = [_flagged(name, group, flag) for flag, group in groups.items() if flag in present]
+    return [*shown, Column(name, "overall")]
 
 
 def overall(benchmark: BenchmarkData) -> Column:

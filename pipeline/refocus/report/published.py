@@ -1,4 +1,4 @@
-"""The paper's numbers (tables 1 and 4), found only for rows that measure the same thing."""
+"""The paper's numbers (tables 1 to 4), found only for rows that measure the same thing."""
 
 import csv
 from dataclasses import dataclass
@@ -6,6 +6,9 @@ from functools import cache
 from importlib.resources import files
 
 from refocus.config.selectors import kind_of
+
+UNSTATED = (1, 2)  # tables without a number of frames
+POLICY = "video-ma2mba"  # Table 3 is about the policy alone
 
 
 @dataclass(frozen=True)
@@ -21,18 +24,23 @@ def published(table: int, lmm_path: str, benchmark: str, group: str, frames: int
     """What the paper prints for this row, or None.
 
     Args:
-        table: 1 or 4.
+        table: 1, 2 or 4; 3 is found by `published_distance`.
         lmm_path: folder or hub id of the LMM; its last part decides which model it is.
-        benchmark: format of the benchmark: videomme, mlvu, longvideobench.
-        group: short, medium, long, overall or m-avg.
-        frames: number of frames. Table 1 does not state one; it is compared at 32.
+        benchmark: format of the benchmark: videomme, mlvu, longvideobench, videommmu.
+        group: short, medium, long, overall, m-avg, or a track of Video-MMMU or its `delta`.
+        frames: number of frames. Tables 1 and 2 do not state one; they are compared at 32.
         selector: a selector's name; `refocus/<run>` is the paper's ReFoCUS row, `uniform` its plain model.
     """
     checkpoint = lmm_path.rstrip("/").split("/")[-1].lower().removesuffix("-hf")
-    if table == 1 and frames != 32:
+    if table in UNSTATED and frames != 32:
         return None
-    key = (str(table), checkpoint, benchmark, group, "" if table == 1 else str(frames), kind_of(selector))
+    key = (str(table), checkpoint, benchmark, group, "" if table in UNSTATED else str(frames), kind_of(selector))
     return _rows().get(key)
+
+
+def published_distance(metric: str, group: str) -> Published | None:
+    """What Table 3 prints. metric: js, kl or wasserstein; group: short, medium or long."""
+    return _rows().get(("3", POLICY, "videomme", f"{metric}.{group}", "", "refocus"))
 
 
 @cache

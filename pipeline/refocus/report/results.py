@@ -55,7 +55,12 @@ class ResultRow:
 
 
 class Results:
-    """Looks results up by LMM, row, benchmark and number of frames."""
+    """Looks results up by LMM, row, benchmark and number of frames.
+
+    Attributes:
+        benchmarks: by name.
+        before_lecture: Video-MMMU's questions without the lecture, if they were asked; no benchmark of their own.
+    """
 
     def __init__(
         self, benchmarks: Sequence[BenchmarkData], made: Iterable[AnswerSet], variants: Sequence[Variant] = ()
@@ -65,11 +70,13 @@ class Results:
         Without `variants` all runs count as seeds of one setting.
         """
         self.variants = tuple(variants)
-        self.benchmarks = {benchmark.name: benchmark for benchmark in benchmarks}
+        self._questions = {benchmark.name: benchmark.questions for benchmark in benchmarks}
+        self.benchmarks = {b.name: b for b in benchmarks if not b.before_lecture}
+        self.before_lecture = next((b for b in benchmarks if b.before_lecture), None)
         self._made: dict[tuple[str, str, str, int], AnswerSet] = {}
         for answers in made:
             key = (answers.lmm, answers.selector, answers.benchmark, answers.frames)
-            if answers.benchmark not in self.benchmarks:
+            if answers.benchmark not in self._questions:
                 raise UsageError(f"there are answers to {answers.benchmark}, but not its question table")
             if key in self._made:
                 raise UsageError(
@@ -91,6 +98,10 @@ class Results:
     def frames(self) -> list[int]:
         """Numbers of frames anything was answered with."""
         return sorted({key[3] for key in self._made})
+
+    def frames_of(self, benchmark: str) -> list[int]:
+        """Numbers of frames that a benchmark was answered with."""
+        return sorted({key[3] for key in self._made if key[2] == benchmark})
 
     @cached_property
     def rows(self) -> list[ResultRow]:
@@ -132,7 +143,7 @@ class Results:
             made = self._made.get((lmm, selector, benchmark, frames))
             if made is None:
                 return []
-            runs.append(outcomes(self.benchmarks[benchmark].questions, made.answers))
+            runs.append(outcomes(self._questions[benchmark], made.answers))
         return runs[0] if len(runs) == 1 else mean_outcomes(runs)
 
     def without_video(self, lmm: str, row: ResultRow, benchmark: str, frames: int) -> list[Outcome]:
@@ -141,7 +152,7 @@ class Results:
         for selector in row.selectors:
             made = self._made.get((lmm, selector, benchmark, frames))
             if made is not None:
-                lost |= {o.qa_id: o for o in without_video(self.benchmarks[benchmark].questions, made.answers)}
+                lost |= {o.qa_id: o for o in without_video(self._questions[benchmark], made.answers)}
         return list(lost.values())
 
     def answer(self, lmm: str, selector: str, benchmark: str, frames: int, qa_id: str) -> Answer | None:

@@ -104,7 +104,7 @@ class Study:
             ANSWERS.at(self.folder, benchmark=name, lmm=lmm, selector=slug(selector), frames=n, seed=root.select.seed)
             for name in root.use.benchmarks
             for lmm in root.use.lmms
-            for selector in root.use.selectors
+            for selector in root.selectors_on(name)
             for n in root.answer.n_frames
         ]
         found = [path for path in questions if path.is_file()]

@@ -173,7 +173,7 @@ def _percent(value: float) -> str:
 def _signed(lead: Score) -> str:
     """A gain with its sign, starred where its interval does not hold 0."""
     sure = lead.low is not None and lead.high is not None and not lead.low <= 0 <= lead.high
-    return f"{100 * lead.value:+.1f}" + "*" * sure
+    return f"{round(100 * lead.value, 1) + 0.0:+.1f}" + "*" * sure  # never -0.0
 
 
 def _percents(score: Score | None) -> tuple[float | None, float | None, float | None]:

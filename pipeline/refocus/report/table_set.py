@@ -5,6 +5,7 @@ from pathlib import Path
 
 from refocus.config.tables import TablesSettings
 from refocus.report.cost_table import cost_table
+from refocus.report.knowledge_table import table2
 from refocus.report.results import Results
 from refocus.report.table_files import write
 from refocus.report.tables import table1, table4
@@ -23,6 +24,7 @@ def write_tables(
     """
     made = {
         "table1": table1(results, n_frames, settings, spent),
+        "table2": table2(results, n_frames, settings, spent),
         "table4": table4(results, settings, spent),
         "selectors": cost_table(results, spent, n_frames, settings),
         "world": world_table(results, [n_frames], settings),

@@ -20,8 +20,9 @@ def table1(results: Results, frames: int, settings: TablesSettings, spent: Seque
     Video-MMMU's tracks are in Table 2. spent: what selections cost.
     """
     harness = Harness(results, settings)
-    shown = [benchmark for benchmark in results.benchmarks.values() if not benchmark.before_lecture]
-    columns = [c for b in shown for c in ([overall(b)] if b.format == "videommmu" else columns_of(b))]
+    columns = [
+        c for b in results.benchmarks.values() for c in ([overall(b)] if b.format == "videommmu" else columns_of(b))
+    ]
     body = []
     for lmm in results.lmms:
         for row in results.rows:
@@ -29,7 +30,7 @@ def table1(results: Results, frames: int, settings: TablesSettings, spent: Seque
             body.append(((lmm, row.name), (*cells, cost_cell(results, row, spent, SECONDS[0]))))
     counts = [column.count(results.benchmarks[column.benchmark].questions) for column in columns]
     titles = [(c.key, f"{c.benchmark} {c.group} (n={count})") for c, count in zip(columns, counts, strict=True)]
-    notes = harness.notes((cell for _, cells in body for cell in cells), [benchmark.name for benchmark in shown])
+    notes = harness.notes((cell for _, cells in body for cell in cells), results.benchmarks)
     title = f"Table 1: accuracy in % with {frames} frames{world_mark(results)}"
     return Table(title, ("LMM", "selector"), (*titles, SECONDS), tuple(body), (*notes, COST_NOTE))
 
@@ -40,9 +41,8 @@ def table4(results: Results, settings: TablesSettings, spent: Sequence[Selection
     spent: what selections cost.
     """
     harness = Harness(results, settings)
-    shown = [benchmark for benchmark in results.benchmarks.values() if not benchmark.before_lecture]
     body = []
-    for benchmark in shown:
+    for benchmark in results.benchmarks.values():
         for row in results.rows:
             cost = cost_cell(results, row, spent, SECONDS[0], [benchmark.name])
             for frames in results.frames:
@@ -50,7 +50,7 @@ def table4(results: Results, settings: TablesSettings, spent: Sequence[Selection
                 labels = (benchmark.name, row.name, results.trained_at(row), f"{frames} frm")
                 body.append((labels, (*cells, cost)))
     notes = (
-        *harness.notes((cell for _, cells in body for cell in cells), [benchmark.name for benchmark in shown]),
+        *harness.notes((cell for _, cells in body for cell in cells), results.benchmarks),
         "trained at: frames per subset in training; with fewer, the first picks of the same rollout",
         COST_NOTE,
     )
