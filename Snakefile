@@ -40,6 +40,7 @@ include: "workflow/rules/filter.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/select.smk"
+include: "workflow/rules/marginals.smk"
 include: "workflow/rules/answer.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
@@ -65,6 +66,7 @@ rule all:
         TRAINED,
         SELECTED,
         COSTS,
+        DISTRIBUTIONS,
         ANSWERED,
         TABLES,
         FIGURES,

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 SELECTION = {"select_frames", "answer_questions", "make_tables", "draw_figures"}
 SCORES = {"embed_shard", "certain_shard"}  # of selectors without training
-TRAINING = {"train_policy"} | SELECTION
+TRAINING = {"train_policy", "find_marginals"} | SELECTION
 
 
 def test_a_finished_run_plans_nothing(plan):
@@ -36,6 +36,8 @@ def test_a_finished_run_plans_nothing(plan):
         ({"policy": {"logit_scale": 2.0}}, TRAINING),
         ({"select": {"temperature": 0.5}}, SELECTION),
         ({"answer": {"pixels": "shard"}}, SELECTION - {"select_frames"}),
+        ({"marginals": {"samples": 8}}, {"find_marginals", "make_tables"}),
+        ({"benchmarks": {"videomme": {"keep_last_frame": True}}}, {"select_frames", "answer_questions"} | SELECTION),
         ({"tables": {"confidence_level": 0.9}}, {"make_tables"}),
         ({"figures": {"dpi": 99}}, {"draw_figures"}),
     ],

@@ -6,7 +6,9 @@ Writes: <results>/selections/{benchmark}/{selector}/n{frames}.s{seed}.parquet, a
 Paper:  section 3.2, Algorithm 2.
 """
 
-SELECTED = [path for name in USE.benchmarks for selector in selectors_on(name) for path in selections_of(name, selector)]
+SELECTED = [
+    path for name in USE.benchmarks for selector in selectors_on(name) for path in selections_of(name, selector)
+]
 COSTS = [
     RESULTS.SELECTION_COST.fill(benchmark=name, selector=selector)
     for name in USE.benchmarks

@@ -1,15 +1,22 @@
-"""Stage 8a, tables: Tables 1 and 4 from all answers, what selectors reach and cost, and the synthetic world's own.
+"""Stage 8a, tables: Tables 1 to 4 from all answers, what selectors reach and cost, and the synthetic world's own.
 
-Reads:  the answers of every benchmark, LMM and selector in use, the benchmarks' questions, and what the selections cost.
-Writes: <results>/tables/{table1,table4,selectors}.{csv,md,tex}, with the gain over uniform sampling and the paper's number beside each figure;
-        world and world_frames likewise where a benchmark comes from the synthetic world.
-Paper:  Tables 1 and 4.
+Reads:  the answers of every benchmark, LMM and selector in use, the benchmarks' questions, what the selections cost, and selection distributions.
+Writes: <results>/tables/{table1,table4,selectors}.{csv,md,tex}, with the gains in the same harness and the paper's number beside each figure;
+        table2 where Video-MMMU is asked, table3 where a policy picks on Video-MME, world and world_frames where a benchmark comes from the synthetic world.
+Paper:  Tables 1 to 4.
 """
 
 IN_WORLD = any(SETTINGS.is_rendered(name) for name in USE.benchmarks)
 TABLES = [
     RESULTS.TABLE.fill(table=name, suffix=suffix)
-    for name in ["table1", "table4", "selectors", *(["world", "world_frames"] if IN_WORLD else [])]
+    for name in [
+        "table1",
+        *["table2"] * any(SETTINGS.benchmarks[name].is_lectures for name in USE.benchmarks),
+        *["table3"] * bool(DISTRIBUTIONS),
+        "table4",
+        "selectors",
+        *["world", "world_frames"] * IN_WORLD,
+    ]
     for suffix in ("csv", "md", "tex")
     if ANSWERED
 ]
@@ -20,6 +27,7 @@ rule make_tables:
         questions=expand(RESULTS.QUESTIONS, dataset=USE.benchmarks),
         answers=ANSWERED,
         costs=COSTS,
+        marginals=DISTRIBUTIONS,
     output:
         [path for path in TABLES if not path.endswith(".md")],
         readable=report(
@@ -39,7 +47,8 @@ rule make_tables:
         code=sources("refocus.cli.tables"),
         n_frames=SETTINGS.main_n_frames,
         variants=to_json(variants(SETTINGS)),
+        marginals=lambda wildcards, input: flag("--marginals", *input.marginals),
         out=subpath(output[0], parent=True),
     shell:
         "python -m refocus tables --qa {input.questions:q} --answers {input.answers:q} --costs {input.costs:q} --n-frames {params.n_frames}"
-        " --variants {params.variants:q} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"
+        " {params.marginals} --variants {params.variants:q} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"

@@ -27,6 +27,7 @@ COMMANDS = {
     "replay": "refocus.cli.replay",
     "embed": "refocus.cli.embed",
     "certainty": "refocus.cli.certainty",
+    "marginals": "refocus.cli.marginals",
     "select": "refocus.cli.select",
     "export": "refocus.cli.export",
     "import": "refocus.cli.import_",

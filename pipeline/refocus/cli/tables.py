@@ -1,4 +1,4 @@
-"""`refocus tables`: the paper's tables 1 and 4, and the synthetic world's, from all answers."""
+"""`refocus tables`: the paper's tables, and the synthetic world's, from all answers."""
 
 import argparse
 from pathlib import Path
@@ -12,11 +12,13 @@ from refocus.core.results_folder import SELECTION_COST
 HELP = "make the tables from all answers"
 DESCRIPTION = """\
 In:  the question tables of the benchmarks and their answers (files, or folders that hold them at any depth).
-Out: table1 (groups of each benchmark), table4 (by number of frames) and, where the synthetic world is among the
+Out: table1 (groups of each benchmark), table2 (Video-MMMU, if it is among them), table3 (distances of selection
+     distributions, with --marginals), table4 (by number of frames) and, where the synthetic world is among the
      benchmarks, world (with as many frames as table 1) and world_frames (by number of frames and kind); each as .csv,
      .md and .tex. With --costs, selectors says what selecting cost beside what it reached.
-     Beside each figure: the gain over uniform sampling in the same harness, and the paper's number where it has one.
-Paper: tables 1 and 4.
+     Beside each figure: the gains over uniform sampling and over the best selector without training in the same
+     harness, questions without video, short clips, and the paper's number where it has one.
+Paper: tables 1 to 4.
 
   refocus tables --qa qa/videomme.parquet qa/mlvu.parquet --answers answers --n-frames 32 --out tables
 """
@@ -32,6 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--costs", type=Path, nargs="+", default=[], metavar="PATH", help="cost.json of selections, or folders"
+    )
+    parser.add_argument(
+        "--marginals",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="MARGINALS.parquet",
+        help="tables of `refocus marginals`",
     )
     parser.add_argument(
         "--variants",
@@ -58,4 +68,4 @@ def run(args: argparse.Namespace) -> None:
     costs = [
         file for path in args.costs for file in (sorted(path.rglob(SELECTION_COST.name)) if path.is_dir() else [path])
     ]
-    write_tables(results, n, settings, args.out, [read_selection_cost(file) for file in costs])
+    write_tables(results, n, settings, args.out, [read_selection_cost(file) for file in costs], args.marginals)

@@ -15,6 +15,7 @@ from refocus.config.imports import ImportSettings
 from refocus.config.ingest import IngestSettings
 from refocus.config.layers import merge
 from refocus.config.lmm import LmmSettings
+from refocus.config.marginals import MarginalsSettings
 from refocus.config.parsing import parse
 from refocus.config.plan import PlanSettings
 from refocus.config.policy import PolicySettings
@@ -105,6 +106,11 @@ class BenchmarkSettings(DatasetSettings):
         return self.format == "videommmu" if self.keep_last_frame is None else self.keep_last_frame
 
     @property
+    def is_lectures(self) -> bool:
+        """Whether Table 2 is about this benchmark."""
+        return self.format == "videommmu" and not self.before_lecture
+
+    @property
     def before_lecture(self) -> bool:
         """Whether these are Video-MMMU's questions with their picture alone, of which all frames are the same."""
         return self.format == "videommmu" and self.adapter_options.get("visual") == "question_only"
@@ -152,6 +158,9 @@ class Root(Strict):
     )
     training_free: TrainingFreeSettings = Field(
         TrainingFreeSettings(), description="how selectors without training pick frames"
+    )
+    marginals: MarginalsSettings = Field(
+        MarginalsSettings(), description="how often a policy chooses each frame (Eq. 10), for Table 3"
     )
     answer: AnswerSettings = Field(AnswerSettings(), description="how picked frames become answers")
     tables: TablesSettings = Field(TablesSettings(), description="how answers become tables")

@@ -45,12 +45,17 @@ class Cell:
     interval: bool = False  # whether readers see the interval
     why: str = MISSING
     amount: float | None = None
+    plain: Score | None = None  # with an interval, but no percentage
     coverage: Coverage = Coverage()
 
     def text(self, plus_minus: str = "–") -> str:
         """For readers: `66.0 [64.2–67.8] (+1.3*; +0.2) 12 short`, then `paper 66.0`."""
         if self.amount is not None:
             parts = [f"{self.amount:.3g}"]
+        elif self.plain is not None:
+            parts = [f"{self.plain.value:.2f}"]
+            if self.plain.low is not None and self.plain.high is not None:
+                parts.append(f"[{self.plain.low:.2f}{plus_minus}{self.plain.high:.2f}]")
         elif self.score is None:
             parts = [self.why]
         else:
@@ -62,20 +67,20 @@ class Cell:
                 parts.append(f"({'; '.join([_signed(self.gain), *over_best])})")
         parts += self.coverage.remarks
         if self.paper is not None:
-            parts.append(
-                f"paper {self.paper:.1f}" + (f" ({self.paper_gain:+.1f})" if self.paper_gain is not None else "")
-            )
+            digits = 1 if self.plain is None else 2
+            gained = f" ({self.paper_gain:+.1f})" if self.paper_gain is not None else ""
+            parts.append(f"paper {self.paper:.{digits}f}{gained}")
         return " ".join(parts)
 
     def values(self) -> dict[str, float | int | str | None]:
         """For programs: every number under its name."""
-        value, low, high = _percents(self.score)
+        value, low, high = _percents(self.score) if self.plain is None else _ends(self.plain)
         gain, gain_low, gain_high = _percents(self.gain)
         return {
             "": value if self.amount is None else round(self.amount, 6),
             "low": low,
             "high": high,
-            "n": self.score.n if self.score else 0,
+            "n": counted.n if (counted := self.plain or self.score) else 0,
             "gain": gain,
             "gain_low": gain_low,
             "gain_high": gain_high,
@@ -179,6 +184,12 @@ def _signed(lead: Score) -> str:
 def _percents(score: Score | None) -> tuple[float | None, float | None, float | None]:
     """A score and the ends of its interval, in percent."""
     return (None, None, None) if score is None else (_rounded(score.value), _rounded(score.low), _rounded(score.high))
+
+
+def _ends(score: Score) -> tuple[float | None, float | None, float | None]:
+    """A score and the ends of its interval, to six digits."""
+    low, high = (None if end is None else round(end, 6) for end in (score.low, score.high))
+    return round(score.value, 6), low, high
 
 
 def _rounded(value: float | None) -> float | None:

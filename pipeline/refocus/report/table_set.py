@@ -1,10 +1,11 @@
-"""All tables there is something for: the paper's tables 1 and 4, the synthetic world's, and what selectors cost."""
+"""All tables there is something for: the paper's, the synthetic world's, and what selectors cost."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from refocus.config.tables import TablesSettings
 from refocus.report.cost_table import cost_table
+from refocus.report.distance_table import table3
 from refocus.report.knowledge_table import table2
 from refocus.report.results import Results
 from refocus.report.table_files import write
@@ -14,17 +15,24 @@ from refocus.select.cost import SelectionCost
 
 
 def write_tables(
-    results: Results, n_frames: int, settings: TablesSettings, out: Path, spent: Sequence[SelectionCost] = ()
+    results: Results,
+    n_frames: int,
+    settings: TablesSettings,
+    out: Path,
+    spent: Sequence[SelectionCost] = (),
+    marginals: Sequence[Path] = (),
 ) -> None:
     """Writes each table as .csv, .md and .tex.
 
     Args:
         n_frames: of table 1, of the world's table by selector and of the table of costs.
         spent: what the selections cost.
+        marginals: tables of selection distributions, for table 3.
     """
     made = {
         "table1": table1(results, n_frames, settings, spent),
         "table2": table2(results, n_frames, settings, spent),
+        "table3": table3(results, marginals, settings),
         "table4": table4(results, settings, spent),
         "selectors": cost_table(results, spent, n_frames, settings),
         "world": world_table(results, [n_frames], settings),
