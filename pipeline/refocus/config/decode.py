@@ -1,6 +1,6 @@
 """Settings of `refocus decode` (stage 2; paper 4.1 and Table 5: min(4 fps, 512) frames at 384x384)."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -32,6 +32,11 @@ class DecodeSettings(Section):
     version: int = Field(4, ge=1, description="raised when the same settings give other frames")
     fps: float = Field(4.0, gt=0, description="frames per second of a clip, at most")
     max_frames: int = Field(512, ge=1, description="frames per clip, at most; longer clips are sampled at a lower rate")
+    last_frame: bool = Field(
+        False,
+        description="whether the last of them is the clip's very last frame, not the last of the grid; always where a "
+        "benchmark keeps its last frame (benchmarks.NAME.keep_last_frame)",
+    )
     size: int = Field(384, ge=16, le=4096, description="width and height of a stored frame, pixels")
     storage: Literal["jpeg", "video"] = Field(
         "jpeg", description="jpeg: one JPEG per frame, fastest to read; video: one H.264 video per clip, far smaller"
@@ -62,6 +67,10 @@ class DecodeSettings(Section):
         if self.storage == "video" and self.size % 2:
             raise ValueError(f"size: storage: video needs an even size, not {self.size}")
         return self
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that decide the result; `last_frame` only where it is set, as it is younger than many shards."""
+        return {key: value for key, value in super().identity().items() if key != "last_frame" or value}
 
     def fingerprint(self) -> str:
         """12 hex digits that change when the stored frames would.

@@ -103,7 +103,7 @@ def _in_store(path: str) -> str:
 
 def _decode(root: Root, name: str) -> dict[str, Any]:
     world = root.world.identity() if root.world and root.is_rendered(name) else None
-    return {"decode": root.decode.fingerprint(), "world": world}
+    return {"decode": root.decode_of(name).fingerprint(), "world": world}
 
 
 def _screen(root: Root) -> dict[str, Any]:

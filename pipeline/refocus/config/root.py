@@ -251,6 +251,11 @@ class Root(Strict):
         """`policy` with the changes of run `name`."""
         return _changed(self.policy, self.runs[name].policy, f"runs.{name}.policy")
 
+    def decode_of(self, name: str) -> DecodeSettings:
+        """`decode` as a source needs it: with the very last frame where its benchmark keeps that."""
+        keeps = name in self.benchmarks and self.benchmarks[name].keeps_last_frame
+        return self.decode.model_copy(update={"last_frame": True}) if keeps else self.decode
+
     def selectors_on(self, name: str) -> tuple[str, ...]:
         """The selectors that pick on a benchmark: uniform alone where all frames are the same."""
         return ("uniform",) if self.benchmarks[name].before_lecture else self.use.selectors

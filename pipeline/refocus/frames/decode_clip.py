@@ -58,7 +58,9 @@ def decode_clip(job: DecodeJob, heartbeat: Callable[[], None]) -> StoredClip | F
     encoder = frame_encoder(settings)
     try:
         with opened_track(job.video) as video:
-            plan = plan_clip(video, settings.fps, settings.max_frames, row.start_s, row.end_s, heartbeat)
+            plan = plan_clip(
+                video, settings.fps, settings.max_frames, row.start_s, row.end_s, heartbeat, settings.last_frame
+            )
             heartbeat()
             for shown in frames_shown(
                 video,

@@ -25,7 +25,7 @@ from refocus.frames.frame_store import FrameStore
 from refocus.frames.index import OK, index_table
 from refocus.video.decode_report import SLACK_S
 from refocus.video.every_frame import every_frame, every_time
-from refocus.video.frame_plan import ROUNDING_S, bounds, grid
+from refocus.video.frame_plan import ROUNDING_S, bounds, grid, with_last_moment
 from refocus.video.probe import VideoError
 from refocus.video.rgb import RgbConverter
 from refocus.video.tars import locate
@@ -133,10 +133,10 @@ def _wrong_times(
     """Frames that are not those on screen at the clip's grid, or at other times; `times` ends with the video's end."""
     starts = times[:-1]
     start, end = bounds(clip.duration_s, clip.start_s, clip.end_s)
-    shown = [
-        max(0, bisect.bisect_right(starts, time_s + ROUNDING_S) - 1)
-        for time_s in grid(end - start, settings.fps, settings.max_frames, start)
-    ]
+    wanted = grid(end - start, settings.fps, settings.max_frames, start)
+    if settings.last_frame:
+        wanted = with_last_moment(wanted, end)
+    shown = [max(0, bisect.bisect_right(starts, time_s + ROUNDING_S) - 1) for time_s in wanted]
     expected = list(dict.fromkeys(shown))
     pairs = itertools.zip_longest(clip.source_frames, expected, fillvalue="none")
     for index, (kept, right) in enumerate(pairs):

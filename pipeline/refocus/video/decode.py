@@ -9,7 +9,7 @@ import numpy as np
 
 from refocus.video import decord_backend as by_decord
 from refocus.video.decode_report import DecodeReport
-from refocus.video.frame_plan import bounds, grid
+from refocus.video.frame_plan import bounds, grid, with_last_moment
 from refocus.video.last_moment import last_moment
 from refocus.video.packets import Heartbeat, rate_of
 from refocus.video.probe import VideoError
@@ -138,9 +138,12 @@ def plan_clip(
     start_s: float | None,
     end_s: float | None,
     heartbeat: Heartbeat | None = None,
+    last_frame: bool = False,
 ) -> ClipPlan:
     """The grid of a clip, from the file's header or, where that is silent or may mean something else, its packets.
 
+    Args:
+        last_frame: whether the last time is that of the clip's very last frame.
     Raises:
         VideoError: the file is unreadable, or the clip lies outside it.
     """
@@ -151,7 +154,8 @@ def plan_clip(
             start, end = bounds(duration, start_s, end_s)
         except ValueError as error:
             raise VideoError(f"{track.path}: {error}") from None
-    return ClipPlan(grid(end - start, fps, max_frames, start), rate, duration)
+    times_s = grid(end - start, fps, max_frames, start)
+    return ClipPlan(with_last_moment(times_s, end) if last_frame else times_s, rate, duration)
 
 
 @overload

@@ -22,6 +22,15 @@ def grid(duration_s: float, fps: float = 4.0, max_frames: int = 512, start_s: fl
     return [start_s + index * step for index in range(count)]
 
 
+def with_last_moment(times_s: list[float], end_s: float) -> list[float]:
+    """The same times, the last of them moved to just before the clip's end, so that its very last frame is taken.
+
+    With 512 frames of a long clip the last time of the grid is seconds before the end. A frame that begins at the end
+    is no part of the clip, even if rounding puts it a little earlier.
+    """
+    return [*times_s[:-1], max(times_s[-1], end_s - 2 * ROUNDING_S)]
+
+
 def bounds(duration_s: float, start_s: float | None, end_s: float | None) -> tuple[float, float]:
     """The clip [start, end) inside a file of this duration; None = the file's own bound.
 
