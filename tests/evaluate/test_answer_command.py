@@ -3,7 +3,12 @@
 import shutil
 
 import pytest
-from refocus.evaluate.answers import UNREADABLE, read_answers
+from refocus.config.tables import TablesSettings
+from refocus.evaluate.answers import UNREADABLE, Answer, AnswerSet, read_answers
+from refocus.evaluate.letters import named_option
+from refocus.report.results import BenchmarkData, Results
+from refocus.report.table_files import to_markdown
+from refocus.report.tables import table1
 from refocus.select.last_frame import LAST_FRAME
 
 from tests.support.asked_videos import AskedVideos, build_asked_videos
@@ -50,3 +55,34 @@ def test_without_any_video_the_status_is_2_and_nothing_is_written(bench, tmp_pat
     assert answer(bench, "no model is loaded", tmp_path / folder, picks.parent, tmp_path / "out") == 2
     assert "none of the 2 videos" in caplog.text
     assert not (tmp_path / "out").exists()
+
+
+def test_generated_replies_are_stored_and_read_by_either_harness(bench, lmm, tmp_path):
+    picks = bench.select("uniform", 2, tmp_path / "picks")
+    words = ["--qa", bench.qa, "--selections", picks.parent, "--videos", bench.videos, "--model", lmm]
+    words += ["--method", "generation", "--max-new-tokens", 2, "--extractor", "authors", "--out", tmp_path]
+    assert bench.refocus("answer", *words) == 0
+    made = read_answers(tmp_path / "n2.s0.parquet")
+    assert made.extractor == "authors" and all(answer.logits == () for answer in made.answers.values())
+    for question in bench.questions:
+        answer = made.answers[question.qa_id]
+        assert answer.prediction == named_option(answer.raw_reply, len(question.options), "authors")
+        assert answer.correct == (answer.prediction == question.answer_index)
+
+
+def test_tables_count_stored_replies_by_the_other_harness(bench):
+    """`Because I think (C)`: the first of the letters begins a word, the one in brackets is what is meant."""
+    data = BenchmarkData("bench", "csv", tuple(bench.questions))
+    replies = ["Because I think (C)", "B"]  # lmms-eval: C, the authors: B
+    texts = {q.qa_id: replies[n % 2] for n, q in enumerate(bench.questions)}
+    answers = {qa: Answer((0, 1), (), 1, False, text) for qa, text in texts.items()}
+    results = Results([data], [AnswerSet("bench", "lmm", "lmm", "uniform", 2, 0, answers, "authors")])
+
+    def read(found: Results) -> list[int]:
+        return [found.answer("lmm", "uniform", "bench", 2, q.qa_id).prediction for q in bench.questions]
+
+    assert read(results.counted_by(None)) == [1, 1, 1, 1]
+    assert read(results.counted_by("lmms_eval")) == [2, 1, 2, 1]
+    assert results.counted_by("lmms_eval").extractors == {"lmms_eval"}
+    text = to_markdown(table1(results, 2, TablesSettings(bootstrap_resamples=0)))
+    assert "generated replies as by Video-MME's own evaluation" in text

@@ -20,7 +20,8 @@ In:  a question table, the folder of one selector's selections (n{frames}.s{seed
 Out: one table of the same name per selection table: qa_id, frame_indices, logits, prediction, correct, raw_reply,
      flags, frames_indices.
      The picked frames are decoded from the videos at the LMM's own size; the prediction is the option with the
-     highest logit; raw_reply is its letter.
+     highest logit, and raw_reply its letter. With --method generation raw_reply is what the LMM wrote, and the
+     prediction the option that it names, by the rules of lmms-eval 0.7.2 or of Video-MME's authors (--extractor).
      A question whose video is missing is flagged and in no figure; without any video the status is 2.
 Paper: section 4.
 
@@ -59,6 +60,7 @@ def run(args: argparse.Namespace) -> None:
     """Answers every question from every selection table of the folder."""
     from refocus.evaluate.answering import answer_benchmark, check_videos, native_frames, stored_frames
     from refocus.evaluate.answers import AnswerSet, write_answers
+    from refocus.evaluate.methods import method_of
     from refocus.qa.records import read_questions
     from refocus.select.selections import file_name, read_selection_folder
 
@@ -75,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
     picked = read_selection_folder(args.selections, args.n_frames or ())
     lmm = _load(entry, settings)
     pixels = stored_frames(args.index, lmm.frame_size) if stored else native_frames(args.videos, lmm.frame_size)
-    for n, answers in answer_benchmark(lmm, questions, picked.chosen, pixels).items():
+    for n, answers in answer_benchmark(lmm, questions, picked.chosen, pixels, method_of(settings)).items():
         made = AnswerSet(
             benchmark=questions[0].dataset if questions else args.qa.stem,
             lmm=args.lmm_name or Path(entry.path).name,
@@ -84,6 +86,7 @@ def run(args: argparse.Namespace) -> None:
             frames=n,
             seed=picked.seed,
             answers=answers,
+            extractor=settings.extractor if settings.method == "generation" else None,
         )
         write_answers(args.out / file_name(n, picked.seed), made, {**settings.identity(), "lmm": entry.identity()})
 

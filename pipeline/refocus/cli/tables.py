@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
     from refocus.select.cost import read_selection_cost
 
     settings = read_settings(args, TablesSettings)
-    results = Results.read(args.qa, args.answers, from_json(args.variants))
+    results = Results.read(args.qa, args.answers, from_json(args.variants)).counted_by(settings.extractor)
     if not results.frames:
         raise UsageError("there are no answers in " + ", ".join(map(str, args.answers)))
     n = settings.n_frames or results.frames[-1]

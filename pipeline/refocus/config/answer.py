@@ -16,11 +16,27 @@ class AnswerSettings(Section):
         description="native: picked frames are decoded from the video at the LMM's own size; shard: the stored frames "
         "are resized to it",
     )
+    method: Literal["likelihood", "generation"] = Field(
+        "likelihood",
+        description="likelihood: the option whose letter is likeliest after `Answer:`; generation: a greedy reply, in "
+        "which a letter is looked for",
+    )
+    extractor: Literal["lmms_eval", "authors"] = Field(
+        "lmms_eval",
+        description="whose way of finding the letter in a generated reply: lmms_eval (0.7.2) or authors (Video-MME's "
+        "own); the replies are stored, so `tables.extractor` counts them by the other one without asking again",
+    )
+    max_new_tokens: int = Field(16, ge=1, description="tokens of a generated reply, as lmms-eval has it for Video-MME")
     n_frames: tuple[int, ...] = Field(
         (4, 8, 32), min_length=1, description="numbers of frames per question to pick and to answer with (Table 4)"
     )
     runtime: LmmRuntime = Field(LmmRuntime(), description="changes no answer")
 
     def identity(self) -> dict[str, Any]:
-        """What decides one answer: not how many other numbers of frames are asked for beside it."""
-        return self.model_dump(mode="json", exclude={"runtime", "n_frames"})
+        """What decides one answer: not how many other numbers of frames are asked for beside it.
+
+        What decides generated replies is left out where none are made.
+        """
+        generated = {"method", "extractor", "max_new_tokens"}
+        unused = generated if self.method == "likelihood" else set()
+        return self.model_dump(mode="json", exclude={"runtime", "n_frames"} | unused)

@@ -1,5 +1,7 @@
 """Settings of `tables` and `figures`: how results are counted and drawn."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from refocus.config.base import Section
@@ -18,6 +20,10 @@ class TablesSettings(Section):
         1000, ge=0, description="bootstrap resamples over videos, for intervals of gains and macro averages; 0: none"
     )
     seed: int = Field(0, ge=0, description="seed of the bootstrap")
+    extractor: Literal["lmms_eval", "authors"] | None = Field(
+        None,
+        description="whose way of finding the letter counts generated replies (answer.extractor); null: as answered",
+    )
     published: bool = Field(True, description="show the paper's number beside each row that the paper has too")
 
 

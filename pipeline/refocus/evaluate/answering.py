@@ -15,8 +15,8 @@ import numpy as np
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.progress import bar
 from refocus.evaluate.answers import OPEN, UNREADABLE, Answer
+from refocus.evaluate.methods import Method, Reply, by_likelihood
 from refocus.frames.frame_store import FrameStore
-from refocus.lmm.prompts import LETTERS
 from refocus.qa.records import Question, by_clip
 from refocus.select.picks import Selection
 from refocus.video.decode import frames_at
@@ -77,13 +77,14 @@ def _is_there(video: Path) -> bool:
 
 
 def answer_benchmark(
-    lmm: "Lmm", questions: Sequence[Question], chosen: Chosen, pixels: Pixels
+    lmm: "Lmm", questions: Sequence[Question], chosen: Chosen, pixels: Pixels, method: Method = by_likelihood
 ) -> dict[int, dict[str, Answer]]:
     """Answers every question with every number of frames.
 
     Args:
         chosen: selections by number of frames and qa_id.
         pixels: images uint8 (f, h, w, 3) of some frames of a question's clip, given their indices and seconds.
+        method: how the LMM is asked.
     Returns:
         Answers by number of frames and qa_id, in the order of `questions`.
     Raises:
@@ -94,13 +95,17 @@ def answer_benchmark(
         wanted = {
             (n, question.qa_id): _selection(rows, question, n) for n, rows in chosen.items() for question in asked
         }
-        for (n, qa_id), answer in answer_clip(lmm, asked, wanted, pixels).items():
+        for (n, qa_id), answer in answer_clip(lmm, asked, wanted, pixels, method).items():
             made[n][qa_id] = answer
     return {n: {question.qa_id: rows[question.qa_id] for question in questions} for n, rows in made.items()}
 
 
 def answer_clip(
-    lmm: "Lmm", asked: Sequence[Question], wanted: Mapping[tuple[int, str], Selection], pixels: Pixels
+    lmm: "Lmm",
+    asked: Sequence[Question],
+    wanted: Mapping[tuple[int, str], Selection],
+    pixels: Pixels,
+    method: Method = by_likelihood,
 ) -> dict[tuple[int, str], Answer]:
     """Answers the questions of one clip; `wanted` holds a selection per (number of frames, qa_id)."""
     index = {question.qa_id: number for number, question in enumerate(asked)}
@@ -115,23 +120,24 @@ def answer_clip(
         else:
             rows[selection.timestamps_s, index[key[1]]] = None
             kept |= dict(zip(selection.timestamps_s, selection.frame_indices, strict=False))
-    logits = _score(lmm, asked, list(rows), kept, pixels)
+    replies = _ask(lmm, asked, list(rows), kept, pixels, method)
     for key, selection in wanted.items():
         if key not in done:
             question = asked[index[key[1]]]
-            done[key] = _answer(question, selection, logits.get((selection.timestamps_s, index[key[1]])))
+            done[key] = _answer(question, selection, replies.get((selection.timestamps_s, index[key[1]])))
     return done
 
 
-def _score(
+def _ask(
     lmm: "Lmm",
     asked: Sequence[Question],
     rows: list[tuple[tuple[float, ...], int]],
     kept: Mapping[float, int],
     pixels: Pixels,
-) -> dict[tuple[tuple[float, ...], int], np.ndarray]:
-    """Option logits of each (times of the frames, question); nothing if the frames cannot be read."""
-    from refocus.lmm.score_subsets import ClipFeatures, option_logits, score_subsets
+    method: Method,
+) -> dict[tuple[tuple[float, ...], int], Reply]:
+    """The reply to each (times of the frames, question); nothing if the frames cannot be read."""
+    from refocus.lmm.score_subsets import ClipFeatures
 
     if not rows:
         return {}
@@ -144,22 +150,21 @@ def _score(
     except RefocusError as error:
         log.warning("%s", error)
         return {}
-    clips = {asked[0].clip_id: ClipFeatures(range(len(times_s)), lmm.encode(images), times_s)}
-    raw = score_subsets(lmm, clips, asked, [([place[time_s] for time_s in shown], number) for shown, number in rows])
-    return {row: option_logits(variants).numpy() for row, variants in zip(rows, raw, strict=True)}
+    clip = ClipFeatures(range(len(times_s)), lmm.encode(images), times_s)
+    placed = [([place[time_s] for time_s in shown], number) for shown, number in rows]
+    return dict(zip(rows, method(lmm, clip, asked, placed), strict=True))
 
 
-def _answer(question: Question, selection: Selection, logits: np.ndarray | None) -> Answer:
-    if logits is None:
+def _answer(question: Question, selection: Selection, reply: Reply | None) -> Answer:
+    if reply is None:
         flags = (*selection.flags, UNREADABLE)
         return Answer(selection.frame_indices, flags=flags, frames_indices=selection.frames_indices)
-    prediction = int(np.argmax(logits))
     return Answer(
         frame_indices=selection.frame_indices,
-        logits=tuple(float(value) for value in logits),
-        prediction=prediction,
-        correct=prediction == question.answer_index,
-        raw_reply=LETTERS[prediction],
+        logits=reply.logits,
+        prediction=reply.prediction,
+        correct=reply.prediction == question.answer_index,
+        raw_reply=reply.text,
         flags=selection.flags,
         frames_indices=selection.frames_indices,
     )

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from refocus.core.errors import RefocusError
 from refocus.core.files import settings_of, write_table
+from refocus.evaluate.letters import Extractor
 
 OPEN = "open_question"  # no options to choose from
 UNREADABLE = "unreadable"  # the picked frames could not be decoded from the video
@@ -35,8 +36,8 @@ class Answer:
 
     frame_indices, frames_indices: as in the selection, the clip's kept frames and their numbers in the file; the first
     is empty where a selection from elsewhere has frames that are not kept, the second in old tables. logits: one per
-    option, empty if nothing was answered. prediction: the option with the highest logit, -1 if nothing was answered.
-    raw_reply: what a generating harness would have read, here the predicted letter.
+    option, empty if nothing was answered or a reply was generated. prediction: the option with the highest logit, or
+    which the reply names; -1 if nothing was answered or named. raw_reply: what was generated, else the option's letter.
     """
 
     frame_indices: tuple[int, ...]
@@ -48,6 +49,11 @@ class Answer:
     frames_indices: tuple[int, ...] = ()
 
     @property
+    def answered(self) -> bool:
+        """Whether the LMM was asked, be its reply empty or without a letter."""
+        return not {OPEN, UNREADABLE} & set(self.flags) and self.n_frames > 0
+
+    @property
     def n_frames(self) -> int:
         """How many frames the LMM was shown."""
         return len(self.frame_indices or self.frames_indices)
@@ -55,7 +61,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class AnswerSet:
-    """All answers of one file and what made them; `lmm` is the entry's name, `lmm_path` its folder or hub id."""
+    """All answers of one file and what made them; `lmm` is the entry's name, `lmm_path` its folder or hub id.
+
+    extractor: whose way of finding the letter in generated replies; None where options were scored.
+    """
 
     benchmark: str
     lmm: str
@@ -64,6 +73,7 @@ class AnswerSet:
     frames: int
     seed: int
     answers: Mapping[str, Answer]
+    extractor: Extractor | None = None
 
 
 def write_answers(path: Path, made: AnswerSet, settings: Mapping[str, Any]) -> None:
@@ -91,7 +101,8 @@ def read_answers(path: Path) -> AnswerSet:
     """
     try:
         table = pq.read_table(path)
-        notes = settings_of(table.schema)["made"]
+        settings = settings_of(table.schema)
+        notes, extractor = settings["made"], settings.get("extractor")
         absent = {name for name in ADDED_LATER if name not in table.column_names}
         names = [name for name in SCHEMA.names if name not in absent]
         columns = [table.column(name).to_pylist() for name in names] + [[()] * table.num_rows for _ in absent]
@@ -101,4 +112,4 @@ def read_answers(path: Path) -> AnswerSet:
         qa: Answer(tuple(frames), tuple(logits), prediction, correct, reply, tuple(flags), tuple(numbers))
         for qa, frames, logits, prediction, correct, reply, flags, numbers in zip(*columns, strict=True)
     }
-    return AnswerSet(**notes, answers=answers)
+    return AnswerSet(**notes, answers=answers, extractor=extractor)

@@ -6,7 +6,7 @@ r rows (frames, question) · o options · v letter variants
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from refocus.lmm.family import Family
 from refocus.lmm.letters import letter_tokens
 from refocus.lmm.passes import PassCounts, Passes
 from refocus.lmm.prefix_tree import Path
-from refocus.lmm.prompts import Prompt
+from refocus.lmm.prompts import END_OF_TURN, Prompt
 
 Row = tuple[Sequence[int], int]
 
@@ -139,25 +139,80 @@ class Lmm:
         """
         if not rows:
             return []
+        texts = {question: self._suffix(questions[question]) for question in dict.fromkeys(q for _, q in rows)}
+        asked = [(tuple(int(index) for index in picked), question) for picked, question in rows]
+        found = self._ends(features, {row: texts[row[1]] for row in asked}, times_s, batch_tokens)
+        hidden = torch.stack(list(found.values())).to(self._letter_weight.dtype)
+        logits = torch.nn.functional.linear(hidden, self._letter_weight, self._letter_bias)
+        logits = logits.unflatten(-1, (self.max_options, -1)).cpu()  # (unique rows, letters, v)
+        place = {row: number for number, row in enumerate(found)}
+        return [logits[place[row], : len(questions[row[1]].options)] for row in asked]
+
+    @torch.no_grad()
+    def generate(
+        self,
+        features: Tensor,
+        rows: Sequence[Row],
+        questions: Sequence[Prompt],
+        times_s: Sequence[float] | None = None,
+        most: int = 16,
+        batch_tokens: int | None = None,
+    ) -> list[str]:
+        """What the model writes after `Answer:`, the likeliest token each time, until it ends its turn.
+
+        Every token is one pass over frames and question: exact for all families, and quick for replies of a letter.
+
+        Args:
+            features, rows, questions, times_s, batch_tokens: as `score` has them.
+            most: tokens of a reply.
+        Returns:
+            A reply per row, in their order.
+        Raises:
+            RefocusError: as `score`.
+        """
+        texts = {question: self._suffix(questions[question]) for question in dict.fromkeys(q for _, q in rows)}
+        asked = [(tuple(int(index) for index in picked), question) for picked, question in rows]
+        replies: dict[tuple[Path, int], list[int]] = {row: [] for row in asked}
+        open_rows, head = list(replies), self.model.get_output_embeddings()
+        for _ in range(most):
+            if not open_rows:
+                break
+            begun = {row: [*texts[row[1]], *replies[row]] for row in open_rows}
+            found = self._ends(features, begun, times_s, batch_tokens)
+            likeliest = head(torch.stack([found[row] for row in open_rows])).argmax(-1).tolist()
+            for row, token in zip(open_rows, likeliest, strict=True):
+                replies[row].append(token)
+            open_rows = [row for row in open_rows if replies[row][-1] not in self._last_tokens]
+        return [self.tokenizer.decode(replies[row], skip_special_tokens=True) for row in asked]
+
+    def _ends(
+        self,
+        features: Tensor,
+        texts: Mapping[tuple[Path, int], Sequence[int]],
+        times_s: Sequence[float] | None,
+        batch_tokens: int | None,
+    ) -> dict[tuple[Path, int], Tensor]:
+        """The hidden state (d,) behind the text of each row; `texts` holds token ids by frames and question."""
         if times_s is None and self.family.shows_time and len(features):
             raise RefocusError(f"{self.family.name} shows the seconds of frames, and these frames have none")
         seconds = [0.0] * len(features) if times_s is None else list(times_s)
-        texts = {question: self._suffix(questions[question]) for question in dict.fromkeys(q for _, q in rows)}
-        asked = [(tuple(int(index) for index in picked), question) for picked, question in rows]
-        suffixes: dict[Path, dict[int, list[int]]] = {}
-        for picked, question in asked:
-            suffixes.setdefault(picked, {})[question] = texts[question]
+        suffixes: dict[Path, dict[int, Sequence[int]]] = {}
+        for (picked, question), ids in texts.items():
+            suffixes.setdefault(picked, {})[question] = ids
         found = budget.retrying(
             lambda tokens: list(self._passes.run(features, seconds, suffixes, tokens)),
             batch_tokens or self.batch_tokens,
             self._passes.least(seconds, suffixes),
             self._lower,
         )
-        hidden = torch.stack([state for _, _, state in found]).to(self._letter_weight.dtype)
-        logits = torch.nn.functional.linear(hidden, self._letter_weight, self._letter_bias)
-        logits = logits.unflatten(-1, (self.max_options, -1)).cpu()  # (unique rows, letters, v)
-        place = {(path, question): number for number, (path, question, _) in enumerate(found)}
-        return [logits[place[row], : len(questions[row[1]].options)] for row in asked]
+        return {(path, question): state for path, question, state in found}
+
+    @property
+    def _last_tokens(self) -> set[int]:
+        """Tokens that end the model's turn."""
+        ends = getattr(self.model.generation_config, "eos_token_id", None)
+        known = ends if isinstance(ends, list) else [ends]
+        return {*known, self.tokenizer.eos_token_id, self.tokenizer.convert_tokens_to_ids(END_OF_TURN)}
 
     def _encode(self, images: Tensor) -> Tensor:
         pixels = images.to(self.device, non_blocking=True).permute(0, 3, 1, 2)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 CONTEXT = "<IMG_CONTEXT>"
 VIDEO = "<video>"
+END_OF_TURN = "<|im_end|>"
 VISION_START, VIDEO_PAD, VISION_END = "<|vision_start|>", "<|video_pad|>", "<|vision_end|>"
 SYSTEM = (
     "You are a helpful assistant. Please choose the correct answer to the multiple-choice question regarding a video. "

@@ -10,6 +10,7 @@ from typing import TypedDict
 from refocus.config.selectors import KINDS
 from refocus.config.tables import TablesSettings
 from refocus.evaluate.answers import OPEN, UNREADABLE
+from refocus.evaluate.letters import FOLLOWS
 from refocus.evaluate.scoring import Outcome, Score, accuracy, gain
 from refocus.report.columns import MACRO_NOTES, Column, overall
 from refocus.report.published import Published, published
@@ -123,7 +124,8 @@ class Harness:
 def flag_notes(results: Results) -> list[str]:
     """How many answers are unusual, and in what way."""
     counts = sorted(results.flag_counts().items())
-    return [f"{count} {FLAG_NOTES[flag]}" for flag, count in counts if flag in FLAG_NOTES]
+    notes = [f"letters found in generated replies as by {FOLLOWS[name]}" for name in sorted(results.extractors)]
+    return notes + [f"{count} {FLAG_NOTES[flag]}" for flag, count in counts if flag in FLAG_NOTES]
 
 
 def world_mark(results: Results) -> str:

@@ -1,7 +1,7 @@
 """All results side by side: the questions and formats of the benchmarks, and every file of answers."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from refocus.config.variants import Variant
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import settings_of
 from refocus.evaluate.answers import Answer, AnswerSet, read_answers
+from refocus.evaluate.letters import Extractor, named_option
 from refocus.evaluate.scoring import Outcome, mean_outcomes, outcomes, without_video
 from refocus.qa.adapters.videommmu import BEFORE_LECTURE
 from refocus.qa.records import Question, read_questions
@@ -136,6 +137,14 @@ class Results:
         """Folder or hub id of an LMM."""
         return next(made.lmm_path for key, made in self._made.items() if key[0] == lmm)
 
+    def counted_by(self, extractor: Extractor | None) -> "Results":
+        """The same with generated replies read by an extractor; None: as they were when they were answered."""
+        if extractor is None:
+            return self
+        made = [_read_again(answers, self._questions, extractor) for answers in self._made.values()]
+        benchmarks = [*self.benchmarks.values(), *filter(None, [self.before_lecture])]
+        return Results(benchmarks, made, self.variants)
+
     def outcomes(self, lmm: str, row: ResultRow, benchmark: str, frames: int) -> list[Outcome]:
         """Results of a row on one benchmark; empty where any of its runs is missing."""
         runs = []
@@ -160,6 +169,11 @@ class Results:
         made = self._made.get((lmm, selector, benchmark, frames))
         return made.answers.get(qa_id) if made else None
 
+    @cached_property
+    def extractors(self) -> set[Extractor]:
+        """Whose ways of finding letters made the answers that were generated."""
+        return {made.extractor for made in self._made.values() if made.extractor is not None}
+
     def flag_counts(self) -> dict[str, int]:
         """How many answers carry each flag, over all files."""
         counts: dict[str, int] = {}
@@ -168,6 +182,18 @@ class Results:
                 for flag in answer.flags:
                     counts[flag] = counts.get(flag, 0) + 1
         return counts
+
+
+def _read_again(made: AnswerSet, questions: Mapping[str, Sequence[Question]], extractor: Extractor) -> AnswerSet:
+    if made.extractor is None:
+        return made
+    read = dict(made.answers)
+    for question in questions[made.benchmark]:
+        answer = read.get(question.qa_id)
+        if answer is not None and answer.answered:
+            found = named_option(answer.raw_reply, len(question.options), extractor)
+            read[question.qa_id] = replace(answer, prediction=found, correct=found == question.answer_index)
+    return replace(made, answers=read, extractor=extractor)
 
 
 UNIFORM = ResultRow("uniform", ("uniform",))
