@@ -37,7 +37,10 @@ def test_a_finished_run_plans_nothing(plan):
         ({"select": {"temperature": 0.5}}, SELECTION),
         ({"answer": {"pixels": "shard"}}, SELECTION - {"select_frames"}),
         ({"marginals": {"samples": 8}}, {"find_marginals", "make_tables"}),
-        ({"benchmarks": {"videomme": {"keep_last_frame": True}}}, {"select_frames", "answer_questions"} | SELECTION),
+        (
+            {"benchmarks": {"videomme": {"keep_last_frame": True}}},
+            {"decode_shard", *SCORES, "find_marginals"} | SELECTION,
+        ),
         ({"tables": {"confidence_level": 0.9}}, {"make_tables"}),
         ({"figures": {"dpi": 99}}, {"draw_figures"}),
     ],
