@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 from refocus.config.marginals import MarginalsSettings
 from refocus.config.tables import TablesSettings
-from refocus.core.errors import RefocusError
+from refocus.core.errors import RefocusError, UsageError
 from refocus.qa.records import Question
 from refocus.report.distance_table import table3
 from refocus.report.results import BenchmarkData, Results
@@ -74,6 +74,12 @@ def test_table_3_tells_pairs_of_different_videos_from_pairs_of_one(tmp_path):
 )
 def test_the_paper_is_quoted_beside_trained_policies_on_the_real_benchmark_only(tmp_path, category, selector, shown):
     assert ("paper 39.17" in to_markdown(table_of(tmp_path, category, selector))) is shown
+
+
+def test_distributions_without_their_questions_are_refused(tmp_path):
+    write_marginals(tmp_path / "m.parquet", {}, {"benchmark": "other", "selector": "refocus/a"})
+    with pytest.raises(UsageError, match="refocus/a on other"):
+        table3(Results([], []), [tmp_path / "m.parquet"], TablesSettings())
 
 
 def test_there_is_no_table_3_without_distributions():

@@ -7,12 +7,13 @@ import numpy as np
 
 from refocus.config.selectors import kind_of
 from refocus.config.tables import TablesSettings
+from refocus.core.errors import UsageError
 from refocus.evaluate.distances import POSITIONS, Distances, Metric, mean_distances, on_grid
 from refocus.qa.records import Question
 from refocus.report.columns import Column, columns_of
 from refocus.report.harness import intervals, world_mark
 from refocus.report.published import Published, published_distance
-from refocus.report.results import Results
+from refocus.report.results import BenchmarkData, Results
 from refocus.report.table_files import Cell, Table
 from refocus.select.marginals import read_marginals
 
@@ -36,13 +37,18 @@ def table3(results: Results, marginals: Iterable[Path], settings: TablesSettings
         marginals: tables of selection distributions.
     Returns:
         None where there are none.
+    Raises:
+        UsageError: one is of a benchmark whose questions are not given.
     """
+    tables = sorted(map(read_marginals, marginals), key=lambda made: made[:2])
+    for benchmark, selector, _ in tables:
+        if benchmark not in results.benchmarks:
+            raise UsageError(f"there are distributions of {selector} on {benchmark}, but not its question table")
+    by_name = {benchmark: _groups(results.benchmarks[benchmark]) for benchmark, _, _ in tables}
+    columns = list(dict.fromkeys(column.group for groups in by_name.values() for column in groups))
     body = []
-    columns: dict[str, Column] = {}
-    for benchmark, selector, found in sorted(map(read_marginals, marginals), key=lambda made: made[:2]):
-        data = results.benchmarks[benchmark]
-        groups = [column for column in columns_of(data) if column.group != "overall"] or columns_of(data)
-        columns |= {column.group: column for column in groups}
+    for benchmark, selector, found in tables:
+        data, groups = results.benchmarks[benchmark], by_name[benchmark]
         apart = {column.group: _distances(data.questions, found, column, settings) for column in groups}
         in_paper = settings.published and kind_of(selector) == "refocus" and not data.is_world
         printed = published_distance if in_paper else lambda metric, group: None
@@ -60,6 +66,12 @@ def table3(results: Results, marginals: Iterable[Path], settings: TablesSettings
     notes = tuple(note.format(level=settings.confidence_level) for note in NOTES)
     labels = ("benchmark", "policy", "metric", "pairs")
     return Table(title, labels, tuple((group, group) for group in columns), tuple(body), notes)
+
+
+def _groups(benchmark: BenchmarkData) -> list[Column]:
+    """A benchmark's groups; where it has none, the whole."""
+    columns = columns_of(benchmark)
+    return columns[:-1] or columns
 
 
 def _distances(
