@@ -11,7 +11,7 @@ from refocus.qa.records import Question
 from refocus.report.columns import columns_of
 from refocus.report.knowledge_table import table2
 from refocus.report.results import BenchmarkData, Results
-from refocus.report.table_files import to_csv, to_markdown
+from refocus.report.table_files import to_csv, to_latex, to_markdown
 from refocus.report.tables import table1
 
 SETTINGS = TablesSettings(bootstrap_resamples=50)
@@ -127,6 +127,12 @@ def test_knowledge_gained_pairs_each_question_with_itself_without_the_lecture():
     assert float(rows["uniform"]["mmmu.delta"]) == -100
     assert (float(rows["refocus/a"]["mmmu.delta"]), float(rows["refocus/a"]["mmmu.delta.gain"])) == (100, 200)
     assert "before: 1 frames of the question's picture" in to_markdown(table)
+
+
+def test_latex_has_a_delta_that_it_can_set():
+    bench = lectures()
+    text = to_latex(table2(Results([bench], [answered(bench, "11" + "10" + "00" + "o")]), 1, SETTINGS))
+    assert r"$\Delta$knowledge" in text and "Δ" not in text
 
 
 def test_questions_without_their_lecture_are_no_benchmark_of_their_own():

@@ -166,6 +166,7 @@ def _escape(text: str) -> str:
         ("#", r"\#"),
         ("–", "--"),
         ("→", r"$\to$"),
+        ("Δ", r"$\Delta$"),
     ):
         text = text.replace(plain, safe)
     return text
