@@ -32,6 +32,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/world.smk"
+include: "workflow/rules/niah.smk"
 include: "workflow/rules/ingest.smk"
 include: "workflow/rules/screen.smk"
 include: "workflow/rules/decode.smk"
@@ -40,7 +41,8 @@ include: "workflow/rules/filter.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/select.smk"
-include: "workflow/rules/marginals.smk"
+include: "workflow/rules/recall.smk"
+include: "workflow/rules/likelihood.smk"
 include: "workflow/rules/answer.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
@@ -66,7 +68,10 @@ rule all:
         TRAINED,
         SELECTED,
         COSTS,
-        DISTRIBUTIONS,
+        RECALLED,
+        NEEDLES,
+        LIKELIHOODS,
+        BINNED,
         ANSWERED,
         TABLES,
         FIGURES,

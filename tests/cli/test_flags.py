@@ -22,7 +22,10 @@ SPELLINGS = {
     "YAML": {"--configfile"},
     "CONFIG.yaml": {"--base", "--config"},
     "JSON": {"--settings", "--runtime", "--adapter-options", "--variants"}
-    | {f"--{section}-settings" for section in ("lmm", "policy", "reward", "scorer", "training-free", "world")},
+    | {
+        f"--{section}-settings"
+        for section in ("likelihood", "lmm", "niah", "policy", "reward", "scorer", "training-free", "world")
+    },
 }
 
 

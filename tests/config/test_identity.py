@@ -66,6 +66,12 @@ def test_a_change_reaches_exactly_what_depends_on_it(changed, change, expected):
     assert changed(change) == expected
 
 
+@pytest.mark.parametrize(("change", "other"), [({"niah": {"seed": 9}}, True), ({"world": {"seed": 9}}, False)])
+def test_stored_frames_of_haystacks_are_known_by_the_settings_they_are_drawn_from(repository, change, other):
+    base = merge(read(repository / "config.yaml"), read(repository / "config/niah.yaml"))
+    assert (decode_fingerprint(check(base), "niah") != decode_fingerprint(check(merge(base, change)), "niah")) == other
+
+
 def test_a_models_files_are_its_weights_in_however_many_pieces(tmp_path):
     assert model_files("owner/model") == []
     folder = tmp_path / "owner/model"

@@ -7,7 +7,7 @@ from refocus.config.overlay import check, load
 from refocus.config.selectors import slug, unslug
 from refocus.core.errors import UsageError
 
-OVERLAYS = ["paper", "ci", "evidence", "study", "curriculum"]
+OVERLAYS = ["paper", "ci", "evidence", "study", "curriculum", "niah"]
 OVERLAYS += [f"ablations/{name}" for name in ("beta", "candidates", "frames", "advantage", "reward_model", "world")]
 OVERLAYS = [f"config/{name}.yaml" for name in OVERLAYS]
 
@@ -66,6 +66,9 @@ def test_layers_merge_as_snakemake_does(repository):
         ({"use": {"selectors": ["unifrom"]}}, "no selector is called 'unifrom'"),
         ({"use": {"selectors": ["refocus/nobody"]}}, "'nobody' is not defined under runs"),
         ({"benchmarks": {"mlvu": {"truth": None}}}, "benchmarks.mlvu.truth"),
+        ({"use": {"haystacks": ["nowhere"]}}, "use.haystacks: 'nowhere'"),
+        ({"use": {"haystacks": ["mlvu"]}}, "use.haystacks: 'mlvu' is one of use.benchmarks"),
+        ({"niah": {"lengths": [32]}}, "niah.lengths"),
         ({"tables": {"n_frames": 3}}, "tables.n_frames"),
         ({"runs": {"demo": {"train": {"entropie": 1}}}}, "runs.demo.train: unknown key 'entropie'"),
         ({"runs": {"Demo!": {}}}, "runs.Demo!"),

@@ -15,7 +15,7 @@ from refocus.filter.pairs import VARIANCE_SCHEMA
 from refocus.frames.index import INDEX_SCHEMA
 from refocus.qa import duplicates, evidence, leakage, records
 from refocus.reward.margin_table import MARGIN_SCHEMA, SKIPPED_SCHEMA
-from refocus.select import certainty, marginals, selections
+from refocus.select import certainty, likelihood, selections
 from refocus.select.cost import Cost, SelectionCost
 from refocus.select.embeddings import ClipEmbeddings, QuestionEmbeddings, write_embeddings
 from refocus.select.exports.jsonl import FIELDS
@@ -39,10 +39,11 @@ SCHEMAS = {
     results.PAIRS: records.QUESTION_SCHEMA.append(pa.field("variance", pa.float64())),
     results.CERTAINTY: certainty.SCHEMA,
     results.SELECTIONS: SELECTION,
-    results.MARGINALS: marginals.SCHEMA,
+    results.LIKELIHOOD: likelihood.SCHEMA,
     results.ANSWERS: answers.SCHEMA,
 }
-SAME = {results.SHARD_QUESTIONS, results.SHARD_CLIPS}  # as the table of all shards, which the page says
+# as another table, which the page says
+SAME = {results.SHARD_QUESTIONS, results.SHARD_CLIPS, results.INITIAL_LIKELIHOOD, results.BIN_ANSWERS}
 PRIVATE = {results.KEPT_SHARDS}
 
 

@@ -1,5 +1,6 @@
 """Figures are drawn from whatever there is, say when it is synthetic, and do not change between equal runs."""
 
+import itertools
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from refocus.qa.records import Question, write_questions
 from refocus.report import style
 from refocus.report.accuracy_figure import draw_accuracy
 from refocus.report.accuracy_panels import FAMILIES
-from refocus.report.example_strips import MOST_PICTURES, Example, Picked, draw_examples
+from refocus.report.example_strips import MOST_PICTURES, Example, Picked, draw_examples, spread
 from refocus.report.examples import BOTH, WIN, Material, choose, drawn_by_lot, first_win, proportion
 from refocus.report.results import WORLD_GROUPS, BenchmarkData, Results
 from refocus.report.series import read_metrics, smooth
@@ -142,26 +143,51 @@ def picked(color: int, timestamps_s, shares=(), correct=None) -> Picked:
     return Picked(np.full((len(timestamps_s), 8, 8, 3), color, np.uint8), timestamps_s, shares, correct)
 
 
-def example(**picks: Picked) -> Example:
+def example(*pictured: str, **picks: Picked) -> Example:
     names = {name.replace("_", "/"): pick for name, pick in picks.items()}
-    overview = np.zeros((3, 8, 8, 3), np.uint8)
-    return Example(question(0), overview, [0.0, 1.0, 2.0, 3.0], names, [0.1, 0.2, 0.6, 0.1], [(1.5, 2.5)])
+    shown = pictured or tuple(names)
+    return Example(question(0), [0.0, 1.0, 2.0, 3.0], names, shown, [0.1, 0.2, 0.6, 0.1], [(1.5, 2.5)], WIN)
 
 
-def test_strips_show_the_frames_that_were_picked_their_times_and_the_answers():
+def test_examples_show_the_frames_that_were_picked_the_answers_and_how_it_came_out():
     uniform, ours = picked(50, [1.0], (0.3, 0.7), False), picked(200, [2.0, 3.0], (0.9, 0.1), True)
-    figure = draw_examples([example(uniform=uniform, refocus_demo=ours, oracle=picked(9, [2.0]))], "a note")
-    text = texts(figure)
-    for part in ("a note", "evidence", "uniform ✗", "refocus/demo ✓", "1.0 s", "3.0 s", "90 % ✓", "70 % ✗", "A. a"):
-        assert part in text
-    shown = [int(image.get_array().max()) for axes in figure.axes for image in axes.images]
-    assert shown.count(50) == 1 and shown.count(200) == 2 and 9 not in shown  # the oracle has a lane, no pictures
+    other = picked(9, [2.0], (0.9, 0.1), True)
+    shown = example("uniform", "refocus/demo", uniform=uniform, refocus_demo=ours, oracle=other)
+    figure = draw_examples([shown], "a note")
+    for part in ("a note", "ReFoCUS", "oracle (told the evidence) ✓", "A. a ✓ 90 %", "B. b ✗ 70 %", "right: A. a", WIN):
+        assert part in texts(figure)
+    pictures = [int(image.get_array().max()) for axes in figure.axes for image in axes.images]
+    assert pictures == [50, 200, 200]  # the oracle has a lane, no pictures
 
 
 @pytest.mark.parametrize("count", [0, 1, 32])
-def test_strips_hold_any_number_of_picks(count):
+def test_examples_hold_any_number_of_picks(count):
     axes = draw_examples([example(uniform=picked(50, [0.1 * n for n in range(count)]))]).axes
-    assert sum(len(a.images) for a in axes) == 3 + min(count, MOST_PICTURES)
+    assert sum(len(a.images) for a in axes) == min(count, MOST_PICTURES)
+
+
+@pytest.mark.parametrize("times", [[5.0], [5.0, 5.1, 5.2], [0.0, 0.1, 9.9, 10.0], [1.0, 5.0, 9.0]])
+def test_pictures_stay_in_order_apart_and_inside_and_move_no_more_than_they_must(times):
+    middles = spread(times, 2.0, 0.0, 10.0)
+    assert all(high - low >= 2.0 - 1e-9 for low, high in itertools.pairwise(middles))
+    assert middles[0] >= 1.0 and middles[-1] <= 9.0
+    if all(high - low >= 2.0 for low, high in itertools.pairwise([-1.0, *times, 11.0])):
+        assert middles == pytest.approx(times)
+
+
+def test_evidence_is_framed_and_lies_between_dashed_lines():
+    figure = draw_examples([example(uniform=picked(50, [1.0, 2.0]))])
+    strip = next(axes for axes in figure.axes if axes.images)
+    framed = [patch for patch in strip.patches if to_hex(patch.get_edgecolor()) == "#000000"]
+    assert len(framed) == 1, "the second of the two frames shows the evidence"
+    dashed = {line.get_xdata()[0] for line in strip.lines if line.get_linestyle() == "--"}
+    assert dashed == {1.5, 2.5}
+
+
+def test_the_likelihood_is_that_of_the_samples_in_percent():
+    curve = next(axes for axes in draw_examples([example(uniform=picked(50, [1.0]))]).axes if axes.patches)
+    values = next(patch for patch in curve.patches if hasattr(patch, "get_data")).get_data().values
+    assert values.tolist() == pytest.approx([10, 20, 60, 10])
 
 
 def test_no_examples_are_a_figure_that_says_so():
@@ -199,15 +225,6 @@ class Store:
         return np.zeros((len(indices), 8, 8, 3), np.uint8)
 
 
-def test_the_likelihood_is_drawn_in_the_lane_of_the_policy_it_belongs_to():
-    pick = Picked(np.zeros((1, 8, 8, 3), np.uint8), [1.0])
-    picks = {"uniform": pick, "refocus-question/demo": pick, "refocus/demo": pick, "refocus/other": pick}
-    shown = replace(example(), picks=picks, spans_s=())
-    lanes = next(axes for axes in draw_examples([shown]).axes if axes.get_xlabel() == "seconds")
-    (shade,) = lanes.collections
-    assert shade.get_paths()[0].vertices[:, 1].min() >= 1.5 and shade.get_paths()[0].vertices[:, 1].max() == 2.5
-
-
 def test_the_one_question_is_the_first_in_file_order_that_only_the_policy_answers_of_those_on_most_moments():
     questions = tuple(question(n) for n in range(5))
     right = {"uniform": (False, True, False, False, False), "refocus/demo": (True, True, False, True, True)}
@@ -228,7 +245,7 @@ def test_the_one_question_is_the_first_in_file_order_that_only_the_policy_answer
     (shown,), _ = first_win(replace(material, truth=Evidence(unseen)))
     assert shown.question.qa_id == "q3", "the picks of q4 show one of its two moments"
     _, above = drawn_by_lot(material)
-    assert "Of 4 questions, 2 are answered right only from the policy's frames, 1 from both" in above
+    assert "Of 4 questions, 2 are answered right only from ReFoCUS's frames, 1 from both" in above
 
 
 def test_equal_figures_give_equal_files(tmp_path):

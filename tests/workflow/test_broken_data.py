@@ -20,7 +20,8 @@ OVERLAY = {
     "train": {"candidates": 4, "batch": 4, "clips_per_batch": 2, "max_steps": 2, "runtime": {"processes": 1}},
     "answer": {"n_frames": [2]},
     "tables": {"n_frames": 2},
-    "figures": {"examples": 1, "marginal_samples": 0},
+    "figures": {"examples": 1},
+    "likelihood": {"samples": 0},
 }
 BROKEN = {  # column → value, reason it is rejected for
     "question": ("", "empty_question"),

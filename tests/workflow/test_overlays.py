@@ -13,7 +13,16 @@ pytestmark = pytest.mark.slow
 
 ABLATIONS = ["advantage", "beta", "candidates", "frames", "reward_model"]
 OVERLAYS = ["config/curriculum.yaml", *(f"config/ablations/{name}.yaml" for name in ABLATIONS)]
-AFTER = {"train_policy", "select_frames", "answer_questions", "make_tables", "draw_figures"}
+AFTER = {
+    "train_policy",
+    "select_frames",
+    "measure_recall",
+    "measure_likelihood",
+    "answer_bins",
+    "answer_questions",
+    "make_tables",
+    "draw_figures",
+}
 TINY = {
     "results": "results",
     "world": {"seed": 0, "training_videos": 8, "benchmark_videos": 4},

@@ -9,9 +9,10 @@ from tests.support.dry_runs import planned, snakemake, write
 
 pytestmark = pytest.mark.slow
 
-SELECTION = {"select_frames", "answer_questions", "make_tables", "draw_figures"}
+SELECTION = {"select_frames", "measure_recall", "answer_questions", "make_tables", "draw_figures"}
+LIKELIHOOD = {"measure_likelihood", "measure_initial_likelihood", "answer_bins"}
 SCORES = {"embed_shard", "certain_shard"}  # of selectors without training
-TRAINING = {"train_policy", "find_marginals"} | SELECTION
+TRAINING = {"train_policy"} | SELECTION | LIKELIHOOD
 
 
 def test_a_finished_run_plans_nothing(plan):
@@ -35,14 +36,16 @@ def test_a_finished_run_plans_nothing(plan):
         ({"train": {"reward": "correct"}}, TRAINING),
         ({"policy": {"logit_scale": 2.0}}, TRAINING),
         ({"select": {"temperature": 0.5}}, SELECTION),
-        ({"answer": {"pixels": "shard"}}, SELECTION - {"select_frames"}),
-        ({"marginals": {"samples": 8}}, {"find_marginals", "make_tables"}),
         (
             {"benchmarks": {"videomme": {"keep_last_frame": True}}},
-            {"decode_shard", *SCORES, "find_marginals"} | SELECTION,
+            {"decode_shard", *SCORES} | SELECTION | LIKELIHOOD,
         ),
+        ({"answer": {"pixels": "shard"}}, {"answer_questions", "answer_bins", "make_tables", "draw_figures"}),
+        ({"likelihood": {"temperature": 0.5}}, {*LIKELIHOOD, "make_tables", "draw_figures"}),
+        ({"likelihood": {"ranking": "marginal"}}, {"answer_bins", "draw_figures"}),
         ({"tables": {"confidence_level": 0.9}}, {"make_tables"}),
-        ({"figures": {"dpi": 99}}, {"draw_figures"}),
+        ({"tables": {"distance_videos": 20}}, {"make_tables"}),
+        ({"figures": {"dpi": 99}}, {"draw_figures", "measure_recall"}),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -80,7 +83,7 @@ def test_how_a_stage_runs_plans_nothing(plan, overlay):
 
 def test_fewer_selectors_redo_only_tables_and_figures(plan):
     jobs = plan({"use": {"selectors": ["uniform", "oracle", "refocus/demo"]}})
-    assert set(jobs) <= {"make_tables", "draw_figures"}
+    assert set(jobs) <= {"make_tables", "draw_figures", "measure_recall"}
 
 
 def test_one_data_set_less_screens_and_filters_anew_but_decodes_and_scores_nothing(plan):
@@ -90,7 +93,7 @@ def test_one_data_set_less_screens_and_filters_anew_but_decodes_and_scores_nothi
 
 def test_one_benchmark_less_screens_anew_but_trains_nothing(plan):
     jobs = plan({"use": {"benchmarks": ["mlvu"]}})
-    assert set(jobs) == {"find_leaks", "make_tables", "draw_figures"}
+    assert set(jobs) == {"find_leaks", "make_tables", "draw_figures", "measure_recall"}
 
 
 def test_screening_switched_on_later_runs_before_the_filter(repository, finished, tmp_path):

@@ -29,7 +29,7 @@ PREFIX = f"set -euo pipefail; {SOURCE_PATH}{'' if BRINGS_PYTHON else OWN_PYTHON}
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 USE = SETTINGS.use
-SOURCES = [*USE.datasets, *USE.benchmarks]
+SOURCES = [*USE.datasets, *USE.benchmarks, *USE.haystacks]
 N_FRAMES = SETTINGS.answer.n_frames
 SEED = SETTINGS.select.seed
 STORE = str(RESULTS.STORE.at(SETTINGS.results))
@@ -167,6 +167,18 @@ def tolerated(wildcards, threads):
 def truth_of(names):
     """When the evidence is visible, for those of `names` that know it."""
     return [SETTINGS.path(SETTINGS.benchmarks[name].truth) for name in names if SETTINGS.benchmarks[name].truth]
+
+
+def evidence_of(names):
+    """When the evidence is visible, of each of `names` that may know it: its truth table, or what ingest found in the annotations."""
+    return [
+        (
+            SETTINGS.path(SETTINGS.benchmarks[name].truth)
+            if SETTINGS.benchmarks[name].truth
+            else RESULTS.EVIDENCE.fill(dataset=name)
+        )
+        for name in names
+    ]
 
 
 def flag(name, *values, parent=False):

@@ -1,13 +1,15 @@
 """Stage 8b, figures: drawn from what the stages before have written, all in one job.
 
 Reads:  the filter's tables, the runs' metrics, the answers, the picks with their frames.
-Writes: <results>/figures/{fig2_variance,fig6_temporal_entropy,fig7_subsets,training,accuracy,fig9_examples,one_question}.{png,svg}, Fig. 6 also as .csv.
-Paper:  Figures 2, 6, 7 and 9.
+Writes: <results>/figures/{fig2_variance,fig4_likelihood,fig6_temporal_entropy,fig7_subsets,training,accuracy,fig9_examples,one_question}.{png,svg},
+        Fig. 6 also as .csv, Fig. 4 as a table. Figure 5 is drawn by recall.smk.
+Paper:  Figures 2, 4, 6, 7 and 9 to 13.
 """
 
 DRAWN = {
     "fig7_subsets": True,
     "fig2_variance": FILTERED,
+    "fig4_likelihood": BINNED,
     "fig6_temporal_entropy": TRAINED,
     "training": TRAINED,
     "accuracy": ANSWERED,
@@ -31,10 +33,13 @@ rule draw_figures:
         answers=ANSWERED,
         selections=SELECTED,
         frames=frames_of(USE.benchmarks),
-        truth=truth_of(USE.benchmarks),
+        truth=evidence_of(USE.benchmarks),
+        likelihoods=LIKELIHOODS,
+        bins=BINNED,
     output:
         [path for path in FIGURES if not path.endswith(".png")],
         [RESULTS.FIGURE.fill(figure="fig6_temporal_entropy", suffix="csv")] if TRAINED else [],
+        [RESULTS.FIGURE.fill(figure="fig4_likelihood", suffix=suffix) for suffix in TABLE_SUFFIXES if BINNED],
         pictures=report(
             [path for path in FIGURES if path.endswith(".png")],
             caption="../report/figures.rst",
@@ -63,8 +68,12 @@ rule draw_figures:
         selections=lambda wildcards, input: flag("--selections", *input.selections),
         frames=lambda wildcards, input: flag("--index", *input.frames),
         truth=lambda wildcards, input: flag("--truth", *input.truth),
+        likelihoods=lambda wildcards, input: flag("--likelihoods", *input.likelihoods),
+        bins=lambda wildcards, input: flag("--bins", *input.bins),
+        samples=SETTINGS.likelihood.samples,
         out=subpath(output[0], parent=True),
     shell:
         "python -m refocus figures {params.filtered} {params.pool} --reward-settings {params.reward:q} {params.runs} --variants {params.variants:q}"
         " {params.questions} {params.answers} {params.selections} {params.frames} {params.truth}"
+        " {params.likelihoods} {params.bins} --samples {params.samples}"
         " --n-frames {params.n_frames} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"

@@ -6,6 +6,12 @@ Writes: <results>/selections/{benchmark}/{selector}/n{frames}.s{seed}.parquet, a
 Paper:  section 3.2, Algorithm 2.
 """
 
+# In haystacks nothing is answered and every clip has one question: no place for selectors that ask an LMM, hand around a clip's picks, or bring
+# picks that another program made for the benchmarks.
+SEEKERS = [
+    slug(name) for name in USE.selectors if SelectorName.parse(name).needs not in ("certainty", "selections", "import")
+]
+SOUGHT = [path for name in USE.haystacks for selector in SEEKERS for path in selections_of(name, selector)]
 SELECTED = [
     path for name in USE.benchmarks for selector in selectors_on(name) for path in selections_of(name, selector)
 ]

@@ -1,6 +1,6 @@
 """Stage 8a, tables: Tables 1 to 4 from all answers, what selectors reach and cost, and the synthetic world's own.
 
-Reads:  the answers of every benchmark, LMM and selector in use, the benchmarks' questions, what the selections cost, and selection distributions.
+Reads:  the answers of every benchmark, LMM and selector in use, the benchmarks' questions, what the selections cost, and the policies' likelihoods on Video-MME.
 Writes: <results>/tables/{table1,table4,selectors}.{csv,md,tex}, with the gains in the same harness and the paper's number beside each figure;
         table2 where Video-MMMU is asked, table3 where a policy picks on Video-MME, world and world_frames where a benchmark comes from the synthetic world.
 Paper:  Tables 1 to 4.
@@ -27,7 +27,7 @@ rule make_tables:
         questions=expand(RESULTS.QUESTIONS, dataset=USE.benchmarks),
         answers=ANSWERED,
         costs=COSTS,
-        marginals=DISTRIBUTIONS,
+        likelihoods=DISTRIBUTIONS,
     output:
         [path for path in TABLES if not path.endswith(".md")],
         readable=report(
@@ -47,8 +47,8 @@ rule make_tables:
         code=sources("refocus.cli.tables"),
         n_frames=SETTINGS.main_n_frames,
         variants=to_json(variants(SETTINGS)),
-        marginals=lambda wildcards, input: flag("--marginals", *input.marginals),
+        likelihoods=lambda wildcards, input: flag("--likelihoods", *input.likelihoods),
         out=subpath(output[0], parent=True),
     shell:
         "python -m refocus tables --qa {input.questions:q} --answers {input.answers:q} --costs {input.costs:q} --n-frames {params.n_frames}"
-        " {params.marginals} --variants {params.variants:q} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"
+        " {params.likelihoods} --variants {params.variants:q} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"

@@ -14,9 +14,9 @@ HELP = "draw the figures of whatever there is"
 DESCRIPTION = """\
 In:  any of: the filter's folder, training runs, answers with their question tables, selections with the stored frames.
 Out: fig7_subsets (always), fig2_variance (--filtered), training and fig6_temporal_entropy (--runs; also as .csv),
-     accuracy (--answers), fig9_examples and one_question (--selections); each in every format of the settings. Figures
-     of the synthetic world say so.
-Paper: figures 2, 6, 7 and 9.
+     accuracy (--answers), fig4_likelihood (--bins; also as a table), fig9_examples and one_question (--selections);
+     each in every format of the settings. Figures of the synthetic world say so.
+Paper: figures 2, 4, 6, 7 and 9 to 13; figure 5 is drawn by `refocus recall`.
 
   refocus figures --filtered filtered/internvl3-8b --runs demo=train/demo --qa qa/videomme.parquet \\
       --answers answers --selections selections \\
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="NAME=DIR",
-        help="training runs: metrics.jsonl, and policy/ for Fig. 9",
+        help="training runs: their metrics.jsonl",
     )
     add(
         "--variants",
@@ -75,6 +75,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="index files of the benchmarks' frames (Fig. 9)",
     )
     add("--truth", type=Path, nargs="+", default=[], metavar="PATH", help="when the evidence is visible (Fig. 9)")
+    add(
+        "--likelihoods",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="tables of `refocus likelihood`, for the curves of Figs. 9 to 13",
+    )
+    add("--bins", type=Path, nargs="+", default=[], metavar="PATH", help="answers of `refocus bins` (Fig. 4)")
+    add("--samples", type=int, default=64, metavar="N", help="rollouts behind both (default: 64)")
     add("--n-frames", type=int, default=32, metavar="N", help="frames per question (default: 32)")
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the figures")
     add_settings(parser, FiguresSettings)
@@ -87,6 +97,8 @@ def run(args: argparse.Namespace) -> None:
     settings = read_settings(args, FiguresSettings)
     if bool(args.answers) > bool(args.qa) or bool(args.selections) > bool(args.qa and args.index):
         raise UsageError("--answers needs --qa; --selections needs --qa and --index")
+    if args.bins and not (args.qa and args.index):
+        raise UsageError("--bins needs --qa and --index")
     inputs = FigureInputs(
         filtered=args.filtered,
         training_questions=args.training_qa,
@@ -99,6 +111,9 @@ def run(args: argparse.Namespace) -> None:
         indexes=args.index,
         truth=args.truth,
         n_frames=args.n_frames,
+        likelihoods=args.likelihoods,
+        bins=args.bins,
+        samples=args.samples,
     )
     draw_figures(inputs, settings, args.out)
 

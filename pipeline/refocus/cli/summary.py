@@ -21,7 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tables", type=Path, default=TABLES.at("results"), help="folder of the tables (default: %(default)s)"
     )
     parser.add_argument(
-        "--figures", type=Path, default=FIGURES.at("results"), help="folder of the figures (default: %(default)s)"
+        "--figures",
+        type=Path,
+        default=FIGURES.at("results"),
+        metavar="DIR",
+        help="folder of the figures (default: %(default)s)",
     )
 
 

@@ -13,7 +13,7 @@ HELP = "make the tables from all answers"
 DESCRIPTION = """\
 In:  the question tables of the benchmarks and their answers (files, or folders that hold them at any depth).
 Out: table1 (groups of each benchmark), table2 (Video-MMMU, if it is among them), table3 (distances of selection
-     distributions, with --marginals), table4 (by number of frames) and, where the synthetic world is among the
+     distributions, with --likelihoods), table4 (by number of frames) and, where the synthetic world is among the
      benchmarks, world (with as many frames as table 1) and world_frames (by number of frames and kind); each as .csv,
      .md and .tex. With --costs, selectors says what selecting cost beside what it reached.
      Beside each figure: the gains over uniform sampling and over the best selector without training in the same
@@ -36,12 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--costs", type=Path, nargs="+", default=[], metavar="PATH", help="cost.json of selections, or folders"
     )
     parser.add_argument(
-        "--marginals",
+        "--likelihoods",
         type=Path,
         nargs="+",
         default=[],
-        metavar="MARGINALS.parquet",
-        help="tables of `refocus marginals`",
+        metavar="LIKELIHOOD.parquet",
+        help="tables of `refocus likelihood`",
     )
     parser.add_argument(
         "--variants",
@@ -68,4 +68,4 @@ def run(args: argparse.Namespace) -> None:
     costs = [
         file for path in args.costs for file in (sorted(path.rglob(SELECTION_COST.name)) if path.is_dir() else [path])
     ]
-    write_tables(results, n, settings, args.out, [read_selection_cost(file) for file in costs], args.marginals)
+    write_tables(results, n, settings, args.out, [read_selection_cost(file) for file in costs], args.likelihoods)

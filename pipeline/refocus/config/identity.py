@@ -102,8 +102,8 @@ def _in_store(path: str) -> str:
 
 
 def _decode(root: Root, name: str) -> dict[str, Any]:
-    world = root.world.identity() if root.world and root.is_rendered(name) else None
-    return {"decode": root.decode_of(name).fingerprint(), "world": world}
+    drawn = root.drawn_from(name)
+    return {"decode": root.decode_of(name).fingerprint(), "world": drawn.identity() if drawn else None}
 
 
 def _screen(root: Root) -> dict[str, Any]:

@@ -26,6 +26,7 @@ RENAMED = {
     "answer.budget": "tables.n_frames",
     "tables.level": "tables.confidence_level",
     "tables.resamples": "tables.bootstrap_resamples",
+    "figures.marginal_samples": "likelihood.samples",
     "figures.level": "figures.confidence_level",
     "datasets.*.options": "datasets.*.adapter_options",
     "benchmarks.*.options": "benchmarks.*.adapter_options",
@@ -40,7 +41,10 @@ RENAMED = {
 RENAMED |= {f"runs.*.{old}": f"runs.*.{new}" for old, new in RENAMED.items() if old.startswith("train.")}
 
 # Settings that nothing reads any more, and what does their work; they are left out.
-UNREAD = {"lmms.*.runtime": "the `runtime` of the stage that runs the LMM (`reward`, `train`, `answer`)"}
+UNREAD = {
+    "lmms.*.runtime": "the `runtime` of the stage that runs the LMM (`reward`, `train`, `answer`)",
+    "figures.strip_frames": "nothing in its place, as Figs. 9 to 13 show the frames that were picked",
+}
 
 log = logging.getLogger(__name__)
 Keys = tuple[str, ...]

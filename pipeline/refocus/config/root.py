@@ -14,8 +14,9 @@ from refocus.config.formats import Format
 from refocus.config.imports import ImportSettings
 from refocus.config.ingest import IngestSettings
 from refocus.config.layers import merge
+from refocus.config.likelihood import LikelihoodSettings
 from refocus.config.lmm import LmmSettings
-from refocus.config.marginals import MarginalsSettings
+from refocus.config.niah import NiahSettings
 from refocus.config.parsing import parse
 from refocus.config.plan import PlanSettings
 from refocus.config.policy import PolicySettings
@@ -29,7 +30,7 @@ from refocus.config.training_free import CertaintySettings, EmbedSettings, Score
 from refocus.config.world import WorldSettings
 from refocus.core.addresses import ADVICE, is_address
 from refocus.core.errors import UsageError
-from refocus.core.results_folder import EVIDENCE, ROOT, WORLD
+from refocus.core.results_folder import EVIDENCE, NIAH, ROOT, WORLD
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
@@ -40,6 +41,11 @@ class UseSettings(Strict):
     datasets: tuple[Slug, ...] = Field((), description="training data sets, by their names in `datasets`")
     benchmarks: tuple[Slug, ...] = Field(
         (), description="benchmarks to select and answer, by their names in `benchmarks`"
+    )
+    haystacks: tuple[Slug, ...] = Field(
+        (),
+        description="benchmarks to select on without answering, by their names in `benchmarks`: each question's "
+        "evidence is a needle, and Fig. 5 is drawn of whether it is found",
     )
     lmms: tuple[Slug, ...] = Field((), description="video-LMMs that answer, by their names in `lmms`")
     runs: tuple[Slug, ...] = Field((), description="training runs, by their names in `runs`")
@@ -130,6 +136,9 @@ class Root(Strict):
     results: str = Field("results", min_length=1, description="folder that everything is written under")
     use: UseSettings = Field(UseSettings(), description="which of the entries below take part")
     world: WorldSettings | None = Field(None, description="the synthetic world; null: there is none")
+    niah: NiahSettings = Field(
+        NiahSettings(), description="needles in haystacks (V-NIAH, Fig. 5), rendered by the synthetic world"
+    )
     datasets: dict[Slug, DatasetSettings] = Field({}, description="training data sets by name")
     benchmarks: dict[Slug, BenchmarkSettings] = Field({}, description="benchmarks by name")
     lmms: dict[Slug, LmmSettings] = Field({}, description="video-LMMs by name")
@@ -159,8 +168,9 @@ class Root(Strict):
     training_free: TrainingFreeSettings = Field(
         TrainingFreeSettings(), description="how selectors without training pick frames"
     )
-    marginals: MarginalsSettings = Field(
-        MarginalsSettings(), description="how often a policy chooses each frame (Eq. 10), for Table 3"
+    likelihood: LikelihoodSettings = Field(
+        LikelihoodSettings(),
+        description="how likely the policy is to pick each frame (Eq. 10; Table 3, Figs. 4 and 9 to 13)",
     )
     answer: AnswerSettings = Field(AnswerSettings(), description="how picked frames become answers")
     tables: TablesSettings = Field(TablesSettings(), description="how answers become tables")
@@ -177,6 +187,10 @@ class Root(Strict):
         for kind in ("datasets", "benchmarks", "lmms", "runs"):
             for name in getattr(self.use, kind):
                 _known(f"use.{kind}", name, getattr(self, kind), kind)
+        for name in self.use.haystacks:
+            _known("use.haystacks", name, self.benchmarks, "benchmarks")
+            if name in self.use.benchmarks:
+                raise ValueError(f"use.haystacks: '{name}' is one of use.benchmarks, which are selected on already")
         for name in set(self.datasets) & set(self.benchmarks):
             raise ValueError(f"benchmarks.{name}: a data set has this name already")
         for name in self.doctor.sources:
@@ -220,7 +234,7 @@ class Root(Strict):
         if parsed.needs == "certainty":
             _known("certainty.model", self.certainty.model, self.lmms, "lmms")
         if parsed.needs == "truth":
-            for name in self.use.benchmarks:
+            for name in (*self.use.benchmarks, *self.use.haystacks):
                 if not self.benchmarks[name].truth:
                     fix = f"set it to {EVIDENCE.fill(dataset=name)} if the annotations say when the answer can be seen"
                     raise ValueError(f"benchmarks.{name}.truth: the selector '{selector}' needs it; {fix}")
@@ -265,8 +279,15 @@ class Root(Strict):
         return f"{self.results}/{text.removeprefix(ROOT)}" if text.startswith(ROOT) else text
 
     def is_rendered(self, name: str) -> bool:
-        """Whether a data set's videos come from the synthetic world of this configuration."""
-        return self.world is not None and self.source(name).videos.startswith(f"{WORLD}/")
+        """Whether a data set's videos come from the synthetic world of this configuration, or are its haystacks."""
+        return self.drawn_from(name) is not None
+
+    def drawn_from(self, name: str) -> WorldSettings | NiahSettings | None:
+        """The settings that a data set's videos are drawn from, of the synthetic world or of haystacks; None: real."""
+        videos = f"{self.source(name).videos}/"
+        if videos.startswith(f"{NIAH}/"):
+            return self.niah
+        return self.world if videos.startswith(f"{WORLD}/") else None
 
 
 def section_name(model: type[Section]) -> str:

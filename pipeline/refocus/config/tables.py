@@ -24,6 +24,10 @@ class TablesSettings(Section):
         None,
         description="whose way of finding the letter counts generated replies (answer.extractor); null: as answered",
     )
+    distance_videos: int | None = Field(
+        200, ge=1, description="videos of each duration group in Table 3, drawn by lot; null: all (Appendix C: 200)"
+    )
+    distance_seed: int = Field(0, ge=0, description="seed of that lot")
     published: bool = Field(True, description="show the paper's number beside each row that the paper has too")
 
 
@@ -32,11 +36,7 @@ class FiguresSettings(Section):
 
     formats: tuple[str, ...] = Field(("png", "svg"), description="file formats of each figure")
     dpi: int = Field(160, ge=50, description="resolution of PNG files, dots per inch")
-    examples: int = Field(4, ge=0, description="questions shown as strips of frames (Fig. 9)")
-    strip_frames: int = Field(12, ge=2, description="thumbnails per strip, evenly spaced over the clip")
-    marginal_samples: int = Field(
-        64, ge=0, description="rollouts averaged for each strip's selection curve (Eq. 10); 0: no curve"
-    )
+    examples: int = Field(5, ge=0, description="questions shown with the frames picked for them (Figs. 9 to 13)")
     histogram_bins: int = Field(50, ge=5, description="bins of the variance histogram (Fig. 2)")
     confidence_level: float = Field(0.95, gt=0, lt=1, description="confidence level of the error bars")
     seed: int = Field(0, ge=0, description="seed for choosing the examples")

@@ -18,7 +18,9 @@ def diagnose(root: Root, probe: int | None, sample: int = 0) -> Diagnosis:
         sample: of how many clips of each source stored frames are compared with the video.
     """
     tree_of = cache(walk)
-    reports = [examine(root, name, probe, tree_of) for name in [*root.use.datasets, *root.use.benchmarks]]
+    reports = [
+        examine(root, name, probe, tree_of) for name in [*root.use.datasets, *root.use.benchmarks, *root.use.haystacks]
+    ]
     for report in reports if sample else ():
         from refocus.doctor.check_frames import examine_frames  # decodes: loads what nothing else here needs
 

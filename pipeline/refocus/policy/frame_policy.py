@@ -37,4 +37,5 @@ class FramePolicy(PolicyNetwork):
 
     read_clip = picking.read_clip  # what all questions about a clip start from
     pick = picking.pick  # frames of a clip for some questions
-    marginals = picking.marginals  # how often each frame is chosen (Eq. 10)
+    likelihood = picking.likelihood  # how often each frame is picked, and Eq. 10
+    marginals = picking.marginals  # Eq. 10 alone

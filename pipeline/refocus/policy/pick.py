@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from refocus.core.errors import UsageError
@@ -21,6 +22,14 @@ class PickedFrames:
 
     order: Tensor  # (q, k) long
     score: Tensor  # (q, k) log-probability of each pick; of its frame at the first step or under Eq. 10 in those modes
+
+
+@dataclass(frozen=True)
+class FrameLikelihood:
+    """Of every frame of a clip, for each of q questions."""
+
+    frequency: Tensor  # (q, t) share of the draws that pick it
+    marginal: Tensor  # (q, t) Eq. 10; rows sum to one
 
 
 @torch.no_grad()
@@ -75,6 +84,26 @@ def pick(
 
 
 @torch.no_grad()
+def likelihood(
+    policy: PolicyNetwork,
+    clip: ClipState | Tensor | np.ndarray,
+    prompts: Sequence[Prompt],
+    n_frames: int,
+    seeds: Sequence[int],
+    samples: int = 64,
+    temperature: float = 1.0,
+) -> FrameLikelihood:
+    """How often each frame is picked over `samples` draws of `n_frames`, and p_{v,q} of Eq. 10 over the same draws."""
+    clips, questions = _read(policy, clip, prompts, seeds)
+    n_frames = min(n_frames, clips.mask.shape[1])
+    picks = rollout(policy, clips, questions, samples, n_frames, seeds, temperature).picks  # (q, n, k)
+    logp, real = distributions(policy, clips, questions, picks, temperature)
+    chosen = F.one_hot(picks.clamp(min=0), logp.shape[-1]) * real[..., None]  # (q, n, k, t)
+    marginal = (logp.exp() * real[..., None]).sum(2).div(real.sum(2, keepdim=True)).mean(1)
+    return FrameLikelihood(chosen.amax(2).float().mean(1), marginal)
+
+
+@torch.no_grad()
 def marginals(
     policy: PolicyNetwork,
     clip: ClipState | Tensor | np.ndarray,
@@ -89,11 +118,7 @@ def marginals(
     Returns:
         (q, t), rows sum to one.
     """
-    clips, questions = _read(policy, clip, prompts, seeds)
-    n_frames = min(n_frames, clips.mask.shape[1])
-    picks = rollout(policy, clips, questions, samples, n_frames, seeds, temperature).picks
-    logp, real = distributions(policy, clips, questions, picks, temperature)
-    return (logp.exp() * real[..., None]).sum(2).div(real.sum(2, keepdim=True)).mean(1)
+    return likelihood(policy, clip, prompts, n_frames, seeds, samples, temperature).marginal
 
 
 def _read(

@@ -4,7 +4,9 @@ A table holds one row per span. Ingest's name the question by `qa_id`; the synth
 `source_id`. Times are seconds of the video file, half-open; a span that ends where it begins is one moment.
 """
 
-from collections.abc import Iterator, Mapping
+import math
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +69,35 @@ def read_evidence(path: Path, dataset: str) -> Evidence:
         if row["dataset"] == dataset or dataset not in names:
             spans.setdefault((dataset, row["source_id"]), []).append((row["start_s"], row["end_s"]))
     return Evidence(spans)
+
+
+def datasets_in(path: Path) -> set[str]:
+    """The data sets that a table is about; none where a table of ingest's does not say.
+
+    Raises:
+        RefocusError: the file is missing or has neither table's columns.
+    """
+    try:
+        schema = pq.read_schema(path)
+        if "qa_id" in schema.names:
+            return {settings_of(schema)["dataset"]} if "dataset" in settings_of(schema) else set()
+        return set(pq.read_table(path, columns=["dataset"])["dataset"].to_pylist())
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise RefocusError(f"{path} is no table of evidence or truth: {error}") from None
+
+
+def visible(span: Span, timestamps_s: Sequence[float]) -> Span:
+    """When a kept frame shows a span, half-open: the span itself or, where it is too short to hold a kept frame, the
+    time for which the frame that is shown at its middle stands.
+
+    Args:
+        timestamps_s: when each kept frame of the clip is shown, ascending, at least one.
+    """
+    start, end = span
+    if any(start <= time_s < end for time_s in timestamps_s):
+        return span
+    frame = max(0, bisect_right(timestamps_s, (start + end) / 2) - 1)
+    return timestamps_s[frame], timestamps_s[frame + 1] if frame + 1 < len(timestamps_s) else math.inf
 
 
 class FileClock:

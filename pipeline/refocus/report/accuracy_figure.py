@@ -1,6 +1,6 @@
 """Accuracy of every selector with its interval, group by group."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from matplotlib.figure import Figure
 
@@ -13,7 +13,7 @@ from refocus.report.results import WORLD_GROUPS, ResultRow, Results
 def draw_accuracy(results: Results, frames: int, level: float = 0.95) -> Figure:
     """A panel per group: what a question depends on in the synthetic world, benchmarks elsewhere; a block per LMM."""
     groups = _groups(results)
-    rows = [row for row in results.rows if not _covered(row, results.rows)]
+    rows = [row for row in results.rows if not covered_by_mean(row, results.rows)]
     blocks = {}
     for lmm in results.lmms:
         made = {
@@ -30,7 +30,7 @@ def draw_accuracy(results: Results, frames: int, level: float = 0.95) -> Figure:
     return draw_panels(f"{', '.join(results.lmms)}, {frames} frames{world}", panels, blocks)
 
 
-def _covered(row: ResultRow, rows: list[ResultRow]) -> bool:
+def covered_by_mean(row: ResultRow, rows: Sequence[ResultRow]) -> bool:
     """Whether a row's mean over runs is drawn instead of it."""
     return len(row.selectors) == 1 and any(
         len(other.selectors) > 1 and row.selectors[0] in other.selectors for other in rows

@@ -14,6 +14,7 @@ from refocus.evaluate.intervals import Interval
 from refocus.evaluate.scoring import Score
 from refocus.qa.records import Question
 from refocus.report import style
+from refocus.report.selector_names import readable
 
 FAMILIES = {"learned": style.BLUE, "without training": style.ORANGE, "controls": style.GREY, "oracle": style.GREEN}
 CONTROLS = ("uniform", "random", "uniform-seen", "initial", "swapped")
@@ -21,10 +22,10 @@ CONTROLS = ("uniform", "random", "uniform-seen", "initial", "swapped")
 
 @dataclass(frozen=True)
 class AccuracyPanel:
-    """A group of questions; `chance` is the share of right answers that guessing gives."""
+    """A group of questions; `chance` is what guessing gives, dotted, or None where nothing is to be drawn."""
 
     name: str
-    chance: float
+    chance: float | None
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,18 @@ class Bars:
     scores: Sequence[Score | Interval | None]
 
 
-def draw_panels(title: str, panels: Sequence[AccuracyPanel], blocks: Mapping[str, Sequence[Bars]]) -> Figure:
-    """One block of rows for each name in `blocks`; dotted: what guessing gives."""
+def draw_panels(
+    title: str,
+    panels: Sequence[AccuracyPanel],
+    blocks: Mapping[str, Sequence[Bars]],
+    quantity: str = "accuracy, %",
+    dotted: str = "guessing",
+) -> Figure:
+    """One block of rows for each name in `blocks`.
+
+    Args:
+        quantity: what is drawn. dotted: what the panels' `chance` is.
+    """
     rows = max(map(len, blocks.values()))
     figure = style.new(3.2 + 3.0 * len(panels), 0.9 + len(blocks) * (0.6 + 0.27 * rows))
     grid = figure.subplots(len(blocks), len(panels), squeeze=False, sharey="row", sharex=True)
@@ -45,13 +56,15 @@ def draw_panels(title: str, panels: Sequence[AccuracyPanel], blocks: Mapping[str
         for place, (panel, axes) in enumerate(zip(panels, axes_row, strict=True)):
             axes.set_title(f"{block}: {panel.name}" if len(blocks) > 1 else panel.name)
             _fill(axes, panel, [(row.kind, row.scores[place]) for row in bars])
-        axes_row[0].set_yticks(range(len(bars)), [row.name for row in bars])
+        axes_row[0].set_yticks(range(len(bars)), readable([row.name for row in bars]))
         axes_row[0].set_ylim(len(bars) - 0.5, -0.5)
     for axes in grid[-1]:
-        axes.set(xlim=(0, 112), xticks=[0, 25, 50, 75, 100], xlabel="accuracy, %")
+        axes.set(xlim=(0, 112), xticks=[0, 25, 50, 75, 100], xlabel=quantity)
     shown = {family_of(row.kind) for bars in blocks.values() for row in bars}
     handles: list[Artist] = [Patch(color=FAMILIES[name], label=name) for name in FAMILIES if name in shown]
-    handles.append(Line2D([], [], color="black", linestyle=":", label="guessing"))
+    handles.append(Line2D([], [], color="black", linewidth=1.2, label="confidence interval"))
+    if any(panel.chance is not None for panel in panels):
+        handles.append(Line2D([], [], color="black", linestyle=":", label=dotted))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     figure.suptitle(title)
     return figure
@@ -66,7 +79,8 @@ def _fill(axes: Axes, panel: AccuracyPanel, bars: Sequence[tuple[str, Score | In
         if score.low is not None and score.high is not None:
             axes.plot([100 * score.low, 100 * score.high], [place, place], color="black", linewidth=1.2)
         axes.text(103, place, f"{100 * score.value:.0f}", va="center", fontsize=9)
-    axes.axvline(100 * panel.chance, color="black", linestyle=":", linewidth=1.2)
+    if panel.chance is not None:
+        axes.axvline(100 * panel.chance, color="black", linestyle=":", linewidth=1.2)
     axes.grid(axis="y", visible=False)
 
 

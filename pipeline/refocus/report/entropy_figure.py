@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from refocus.config.variants import Variant
 from refocus.frames.sampling import uniform
 from refocus.report import style
-from refocus.report.seed_bands import draw_bands
+from refocus.report.seed_bands import draw_bands, explained
 from refocus.report.series import Lines, by_variant, series
 from refocus.train.metrics import temporal_entropy
 
@@ -32,6 +32,7 @@ def draw_temporal_entropy(runs: Mapping[str, Lines], variants: Sequence[Variant]
             )
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="dotted: uniform frames")
+        figure.supxlabel(explained(runs, variants), fontsize=9)
     axes.set_ylabel("temporal entropy, nats")
     axes.set_title("Kozachenko–Leonenko entropy of the picks' times (Fig. 6)" + (f"\n{note}" if note else ""))
     return figure

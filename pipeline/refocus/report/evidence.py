@@ -13,6 +13,9 @@ from refocus.report.study import Study
 
 SHOWN_FIGURES = {
     "selectors": "Accuracy of every selector, by what must be seen to answer; learned ones are means over the seeds.",
+    "evidence_recall": "How much of the evidence the picks show, without asking any LMM (docs/figures.md).",
+    "fig4_likelihood": "Accuracy from the frames above and below each share of the policy's likelihood (Fig. 4).",
+    "fig5_niah": "Needles in haystacks, by depth and length (Fig. 5).",
     "training": "Training: the mean over the seeds, shaded from the lowest to the highest.",
     "fig9_examples": "Questions drawn by lot, with the frames that each selector picks (Fig. 9).",
     "fig2_variance": "Variance of the margins of every training question (Fig. 2).",

@@ -1,39 +1,43 @@
-"""Figure 9: what was asked, when it can be seen, which frames each selector picked, and what was answered from them.
+"""Figures 9 to 13: what was asked, when it can be seen, which frames each selector picked, and what was answered.
 
-Sizes are in inches: the blocks hold pictures, so everything is placed by hand instead of by a layout engine.
+One time axis for everything: the policy's likelihood on top, below it the picked frames of a few selectors, each joined
+to the time it is shown at, then a lane of marks for every other selector. Sizes are in inches: the blocks hold
+pictures, so everything is placed by hand instead of by a layout engine.
 """
 
-import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from scipy.optimize import isotonic_regression
 
 from refocus.config.selectors import kind_of
 from refocus.lmm.prompts import LETTERS
 from refocus.qa.records import Question
 from refocus.report import style
+from refocus.report.selector_names import readable
 
-PANELS = (
-    "uniform",
-    "refocus",
-)  # kinds of selectors whose frames are shown as pictures; all have a lane on the time line
-MOST_PICTURES = 12  # of one selector; of more picks, so many evenly spread ones are shown
-WIDTH, LEFT, RIGHT = 10.0, 1.85, 0.15
-TITLE, STRIP, LANE, AXIS, PANEL, GAP = 0.72, 0.66, 0.21, 0.66, 1.66, 0.12
+MOST_PICTURES = 12  # of one selector; of more picks, so many evenly spread ones are shown as pictures, and all as marks
+MOST_MARKS = 32  # of one selector; more are drawn as ticks
+WIDTH, LEFT, RIGHT = 10.0, 2.35, 0.2
+HEAD, CURVE, STRIP, LANE, AXIS, GAP = 0.72, 0.62, 1.0, 0.17, 0.42, 0.3
+PICTURE, JOIN = 0.72, 0.16  # side of a picture, at most, and the lines from it to its time
 RIGHT_COLOUR, WRONG_COLOUR, EVIDENCE = style.GREEN, style.VERMILION, style.ORANGE
+INK = "#5A5A5A"
 
 
 @dataclass(frozen=True)
 class Picked:
     """What one selector picked for a question, and what the LMM answered from it.
 
-    images: uint8 (n, h, w, 3), in temporal order. timestamps_s: when each is shown, in seconds of the file. shares: the
-    softmax over the option logits, empty where the LMM was not asked. correct: None where it was not asked.
+    images: uint8 (n, h, w, 3), in temporal order; empty where only the times are shown. timestamps_s: when each is
+    shown, in seconds of the file. shares: the softmax over the option logits, empty where the LMM was not asked.
+    correct: None where it was not asked.
     """
 
     images: np.ndarray
@@ -51,17 +55,19 @@ class Picked:
 class Example:
     """One question about one clip.
 
-    overview: uint8 (m, h, w, 3), evenly spaced over the clip. timestamps_s: when each kept frame is shown. picks: by
-    selector. marginal: the policy's selection probability of each kept frame (Eq. 10), or None. spans_s: when the
-    evidence is visible, or empty; a span that covers the whole clip is not drawn.
+    timestamps_s: when each kept frame is shown. picks: by selector. pictured: the selectors whose frames are shown, the
+    others get marks. likelihood: the share of the policy's rollouts that pick each kept frame, or None. spans_s: when
+    the evidence is visible, or empty; a span that covers the whole clip is not drawn. outcome: how uniform and ours
+    compare, for readers; empty where they were not both answered from.
     """
 
     question: Question
-    overview: np.ndarray
     timestamps_s: Sequence[float]
     picks: Mapping[str, Picked]
-    marginal: Sequence[float] | None = None
+    pictured: Sequence[str] = ()
+    likelihood: Sequence[float] | None = None
     spans_s: Sequence[tuple[float, float]] = field(default=())
+    outcome: str = ""
 
     @property
     def end_s(self) -> float:
@@ -80,18 +86,20 @@ class Example:
         return any(low <= time_s < high for low, high in self.marked_s)
 
     @property
-    def panels(self) -> list[str]:
+    def strips(self) -> list[str]:
         """The selectors whose picks are shown as pictures."""
-        return [name for name in self.picks if kind_of(name) in PANELS]
+        return [name for name in self.pictured if name in self.picks]
+
+    @property
+    def lanes(self) -> list[str]:
+        """The others."""
+        return [name for name in self.picks if name not in self.strips]
 
 
 def draw_examples(examples: Sequence[Example], note: str = "") -> Figure:
-    """One block per example: the clip over time with all picks, below it the frames picked and the answers.
-
-    note: a line for the top of the figure.
-    """
+    """One block per example; note: lines for the top of the figure."""
     heights = [_height(example) for example in examples]
-    head = 0.25 * len(note.splitlines())
+    head = 0.22 * len(note.splitlines()) + (0.1 if note else 0)
     figure = style.new(WIDTH, max(1.0, sum(heights) + head))
     figure.set_layout_engine("none")
     if note:
@@ -104,152 +112,161 @@ def draw_examples(examples: Sequence[Example], note: str = "") -> Figure:
 
 
 def _height(example: Example) -> float:
-    return TITLE + STRIP + LANE * len(example.picks) + AXIS + PANEL * math.ceil(len(example.panels) / 2) + GAP
+    curve = CURVE if example.likelihood is not None else 0.18
+    return HEAD + curve + STRIP * len(example.strips) + LANE * len(example.lanes) + AXIS + GAP
 
 
-def _place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Axes whose upper left corner is so many inches from the figure's."""
+def _place(figure: Figure, top: float, height: float) -> Axes:
+    """Axes as wide as the time axis, whose upper edge is so many inches from the figure's."""
     wide, high = figure.get_size_inches()
-    return figure.add_axes((left / wide, 1 - (top + height) / high, width / wide, height / high))
+    return figure.add_axes((LEFT / wide, 1 - (top + height) / high, (WIDTH - LEFT - RIGHT) / wide, height / high))
 
 
 def _block(figure: Figure, example: Example, top: float) -> None:
+    names = dict(zip(example.picks, readable(list(example.picks)), strict=True))
+    _heading(figure, example, top)
+    top += HEAD
+    if example.likelihood is not None:
+        _curve(_place(figure, top, CURVE - 0.06), example)
+        top += CURVE
+    else:
+        top += 0.18
+    for name in example.strips:
+        _strip(_place(figure, top, STRIP), example, name, names[name])
+        top += STRIP
+    _lanes(_place(figure, top, max(0.02, LANE * len(example.lanes))), example, names)
+
+
+def _heading(figure: Figure, example: Example, top: float) -> None:
     wide, high = figure.get_size_inches()
     asked = example.question
-    text = textwrap.shorten(" ".join(asked.question.split()), 100)
-    figure.text(RIGHT / wide, 1 - (top + 0.12) / high, text, va="top", fontsize=13, fontweight="bold")
+    text = textwrap.shorten(" ".join(asked.question.split()), 88)
+    figure.text(RIGHT / wide, 1 - (top + 0.06) / high, text, va="top", fontsize=13, fontweight="bold")
     source = ", ".join(filter(None, (asked.dataset, asked.category)))
-    figure.text(1 - RIGHT / wide, 1 - (top + 0.14) / high, source, va="top", ha="right", fontsize=9, color="#666666")
-    top += TITLE
-    inside = WIDTH - LEFT - RIGHT
-    _overview(_place(figure, LEFT, top, inside, STRIP), example)
-    _lanes(_place(figure, LEFT, top + STRIP + 0.04, inside, LANE * len(example.picks)), example)
-    top += STRIP + LANE * len(example.picks) + AXIS
-    width = (WIDTH - 2 * RIGHT) / 2
-    for number, name in enumerate(example.panels):
-        _panel(figure, example, name, RIGHT + (number % 2) * width, top + PANEL * (number // 2), width - 0.2)
+    figure.text(1 - RIGHT / wide, 1 - (top + 0.1) / high, source, va="top", ha="right", fontsize=9, color=INK)
+    options = [f"{letter}. {text}" for letter, text in zip(LETTERS, asked.options, strict=False)]
+    right = f"     right: {options[asked.answer_index]}" if 0 <= asked.answer_index < len(options) else ""
+    line = textwrap.shorten(" · ".join(options), 90, placeholder=" …") + right
+    figure.text(RIGHT / wide, 1 - (top + 0.34) / high, line, va="top", fontsize=9, color=INK)
+    figure.text(
+        1 - RIGHT / wide, 1 - (top + 0.34) / high, example.outcome, va="top", ha="right", fontsize=10, fontweight="bold"
+    )
 
 
-def _overview(axes: Axes, example: Example) -> None:
-    """Evenly spaced frames of the clip at their times, the evidence framed."""
-    style.quiet(axes)
-    start, end = example.timestamps_s[0], example.end_s
-    step = (end - start) / len(example.overview)
-    for number, image in enumerate(example.overview):
-        left = start + number * step
-        axes.imshow(
-            image, extent=(left + 0.015 * step, left + 0.985 * step, 0, 1), aspect="auto", interpolation="bilinear"
-        )
+def _on_time(axes: Axes, example: Example) -> None:
+    """The shared time axis, with the evidence between dashed lines."""
     for low, high in example.marked_s:
-        frame = Rectangle((low, 0), high - low, 1, fill=False, edgecolor=EVIDENCE, linewidth=2.5, clip_on=False)
-        axes.add_patch(frame)
-        x = (low + high) / 2
-        axes.text(x, 1.06, "evidence", ha="center", va="bottom", fontsize=9, fontweight="bold", color="#9A6A00")
-    axes.set(xlim=(start, end), ylim=(0, 1))
-    axes.text(-0.012, 0.5, "the video", transform=axes.transAxes, ha="right", va="center", fontsize=10)
-
-
-def _lanes(axes: Axes, example: Example) -> None:
-    """A lane per selector with a mark at each pick; in the policy's, how likely each frame is to be picked."""
-    for low, high in example.marked_s:
-        axes.axvspan(low, high, color=EVIDENCE, alpha=0.3, linewidth=0)
-    ours = next((name for name in example.picks if kind_of(name) == "refocus"), None)  # whose likelihood `marginal` is
-    for lane, (name, picked) in enumerate(example.picks.items()):
-        colour = _colour(name)
-        if name == ours and example.marginal is not None and max(example.marginal) > 0:
-            heights = 0.9 * np.asarray(example.marginal) / max(example.marginal)
-            foot = lane + 0.5
-            axes.fill_between(
-                example.timestamps_s, foot, foot - heights, step="post", color=colour, alpha=0.25, linewidth=0
-            )
-        lanes = [lane] * len(picked.timestamps_s)
-        axes.plot(
-            picked.timestamps_s, lanes, "v", color=colour, markersize=7, markeredgecolor="black", markeredgewidth=0.6
-        )
-    axes.set_yticks(range(len(example.picks)), [f"{name} {picked.mark}" for name, picked in example.picks.items()])
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.set(ylim=(len(example.picks) - 0.5, -0.5), xlim=(example.timestamps_s[0], example.end_s))
-    axes.set_xlabel("seconds", labelpad=1, fontsize=9)
-    axes.tick_params(axis="x", labelsize=9)
-    axes.grid(axis="x", visible=False)
-
-
-def _panel(figure: Figure, example: Example, name: str, left: float, top: float, width: float) -> None:
-    """One selector: a heading with the answer, its frames with their times, and the share of each option."""
-    wide, high = figure.get_size_inches()
-    picked = example.picks[name]
-    heading = f"{name}, {len(picked.timestamps_s)} frames"
-    figure.text(left / wide, 1 - top / high, heading, va="top", fontsize=11, fontweight="bold", color=_ink(name))
-    strip, room = 0.5 * width, PANEL - 0.3
-    _pictures(_place(figure, left, top + 0.27, strip, room), example, picked, strip, room)
-    if picked.shares:
-        bars = _place(figure, left + strip + 1.0, top + 0.3, width - strip - 1.6, room - 0.3)
-        _answer(bars, example.question, picked)
-
-
-def _pictures(axes: Axes, example: Example, picked: Picked, width: float, height: float) -> None:
-    """The frames that were picked, in temporal order; those that show the evidence are underlined."""
-    style.quiet(axes)
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    shown = list(range(len(picked.timestamps_s)))
-    if len(shown) > MOST_PICTURES:
-        shown = [int((i + 0.5) * len(picked.timestamps_s) / MOST_PICTURES) for i in range(MOST_PICTURES)]
-    if not shown:
-        axes.text(0, height / 2, "no frames", va="center", fontsize=10, color=style.GREY)
-        return
-    caption = 0.2
-    columns = max(range(1, len(shown) + 1), key=lambda c: _side(len(shown), c, width, height, caption))
-    side = _side(len(shown), columns, width, height, caption)
-    for place, number in enumerate(shown):
-        x, y = (place % columns) * side, (place // columns) * (side + caption)
-        edge = x + 0.95 * side
-        axes.imshow(picked.images[number], extent=(x, edge, y + 0.95 * side, y), interpolation="bilinear")
-        time_s = picked.timestamps_s[number]
-        evidence = example.shows_evidence(time_s)
-        if evidence:
-            axes.plot((x, edge), [y + 0.97 * side] * 2, color=EVIDENCE, linewidth=4, solid_capstyle="butt")
-        axes.text(
-            x + 0.475 * side,
-            y + 0.99 * side,
-            f"{time_s:.1f} s",
-            fontweight="bold" if evidence else None,
-            ha="center",
-            va="top",
-            fontsize=9 if side > 0.7 else 6.5,
-        )
-    axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal", anchor="NW")
-
-
-def _side(count: int, columns: int, width: float, height: float, caption: float) -> float:
-    """The side of `count` square pictures in so many columns, each with a caption below."""
-    return min(width / columns, height / math.ceil(count / columns) - caption)
-
-
-def _answer(axes: Axes, question: Question, picked: Picked) -> None:
-    """A bar per option: the softmax of the option logits. The answer given is dark, the right one says so."""
-    given = int(np.argmax(picked.shares))
-    colours = [
-        (RIGHT_COLOUR if picked.correct else WRONG_COLOUR) if number == given else "#C8C8C8"
-        for number in range(len(picked.shares))
-    ]
-    places = range(len(picked.shares))
-    axes.barh(places, picked.shares, 0.72, color=colours)
-    for number, share in enumerate(picked.shares):
-        weight = "bold" if number == given else None
-        text = f"{100 * share:.0f} %" + (f" {picked.mark}" if number == given else "")
-        axes.text(share + 0.03, number, text, va="center", fontsize=9, fontweight=weight, clip_on=False)
-    names = [
-        f"{letter}. {textwrap.shorten(option, 18, placeholder='…')}"
-        for letter, option in zip(LETTERS, question.options, strict=False)
-    ]
-    axes.set_yticks(places, names, fontsize=9)
-    for number, label in enumerate(axes.get_yticklabels()):
-        label.set_fontweight("bold" if number == question.answer_index else "normal")
-    axes.set(xlim=(0, 1), ylim=(len(picked.shares) - 0.4, -0.6))
-    axes.tick_params(bottom=False, labelbottom=False, left=False)
+        axes.axvspan(low, high, color=EVIDENCE, alpha=0.22, linewidth=0, zorder=0)
+        for edge in (low, high):
+            axes.axvline(edge, color=WRONG_COLOUR, linestyle="--", linewidth=1, zorder=0)
+    axes.set_xlim(example.timestamps_s[0], example.end_s)
     axes.grid(False)
-    axes.spines["bottom"].set_visible(False)
+
+
+def _curve(axes: Axes, example: Example) -> None:
+    """How often the policy picks each frame."""
+    _on_time(axes, example)
+    shares = 100 * np.asarray(example.likelihood)
+    edges = [*example.timestamps_s, example.end_s]
+    axes.stairs(shares, edges, fill=True, color=style.BLUE, alpha=0.55)
+    axes.set_ylim(0, max(1.0, 1.1 * shares.max()))
+    axes.tick_params(labelbottom=False, length=2, labelsize=8)
+    axes.locator_params(axis="y", nbins=2)
+    axes.text(-0.045, 0.5, "picked in % of\nthe samples", transform=axes.transAxes, ha="right", va="center", fontsize=9)
+
+
+def _strip(axes: Axes, example: Example, name: str, title: str) -> None:
+    """One selector's frames, as near to their times as they fit side by side, each joined to its time."""
+    _on_time(axes, example)
+    picked, colour = example.picks[name], _colour(name)
+    start, end = example.timestamps_s[0], example.end_s
+    inch = (end - start) / (WIDTH - LEFT - RIGHT)  # seconds that are as wide as an inch
+    numbers = _shown(len(picked.timestamps_s))
+    side = min(PICTURE, (WIDTH - LEFT - RIGHT) / max(1, len(numbers)))
+    times = [picked.timestamps_s[number] for number in numbers]
+    foot = STRIP - 0.1 - JOIN
+    for number, time_s, middle in zip(numbers, times, spread(times, side * inch, start, end), strict=True):
+        half = 0.47 * side * inch
+        box = (middle - half, middle + half, foot, foot - 0.94 * side)
+        axes.imshow(picked.images[number], extent=box, aspect="auto", interpolation="bilinear", zorder=2)
+        if example.shows_evidence(time_s):
+            frame = Rectangle((box[0], box[3]), box[1] - box[0], box[2] - box[3], fill=False, edgecolor="black")
+            frame.set(linewidth=2.5, zorder=3, clip_on=False)
+            axes.add_patch(frame)
+        axes.plot([middle, time_s], [foot, foot + JOIN], color=colour, linewidth=1.2, clip_on=False)
+    _marks(axes, picked.timestamps_s, foot + JOIN, colour)
+    if not numbers:
+        axes.text(start, foot - 0.3, " no frames", va="center", fontsize=9, color=style.GREY)
+    axes.set_ylim(STRIP, 0)
+    style.quiet(axes)
+    axes.axhline(foot + JOIN, color="#C8C8C8", linewidth=0.8, zorder=0)
+    at: dict[str, Any] = {"transform": axes.transAxes, "ha": "right"}
+    axes.text(-0.015, 0.66, title, va="center", fontsize=11, fontweight="bold", color=_ink(name), **at)
+    axes.text(-0.015, 0.40, _answer(example.question, picked), va="center", fontsize=9, color=_verdict(picked), **at)
+
+
+def spread(times: Sequence[float], width: float, start: float, end: float) -> list[float]:
+    """Middles for boxes of one width, in order and without overlap inside [start, end], as near to `times` as can be.
+
+    Least squares under the order, which is isotonic regression once the boxes before each are taken off.
+    """
+    if not times:
+        return []
+    offsets = width * np.arange(len(times))
+    fitted = isotonic_regression(np.asarray(times) - offsets).x
+    low, high = start + width / 2, end - width / 2 - offsets[-1]
+    return (np.clip(fitted, low, max(low, high)) + offsets).tolist()
+
+
+def _shown(count: int) -> list[int]:
+    """Which of so many picks are shown as pictures."""
+    if count <= MOST_PICTURES:
+        return list(range(count))
+    return [int((i + 0.5) * count / MOST_PICTURES) for i in range(MOST_PICTURES)]
+
+
+def _marks(axes: Axes, times: Sequence[float], height: float, colour: str) -> None:
+    if len(times) > MOST_MARKS:
+        axes.plot(times, [height] * len(times), "|", color=colour, markersize=6)
+        return
+    axes.plot(
+        times,
+        [height] * len(times),
+        "v",
+        color=colour,
+        markersize=6,
+        markeredgecolor="black",
+        markeredgewidth=0.5,
+        clip_on=False,
+    )
+
+
+def _lanes(axes: Axes, example: Example, names: Mapping[str, str]) -> None:
+    """A lane per selector that has no pictures, with a mark at each pick, and the time axis."""
+    _on_time(axes, example)
+    for lane, name in enumerate(example.lanes):
+        axes.axhline(lane, color="#E6E6E6", linewidth=0.8, zorder=0)
+        _marks(axes, example.picks[name].timestamps_s, lane, _colour(name))
+    titles = [f"{names[name]} {example.picks[name].mark}" for name in example.lanes]
+    axes.set_yticks(range(len(example.lanes)), titles, fontsize=8)
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelsize=9)
+    axes.spines["left"].set_visible(False)
+    axes.set_ylim(max(1, len(example.lanes)) - 0.5, -0.5)
+    axes.set_xlabel("seconds", labelpad=1, fontsize=9)
+
+
+def _answer(question: Question, picked: Picked) -> str:
+    """`C. orange ✓ 78 %`, or nothing where the LMM was not asked."""
+    if not picked.shares:
+        return ""
+    given = int(np.argmax(picked.shares))
+    option = textwrap.shorten(question.options[given], 16, placeholder="…")
+    return f"{LETTERS[given]}. {option} {picked.mark} {100 * picked.shares[given]:.0f} %"
+
+
+def _verdict(picked: Picked) -> str:
+    return {True: "#00704F", False: "#A84900", None: INK}[picked.correct]
 
 
 def _colour(name: str) -> str:
@@ -258,4 +275,4 @@ def _colour(name: str) -> str:
 
 def _ink(name: str) -> str:
     """A selector's colour, dark enough for text on white."""
-    return {style.GREY: "#5A5A5A"}.get(_colour(name), _colour(name))
+    return {style.GREY: INK, style.ORANGE: "#9A6A00"}.get(_colour(name), _colour(name))

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from scipy.special import softmax
 
@@ -12,17 +11,24 @@ from refocus.config.tables import FiguresSettings
 from refocus.core.files import digest
 from refocus.evaluate.answers import Answer
 from refocus.frames.frame_store import FrameStore
-from refocus.frames.sampling import uniform
-from refocus.lmm.prompts import Prompt
 from refocus.qa.evidence import Evidence
 from refocus.qa.records import Question
+from refocus.report.accuracy_panels import family_of
 from refocus.report.example_strips import Example, Picked
 from refocus.report.results import Results
+from refocus.select.likelihood import Likelihood
 from refocus.select.picks import Selection
-from refocus.select.selector import question_seed
 
-WIN, BOTH, NEITHER, LOSS = "only ours", "both", "neither", "only uniform"
-LEGEND = "Triangles: picks; orange: when the evidence is visible"
+WIN, BOTH, NEITHER, LOSS = (
+    "win: only ReFoCUS is answered right",
+    "tie: both are answered right",
+    "tie: neither is answered right",
+    "miss: only uniform is answered right",
+)
+LEGEND = (
+    "Pictures: the frames that a selector picked, each joined to\nits time; triangles: all of its picks. "
+    "Between dashed lines, and framed in black: the evidence."
+)
 
 
 @dataclass(frozen=True)
@@ -30,14 +36,14 @@ class Material:
     """What examples are made from.
 
     selections: picks of `frames` frames by selector and qa_id. truth: when the evidence is visible, where it is
-    known. policies: folders of the trained policies by selector, for their preferences.
+    known. likelihoods: of the trained policies, by selector and qa_id.
     """
 
     results: Results
     selections: Mapping[str, Mapping[str, Selection]]
     store: FrameStore
     truth: Evidence
-    policies: Mapping[str, Path]
+    likelihoods: Mapping[str, Mapping[str, Likelihood]]
     frames: int
     settings: FiguresSettings
 
@@ -51,6 +57,19 @@ class Material:
         """Those of all benchmarks that have frames, in the order of their files."""
         every = (question for benchmark in self.results.benchmarks.values() for question in benchmark.questions)
         return [q for q in every if q.clip_id in self.store and self.store.record(q.clip_id).n_frames > 1]
+
+    @property
+    def best_untrained(self) -> str | None:
+        """The selector without training whose frames are answered right most often; of equals the first."""
+        names = [name for name in self.selections if family_of(kind_of(name)) == "without training"]
+        right = {name: sum(bool((a := self.answer(name, q)) and a.correct) for q in self.questions) for name in names}
+        return max(right, key=right.__getitem__, default=None)
+
+    @property
+    def pictured(self) -> list[str]:
+        """The selectors whose frames are shown: uniform, the best without training, and ours."""
+        wanted = ("uniform", self.best_untrained, self.ours)
+        return [name for name in wanted if name is not None and name in self.selections]
 
     def answer(self, selector: str, question: Question) -> Answer | None:
         """What the first LMM answered from a selector's picks; None where it was not asked."""
@@ -76,8 +95,7 @@ def drawn_by_lot(material: Material) -> tuple[list[Example], str]:
     chosen = choose(questions, results, settings.examples, settings.seed)
     order = sorted(material.selections, key=lambda name: list(KINDS).index(kind_of(name)))
     note = f"{tally(results)}.\nDrawn by lot, in this proportion. " if any(results.values()) else "Drawn by lot. "
-    shade = "; blue shade: how likely the policy picks a frame (Eq. 10)" if material.ours in material.policies else ""
-    return _gather(material, chosen, order), f"{note}{LEGEND}{shade}."
+    return _gather(material, chosen, order, material.pictured), note + LEGEND
 
 
 def first_win(material: Material) -> tuple[list[Example], str]:
@@ -89,7 +107,8 @@ def first_win(material: Material) -> tuple[list[Example], str]:
     shown = [question for question in wins if _shows_all(material, question)]
     chosen = sorted(shown, key=lambda q: -len(material.truth.of(q)))[:1]
     note = "" if chosen else "No question is answered right only from the policy's frames, with all it needs in view."
-    return _gather(material, chosen, ["uniform", *filter(None, [material.ours])]), note
+    pair = ["uniform", *filter(None, [material.ours])]
+    return _gather(material, chosen, pair, pair), note
 
 
 def _shows_all(material: Material, question: Question) -> bool:
@@ -126,58 +145,39 @@ def tally(results: Mapping[str, str]) -> str:
     """How many questions came out how, as a sentence."""
     counts = Counter(results.values())
     return (
-        f"Of {len(results)} questions, {counts[WIN]} are answered right only from the policy's frames, {counts[BOTH]} "
+        f"Of {len(results)} questions, {counts[WIN]} are answered right only from ReFoCUS's frames, {counts[BOTH]} "
         f"from both, {counts[LOSS]} only from uniform ones, {counts[NEITHER]} from neither"
     )
 
 
-def _gather(material: Material, questions: Sequence[Question], selectors: Sequence[str]) -> list[Example]:
-    store, chances = material.store, _marginals(material, questions)
+def _gather(
+    material: Material, questions: Sequence[Question], selectors: Sequence[str], pictured: Sequence[str]
+) -> list[Example]:
+    likely = material.likelihoods.get(material.ours or "", {})
     return [
         Example(
             question=question,
-            overview=store.images(question.clip_id, _spread(material, question), size=128),
-            timestamps_s=store.record(question.clip_id).timestamps_s,
+            timestamps_s=material.store.record(question.clip_id).timestamps_s,
             picks={
-                name: _picked(material, name, question)
+                name: _picked(material, name, question, name in pictured)
                 for name in selectors
                 if question.qa_id in material.selections.get(name, ())
             },
-            marginal=chances.get(question.qa_id),
+            pictured=pictured,
+            likelihood=likely[question.qa_id].frequency.tolist() if question.qa_id in likely else None,
             spans_s=tuple(material.truth.of(question)),
+            outcome=material.result(question),
         )
         for question in questions
     ]
 
 
-def _spread(material: Material, question: Question) -> tuple[int, ...]:
-    return uniform(material.store.record(question.clip_id).n_frames, material.settings.strip_frames)
-
-
-def _picked(material: Material, selector: str, question: Question) -> Picked:
+def _picked(material: Material, selector: str, question: Question, with_images: bool) -> Picked:
     selection = material.selections[selector][question.qa_id]
     answer = material.answer(selector, question)
     return Picked(
-        images=material.store.images(question.clip_id, selection.frame_indices, size=192),
+        images=material.store.images(question.clip_id, selection.frame_indices if with_images else (), size=192),
         timestamps_s=selection.timestamps_s,
         shares=tuple(softmax(answer.logits)) if answer else (),
         correct=answer.correct if answer else None,
     )
-
-
-def _marginals(material: Material, questions: Sequence[Question]) -> dict[str, list[float]]:
-    """How likely the policy picks each frame, by qa_id; empty without a policy or with `marginal_samples: 0`."""
-    settings, folder = material.settings, material.policies.get(material.ours or "")
-    if folder is None or not settings.marginal_samples:
-        return {}
-    from refocus.select.policy_selector import load_policy
-
-    policy = load_policy(folder, "auto", 1)
-    found = {}
-    for question in questions:
-        images = material.store.images(question.clip_id, size=policy.frame_size)
-        prompt = Prompt.of(question)
-        seeds = [question_seed(settings.seed, question.qa_id)]
-        chances = policy.marginals(images, [prompt], material.frames, seeds, settings.marginal_samples)
-        found[question.qa_id] = chances[0].tolist()
-    return found

@@ -1,4 +1,4 @@
-"""All figures there is something for, each from what the stages wrote (Figures 2, 6, 7, 9 and our own)."""
+"""All figures there is something for, each from what the stages wrote (Figures 2, 4, 6, 7, 9 to 13 and our own)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,17 +17,21 @@ from refocus.core.files import settings_of, write_text
 from refocus.core.progress import bar
 from refocus.core.results_folder import FIGURE, METRICS
 from refocus.frames.frame_store import FrameStore
-from refocus.qa.evidence import Evidence, read_evidence
 from refocus.report.accuracy_figure import draw_accuracy
+from refocus.report.bins import read_bins
+from refocus.report.bins_figure import bins_table, draw_bins
 from refocus.report.entropy_figure import draw_temporal_entropy, to_csv
 from refocus.report.example_strips import Example, draw_examples
 from refocus.report.examples import Material, drawn_by_lot, first_win
+from refocus.report.recall_set import read_truth
 from refocus.report.results import Results
 from refocus.report.series import Lines, read_metrics
 from refocus.report.style import save
 from refocus.report.subsets_figure import draw_subsets
+from refocus.report.table_files import write
 from refocus.report.training_figure import draw_curves
 from refocus.report.variance_figure import draw_variance, read_variances
+from refocus.select.likelihood import Likelihood, read_likelihoods
 from refocus.select.picks import Selection
 from refocus.select.selections import frames_of, read_selections, tables_below
 
@@ -44,6 +48,7 @@ class FigureInputs:
         runs: folders of training runs by name; variants: which of them are seeds of one setting.
         questions: question tables of the benchmarks, and answers, selections, indexes of stored frames and evidence
             that belong to them; n_frames: per question.
+        likelihoods: of the runs' policies; bins: answers by likelihood; samples: behind both.
     """
 
     filtered: Path | None = None
@@ -57,6 +62,9 @@ class FigureInputs:
     indexes: Sequence[Path] = ()
     truth: Sequence[Path] = ()
     n_frames: int = 32
+    likelihoods: Sequence[Path] = ()
+    bins: Sequence[Path] = ()
+    samples: int = 64
 
 
 def draw_figures(inputs: FigureInputs, settings: FiguresSettings, out: Path) -> None:
@@ -82,6 +90,7 @@ class _Figures:
             "training": (bool(inputs.runs), self.curves),
             "fig6_temporal_entropy": (bool(inputs.runs), self.entropy),
             "accuracy": (bool(inputs.answers), self.accuracy),
+            "fig4_likelihood": (bool(inputs.bins), self.likelihood),
             "fig9_examples": (bool(inputs.selections), lambda: self.examples(drawn_by_lot)),
             "one_question": (bool(inputs.selections), lambda: self.examples(first_win)),
         }
@@ -123,6 +132,17 @@ class _Figures:
     def accuracy(self) -> Figure:
         return draw_accuracy(self.results, self.inputs.n_frames, self.settings.confidence_level)
 
+    def likelihood(self) -> Figure:
+        inputs = self.inputs
+        known = read_truth(inputs.truth, self.results.benchmarks.values())
+        groups = read_bins(inputs.bins, self.results.benchmarks, known, self.store, self.settings.confidence_level)
+        write(bins_table(groups, self.note), self.out, "fig4_likelihood")
+        return draw_bins(groups, inputs.samples, inputs.n_frames, self.note)
+
+    @cached_property
+    def store(self) -> FrameStore:
+        return FrameStore.open(self.inputs.indexes)
+
     def examples(self, choose: Callable[[Material], tuple[list[Example], str]]) -> Figure:
         """Some questions, as `choose` takes them."""
         examples, note = choose(self.material)
@@ -134,18 +154,20 @@ class _Figures:
         return Material(
             results=self.results,
             selections=_selections(inputs.selections, inputs.n_frames),
-            store=FrameStore.open(inputs.indexes),
-            truth=_truth(inputs.truth, self.results.benchmarks),
-            policies={f"refocus/{run}": folder / "policy" for run, folder in inputs.runs.items()},
+            store=self.store,
+            truth=read_truth(inputs.truth, self.results.benchmarks.values()),
+            likelihoods=_likelihoods(inputs.likelihoods),
             frames=inputs.n_frames,
             settings=self.settings,
         )
 
 
-def _truth(paths: Sequence[Path], benchmarks: Mapping[str, object]) -> Evidence:
-    """The evidence of all benchmarks."""
-    tables = [read_evidence(path, name) for path in paths for name in benchmarks]
-    return Evidence({key: spans for table in tables for key, spans in table.spans.items()}, complete=False)
+def _likelihoods(paths: Sequence[Path]) -> dict[str, dict[str, Likelihood]]:
+    """By selector and qa_id, over all benchmarks."""
+    found: dict[str, dict[str, Likelihood]] = {}
+    for table in map(read_likelihoods, paths):
+        found.setdefault(table.selector, {}).update(table.rows)
+    return found
 
 
 def _selections(paths: Sequence[Path], frames: int) -> dict[str, dict[str, Selection]]:

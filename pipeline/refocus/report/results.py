@@ -107,26 +107,7 @@ class Results:
     @cached_property
     def rows(self) -> list[ResultRow]:
         """The rows, in the order of KINDS; a setting with several seeds also gets their mean."""
-        names = sorted({key[1] for key in self._made})
-        rows = []
-        for kind in KINDS:
-            of_kind = [name for name in names if kind_of(name) == kind]
-            for label, seeds in self._settings(of_kind):
-                rows += [ResultRow(name, (name,)) for name in seeds]
-                if len(seeds) > 1:
-                    rows.append(
-                        ResultRow(f"{kind} {label} (mean of {len(seeds)} runs)".replace("  ", " "), tuple(seeds))
-                    )
-        others = [name for name in names if kind_of(name) not in KINDS]
-        return rows + [ResultRow(name, (name,)) for name in others]
-
-    def _settings(self, selectors: list[str]) -> list[tuple[str, list[str]]]:
-        """Selectors of one kind by what their runs were trained with: label and the seeds' selectors."""
-        if not self.variants:
-            return [("", selectors)]
-        grouped = [(v.label, [s for s in selectors if run_of(s) in v.runs]) for v in self.variants]
-        known = {selector for _, seeds in grouped for selector in seeds}
-        return [("", [selector]) for selector in selectors if selector not in known] + grouped
+        return result_rows({key[1] for key in self._made}, self.variants)
 
     def trained_at(self, row: ResultRow) -> str:
         """Frames per subset that a row's policy was trained with (`8`, `2→4→8`); empty if unknown or without one."""
@@ -194,6 +175,32 @@ def _read_again(made: AnswerSet, questions: Mapping[str, Sequence[Question]], ex
             found = named_option(answer.raw_reply, len(question.options), extractor)
             read[question.qa_id] = replace(answer, prediction=found, correct=found == question.answer_index)
     return replace(made, answers=read, extractor=extractor)
+
+
+def result_rows(selectors: Iterable[str], variants: Sequence[Variant] = ()) -> list[ResultRow]:
+    """A row per selector, in the order of KINDS, and one for the mean of every setting with several seeds.
+
+    Without `variants` all runs count as seeds of one setting.
+    """
+    names = sorted(selectors)
+    rows = []
+    for kind in KINDS:
+        of_kind = [name for name in names if kind_of(name) == kind]
+        for label, seeds in _settings(of_kind, variants):
+            rows += [ResultRow(name, (name,)) for name in seeds]
+            if len(seeds) > 1:
+                rows.append(ResultRow(f"{kind} {label} (mean of {len(seeds)} runs)".replace("  ", " "), tuple(seeds)))
+    others = [name for name in names if kind_of(name) not in KINDS]
+    return rows + [ResultRow(name, (name,)) for name in others]
+
+
+def _settings(selectors: Sequence[str], variants: Sequence[Variant]) -> list[tuple[str, list[str]]]:
+    """Selectors of one kind by what their runs were trained with: label and the seeds' selectors."""
+    if not variants:
+        return [("", list(selectors))]
+    grouped = [(v.label, [s for s in selectors if run_of(s) in v.runs]) for v in variants]
+    known = {selector for _, seeds in grouped for selector in seeds}
+    return [("", [selector]) for selector in selectors if selector not in known] + grouped
 
 
 UNIFORM = ResultRow("uniform", ("uniform",))

@@ -11,7 +11,9 @@ from refocus.report.study_claims import claims
 from refocus.report.training_figure import PANELS, Panel, draw_curves
 
 NOTE = "synthetic world"
-RIGHT = Panel("reward/answered_right", "sampled subsets that are answered right")  # the same whatever the reward
+RIGHT = Panel(
+    "reward/answered_right", "sampled subsets that are answered right, %", percent=True
+)  # the same whatever the reward
 COLOURS = {"holds": style.GREEN, "does not hold": style.VERMILION, "open": style.GREY}
 
 

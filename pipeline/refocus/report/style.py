@@ -82,3 +82,8 @@ def quiet(axes: Axes) -> None:
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def say(figure: Figure, text: str) -> None:
+    """A figure of nothing but the reason why there is nothing to draw."""
+    figure.text(0.5, 0.5, text, ha="center", va="center", color=GREY)

@@ -20,19 +20,19 @@ def write_tables(
     settings: TablesSettings,
     out: Path,
     spent: Sequence[SelectionCost] = (),
-    marginals: Sequence[Path] = (),
+    likelihoods: Sequence[Path] = (),
 ) -> None:
     """Writes each table as .csv, .md and .tex.
 
     Args:
         n_frames: of table 1, of the world's table by selector and of the table of costs.
         spent: what the selections cost.
-        marginals: tables of selection distributions, for table 3.
+        likelihoods: tables of `refocus likelihood`, for table 3.
     """
     made = {
         "table1": table1(results, n_frames, settings, spent),
         "table2": table2(results, n_frames, settings, spent),
-        "table3": table3(results, marginals, settings),
+        "table3": table3(results, likelihoods, settings),
         "table4": table4(results, settings, spent),
         "selectors": cost_table(results, spent, n_frames, settings),
         "world": world_table(results, [n_frames], settings),

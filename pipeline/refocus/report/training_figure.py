@@ -7,23 +7,29 @@ from matplotlib.figure import Figure
 
 from refocus.config.variants import Variant
 from refocus.report import style
-from refocus.report.seed_bands import draw_bands
+from refocus.report.seed_bands import draw_bands, explained
 from refocus.report.series import Lines
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One quantity over training steps, with a second one drawn dashed for comparison."""
+    """One quantity over training steps, with a second one drawn dashed for comparison; percent: a share, drawn in %."""
 
     key: str
     title: str
     beside: str | None = None
+    percent: bool = False
 
 
 REWARD = Panel("reward/mean", "mean margin of the sampled subsets (Eq. 5)")
-SHARE = Panel("policy/entropy_share", "policy entropy / log |A|")
+SHARE = Panel("policy/entropy_share", "policy entropy, % of log |A|", percent=True)
 TEMPORAL = Panel("select/temporal_entropy", "temporal entropy of the picks, nats (Fig. 6)")
-ACCURACY = Panel("validation/accuracy", "accuracy on held-back videos (dashed: uniform)", "validation/accuracy_uniform")
+ACCURACY = Panel(
+    "validation/accuracy",
+    "accuracy on held-back videos, % (dashed: uniform)",
+    "validation/accuracy_uniform",
+    percent=True,
+)
 PANELS = (REWARD, SHARE, TEMPORAL, ACCURACY)
 
 
@@ -37,10 +43,11 @@ def draw_curves(
     for axes in every[len(panels) :]:
         axes.remove()
     for panel, axes in zip(panels, every[: len(panels)], strict=True):
-        draw_bands(axes, runs, variants, panel.key, panel.beside)
+        draw_bands(axes, runs, variants, panel.key, panel.beside, 100.0 if panel.percent else 1.0)
         axes.set_title(panel.title)
     handles, labels = max((axes.get_legend_handles_labels() for axes in figure.axes), key=lambda pair: len(pair[0]))
     if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(handles)))
+        title = explained(runs, variants)
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(handles)), title=title)
     figure.suptitle("Training" + (f" ({note})" if note else ""))
     return figure

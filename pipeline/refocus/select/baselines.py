@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from refocus.core.errors import RefocusError
 from refocus.frames.sampling import uniform
-from refocus.qa.evidence import Evidence
+from refocus.qa.evidence import Evidence, visible
 from refocus.qa.loose_values import Span
 from refocus.qa.records import Question
 from refocus.select.picks import Picks
@@ -97,13 +97,8 @@ class OracleSelector:
 
 
 def _frames_inside(timestamps_s: Sequence[float], span: Span) -> list[int]:
-    start, end = span
-    inside = [frame for frame, time in enumerate(timestamps_s) if start <= time < end]
-    if inside:
-        return inside
-    middle = (start + end) / 2
-    shown = [frame for frame, time in enumerate(timestamps_s) if time <= middle]
-    return [shown[-1] if shown else 0] if timestamps_s else []
+    start, end = visible(span, timestamps_s) if timestamps_s else span
+    return [frame for frame, time in enumerate(timestamps_s) if start <= time < end]
 
 
 def _spread(regions: Sequence[Sequence[int]], n: int) -> list[int]:

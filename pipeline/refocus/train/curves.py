@@ -8,7 +8,7 @@ import numpy as np
 
 from refocus.core.files import atomic
 
-INK, SOFT, ACCENT, SECOND = "#1f2933", "#c3cbd3", "#0b6e99", "#c2571a"
+INK, SOFT, ACCENT, SECOND = "#1f2933", "#c3cbd3", "#0072B2", "#D55E00"  # as in refocus.report.style
 WINDOW = 0.05  # of the run, for the running mean
 
 
@@ -22,8 +22,8 @@ def draw(lines: Sequence[Mapping[str, Any]], folder: Path) -> None:
     with plt.rc_context({"font.size": 9, "axes.edgecolor": SOFT, "axes.titlesize": 10, "axes.titlelocation": "left"}):
         figure, axes = plt.subplots(2, 3, figsize=(11, 5.6), constrained_layout=True)
         _noisy(axes[0, 0], lines, "reward/mean", "Reward: mean margin of the sampled subsets")
-        _noisy(axes[0, 1], lines, "policy/entropy_share", "Policy entropy as a share of log|A|")
-        axes[0, 1].set_ylim(0, 1.05)
+        _noisy(axes[0, 1], lines, "policy/entropy_share", "Policy entropy, % of log|A|", 100)
+        axes[0, 1].set_ylim(0, 105)
         _validation(axes[0, 2], lines)
         _noisy(axes[1, 0], lines, "reward/group_std", "Std of rewards within a group")
         _noisy(axes[1, 1], lines, "grad_norm", "Gradient norm before clipping")
@@ -33,6 +33,7 @@ def draw(lines: Sequence[Mapping[str, Any]], folder: Path) -> None:
             axis.spines[["top", "right"]].set_visible(False)
             axis.grid(axis="y", color=SOFT, linewidth=0.5, alpha=0.6)
             axis.tick_params(colors=INK)
+        figure.supxlabel(f"thick: mean over the last {WINDOW:.0%} of the run; thin: every step", color=INK, fontsize=8)
         for kind in ("png", "svg"):
             with atomic(folder / f"curves.{kind}") as draft:
                 figure.savefig(draft, format=kind, dpi=150)
@@ -53,8 +54,9 @@ def series(lines: Sequence[Mapping[str, Any]], name: str) -> tuple[np.ndarray, n
     return np.array([step for step, _ in found]), np.array([value for _, value in found], dtype=float)
 
 
-def _noisy(axis: Any, lines: Sequence[Mapping[str, Any]], name: str, title: str) -> None:
+def _noisy(axis: Any, lines: Sequence[Mapping[str, Any]], name: str, title: str, scale: float = 1) -> None:
     steps, values = series(lines, name)
+    values = scale * values
     axis.set_title(title, color=INK)
     if len(steps):
         axis.plot(steps, values, color=SOFT, linewidth=0.8)
@@ -62,15 +64,15 @@ def _noisy(axis: Any, lines: Sequence[Mapping[str, Any]], name: str, title: str)
 
 
 def _validation(axis: Any, lines: Sequence[Mapping[str, Any]]) -> None:
-    axis.set_title("Answers right on held-back videos", color=INK)
+    axis.set_title("Answers right on held-back videos, %", color=INK)
     for name, label, color in (
         ("validation/accuracy", "policy's frames", ACCENT),
         ("validation/accuracy_uniform", "uniform frames", SECOND),
     ):
         steps, values = series(lines, name)
         if len(steps):
-            axis.plot(steps, values, color=color, linewidth=1.8, marker="o", markersize=3, label=label)
-    axis.set_ylim(0, 1)
+            axis.plot(steps, 100 * values, color=color, linewidth=1.8, marker="o", markersize=3, label=label)
+    axis.set_ylim(0, 100)
     if axis.lines:
         axis.legend(frameon=False)
     else:
@@ -86,7 +88,7 @@ def _phases(axis: Any, lines: Sequence[Mapping[str, Any]]) -> None:
         return
     width = max(1, round(WINDOW * len(timed)))
     stack = [running_mean(np.array([line.get(f"time/{name}", 0.0) for line in timed]), width) for name in names]
-    shades = ["#5f6c7b", "#0b6e99", "#4aa3c7", "#c2571a", "#9fc5d8", "#08415c", "#d9dee3"]
+    shades = ["#8A8A8A", "#0072B2", "#56B4E9", "#D55E00", "#CC79A7", "#009E73", "#E69F00"]
     axis.stackplot([line["step"] for line in timed], stack, labels=names, colors=shades, linewidth=0)
     axis.set_ylim(0, 1.6 * max(float(np.sum(stack, axis=0).max()), 1e-9))
     axis.legend(frameon=False, fontsize=7, ncols=3, loc="upper left")

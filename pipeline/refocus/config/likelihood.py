@@ -1,0 +1,30 @@
+"""Settings of `likelihood`: how likely the policy is to pick each frame, and which shares of the frames Fig. 4 has."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from refocus.config.base import Section
+from refocus.config.select import SelectRuntime
+
+
+class LikelihoodSettings(Section):
+    """Many rollouts of every question: Table 3, Fig. 4, and the curves of Figs. 9 to 13."""
+
+    version: int = Field(1, ge=1, description="raised when the same settings give other likelihoods")
+    samples: int = Field(
+        64,
+        ge=0,
+        description="rollouts per question (Appendix C: 64); 0: no likelihood, no Table 3, no Fig. 4, no curves",
+    )
+    temperature: float = Field(1.0, gt=0, description="divides the frame logits before sampling")
+    seed: int = Field(0, ge=0, description="seed of the rollouts, combined with each question's id")
+    ranking: Literal["frequency", "marginal"] = Field(
+        "frequency",
+        description="what makes a frame likelier than another in Fig. 4: the share of rollouts that pick it, ties "
+        "by Eq. 10; or Eq. 10, the averaged categoricals, alone",
+    )
+    percents: tuple[Annotated[int, Field(ge=1, le=99)], ...] = Field(
+        (20, 40, 60, 80), description="k of Fig. 4, % of a clip's frames; none: no Fig. 4"
+    )
+    runtime: SelectRuntime = Field(SelectRuntime(), description="changes no likelihood")

@@ -1,0 +1,102 @@
+"""Stage 6b, recall: whether the picks show the evidence, without asking any LMM; and the maps of needles in haystacks.
+
+Reads:  the picks of every selector, the benchmarks' questions and indexes of frames, and when the evidence is visible.
+Writes: <results>/tables/evidence_recall.{csv,md,tex} and <results>/figures/evidence_recall.{png,svg};
+        for haystacks <results>/tables/niah.{csv,md,tex} and <results>/figures/fig5_niah.{png,svg,csv}.
+Paper:  Figure 5; the recall is ours.
+"""
+
+TABLE_SUFFIXES = ("csv", "md", "tex")
+
+
+def table_and_figure(table, figure):
+    """A table in all its formats and a figure in those of the settings."""
+    return [
+        *(RESULTS.TABLE.fill(table=table, suffix=suffix) for suffix in TABLE_SUFFIXES),
+        *(RESULTS.FIGURE.fill(figure=figure, suffix=suffix) for suffix in SETTINGS.figures.formats),
+    ]
+
+
+RECALLED = table_and_figure("evidence_recall", "evidence_recall") if SELECTED else []
+NEEDLES = (
+    [*table_and_figure("niah", "fig5_niah"), RESULTS.FIGURE.fill(figure="fig5_niah", suffix="csv")] if SOUGHT else []
+)
+
+
+def shown(paths, suffix):
+    """Those of a kind, which the report shows."""
+    return [path for path in paths if path.endswith(f".{suffix}")]
+
+
+def hidden(paths):
+    """The others."""
+    return [path for path in paths if not path.endswith((".md", ".png"))]
+
+
+if RECALLED:
+
+    rule measure_recall:
+        input:
+            questions=expand(RESULTS.QUESTIONS, dataset=USE.benchmarks),
+            selections=SELECTED,
+            frames=frames_of(USE.benchmarks),
+            truth=evidence_of(USE.benchmarks),
+        output:
+            hidden(RECALLED),
+            readable=report(shown(RECALLED, "md"), caption="../report/tables.rst", category="Tables"),
+            pictures=report(shown(RECALLED, "png"), caption="../report/figures.rst", category="Figures"),
+        log:
+            "<results>/logs/recall.log",
+        benchmark:
+            "<results>/benchmarks/recall.jsonl"
+        conda:
+            "../envs/data.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            settings=section("figures"),
+            code=sources("refocus.cli.recall"),
+            n_frames=SETTINGS.main_n_frames,
+            variants=to_json(variants(SETTINGS)),
+            tables=lambda wildcards: SETTINGS.path(RESULTS.TABLES),
+            figures=lambda wildcards: SETTINGS.path(RESULTS.FIGURES),
+        shell:
+            "python -m refocus recall --qa {input.questions:q} --truth {input.truth:q} --selections {input.selections:q} --index {input.frames:q}"
+            " --n-frames {params.n_frames} --variants {params.variants:q} --settings {params.settings:q}"
+            " --out {params.tables:q} --figures {params.figures:q} 2>&1 | tee {log:q}"
+
+
+if NEEDLES:
+
+    rule draw_needles:
+        input:
+            questions=expand(RESULTS.QUESTIONS, dataset=USE.haystacks),
+            selections=SOUGHT,
+            frames=frames_of(USE.haystacks),
+            truth=evidence_of(USE.haystacks),
+        output:
+            hidden(NEEDLES),
+            readable=report(shown(NEEDLES, "md"), caption="../report/tables.rst", category="Tables"),
+            pictures=report(shown(NEEDLES, "png"), caption="../report/figures.rst", category="Figures"),
+        log:
+            "<results>/logs/needles.log",
+        benchmark:
+            "<results>/benchmarks/needles.jsonl"
+        conda:
+            "../envs/data.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            settings=section("figures"),
+            niah=section("niah"),
+            code=sources("refocus.cli.recall"),
+            n_frames=SETTINGS.main_n_frames,
+            variants=to_json(variants(SETTINGS)),
+            tables=lambda wildcards: SETTINGS.path(RESULTS.TABLES),
+            figures=lambda wildcards: SETTINGS.path(RESULTS.FIGURES),
+        shell:
+            "python -m refocus recall --qa {input.questions:q} --truth {input.truth:q} --selections {input.selections:q} --index {input.frames:q}"
+            " --n-frames {params.n_frames} --variants {params.variants:q} --niah-settings {params.niah:q} --settings {params.settings:q}"
+            " --out {params.tables:q} --figures {params.figures:q} 2>&1 | tee {log:q}"
