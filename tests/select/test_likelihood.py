@@ -5,11 +5,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from refocus.core.errors import RefocusError
+from refocus.frames.frame_store import FrameStore
 from refocus.lmm.prompts import Prompt
 from refocus.policy.rollout import rollout
 from refocus.select.frame_selector import embedded_model
+from refocus.select.last_frame import LAST_FRAME
 from refocus.select.likelihood import Likelihood, LikelihoodTable, read_likelihoods, write_likelihoods
-from refocus.select.likelihood_bins import Bin
+from refocus.select.likelihood_bins import Bin, bins, select_bin
 
 from tests.support.asked_videos import build_asked_videos
 from tests.support.tiny_policy import build_features, build_policy
@@ -84,3 +86,18 @@ def test_the_command_writes_the_likelihood_of_the_kept_frames_of_each_question(t
     for row in found.rows.values():
         assert row.marginal.shape == row.frequency.shape == (frames,)
         assert (row.marginal.sum(), row.frequency.sum()) == (pytest.approx(1, abs=1e-5), pytest.approx(2))
+
+
+def test_the_last_frame_is_shown_from_every_share_where_the_benchmark_keeps_it(tmp_path):
+    """The likeliest frames are the earliest ones here, so that only under-k % reaches the end by itself."""
+    bench = build_asked_videos(tmp_path, ("even.mp4",))
+    store, questions = FrameStore.open([bench.index]), bench.questions
+    t = store.record(questions[0].clip_id).n_frames
+    falling = np.arange(t, 0, -1) / t
+    made = {question.qa_id: Likelihood(falling, falling) for question in questions}
+    for one in bins((50,)):
+        own, kept = (select_bin(one, questions, made, store, 3, "frequency", keep) for keep in (False, True))
+        for qa_id, selection in kept.items():
+            assert selection.frame_indices[-1] == t - 1 and len(selection.frame_indices) == 3
+            assert selection.frame_indices[:-1] == own[qa_id].frame_indices[:-1]
+            assert (LAST_FRAME in selection.flags) is (own[qa_id].frame_indices[-1] != t - 1)
