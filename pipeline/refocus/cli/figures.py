@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         default=[],
-        metavar="PATH",
+        metavar="LIKELIHOOD.parquet",
         help="tables of `refocus likelihood`, for the curves of Figs. 9 to 13",
     )
     add("--bins", type=Path, nargs="+", default=[], metavar="PATH", help="answers of `refocus bins` (Fig. 4)")
