@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from refocus.cli.main import main
 from refocus.config.tables import FiguresSettings
 from refocus.core.errors import RefocusError
-from refocus.evaluate.answers import Answer, AnswerSet
+from refocus.evaluate.answers import UNREADABLE, Answer, AnswerSet
 from refocus.qa.evidence import Evidence
 from refocus.qa.records import Question, write_questions
 from refocus.report import style
@@ -27,6 +27,7 @@ from refocus.report.series import read_metrics, smooth
 from refocus.report.subsets_figure import _runs, draw_subsets
 from refocus.report.training_figure import draw_curves
 from refocus.report.variance_figure import draw_variance, read_variances
+from refocus.select.last_frame import LAST_FRAME
 from refocus.select.picks import Selection
 
 
@@ -246,6 +247,17 @@ def test_the_one_question_is_the_first_in_file_order_that_only_the_policy_answer
     assert shown.question.qa_id == "q3", "the picks of q4 show one of its two moments"
     _, above = drawn_by_lot(material)
     assert "Of 4 questions, 2 are answered right only from ReFoCUS's frames, 1 from both" in above
+
+
+@pytest.mark.parametrize(("flag", "counted"), [(LAST_FRAME, 2), (UNREADABLE, 1)])
+def test_an_answer_counts_however_its_frames_were_picked_but_not_without_them(flag, counted):
+    questions = (question(1), question(2))
+    rows = {"q1": Answer((0,), (1.0, 0.0), 0, True, "A"), "q2": Answer((0,), (1.0, 0.0), 0, True, "A", (flag,))}
+    bench, names = BenchmarkData("videomme", "videomme", questions), ("uniform", "refocus/demo")
+    results = Results([bench], [AnswerSet("videomme", "tiny", "x", name, 2, 0, rows) for name in names])
+    picks = {name: {q.qa_id: Selection((1,), (1.0,), (1,)) for q in questions} for name in names}
+    _, above = drawn_by_lot(Material(results, picks, Store(), Evidence({}), {}, 2, FiguresSettings()))
+    assert f"Of {counted} questions, 0 are answered right only from ReFoCUS's frames, {counted} from both" in above
 
 
 def test_equal_figures_give_equal_files(tmp_path):

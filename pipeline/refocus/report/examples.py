@@ -75,7 +75,7 @@ class Material:
         """What the first LMM answered from a selector's picks; None where it was not asked."""
         lmms = self.results.lmms[:1]
         answers = (self.results.answer(lmm, selector, question.dataset, self.frames, question.qa_id) for lmm in lmms)
-        return next((answer for answer in answers if answer and not answer.flags), None)
+        return next((answer for answer in answers if answer and answer.answered), None)
 
     def result(self, question: Question) -> str:
         """WIN, BOTH, NEITHER or LOSS; empty where uniform frames and the policy's were not both answered from."""
@@ -143,9 +143,9 @@ def proportion(counts: Mapping[str, int], places: int) -> dict[str, int]:
 
 def tally(results: Mapping[str, str]) -> str:
     """How many questions came out how, as a sentence."""
-    counts = Counter(results.values())
+    counts = Counter(result for result in results.values() if result)
     return (
-        f"Of {len(results)} questions, {counts[WIN]} are answered right only from ReFoCUS's frames, {counts[BOTH]} "
+        f"Of {counts.total()} questions, {counts[WIN]} are answered right only from ReFoCUS's frames, {counts[BOTH]} "
         f"from both, {counts[LOSS]} only from uniform ones, {counts[NEITHER]} from neither"
     )
 
