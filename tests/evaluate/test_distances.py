@@ -64,3 +64,9 @@ def test_the_interval_is_over_videos(grids):
     once = mean_distances(grids, list("abcde"), "js").across
     often = mean_distances(np.repeat(grids, 3, 0), np.repeat(list("abcde"), 3).tolist(), "js").across
     assert (often.low, often.high) == pytest.approx((once.low, once.high))
+
+
+def test_two_videos_have_no_interval_because_every_resample_is_their_one_pair(grids):
+    pair = mean_distances(grids[:2], ["a", "b"], "js").across
+    assert (pair.low, pair.high, pair.n) == (None, None, 1)
+    assert mean_distances(grids[:3], ["a", "b", "c"], "js").across.low is not None

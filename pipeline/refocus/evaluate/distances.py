@@ -91,4 +91,6 @@ def _mean(apart: np.ndarray, counted: np.ndarray, weights: np.ndarray | None, le
     number = ((weights @ counted.astype(float)) * weights).sum(1)
     means = total[number > 0] / number[number > 0]
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    if np.isclose(low, high):  # of two videos every resample with a pair is the same
+        return Score(value, None, None, pairs)
     return Score(value, float(low), float(high), pairs)
