@@ -34,9 +34,12 @@ def metrics(rewards, entropy=0.5, held_back=0.6, uniform=0.4):
     return [*steps, *checks]
 
 
-def test_every_overlay_has_a_recipe(repository):
+UNTRAINED = {"config/niah.yaml"}  # picks with the demo's policy
+
+
+def test_every_overlay_that_trains_has_a_recipe(repository):
     overlays = {path.relative_to(repository).as_posix() for path in (repository / "config").rglob("*.yaml")}
-    assert overlays == {overlay for recipe in RECIPES.recipes.values() for overlay in recipe.overlays}
+    assert overlays - UNTRAINED == {overlay for recipe in RECIPES.recipes.values() for overlay in recipe.overlays}
 
 
 @pytest.mark.parametrize("name", RECIPES.recipes)

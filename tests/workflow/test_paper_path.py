@@ -53,6 +53,7 @@ def overlay(root: Root) -> dict:
         "reward": CPU,
         "train": CPU,
         "select": CPU,
+        "likelihood": CPU,
         "answer": CPU,
         "decode": {"runtime": {"workers": 1}},
         # Every set's few clips fit one shard of 64, and 6,300 empty ones would take hours; VISTA's second stays empty.

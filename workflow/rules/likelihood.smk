@@ -64,7 +64,7 @@ rule measure_likelihood:
         mem_mb=times_attempt(16_000),
         runtime=times_attempt(240),
     params:
-        settings=canonical({**LIKELIHOOD.identity(), "percents": [], "ranking": "frequency"}),  # neither decides a likelihood
+        settings=LIKELIHOOD.sampling(),
         runtime=runtime(LIKELIHOOD),
         policy=lambda wildcards, input: os.path.dirname(input.policy[0]),
         kind="refocus",

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from refocus.config.base import Section
 from refocus.config.select import SelectRuntime
+from refocus.core.files import canonical
 
 
 class LikelihoodSettings(Section):
@@ -28,3 +29,7 @@ class LikelihoodSettings(Section):
         (20, 40, 60, 80), description="k of Fig. 4, % of a clip's frames; none: no Fig. 4"
     )
     runtime: SelectRuntime = Field(SelectRuntime(), description="changes no likelihood")
+
+    def sampling(self) -> str:
+        """The settings as JSON, those that only Fig. 4 reads at their simplest, as they change no likelihood."""
+        return canonical({**self.identity(), "percents": [], "ranking": "frequency"})

@@ -272,7 +272,8 @@ class Root(Strict):
 
     def selectors_on(self, name: str) -> tuple[str, ...]:
         """The selectors that pick on a benchmark: uniform alone where all frames are the same."""
-        return ("uniform",) if self.benchmarks[name].before_lecture else self.use.selectors
+        benchmark = self.benchmarks.get(name)
+        return ("uniform",) if benchmark and benchmark.before_lecture else self.use.selectors
 
     def path(self, text: str) -> str:
         """A path as the config writes it, with `<results>/` filled in."""

@@ -15,8 +15,8 @@ def rule_parameter(root: Root, name: str) -> str:
 
     Args:
         name: a stage's section (`reward`), an entry of `lmms` or `scorers` (`lmms.tiny`), a run's settings
-            (`runs.demo.train`, `runs.demo.policy`), a source's options (`datasets.nextqa.adapter_options`), or
-            `variants`.
+            (`runs.demo.train`, `runs.demo.policy`), a source's options (`datasets.nextqa.adapter_options`), `variants`,
+            or `likelihood.sampling`.
     Raises:
         UsageError: no rule passes such a thing.
     """
@@ -24,6 +24,8 @@ def rule_parameter(root: Root, name: str) -> str:
     entry, _, part = rest.partition(".")
     if name == "variants":
         return to_json(variants(root))
+    if name == "likelihood.sampling":
+        return root.likelihood.sampling()
     if section in MODELS and entry in getattr(root, section) and not part:
         return getattr(root, section)[entry].canonical()
     if section == "runs" and entry in root.runs and part in RUN_SECTIONS:
@@ -45,4 +47,5 @@ def names(root: Root) -> list[str]:
         *(f"runs.{name}.{part}" for name in root.runs for part in RUN_SECTIONS),
         *(f"{source}.adapter_options" for source in sources),
         "variants",
+        "likelihood.sampling",
     ]
