@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from refocus.evaluate.distances import mean_distances, on_grid, pairwise
+from refocus.evaluate.distances import Distances, mean_distances, on_grid, pairwise
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy, wasserstein_distance
 
@@ -57,6 +57,8 @@ def test_without_two_videos_or_a_second_question_there_is_no_such_mean(grids):
     alone = mean_distances(grids, list("abcde"), "js")
     assert alone.within is None and alone.across.low <= alone.across.value <= alone.across.high
     assert mean_distances(grids, ["a"] * 5, "js").across is None
+    for metric in ("js", "kl", "wasserstein"):
+        assert mean_distances(grids[:0], [], metric) == Distances(None, None)
 
 
 def test_the_interval_is_over_videos(grids):

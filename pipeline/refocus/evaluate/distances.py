@@ -67,6 +67,8 @@ def mean_distances(
     Args:
         grids: (q, g). videos: (q,) of each question.
     """
+    if not len(videos):
+        return Distances(None, None)
     apart = pairwise(grids, metric)
     place = {video: row for row, video in enumerate(dict.fromkeys(videos))}
     owner = np.array([place[video] for video in videos], int)
