@@ -20,10 +20,10 @@ from refocus.select.likelihood import Likelihood
 from refocus.select.picks import Selection
 
 WIN, BOTH, NEITHER, LOSS = (
-    "win: only ReFoCUS is answered right",
-    "tie: both are answered right",
-    "tie: neither is answered right",
-    "miss: only uniform is answered right",
+    "win over uniform",
+    "tie with uniform: both right",
+    "tie with uniform: both wrong",
+    "miss: right from uniform alone",
 )
 LEGEND = (
     "Pictures: the frames that a selector picked, each joined to\nits time; triangles: all of its picks. "
