@@ -131,6 +131,29 @@ def answers_of(benchmark, lmm, selector):
     ]
 
 
+def likelihoods_of(file, runs, benchmarks):
+    """One table per run and benchmark, of the number of frames of Table 1."""
+    return [file.fill(benchmark=name, run=run, frames=SETTINGS.main_n_frames) for run in runs for name in benchmarks]
+
+
+def table_and_figure(table, figure):
+    """A table in all its formats and a figure in those of the settings."""
+    return [
+        *(RESULTS.TABLE.fill(table=table, suffix=suffix) for suffix in ("csv", "md", "tex")),
+        *(RESULTS.FIGURE.fill(figure=figure, suffix=suffix) for suffix in SETTINGS.figures.formats),
+    ]
+
+
+def shown(paths, suffix):
+    """Those of a kind, which the report shows."""
+    return [path for path in paths if path.endswith(f".{suffix}")]
+
+
+def hidden(paths):
+    """The others."""
+    return [path for path in paths if not path.endswith((".md", ".png"))]
+
+
 def reward_model_of(run):
     """The entry of `lmms` that rewards a run."""
     return SETTINGS.lmms[SETTINGS.run_train(run).reward_model]

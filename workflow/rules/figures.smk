@@ -39,7 +39,7 @@ rule draw_figures:
     output:
         [path for path in FIGURES if not path.endswith(".png")],
         [RESULTS.FIGURE.fill(figure="fig6_temporal_entropy", suffix="csv")] if TRAINED else [],
-        [RESULTS.FIGURE.fill(figure="fig4_likelihood", suffix=suffix) for suffix in TABLE_SUFFIXES if BINNED],
+        [RESULTS.FIGURE.fill(figure="fig4_likelihood", suffix=suffix) for suffix in ("csv", "md", "tex") if BINNED],
         pictures=report(
             [path for path in FIGURES if path.endswith(".png")],
             caption="../report/figures.rst",

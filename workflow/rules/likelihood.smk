@@ -23,11 +23,6 @@ LOOKED_AT = [name for name in USE.benchmarks if not SETTINGS.benchmarks[name].be
 VIDEO_MME = [name for name in LOOKED_AT if SETTINGS.benchmarks[name].format == "videomme"]
 
 
-def likelihoods_of(file, runs, benchmarks):
-    """One table per run and benchmark, of the number of frames of Table 1."""
-    return [file.fill(benchmark=name, run=run, frames=MAIN_N) for run in runs for name in benchmarks]
-
-
 LIKELIHOODS = likelihoods_of(RESULTS.LIKELIHOOD, LIKELY_RUNS, LOOKED_AT)
 DISTRIBUTIONS = [
     *likelihoods_of(RESULTS.LIKELIHOOD, LIKELY_RUNS, VIDEO_MME),

@@ -6,31 +6,10 @@ Writes: <results>/tables/evidence_recall.{csv,md,tex} and <results>/figures/evid
 Paper:  Figure 5; the recall is ours.
 """
 
-TABLE_SUFFIXES = ("csv", "md", "tex")
-
-
-def table_and_figure(table, figure):
-    """A table in all its formats and a figure in those of the settings."""
-    return [
-        *(RESULTS.TABLE.fill(table=table, suffix=suffix) for suffix in TABLE_SUFFIXES),
-        *(RESULTS.FIGURE.fill(figure=figure, suffix=suffix) for suffix in SETTINGS.figures.formats),
-    ]
-
-
 RECALLED = table_and_figure("evidence_recall", "evidence_recall") if SELECTED else []
 NEEDLES = (
     [*table_and_figure("niah", "fig5_niah"), RESULTS.FIGURE.fill(figure="fig5_niah", suffix="csv")] if SOUGHT else []
 )
-
-
-def shown(paths, suffix):
-    """Those of a kind, which the report shows."""
-    return [path for path in paths if path.endswith(f".{suffix}")]
-
-
-def hidden(paths):
-    """The others."""
-    return [path for path in paths if not path.endswith((".md", ".png"))]
 
 
 if RECALLED:
