@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from refocus.evaluate.distances import Distances, mean_distances, on_grid, pairwise
+from refocus.evaluate.scoring import resampled
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy, wasserstein_distance
 
@@ -72,3 +73,11 @@ def test_two_videos_have_no_interval_because_every_resample_is_their_one_pair(gr
     pair = mean_distances(grids[:2], ["a", "b"], "js").across
     assert (pair.low, pair.high, pair.n) == (None, None, 1)
     assert mean_distances(grids[:3], ["a", "b", "c"], "js").across.low is not None
+
+
+def test_a_video_drawn_twice_brings_its_own_pairs_twice(grids):
+    first = np.concatenate([grids, grids[:1]])  # two questions about each of three videos
+    found = mean_distances(first, list("aabbcc"), "wasserstein", resamples=200).within
+    apart = pairwise(first, "wasserstein")
+    means = resampled(3, 200, 0) @ np.array([apart[0, 1], apart[2, 3], apart[4, 5]]) / 3
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))

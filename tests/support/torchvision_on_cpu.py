@@ -4,6 +4,8 @@ import importlib.util
 
 import torch
 
+LIBRARIES: list[torch.library.Library] = []
+
 
 def make_importable() -> None:
     """Declares what torchvision's library would have declared, where it does not load; before transformers is imported.
@@ -15,5 +17,7 @@ def make_importable() -> None:
     try:
         import torchvision  # noqa: F401
     except RuntimeError:
+        operators = torch.library.Library("torchvision", "FRAGMENT")
         for name in ("nms", "qnms"):
-            torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            operators.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        LIBRARIES.append(operators)  # an operator lasts as long as its library
