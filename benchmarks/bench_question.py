@@ -27,8 +27,9 @@ from refocus.lmm import Lmm, load_lmm
 from refocus.lmm.prompts import Prompt
 from refocus.qa.records import Question
 from refocus.select import FrameSelector, VideoSelection
-from refocus.select.frame_selector import embedded_model
 from refocus.select.picks import Selection
+from refocus.select.policy_frames import embedded_model
+from refocus.select.video_source import open_video
 from refocus.video.workers import LostJob, run_jobs
 from refocus.world.scene import COLORS, SHAPES
 
@@ -90,10 +91,13 @@ def measure(case: Case, beat: Callable[[], None]) -> Spent:
     loaded, seen, began = memory_mb("VmRSS"), lmm.work.frames, time.perf_counter()
 
     def select(some: Sequence[Question]) -> list[VideoSelection]:
-        return [selector.select(case.video, one.question, one.options, case.picks) for one in some]
+        return [selector.select(encoded, one.question, one.options, case.picks) for one in some]
 
-    decode, candidates = cpu_seconds(lambda: selector.candidates(case.video))
-    first, chosen = cpu_seconds(lambda: select(asked[:1]))
+    source = open_video(case.video)
+    decode, candidates = cpu_seconds(lambda: source.candidates(selector.decode))
+    reading, encoded = cpu_seconds(lambda: selector.read(source, candidates))
+    asking, chosen = cpu_seconds(lambda: select(asked[:1]))
+    first = reading + asking
     others, further = cpu_seconds(lambda: select(asked[1:]))
     wanted = {
         (case.picks, one.qa_id): Selection(picks.candidate_indices, picks.timestamps_s, picks.candidate_indices)

@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Stages that tests start as processes find the package of this checkout.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "pipeline"), os.environ.get("PYTHONPATH")]))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test fetches a model
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -108,7 +108,8 @@ def test_one_video_is_asked_without_a_benchmark(scored, capsys, name, model):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--selector", "topk"], "needs --model"),
+        (["--selector", "confidence"], "needs a model, the LMM"),
+        (["--selector", "topk"], "google/siglip2-base-patch16-224 is neither a folder nor a hub model"),
         (["--selector", "oracle"], "for a benchmark only"),
         (["--selector", "refocus/demo"], "for a benchmark only"),
         (["--selector", "nearest"], "no selector is called"),

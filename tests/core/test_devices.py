@@ -162,6 +162,7 @@ def test_cuda_without_a_gpu_ends_with_status_75(stage, repository, tmp_path):
     """So that a scheduler can send the job elsewhere; a machine's GPUs are hidden for it."""
     write_index(tmp_path / "s.index.parquet", [], {})
     write_questions(tmp_path / "qa.parquet", [], "ingest")
+    (tmp_path / "video.mp4").touch()
     files = ["--qa", "qa.parquet", "--out", "out.parquet"]
     words = {
         "reward": ["--index", "s.index.parquet", "--model", repository / "assets/lmm", *files],

@@ -99,10 +99,11 @@ def test_frames_by_marginals_are_asked_for_anew_with_each_number(monkeypatch):
         ("marginals", "top_marginal", False),
     ],
 )
-def test_a_kind_of_a_run_says_how_its_policy_is_asked(monkeypatch, kind, mode, nested):
+def test_a_kind_of_a_run_says_how_its_policy_is_asked(monkeypatch, tmp_path, kind, mode, nested):
     monkeypatch.setattr(learned, "load_policy", lambda *words: None)
     name = SelectorName.parse(f"{kind}/demo")
-    sources = SelectorSources(policy="folder")
+    (tmp_path / "config.json").write_text("{}")
+    sources = SelectorSources(policy=str(tmp_path))
     selector = build_selector(name, sources, SelectSettings(seed=3), Store(), "bench")
     assert (selector.settings.mode, selector.settings.seed, selector.nested) == (mode, 3, nested)
     assert name.asks_policy

@@ -17,7 +17,9 @@ from refocus.policy.rollout import score  # noqa: E402
 from refocus.select import FrameSelector  # noqa: E402
 from refocus.select.contact_sheet import clock  # noqa: E402
 from refocus.select.policy_selector import ask_policy  # noqa: E402
+from refocus.select.video_source import open_video  # noqa: E402
 
+from tests.support.grey_video import write_greys  # noqa: E402
 from tests.support.tiny_policy import PROMPTS, build_policy  # noqa: E402
 
 
@@ -28,19 +30,7 @@ def test_the_package_gives_its_selector_by_name():
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
     """Three seconds at 10 fps, every frame a different grey."""
-    path = tmp_path_factory.mktemp("video") / "grey scale.mp4"
-    _write_greys(path, range(30))
-    return path
-
-
-def _write_greys(path, numbers):
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for number in numbers:
-            image = np.full((48, 64, 3), 8 * number, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode())
+    return write_greys(tmp_path_factory.mktemp("video") / "grey scale.mp4", range(30))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +47,7 @@ def selector(model):
 
 def test_picks_are_frames_of_the_file_in_temporal_order(selector, video):
     """12 candidates at 4 fps; times are when the frame is shown, and the file's own frame numbers go with them."""
-    selection = selector.select(video, "What colour is it?", ["red", "green"], frames=5)
+    selection = selector.select(video, "What colour is it?", ["red", "green"], n_frames=5)
     assert list(selection.candidate_indices) == sorted(set(selection.candidate_indices))
     assert all(0 <= candidate < 12 for candidate in selection.candidate_indices)
     assert sorted(selection.pick_rank) == [1, 2, 3, 4, 5]
@@ -67,18 +57,18 @@ def test_picks_are_frames_of_the_file_in_temporal_order(selector, video):
 
 def test_source_frames_are_what_a_decoder_takes(selector, video):
     """The file's frames of these numbers look like the candidates that were picked."""
-    selection = selector.select(video, "What colour is it?", frames=5)
+    selection = selector.select(video, "What colour is it?", n_frames=5)
     with av.open(str(video)) as container:
         greys = [frame.to_ndarray(format="gray").mean() for frame in container.decode(video=0)]
-    picked = selector.candidates(video).images[list(selection.candidate_indices)]
+    picked = open_video(video).candidates(selector.decode).images[list(selection.candidate_indices)]
     assert picked.mean((1, 2, 3)) == pytest.approx([greys[number] for number in selection.source_frames], abs=4)
     assert selection.source_frames != selection.candidate_indices
 
 
 def test_a_question_gets_the_same_frames_every_time_and_another_seed_gets_others(selector, video):
-    first = selector.select(video, "What colour is it?", frames=4)
-    assert selector.select(video, "What colour is it?", frames=4) == first
-    others = {selector.select(video, "What colour is it?", frames=4, seed=seed) for seed in range(1, 6)}
+    first = selector.select(video, "What colour is it?", n_frames=4)
+    assert selector.select(video, "What colour is it?", n_frames=4) == first
+    others = {selector.select(video, "What colour is it?", n_frames=4, seed=seed) for seed in range(1, 6)}
     assert others != {first}
 
 
@@ -86,19 +76,19 @@ def test_questions_about_one_video_share_one_pass_over_its_frames(model, video, 
     """And get the frames that a selector of their own gives them, also about the next video."""
     selector, tokens = FrameSelector.from_pretrained(model), []
     other = tmp_path / "reversed.mp4"
-    _write_greys(other, range(29, -1, -1))
+    write_greys(other, range(29, -1, -1))
     asked = [(video, "What colour is it?"), (video, "What is it?"), (video, "What colour is it?"), (other, "What?")]
     for path, question in asked:
         before = selector.policy.backbone.tokens
-        alone = FrameSelector.from_pretrained(model).select(path, question, frames=4)
-        assert selector.select(path, question, frames=4) == alone
+        alone = FrameSelector.from_pretrained(model).select(path, question, n_frames=4)
+        assert selector.select(path, question, n_frames=4) == alone
         tokens.append(selector.policy.backbone.tokens - before)
     frames = 12 * selector.policy.config.tokens_per_frame
     assert [count > frames for count in tokens] == [True, False, False, True]
 
 
 def test_a_short_clip_is_kept_whole(selector, video):
-    assert selector.select(video, "What?", frames=512).candidate_indices == tuple(range(12))
+    assert selector.select(video, "What?", n_frames=512).candidate_indices == tuple(range(12))
 
 
 def test_a_tiny_model_says_that_it_only_knows_the_synthetic_world(selector):
@@ -108,8 +98,8 @@ def test_a_tiny_model_says_that_it_only_knows_the_synthetic_world(selector):
 def test_wrong_requests_are_refused_before_any_work(selector, video, tmp_path):
     with pytest.raises(UsageError, match=r"nowhere\.mp4"):
         selector.select(tmp_path / "nowhere.mp4", "What?")
-    with pytest.raises(UsageError, match="frames"):
-        selector.select(video, "What?", frames=0)
+    with pytest.raises(UsageError, match="n_frames"):
+        selector.select(video, "What?", n_frames=0)
     with pytest.raises(UsageError, match="empty"):
         selector.select(video, "  ")
     with pytest.raises(UsageError, match=r"config\.json"):
@@ -161,7 +151,9 @@ def test_the_command_writes_json_and_a_contact_sheet(model, video, capsys, tmp_p
         assert image.format == "PNG" and image.width >= 480
 
 
-@pytest.mark.parametrize("argv", [["select"], ["select", "a.mp4"], ["select", "--qa", "qa.parquet"]])
+@pytest.mark.parametrize(
+    "argv", [["select"], ["select", "a.mp4"], ["select", "a.mp4", "What?", "--questions", "q.csv"]]
+)
 def test_half_a_request_ends_with_status_2(argv):
     assert main(argv) == 2
 
@@ -174,6 +166,6 @@ def test_clock_reads_like_a_player(seconds, text):
 def test_real_files_give_frames_with_their_times(selector, shared_data):
     """Matroska, AV1, a rotated QuickTime file of one frame, and H.264."""
     for path in sorted((shared_data / "videos").iterdir()):
-        selection = selector.select(path, "What happens?", frames=4)
+        selection = selector.select(path, "What happens?", n_frames=4)
         assert 1 <= len(selection.source_frames) <= 4
         assert list(selection.timestamps_s) == sorted(selection.timestamps_s)

@@ -8,10 +8,10 @@ from refocus.core.errors import RefocusError
 from refocus.frames.frame_store import FrameStore
 from refocus.lmm.prompts import Prompt
 from refocus.policy.rollout import rollout
-from refocus.select.frame_selector import embedded_model
 from refocus.select.last_frame import LAST_FRAME
 from refocus.select.likelihood import Likelihood, LikelihoodTable, read_likelihoods, write_likelihoods
 from refocus.select.likelihood_bins import Bin, bins, select_bin
+from refocus.select.policy_frames import embedded_model
 
 from tests.support.asked_videos import build_asked_videos
 from tests.support.tiny_policy import build_features, build_policy

@@ -54,7 +54,7 @@ rule select_frames:
         runtime=runtime(SETTINGS.select),
         out=subpath(output[0], parent=True),
     shell:
-        "python -m refocus select --qa {input.questions:q} --index {input.frames:q} --videos {params.videos:q} --selector {params.selector:q}"
+        "python -m refocus select-benchmark --qa {input.questions:q} --index {input.frames:q} --videos {params.videos:q} --selector {params.selector:q}"
         " {params.needs} {params.picking} --n-frames {params.n_frames} --settings {params.settings:q} --runtime {params.runtime:q} --out {params.out:q}"
         " 2>&1 | tee {log:q}"
 

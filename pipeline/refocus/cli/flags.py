@@ -12,6 +12,7 @@ from refocus.config.lmm import LmmSettings
 from refocus.config.parsing import parse, parse_json
 from refocus.config.renamed import current_section
 from refocus.config.root import section_name
+from refocus.config.training_free import TrainingFreeSettings
 from refocus.core.addresses import ADVICE, is_address
 from refocus.core.errors import UsageError
 from refocus.core.project import default_config, default_overlays
@@ -104,6 +105,20 @@ def read_lmm(args: argparse.Namespace, model: str) -> LmmSettings:
         raise UsageError("which LMM? Give --model DIR_OR_ID, or --lmm-settings JSON")
     given = {name: getattr(args, name) for name in LMM_FLAGS if getattr(args, name) is not None}
     return parse(LmmSettings, {**values, **given})
+
+
+def add_training_free(parser: argparse.ArgumentParser) -> None:
+    """Adds `--training-free-settings JSON`."""
+    parser.add_argument(
+        "--training-free-settings",
+        metavar="JSON",
+        help="the section training_free: numbers of aks, bolt, mdp3, uniform-seen",
+    )
+
+
+def read_training_free(args: argparse.Namespace) -> TrainingFreeSettings:
+    """What `add_training_free` reads."""
+    return parse(TrainingFreeSettings, parse_json(args.training_free_settings, "--training-free-settings"))
 
 
 def read_settings(args: argparse.Namespace, model: type[S]) -> S:

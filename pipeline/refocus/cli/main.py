@@ -29,6 +29,7 @@ COMMANDS = {
     "embed": "refocus.cli.embed",
     "certainty": "refocus.cli.certainty",
     "select": "refocus.cli.select",
+    "select-benchmark": "refocus.cli.select_benchmark",
     "likelihood": "refocus.cli.likelihood",
     "export": "refocus.cli.export",
     "import": "refocus.cli.import_",
@@ -63,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = next((word for word in argv if not word.startswith("-")), None)
     logging.basicConfig(level=logging.INFO, format=f"{command or 'refocus'}: %(message)s", stream=sys.stderr)
     try:
-        argv = current_flags(argv) if argv[:1] == [command] else argv
+        if argv[:1] == [command]:
+            argv = current_flags(argv)
+            command = argv[0]
     except UsageError as error:
         log.error("error: %s", error)
         return error.exit_code

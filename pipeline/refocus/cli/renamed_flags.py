@@ -11,7 +11,12 @@ FLAGS = {
     "ingest": {"--options": "--adapter-options"},
     "reward": {"--lmm": "--lmm-settings"},
     "train": {"--frames": "--index", "--policy": "--policy-settings"},
-    "select": {"--benchmark": "--qa", "--frames-index": "--index", "--policy": "--model", "--n": "--n-frames"},
+    "select-benchmark": {
+        "--benchmark": "--qa",
+        "--frames-index": "--index",
+        "--policy": "--model",
+        "--n": "--n-frames",
+    },
     "answer": {"--benchmark": "--qa", "--frames-index": "--index", "--lmm": "--model", "--n": "--n-frames"},
     "tables": {"--benchmark": "--qa", "--budget": "--n-frames"},
     "figures": {
@@ -25,6 +30,8 @@ FLAGS = {
     "assets": {"--world": "--world-settings"},
 }
 
+COMMANDS = {"select": ("select-benchmark", {"--qa", "--benchmark"})}  # one command once, two now: which flags tell
+
 log = logging.getLogger(__name__)
 
 
@@ -34,6 +41,7 @@ def current_flags(words: Sequence[str]) -> list[str]:
     Raises:
         UsageError: a flag is given in both spellings.
     """
+    words = _current_command(words)
     renamed = {**_of_settings(words[0]), **FLAGS.get(words[0], {})} if words else {}
     given = {word.partition("=")[0] for word in words}
     current = []
@@ -46,6 +54,19 @@ def current_flags(words: Sequence[str]) -> list[str]:
             log.warning("%s is now %s; version %s will refuse the old spelling", flag, new, REMOVED_IN)
         current.append(f"{new}{equals}{value}" if new else word)
     return current
+
+
+def _current_command(words: Sequence[str]) -> Sequence[str]:
+    new, flags = COMMANDS.get(words[0] if words else "", ("", set()))
+    if not flags & {word.partition("=")[0] for word in words}:
+        return words
+    log.warning(
+        "refocus %s with a question table is now refocus %s; version %s will refuse the old spelling",
+        words[0],
+        new,
+        REMOVED_IN,
+    )
+    return [new, *words[1:]]
 
 
 def _of_settings(command: str) -> dict[str, str]:

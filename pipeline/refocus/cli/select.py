@@ -1,231 +1,238 @@
-"""`refocus select`: frames of one video for one question, or of a whole benchmark."""
+"""`refocus select`: frames of a video that answer a question; of many videos, or for many questions, a table."""
 
 import argparse
+import glob
 import json
+import logging
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refocus.cli.flags import add_settings, local_path, read_settings
-from refocus.config.parsing import parse, parse_json
+from refocus.cli.flags import add_settings, add_training_free, local_path, read_settings, read_training_free
 from refocus.config.select import SelectSettings
-from refocus.config.selectors import SelectorName, spellings
-from refocus.config.training_free import TrainingFreeSettings
+from refocus.config.selectors import SelectorName
 from refocus.core.devices import claim
-from refocus.core.errors import UsageError
-from refocus.core.results_folder import SELECTION_COST
+from refocus.core.errors import RefocusError, UsageError
+from refocus.core.progress import bar
 
 if TYPE_CHECKING:
-    from refocus.select.video_picker import VideoPicker
+    from refocus.select.frame_selector import Ask, FrameSelector
+    from refocus.select.question_list import Asked
+    from refocus.select.video_selection import VideoSelection
 
-HELP = "pick the frames of a video that answer a question, or of every question of a benchmark"
+HELP = "pick the frames of a video that answer a question"
 DESCRIPTION = """\
-In:  a video file and a question; or, with --qa, a question table and the index files of its stored frames.
-Out: the picked frames on standard output (--json for machines, --contact-sheet for eyes); or, with --qa, one
-     table n{frames}.s{seed}.parquet per number of frames: qa_id, frame_indices, pick_order, timestamps_s, score, flags,
-     video, video_digest, total_num_frames, fps, duration_s, frames_indices, selector, selector_digest; and cost.json:
-     seconds, and passes of the models that looked at frames, embeddings and certainty included.
-     Of the picks, the JSON gives timestamps_s (seconds of the file), frames_indices (numbers of the frames in the file
-     from 0: what a decoder takes; source_frames is the same), pick_order (these numbers as they were picked),
-     candidate_indices (their places among the candidates), pick_rank and score; docs/data_dictionary.md has it all.
-Paper: section 3.2 and Algorithm 2. Frames come from min(4 fps, 512) candidates, sampled once at temperature 1.
+In:  a video file and a question.
+Out: the picked frames on standard output (--json for machines), as pictures (--save-frames, --contact-sheet) or as a
+     short video of their moments (--clip).
+     The JSON gives timestamps_s (seconds of the file), frames_indices (numbers of the frames in the file from 0: what a
+     decoder takes; source_frames is the same), pick_order (these numbers as they were picked), candidate_indices (their
+     places among the candidates), pick_rank, score and the likelihood of every candidate; docs/data_dictionary.md.
 
   refocus select lecture.mp4 "What is on the board?" --option "a map" --option "a formula" --frames 8
-  refocus select lecture.mp4 "What is on the board?" --selector aks --model google/siglip-so400m-patch14-384
-  refocus select --qa qa/videomme.parquet --index frames/videomme/*.parquet --selector uniform \\
-      --n-frames 4 8 32 --out DIR
+  refocus select lecture.mp4 "When does she show the chart?" --selector siglip2-aks --contact-sheet picks.png
+  refocus select lecture.mp4 "What is on the board?" --model results/train/demo/policy
+
+Many videos, or many questions: one table, .parquet or .jsonl. A video that cannot be decoded has its error in its rows,
+and the command ends with status 1 when all others are done.
+
+  refocus select 'talks/*.mp4' "When does she show the chart?" --out picks.parquet
+  refocus select --questions questions.csv --videos talks --out picks.parquet
+
+Paper: section 3.2 and Algorithm 2. Frames come from min(4 fps, 512) candidates, sampled once at temperature 1.
+`refocus select-benchmark` picks for a benchmark of the workflow, from its stored frames.
 """
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags of both modes."""
-    one = parser.add_argument_group("one video")
-    one.add_argument("video", nargs="?", type=Path, help="video file")
-    one.add_argument("question", nargs="?", help="what is asked about it")
-    one.add_argument("--option", action="append", default=[], metavar="TEXT", help="an answer option; repeat for each")
-    one.add_argument("--frames", type=int, default=32, help="how many frames to pick (default: 32)")
-    one.add_argument("--json", action="store_true", help="print JSON instead of text")
-    one.add_argument("--contact-sheet", type=Path, metavar="OUT.png", help="write the picked frames as one picture")
-    one.add_argument(
-        "--save-frames", type=Path, metavar="DIR", help="write the picked frames as JPEG, at native size and aspect"
-    )
-    many = parser.add_argument_group("a benchmark")
-    many.add_argument(
-        "--qa", type=Path, metavar="QA.parquet", help="its question table; without it, one video is asked about"
-    )
-    many.add_argument(
-        "--index", type=Path, nargs="+", default=[], metavar="INDEX.parquet", help="index files of its frames"
-    )
-    many.add_argument(
-        "--videos",
-        type=local_path,
-        metavar="DIR",
-        help="folder of its videos, to count the frames of each; without it total_num_frames stays empty",
-    )
-    many.add_argument(
-        "--truth",
-        type=Path,
-        metavar="PATH",
-        help="when the evidence is visible, for oracle: NAME.evidence.parquet of ingest",
-    )
-    made = "selection folder or files of refocus/<run>, for swapped"
-    many.add_argument("--from", dest="made", type=Path, nargs="+", default=[], metavar="SELECTIONS", help=made)
-    many.add_argument(
-        "--n-frames", type=int, nargs="+", default=[32], metavar="N", help="numbers of frames (default: 32)"
-    )
-    many.add_argument("--out", type=Path, metavar="DIR", help="folder for the selection tables")
-    many.add_argument(
-        "--embeddings",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="PATH",
-        help="tables of `refocus embed`",
-    )
-    many.add_argument(
-        "--certainty", type=Path, nargs="+", default=[], metavar="PATH", help="tables of `refocus certainty`"
-    )
-    many.add_argument(
-        "--keep-last-frame",
-        action="store_true",
-        help="the clip's last frame is always among the picks, in place of the one picked last (Video-MMMU shows its "
-        "question there)",
-    )
-    parser.add_argument(
+    """Adds the flags."""
+    add = parser.add_argument
+    add("words", nargs="*", metavar="VIDEO … QUESTION", help="video files (or patterns in quotes), and a question")
+    add("--option", action="append", default=[], metavar="TEXT", help="an answer option; repeat for each")
+    add("--questions", type=Path, metavar="FILE", help="a table with the columns video, question, options and id")
+    add("--videos", type=local_path, metavar="DIR", help="the folder that videos in --questions are relative to")
+    add("--frames", type=int, metavar="N", help="how many frames to pick (default: what the policy learned, else 8)")
+    from refocus.select.by_name import known_names
+
+    add(
         "--selector",
         metavar="NAME",
-        help=f"what picks (for one video the policy unless named; only those without training): {spellings()}",
+        help=f"what picks, if no policy: {known_names()}; siglip2-, siglip- or clip- before it name what it asks",
     )
-    parser.add_argument(
+    add(
         "--model",
         metavar="DIR_OR_ID",
-        help="folder or hub id of the policy; for one video and --selector topk, aks, bolt or mdp3 of a CLIP or "
-        "SigLIP, for confidence of an LMM (default: the tiny embedded policy for one video; a benchmark needs it for "
-        "selectors that ask a policy)",
+        help="folder or hub id: of a policy; with --selector, of the CLIP, SigLIP or LMM that it asks (default: "
+        "a small SigLIP 2 from the hub, which needs no policy; where it cannot be had, the tiny policy of the "
+        "synthetic world)",
     )
-    parser.add_argument(
-        "--training-free-settings",
-        metavar="JSON",
-        help="the section training_free: numbers of aks, bolt, mdp3, uniform-seen",
+    out = parser.add_argument_group("output")
+    out.add_argument("--json", action="store_true", help="print JSON instead of text")
+    out.add_argument("--contact-sheet", type=Path, metavar="OUT.png", help="write the picked frames as one picture")
+    out.add_argument(
+        "--save-frames", type=Path, metavar="DIR", help="write the picked frames as JPEG, at native size and aspect"
     )
+    out.add_argument("--clip", type=Path, metavar="OUT.mp4", help="write the moments of the picks as a silent video")
+    out.add_argument(
+        "--clip-seconds", type=float, default=2.0, metavar="S", help="of each moment in --clip (default: %(default)s)"
+    )
+    out.add_argument("--out", type=Path, metavar="PICKS", help="the table for many videos: .parquet or .jsonl")
+    add_training_free(parser)
     add_settings(parser, SelectSettings)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Runs the mode the arguments ask for."""
-    settings = read_settings(args, SelectSettings)
-    if args.qa is not None:
-        _benchmark(args, settings)
-    else:
-        _one_video(args, settings)
+    """Picks for one video, or for many; what is asked for is checked before a model is loaded."""
+    from refocus.select.question_list import check_ending
 
-
-def _one_video(args: argparse.Namespace, settings: SelectSettings) -> None:
-    from refocus.select.contact_sheet import clock, write_sheet
-
-    if args.video is None or args.question is None:
-        raise UsageError("name a video and a question, or a question table with --qa")
+    settings, asked = read_settings(args, SelectSettings), _asked(args)
+    many = args.out is not None or len(asked) > 1 or len(asked[0].asks) > 1
+    if args.frames is not None and args.frames < 1:
+        raise UsageError(f"--frames takes a positive number (got {args.frames})")
+    if many:
+        if args.out is None:
+            raise UsageError(f"{len(asked)} videos need --out PICKS.parquet (or .jsonl), one row for each question")
+        check_ending(args.out)
+        one_video = {"--json": args.json, "--contact-sheet": args.contact_sheet, "--save-frames": args.save_frames}
+        for flag, given in {**one_video, "--clip": args.clip}.items():
+            if given:
+                raise UsageError(f"{flag} is for one video and one question; with --out there is a table")
+    elif args.clip is not None and not (args.clip.suffix == ".mp4" and args.clip_seconds > 0):
+        raise UsageError("--clip takes a name that ends with .mp4, and --clip-seconds a positive number")
     claim(settings.runtime.device)
-    selector = _picker(args, settings)
-    selection = selector.select(args.video, args.question, args.option, args.frames)
-    candidates = selector.candidates(args.video).images
-    if args.contact_sheet:
-        notes = [args.question, *([f"Note: {selector.warning}"] if selector.warning else [])]
-        write_sheet(args.contact_sheet, candidates[list(selection.candidate_indices)], selection.timestamps_s, notes)
-    if args.save_frames:
-        from refocus.select.frame_files import save_frames
+    selector = _selector(args, settings)
+    if many:
+        _table(args, selector, asked)
+    else:
+        _one_video(args, selector, asked[0])
 
-        save_frames(args.save_frames, args.video, selection.frames_indices, selection.timestamps_s)
+
+def _asked(args: argparse.Namespace) -> "list[Asked]":
+    """The videos, each with its questions."""
+    from refocus.select.frame_selector import Ask
+    from refocus.select.question_list import Asked, read_questions
+    from refocus.select.video_source import existing_file
+
+    if args.questions is not None:
+        if args.words or args.option:
+            raise UsageError("with --questions, videos, questions and options stand in its file")
+        return read_questions(args.questions, args.videos)
+    if args.videos is not None:
+        raise UsageError("--videos belongs to --questions; name the videos themselves before the question")
+    if len(args.words) < 2:
+        raise UsageError("name a video and a question (in quotes), or a table of questions with --questions")
+    *videos, question = args.words
+    if not question.strip():
+        raise UsageError("the question is empty")
+    paths = [
+        path
+        for word in videos
+        for path in (
+            sorted(glob.glob(word, recursive=True)) if glob.has_magic(word) and not Path(word).exists() else [word]
+        )
+    ]
+    if not paths:
+        raise UsageError(f"no file matches {' '.join(videos)}")
+    return [Asked(existing_file(path), (Ask.of(Ask(question, tuple(args.option))),)) for path in paths]
+
+
+def _selector(args: argparse.Namespace, settings: SelectSettings) -> "FrameSelector":
+    from refocus.select.by_name import known_names, without_training
+    from refocus.select.frame_selector import FrameSelector
+
+    if args.selector is not None and without_training(args.selector)[0] is None:
+        SelectorName.parse(args.selector)
+        raise UsageError(
+            f"{args.selector} picks for a benchmark only; a video is asked about with {known_names()}, or a policy "
+            "(--model, no --selector)"
+        )
+    numbers = read_training_free(args)
+    return FrameSelector.from_pretrained(args.selector, model=args.model, settings=settings, training_free=numbers)
+
+
+def _one_video(args: argparse.Namespace, selector: "FrameSelector", asked: "Asked") -> None:
+    video, ask = asked.video, asked.asks[0]
+    encoded = selector.encode(video)
+    selection = selector.select(encoded, ask.question, ask.options, args.frames)
+    wanted = selector.n_frames if args.frames is None else args.frames
+    if len(selection.timestamps_s) < wanted:
+        log.info("the video has only %d candidates, so all of them are picked", encoded.n_candidates)
+    written = _pictures(args, selector, video, ask.options, selection)
     if args.json:
-        model = args.model or (None if args.selector else "embedded")
-        answer = {**asdict(selection), **asdict(selector.file(args.video)), "frames_indices": selection.frames_indices}
-        answer |= {"pick_order": selection.pick_order, "question": args.question, "options": args.option}
-        answer |= {"candidates": len(candidates), "selector": args.selector or "refocus", "model": model}
-        answer |= {"selector_digest": _digest(args, settings), "warning": selector.warning}
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        sys.stdout.write(
+            json.dumps(_as_json(args, selector, selection, ask, encoded.n_candidates), ensure_ascii=False) + "\n"
+        )
         return
-    lines = [f"{len(selection.timestamps_s)} of {len(candidates)} candidate frames of {args.video}"]
+    from refocus.select.contact_sheet import clock
+
+    lines = [f"{len(selection.timestamps_s)} of {encoded.n_candidates} candidate frames of {video}, by {selector.name}"]
     lines += [f"NOTE: {selector.warning}."] if selector.warning else []
     lines += ["", f"{'time':>10}  {'seconds':>9}  {'frame':>7}  {'pick':>4}"]
     for second, source, rank in zip(selection.timestamps_s, selection.source_frames, selection.pick_rank, strict=True):
         lines.append(f"{clock(second):>10}  {second:>9.3f}  {source:>7}  {rank:>4}")
+    sys.stdout.write("\n".join([*lines, *([""] if written else []), *written]) + "\n")
+
+
+def _pictures(
+    args: argparse.Namespace, selector: "FrameSelector", video: Path, options: tuple[str, ...], picked: "VideoSelection"
+) -> list[str]:
+    """Writes what is to be seen; a line for each."""
+    written = []
     if args.contact_sheet:
-        lines += ["", f"contact sheet: {args.contact_sheet}"]
-    sys.stdout.write("\n".join(lines) + "\n")
+        from refocus.select.contact_sheet import write_sheet
+
+        letters = [f"{chr(ord('A') + number)}. {option}" for number, option in enumerate(options)]
+        notes = [f"Note: {selector.warning}"] if selector.warning else []
+        write_sheet(args.contact_sheet, picked.arrays(), picked.timestamps_s, [args.words[-1], *letters, *notes])
+        written.append(f"contact sheet: {args.contact_sheet}")
+    if args.save_frames:
+        from refocus.select.frame_files import save_frames
+
+        saved = save_frames(args.save_frames, video, picked.frames_indices, picked.timestamps_s)
+        written.append(f"{len(saved)} frames: {args.save_frames}")
+    if args.clip:
+        from refocus.select.moments import spans_around, write_moments
+
+        length = picked.file.duration_s or max(picked.timestamps_s) + args.clip_seconds
+        write_moments(args.clip, video, spans_around(picked.timestamps_s, args.clip_seconds, length))
+        written.append(f"moments: {args.clip}")
+    return written
 
 
-def _picker(args: argparse.Namespace, settings: SelectSettings) -> "VideoPicker":
-    """A policy, or the selector that is named."""
-    if args.selector is None:
-        from refocus.select.frame_selector import FrameSelector, embedded_model
-
-        return FrameSelector.from_pretrained(args.model or embedded_model(), settings)
-    from refocus.select.training_free_video import TrainingFreePicker
-
-    return TrainingFreePicker(SelectorName.parse(args.selector), args.model, settings, _training_free(args))
-
-
-def _digest(args: argparse.Namespace, settings: SelectSettings) -> str:
-    """The digest of the selector that answers about one video."""
-    from refocus.select.frame_selector import embedded_model
-    from refocus.select.selector_digest import selector_digest
-
-    if args.selector is None:
-        return selector_digest("refocus", settings.identity(), args.model or str(embedded_model()))
-    tuned = _tuned(SelectorName.parse(args.selector), _training_free(args))
-    return selector_digest(args.selector, {**settings.identity(), **tuned}, args.model)
+def _as_json(
+    args: argparse.Namespace, selector: "FrameSelector", picked: "VideoSelection", ask: "Ask", candidates: int
+) -> dict[str, Any]:
+    names = ("timestamps_s", "source_frames", "candidate_indices", "pick_rank", "score", "frames_indices", "pick_order")
+    embedded = args.selector is None and args.model is None and selector.name == "refocus"
+    return {
+        **{name: getattr(picked, name) for name in names},
+        **asdict(picked.file),
+        "likelihood": asdict(picked.likelihood) if picked.likelihood else None,
+        "question": ask.question,
+        "options": list(ask.options),
+        "candidates": candidates,
+        "selector": selector.name,
+        "model": "embedded" if embedded else args.model,
+        "selector_digest": selector.digest,
+        "warning": selector.warning,
+    }
 
 
-def _tuned(name: SelectorName, training_free: TrainingFreeSettings) -> dict[str, Any]:
-    """The numbers of a method that has any."""
-    return {"training_free": training_free.identity()} if name.tunable else {}
+def _table(args: argparse.Namespace, selector: "FrameSelector", asked: "list[Asked]") -> None:
+    from refocus.select.question_list import rows_of, write_rows
 
-
-def _training_free(args: argparse.Namespace) -> TrainingFreeSettings:
-    return parse(TrainingFreeSettings, parse_json(args.training_free_settings, "--training-free-settings"))
-
-
-def _benchmark(args: argparse.Namespace, settings: SelectSettings) -> None:
-    from refocus.frames.frame_store import FrameStore
-    from refocus.qa.records import read_questions
-    from refocus.select.benchmark import frames_asked, select_benchmark, write_benchmark
-    from refocus.select.build_selector import SelectorSources, build_selector
-    from refocus.select.cost import Cost, SelectionCost, write_selection_cost
-    from refocus.select.selector_digest import selector_digest
-    from refocus.select.video_files import video_files
-
-    if args.video is not None or args.question is not None:
-        raise UsageError("benchmark mode takes no video and no question")
-    for flag, value in (("--selector", args.selector), ("--index", args.index), ("--out", args.out)):
-        if not value:
-            raise UsageError(f"benchmark mode needs {flag}")
-    if min(args.n_frames) < 1:
-        raise UsageError("--n-frames takes positive numbers of frames")
-    name = SelectorName.parse(args.selector)
-    questions = read_questions(args.qa)
-    benchmark = questions[0].dataset if questions else args.qa.stem
-    budgets = sorted(set(args.n_frames))
-    store = FrameStore.open(args.index)
-    sources = SelectorSources(
-        truth=args.truth,
-        selections=args.made,
-        policy=args.model,
-        embeddings=args.embeddings,
-        certainty=args.certainty,
-        training_free=_training_free(args),
-    )
-    selector = build_selector(name, sources, settings, store, benchmark)
-    files = video_files(questions, store, args.videos)
-    started = time.perf_counter()
-    chosen = select_benchmark(selector, questions, store, budgets, files, args.keep_last_frame)
-    seconds = time.perf_counter() - started
-    made = {**settings.identity(), **_tuned(name, sources.training_free)}
-    made |= {"keep_last_frame": True} if args.keep_last_frame else {}
-    made |= {"selector_digest": selector_digest(str(name), made, sources.policy, sources)}
-    write_benchmark(chosen, args.out, name, benchmark, made)
-    frames = frames_asked(questions, store) if name.asks_policy else 0
-    cost = sources.cost + Cost(seconds, frame_passes=frames)
-    spent = SelectionCost(benchmark, str(name), len(questions), cost)
-    write_selection_cost(SELECTION_COST.inside(args.out), spent)
+    made = selector.select_batch(((one.video, one.asks) for one in asked), args.frames)
+    rows: list[dict[str, Any]] = []
+    failed = 0
+    for one, selections in zip(asked, bar(made, total=len(asked), desc="select", unit="video"), strict=True):
+        rows += rows_of(one, selections, selector)
+        if isinstance(selections, RefocusError):
+            failed += 1
+            log.warning("%s", selections)
+    write_rows(args.out, rows)
+    log.info("%d questions about %d videos: %s", len(rows), len(asked), args.out)
+    if failed:
+        raise RefocusError(f"{failed} of {len(asked)} videos could not be decoded; the column error says why")

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from refocus.config.decode import DecodeSettings
 from refocus.core.errors import RefocusError
 from refocus.frames.clip_metadata import ClipMetadata
 from refocus.frames.encoding import DamagedFrames, pictures, spans
-from refocus.frames.index import ClipFrames, IndexRow, clip_ids, index_table
+from refocus.frames.index import ClipFrames, IndexRow, clip_ids, index_table, sampling
 from refocus.frames.shard_reader import metadata_before
 from refocus.video.resize import resize
 
@@ -36,6 +37,10 @@ class FrameStore:
 
     def __contains__(self, clip_id: str) -> bool:
         return clip_id in self._places
+
+    def sampling(self) -> list[DecodeSettings]:
+        """How its clips were sampled, each way once; index files that do not say add nothing."""
+        return sampling(dict.fromkeys(path for path, _ in self._places.values()))
 
     def clips(self) -> list[str]:
         """All clip ids, in the order of the index files; failed clips too."""

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from refocus.core.files import write_table
+from refocus.config.decode import DecodeSettings
+from refocus.core.files import settings_of, write_table
 from refocus.qa.records import read_columns
 
 OK, PARTIAL, FAILED = "ok", "partial", "failed"
@@ -81,6 +83,17 @@ def index_table(path: Path | str) -> pa.Table:
         RefocusError: the file is missing, is not parquet or lacks a column.
     """
     return read_columns(path, INDEX_SCHEMA.names)
+
+
+def sampling(paths: Iterable[Path | str]) -> list[DecodeSettings]:
+    """How the clips of some index files were sampled, each way once; files that do not say add nothing."""
+    found: dict[str, DecodeSettings] = {}
+    for path in paths:
+        noted = settings_of(pq.read_schema(path))
+        if noted:
+            settings = DecodeSettings.model_validate(noted)
+            found[settings.canonical()] = settings
+    return list(found.values())
 
 
 def clip_ids(path: Path | str) -> list[str]:

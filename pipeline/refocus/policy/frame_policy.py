@@ -39,3 +39,4 @@ class FramePolicy(PolicyNetwork):
     pick = picking.pick  # frames of a clip for some questions
     likelihood = picking.likelihood  # how often each frame is picked, and Eq. 10
     marginals = picking.marginals  # Eq. 10 alone
+    step_shares = picking.step_shares  # Eq. 10 over the steps of picks that were made

@@ -104,6 +104,25 @@ def likelihood(
 
 
 @torch.no_grad()
+def step_shares(
+    policy: PolicyNetwork,
+    clip: ClipState | Tensor | np.ndarray,
+    prompts: Sequence[Prompt],
+    orders: Sequence[Sequence[int]],
+    temperature: float = 1.0,
+) -> Tensor:
+    """Eq. 10 over the steps of one candidate per question, its picks in their order: what it was drawn from.
+
+    Returns:
+        (q, t), rows sum to one.
+    """
+    clips, questions = _read(policy, clip, prompts, [0] * len(prompts))
+    picks = torch.tensor(orders, device=clips.keys.device)[:, None]  # (q, 1, k)
+    logp, _ = distributions(policy, clips, questions, picks, temperature)
+    return logp.exp().mean(2)[:, 0]
+
+
+@torch.no_grad()
 def marginals(
     policy: PolicyNetwork,
     clip: ClipState | Tensor | np.ndarray,

@@ -1,4 +1,4 @@
-"""Selectors: which frames help to answer a question; `FrameSelector` for files.
+"""Selectors: which frames help to answer a question; `FrameSelector` for videos.
 
 Torch loads on first use.
 """
@@ -6,9 +6,9 @@ Torch loads on first use.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from refocus.select.frame_selector import FrameSelector, VideoSelection
+    from refocus.select.frame_selector import Ask, Frames, FrameSelector, VideoSelection
 
-__all__ = ["FrameSelector", "VideoSelection"]
+__all__ = ["Ask", "FrameSelector", "Frames", "VideoSelection"]
 
 
 def __getattr__(name: str) -> Any:

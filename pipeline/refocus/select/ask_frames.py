@@ -46,12 +46,19 @@ def certain_clip(
     Args:
         images: (t, h, w, 3) uint8, all frames of the clip. timestamps_s: (t,) their seconds.
     """
-    clip_id, count = questions[0].clip_id, len(images)
-    features = {clip_id: ClipFeatures(range(count), lmm.encode(images), timestamps_s)}
-    rows = [((frame,), number) for number in range(len(questions)) for frame in range(count)]
-    raw = score_subsets(lmm, features, questions, rows)
-    sure = np.array([_log_certainty(option_logits(variants)) for variants in raw]).reshape(len(questions), count)
+    sure = certain_features(lmm, lmm.encode(images), timestamps_s, questions)
     return {question.qa_id: values for question, values in zip(questions, sure, strict=True)}
+
+
+def certain_features(
+    lmm: Lmm, features: Tensor, timestamps_s: Sequence[float], questions: Sequence[Question]
+) -> np.ndarray:
+    """The same from what `Lmm.encode` made of the frames: (q, t)."""
+    clip_id, count = questions[0].clip_id, len(timestamps_s)
+    clips = {clip_id: ClipFeatures(range(count), features, timestamps_s)}
+    rows = [((frame,), number) for number in range(len(questions)) for frame in range(count)]
+    raw = score_subsets(lmm, clips, questions, rows)
+    return np.array([_log_certainty(option_logits(variants)) for variants in raw]).reshape(len(questions), count)
 
 
 def _log_certainty(logits: Tensor) -> float:

@@ -92,9 +92,13 @@ def build_selector(
 
 
 def _policy_selector(name: SelectorName, path: str, settings: SelectSettings, store: FrameStore) -> Selector:
+    from refocus.policy.trained_for import read_trained_for
     from refocus.select.policy_selector import PolicySelector, load_policy
 
-    runtime = settings.runtime
+    runtime, trained_for = settings.runtime, read_trained_for(path)
+    if trained_for is not None:
+        for sampled in store.sampling():
+            trained_for.decode(sampled)
     claim(runtime.device)
     policy = load_policy(path, runtime.device, runtime.threads, runtime.kernels)
     if name.mode is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
+from refocus.lmm.prompts import Prompt
 from refocus.qa.records import Question
 from refocus.select.cost import Cost
 from refocus.select.dual_encoder import DualEncoder
@@ -68,7 +69,7 @@ def embed_clip(encoder: DualEncoder, images: np.ndarray | Tensor, questions: Seq
     return ClipEmbeddings(encoder.encode_frames(images), asked)
 
 
-def texts_of(question: Question) -> list[str]:
+def texts_of(question: Question | Prompt) -> list[str]:
     """The question alone, and with each of its options behind it."""
     asked = question.question.strip()
     return [asked, *(f"{asked} {option.strip()}" for option in question.options)]

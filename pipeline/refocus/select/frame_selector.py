@@ -1,102 +1,264 @@
-"""The trained selector as a library: a video and a question in, frames out."""
+"""Frames of a video that help to answer a question: the library's front door."""
 
 import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from refocus.config.decode import DecodeSettings
+from refocus.config.identity import weights
 from refocus.config.select import SelectSettings
-from refocus.core.errors import UsageError
-from refocus.core.model_folder import SHIPPED
-from refocus.core.project import project_root
+from refocus.config.training_free import TrainingFreeSettings
+from refocus.core.errors import RefocusError, UsageError
+from refocus.core.files import digest
 from refocus.lmm.prompts import Prompt
+from refocus.select.encoded_video import EncodedVideo, read_encoded, write_encoded
 from refocus.select.picks import Picks
-from refocus.select.policy_selector import ask_policy, load_policy
-from refocus.select.video_picker import VideoPicker, VideoSelection
+from refocus.select.selector import question_seed
+from refocus.select.selector_digest import selector_digest
+from refocus.select.video_selection import Curve, VideoSelection
+from refocus.select.video_source import Frames, Video, VideoSource, open_video
 from refocus.video.decode import DecodedFrames
 
 if TYPE_CHECKING:
-    from refocus.policy.frame_policy import FramePolicy
-    from refocus.policy.network import ClipState
+    from torch import Tensor
 
-__all__ = ["FrameSelector", "VideoSelection", "embedded_model"]
+__all__ = ["Ask", "FrameSelector", "Frames", "VideoSelection"]
 
 log = logging.getLogger(__name__)
 
-SMALLEST_REAL_POLICY = 100_000_000  # parameters; a policy for real video has a SigLIP tower alone four times this size
-WORLD_ONLY = (
-    "this is a tiny demonstration model that only knows the synthetic world of `make demo`: "
-    "on any other video its picks mean nothing"
-)
 
+@dataclass(frozen=True)
+class Ask:
+    """A question about a video, with its answer options if it has any.
 
-class FrameSelector(VideoPicker):
-    """Picks the frames of a video that help to answer a question.
-
-    Further questions about the last video neither decode it nor run the policy over its frames again.
-
-    >>> selector = FrameSelector.from_pretrained("results/train/demo/policy")
-    >>> selector.select("lecture.mp4", "What is written on the board?", frames=8).timestamps_s
+    id: what seeds its picks, where they are drawn; the question's own text unless given. A table's `qa_id` here gives
+    the draws that the workflow makes for that row.
     """
 
-    def __init__(
-        self,
-        policy: "FramePolicy",
-        settings: SelectSettings | None = None,
-        decode: DecodeSettings | None = None,
-    ):
-        """policy: a `FramePolicy`. decode: how candidate frames are sampled, which must be as in training."""
-        self.policy = policy
-        self.settings = settings or SelectSettings()
-        super().__init__(self.settings.seed, decode)
-        self._read: tuple[DecodedFrames, ClipState] | None = None
+    question: str
+    options: tuple[str, ...] = ()
+    id: str | None = None
 
     @classmethod
-    def from_pretrained(
-        cls,
-        path: str | Path | None = None,
-        settings: SelectSettings | None = None,
-        decode: DecodeSettings | None = None,
-    ) -> "FrameSelector":
-        """Loads a policy folder or hub id; without one, the tiny embedded model, with a warning.
+    def of(cls, asked: "str | Ask") -> "Ask":
+        """A text is a question without options.
 
         Raises:
-            UsageError: there is no such model.
+            UsageError: the question is empty.
+        """
+        ask = cls(asked) if isinstance(asked, str) else asked
+        if not ask.question.strip():
+            raise UsageError("the question is empty")
+        return replace(ask, options=tuple(ask.options))
+
+
+class FrameSelector(ABC):
+    """Picks the frames of a video that help to answer a question. Made by `from_pretrained`.
+
+    Questions about the video that was asked about last neither decode nor read it again.
+
+    >>> selector = FrameSelector.from_pretrained("results/train/demo/policy")
+    >>> selector.select("lecture.mp4", "What is written on the board?", n_frames=8).images()
+
+    Attributes:
+        name: the selector's name in tables: `refocus`, `aks`.
+        n_frames: how many frames it picks unless told.
+        digest: 12 hex digits of everything that decides its picks beside video and question.
+        reader: 12 hex digits of what `encode` does: its model, and how candidates are sampled.
+        warning: what a user must know before trusting the picks, or None.
+    """
+
+    name: str
+    n_frames: int = 8
+    digest: str
+    reader: str
+    warning: str | None = None
+
+    def __init__(self, settings: SelectSettings, decode: DecodeSettings, made_of: Mapping[str, Any], reads: str | None):
+        """
+        Args:
+            decode: how candidates are sampled.
+            made_of: what decides the picks beside `settings`.
+            reads: the folder or hub id of the model that reads candidates, if any does.
+        """
+        self.settings, self.decode = settings, decode
+        self.digest = selector_digest(self.name, {**settings.identity(), **made_of}, reads)
+        sampling = [decode.fps, decode.max_frames, decode.size, decode.resize]
+        self.reader = digest([reads and weights(reads), sampling])
+        self._last: EncodedVideo | None = None
+
+    @staticmethod
+    def from_pretrained(
+        name: str | Path | None = None,
+        *,
+        model: str | Path | None = None,
+        settings: SelectSettings | None = None,
+        decode: DecodeSettings | None = None,
+        training_free: TrainingFreeSettings | None = None,
+    ) -> "FrameSelector":
+        """A selector by name, or a policy by folder or hub id; see `refocus.select.by_name`.
+
+        Args:
+            name: `topk`, `aks`, `bolt`, `mdp3` (each also with `-options`, and with `siglip2-`, `siglip-` or `clip-`
+                before it), `confidence`, `uniform`, `random`, `uniform-seen`; else a policy. None: the best without
+                training, if its model can be had, else the tiny policy of the synthetic world, with a warning.
+            model: what a selector without training asks, folder or hub id: a CLIP or SigLIP, for `confidence` an LMM.
+            settings: seed, device, and how a policy is asked.
+            decode: how candidates are sampled; None: as the policy was trained with.
+            training_free: numbers of the methods.
+        Raises:
+            UsageError: there is no such selector or model, or `decode` is not what the policy was trained with.
             ResourceMissing: settings ask for CUDA where there is none.
         """
-        settings = settings or SelectSettings()
-        runtime = settings.runtime
-        policy = load_policy(path or embedded_model(), runtime.device, runtime.threads, runtime.kernels)
-        selector = cls(policy, settings, decode)
-        if path is None:
-            log.warning("no model is named: %s", selector.warning)
-        return selector
+        from refocus.select.by_name import selector_by_name
 
-    @property
-    def warning(self) -> str | None:  # type: ignore[override]
-        """What a user must know before trusting the picks, or None."""
-        size = sum(parameter.numel() for parameter in self.policy.parameters())
-        return WORLD_ONLY if size < SMALLEST_REAL_POLICY else None
+        return selector_by_name(name, model, settings, decode, training_free)
 
-    def _picks(self, candidates: DecodedFrames, prompt: Prompt, frames: int, seed: int) -> Picks:
-        return ask_policy(self.policy, self._clip(candidates), [prompt], frames, [seed], self.settings)[0]
+    def select(
+        self,
+        video: Video | EncodedVideo,
+        question: str,
+        options: Sequence[str] | None = None,
+        n_frames: int | None = None,
+        seed: int | None = None,
+    ) -> VideoSelection:
+        """Picks `n_frames` frames of a video for a question, with or without answer options.
 
-    def _clip(self, candidates: DecodedFrames) -> "ClipState":
-        """The candidates as the policy has read them, which it does once for all questions."""
-        if self._read is None or self._read[0] is not candidates:
-            self._read = None  # before the next clip takes memory
-            self._read = candidates, self.policy.read_clip(candidates.images)
-        return self._read[1]
+        A video with no more candidates than `n_frames` is kept whole.
 
+        Args:
+            video: a path, bytes, a file opened in binary mode, `Frames`, or what `encode` made of one.
+            seed: of sampled picks; None: the settings'.
+        Raises:
+            UsageError: n_frames is not positive, the question is empty, or there is no such file.
+            RefocusError: no frame of the video can be decoded.
+        """
+        return self.select_many(video, [Ask(question, tuple(options or ()))], n_frames, seed)[0]
 
-def embedded_model() -> Path:
-    """The tiny policy that comes with the project.
+    def select_many(
+        self,
+        video: Video | EncodedVideo,
+        questions: Sequence[str | Ask],
+        n_frames: int | None = None,
+        seed: int | None = None,
+    ) -> list[VideoSelection]:
+        """The same for some questions about one video, which is decoded and read once.
 
-    Raises:
-        UsageError: it is not there.
-    """
-    for name in ("selector", "policy"):
-        folder = project_root() / SHIPPED / name
-        if (folder / "config.json").is_file():
-            return folder
-    raise UsageError("no embedded model is installed here; name a policy folder or hub id with --model")
+        Raises:
+            UsageError, RefocusError: as `select`.
+        """
+        count = self.n_frames if n_frames is None else n_frames
+        if count < 1:
+            raise UsageError(f"n_frames must be at least 1 (got {count})")
+        asks = [Ask.of(question) for question in questions]
+        encoded = video if isinstance(video, EncodedVideo) else self.encode(video)
+        if encoded.reader != self.reader:
+            raise UsageError(f"{encoded.video.name} was read by another selector: encode it with this one")
+        seeds = [question_seed(self.settings.seed if seed is None else seed, ask.id or ask.question) for ask in asks]
+        prompts = [Prompt(ask.question, ask.options) for ask in asks]
+        made = self._picks(encoded, prompts, count, seeds)
+        return [
+            VideoSelection.of(picks, encoded.timestamps_s, encoded.source_frames, curve, encoded.video)
+            for picks, curve in made
+        ]
+
+    def select_batch(
+        self,
+        requests: Iterable[tuple[Video, Sequence[str | Ask]]],
+        n_frames: int | None = None,
+        seed: int | None = None,
+        workers: int = 2,
+    ) -> Iterator[list[VideoSelection] | RefocusError]:
+        """For videos and questions about each, its selections, in order; the next videos are decoded meanwhile.
+
+        A video that cannot be decoded gives its error, and the others go on.
+
+        Args:
+            workers: videos that are decoded at a time; each decoded one holds up to 512 candidates, about 220 MB.
+        """
+        with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+            ahead: list[tuple[Any, Sequence[str | Ask]]] = []
+            for video, questions in requests:
+                ahead.append((pool.submit(self._decoded, video), questions))
+                if len(ahead) > workers:
+                    yield self._one_of_batch(*ahead.pop(0), n_frames, seed)
+            while ahead:
+                yield self._one_of_batch(*ahead.pop(0), n_frames, seed)
+
+    def encode(self, video: Video) -> EncodedVideo:
+        """Decodes a video's candidates and reads them as far as no question is needed; the last one is kept.
+
+        Raises:
+            UsageError: there is no such file.
+            RefocusError: no frame of it can be decoded.
+        """
+        source = open_video(video)
+        if self._last is None or self._last.video.key != source.key:
+            self._last = None  # before the next one takes memory
+            self._last = self.read(*self._decoded(source))
+        return self._last
+
+    def read(self, video: VideoSource, candidates: DecodedFrames) -> EncodedVideo:
+        """The second half of `encode`, for who decoded the candidates (`VideoSource.candidates`)."""
+        return EncodedVideo(
+            video=video,
+            timestamps_s=tuple(candidates.timestamps_s),
+            source_frames=tuple(candidates.source_frames),
+            problem=candidates.error if candidates.status != "ok" else None,
+            state=self._read(candidates),
+            reader=self.reader,
+        )
+
+    def save_encoded(self, encoded: EncodedVideo, path: str | Path) -> None:
+        """Writes what `encode` made to a file, for `load_encoded`. It holds no pixels: the video must stay where it is.
+
+        Raises:
+            UsageError: the selector keeps nothing that is cheaper to read than to make, or the video is no file.
+        """
+        write_encoded(Path(path), encoded, self._tensors(encoded.state))
+
+    def load_encoded(self, path: str | Path) -> EncodedVideo:
+        """What `save_encoded` wrote.
+
+        Raises:
+            UsageError: it is of another selector, or of a video that is gone or another one now.
+        """
+        encoded, tensors = read_encoded(Path(path), self.reader)
+        return replace(encoded, state=self._state(tensors))
+
+    @abstractmethod
+    def _read(self, candidates: DecodedFrames) -> Any:
+        """What all questions start from."""
+
+    @abstractmethod
+    def _picks(
+        self, encoded: EncodedVideo, prompts: Sequence[Prompt], n_frames: int, seeds: Sequence[int]
+    ) -> list[tuple[Picks, Curve | None]]:
+        """min(n_frames, T) of the candidates for each prompt, and how much each candidate is liked."""
+
+    def _tensors(self, state: Any) -> Mapping[str, "Tensor"]:
+        """The state as tensors for a file."""
+        raise UsageError(f"{self.name} reads a video anew for every question: there is nothing to save")
+
+    def _state(self, tensors: Mapping[str, "Tensor"]) -> Any:
+        """The inverse of `_tensors`."""
+        raise UsageError(f"{self.name} reads a video anew for every question: there is nothing to load")
+
+    def _decoded(self, video: Video | VideoSource) -> tuple[VideoSource, DecodedFrames]:
+        source = open_video(video)
+        candidates = source.candidates(self.decode)
+        if candidates.status != "ok":
+            log.warning("only part of %s could be decoded: %s", source.name, candidates.error)
+        return source, candidates
+
+    def _one_of_batch(
+        self, decoded: Any, questions: Sequence[str | Ask], n_frames: int | None, seed: int | None
+    ) -> list[VideoSelection] | RefocusError:
+        try:
+            return self.select_many(self.read(*decoded.result()), questions, n_frames, seed)
+        except RefocusError as error:
+            return error

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refocus.config.identity import weights
+from refocus.config.selectors import SelectorName
+from refocus.config.training_free import TrainingFreeSettings
 from refocus.core.files import digest, file_digest, fingerprint_of
 
 if TYPE_CHECKING:
@@ -29,6 +31,11 @@ def selector_digest(
         parts["scores"] = _fingerprints([*made.embeddings, *made.certainty])
         parts["made"] = [content_digest(file) for file in _files([*made.selections, *filter(None, [made.truth])])]
     return digest(parts)
+
+
+def tuned(name: SelectorName, numbers: TrainingFreeSettings) -> dict[str, Any]:
+    """The numbers of a method that has any, as a part of the settings that decide its picks."""
+    return {"training_free": numbers.identity()} if name.tunable else {}
 
 
 def content_digest(path: Path) -> str:

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from refocus.config.identity import weights
 from refocus.core.files import digest
+from refocus.policy.trained_for import TrainedFor, write_trained_for
 from refocus.qa.formats import Formats, formats_noted
 from refocus.qa.records import Question
 from refocus.train.data import TrainingSet, build
@@ -20,6 +21,9 @@ from refocus.train.parallel import Ranks
 from refocus.train.precision import autocast
 from refocus.train.questions import read_training_questions
 from refocus.train.reward_model import LmmRewardModel
+
+if TYPE_CHECKING:
+    from refocus.frames.frame_store import FrameStore
 
 IMAGES_GB = 0.25
 
@@ -67,10 +71,24 @@ def work(ranks: Ranks, job: TrainingJob) -> None:
         policy.save_pretrained(job.out / "initial", getattr(torch, settings.save_dtype))
     trainer.run()
     if ranks.first:
+        _note_use(job, store)
         from refocus.train.curves import draw
         from refocus.train.run_log import METRICS, read
 
         draw(read(job.out / METRICS), job.out)
+
+
+def _note_use(job: TrainingJob, store: "FrameStore") -> None:
+    """Writes beside the weights how the policy was trained to be asked."""
+    ways = {TrainedFor.of(job.settings.picks, decode) for decode in store.sampling()}
+    if len(ways) != 1:
+        log.warning(
+            "the frames were sampled in %d ways, so the policy does not say how to sample those of others", len(ways)
+        )
+        return
+    for state in ("initial", "policy", "best"):
+        if (job.out / state).is_dir():
+            write_trained_for(job.out / state, *ways)
 
 
 def identity(job: TrainingJob, data: TrainingSet) -> dict[str, Any]:

@@ -8,6 +8,7 @@ A folder as Hugging Face's `datasets` has it is read as a whole; its splits are 
 import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -93,6 +94,42 @@ def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuest
             _refuse_counting_from_one(path, columns, settings)
         parse = partial(_raw_question, settings=settings, stem=path.stem, split=settings.split or split_of(path))
         yield from each(path, rows_of(path, (), columns), parse, first=path.suffix.lower() in CSV)
+
+
+@dataclass(frozen=True)
+class AskedRow:
+    """What of a row is needed to ask about its video. `where` names file and row; id is empty where there is none."""
+
+    where: str
+    video: str
+    question: str
+    options: tuple[str, ...]
+    id: str
+
+
+def asked_rows(path: Path) -> Iterator[AskedRow]:
+    """The questions of a table under the usual names, which need neither options nor answers.
+
+    Raises:
+        UsageError: a column that is needed is not there, or a row cannot be used; names file and row.
+        RefocusError: the file is missing or not of its kind.
+    """
+    settings = TableOptions()
+    if path.suffix.lower() not in ENDINGS:
+        raise UsageError(f"{path}: its ending does not say what it is; name it {', '.join(ENDINGS)}")
+    there = columns_of(path)
+    for name in ("video", "question"):
+        if there is not None and name not in there:
+            raise UsageError(f"{path}: no column '{name}' (it has {', '.join(there)})")
+    for number, row in enumerate(rows_of(path, (), there or []), start=2 if path.suffix.lower() in CSV else 1):
+        where = f"{path}, row {number}"
+        try:
+            if not isinstance(row, dict):
+                raise row if isinstance(row, BadRow) else BadRow("bad_row", f"{row!r} is no object")
+            options = _options(row, settings) if _option_columns(list(row), settings.columns) else ()
+            yield AskedRow(where, _video(row, "video"), text_of(row, "question"), options, as_text(row.get("id")) or "")
+        except BadRow as bad:
+            raise UsageError(f"{where}: {bad.detail}") from None
 
 
 def split_of(path: Path) -> str:

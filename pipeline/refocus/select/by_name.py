@@ -1,0 +1,95 @@
+"""Which selector a name means: one without training, or a policy's folder or hub id."""
+
+import logging
+from pathlib import Path
+
+from refocus.config.decode import DecodeSettings
+from refocus.config.select import SelectSettings
+from refocus.config.selectors import KINDS, SelectorName
+from refocus.config.training_free import TrainingFreeSettings
+from refocus.core.errors import RefocusError, UsageError
+from refocus.select.frame_selector import FrameSelector
+from refocus.select.policy_frames import embedded_model, load_policy_selector
+
+log = logging.getLogger(__name__)
+
+SCORERS = {  # what stands before a selector's name, and the model that it then asks
+    "siglip2": "google/siglip2-base-patch16-224",
+    "siglip": "google/siglip-so400m-patch14-384",
+    "clip": "openai/clip-vit-large-patch14",
+}
+SMALL = "siglip2"  # asked unless another is named: 0.4 billion parameters, most of them its vocabulary
+BEST = "mdp3-options"  # without training, on questions about two moments (docs/evidence.md)
+
+
+def selector_by_name(
+    name: str | Path | None,
+    model: str | Path | None = None,
+    settings: SelectSettings | None = None,
+    decode: DecodeSettings | None = None,
+    training_free: TrainingFreeSettings | None = None,
+) -> FrameSelector:
+    """See `FrameSelector.from_pretrained`."""
+    settings = settings or SelectSettings()
+    if name is None and model is None:
+        return _default(settings, decode, training_free)
+    if name is None:
+        return load_policy_selector(str(model), settings, decode)
+    method, scorer = without_training(str(name))
+    if method is None:
+        if model is not None:
+            raise UsageError(f"{name} is no selector without training, so it asks no other model ({model})")
+        return load_policy_selector(name, settings, decode)
+    asked = str(model) if model is not None else scorer
+    return _without_training(SelectorName.parse(method), asked, settings, decode, training_free)
+
+
+def known_names() -> str:
+    """The names of selectors that need no training, for messages and help."""
+    return ", ".join(kind.name for kind in KINDS.values() if not kind.of_run and kind.needs != "truth")
+
+
+def without_training(name: str) -> tuple[str | None, str | None]:
+    """`siglip2-aks` → aks and its model; `aks` → aks and None; what is none of these → None twice: a policy."""
+    for short, model in SCORERS.items():
+        method = name.removeprefix(f"{short}-")
+        if method != name and method in KINDS and KINDS[method].needs == "embeddings":
+            return method, model
+    kind = KINDS.get(name)
+    return (None, None) if kind is None or kind.of_run else (name, None)
+
+
+def _without_training(
+    name: SelectorName,
+    model: str | None,
+    settings: SelectSettings,
+    decode: DecodeSettings | None,
+    numbers: TrainingFreeSettings | None,
+) -> FrameSelector:
+    from refocus.select import training_free_frames as made
+
+    decode, numbers = decode or DecodeSettings(), numbers or TrainingFreeSettings()
+    if name.needs is None:
+        return made.SpreadFrameSelector(name, settings, decode, numbers)
+    if name.needs == "embeddings":
+        return made.SimilarityFrameSelector(name, model or SCORERS[SMALL], settings, decode, numbers)
+    if name.needs != "certainty":
+        raise UsageError(f"{name} picks for a benchmark only; a video is asked about with {known_names()} or a policy")
+    if model is None:
+        raise UsageError(f"{name} needs a model, the LMM that it asks")
+    return made.ConfidenceFrameSelector(model, settings, decode)
+
+
+def _default(
+    settings: SelectSettings, decode: DecodeSettings | None, numbers: TrainingFreeSettings | None
+) -> FrameSelector:
+    """The best without training where its model can be had, else the tiny policy of the synthetic world."""
+    try:
+        selector = _without_training(SelectorName.parse(BEST), SCORERS[SMALL], settings, decode, numbers)
+    except (RefocusError, ModuleNotFoundError) as error:
+        world = load_policy_selector(embedded_model(), settings, decode)
+        log.warning("no policy is named, and what needs no training cannot be had: %s", error)
+        log.warning("so the policy of the synthetic world picks: %s", world.warning)
+        return world
+    log.info("no policy is named: %s with %s picks, which needs no training", BEST, SCORERS[SMALL])
+    return selector

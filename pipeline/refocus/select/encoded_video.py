@@ -1,0 +1,92 @@
+"""A video as a selector has read it: what every question about it starts from, in memory or in a file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from refocus.core.errors import UsageError
+from refocus.core.files import atomic
+from refocus.select.picks import VideoFile
+from refocus.select.video_source import FileSource, VideoSource, open_video
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = "refocus.encoded_video.1"
+
+
+@dataclass(frozen=True)
+class EncodedVideo:
+    """Made by `FrameSelector.encode`, taken by `FrameSelector.select` in place of a video.
+
+    Attributes:
+        video: what it was made of.
+        timestamps_s, source_frames: of the T candidates, as in `VideoSelection`.
+        problem: why some of the video could not be decoded; None where all of it was.
+        state: what the selector keeps of the candidates; only that selector reads it.
+        reader: digest of what read it, `FrameSelector.reader`; another one refuses the state.
+    """
+
+    video: VideoSource
+    timestamps_s: tuple[float, ...]
+    source_frames: tuple[int, ...]
+    problem: str | None
+    state: Any
+    reader: str
+
+    @property
+    def n_candidates(self) -> int:
+        """T."""
+        return len(self.timestamps_s)
+
+
+def write_encoded(path: Path, encoded: EncodedVideo, tensors: Mapping[str, "Tensor"]) -> None:
+    """Writes a .safetensors file: the state's tensors, and in its metadata what is needed beside them.
+
+    Raises:
+        UsageError: the video has no path that a later reader could open.
+    """
+    from safetensors.torch import save_file
+
+    if not isinstance(encoded.video, FileSource):
+        raise UsageError(
+            "frames in memory cannot be saved with what was read of them: write them to a video file first"
+        )
+    about = {
+        "format": FORMAT,
+        "reader": encoded.reader,
+        "file": asdict(encoded.video.file()),
+        "timestamps_s": encoded.timestamps_s,
+        "source_frames": encoded.source_frames,
+        "problem": encoded.problem,
+    }
+    with atomic(path) as draft:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, draft, {"about": json.dumps(about)})
+
+
+def read_encoded(path: Path, reader: str) -> tuple[EncodedVideo, dict[str, "Tensor"]]:
+    """What `write_encoded` wrote, still without its state, and the state's tensors.
+
+    Raises:
+        UsageError: it is no such file, another selector's, or its video is gone or another one now.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads((file.metadata() or {}).get("about", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError) as error:
+        raise UsageError(f"{path} is not a video that `encode` read: {error}") from None
+    if about.get("format") != FORMAT:
+        raise UsageError(f"{path} is not a video that `encode` read, or of another version of refocus: encode it again")
+    if about["reader"] != reader:
+        raise UsageError(f"{path} was read by another selector or at another rate: encode it again")
+    then = VideoFile(**about["file"])
+    video = open_video(then.video)
+    if video.file().video_digest != then.video_digest:
+        raise UsageError(f"{then.video} is another file than {path} was made of: encode it again")
+    times, numbers = tuple(about["timestamps_s"]), tuple(about["source_frames"])
+    return EncodedVideo(video, times, numbers, about["problem"], None, reader), tensors

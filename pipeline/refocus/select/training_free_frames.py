@@ -1,0 +1,160 @@
+"""Selectors that no training made, asked about videos."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from refocus.config.decode import DecodeSettings
+from refocus.config.lmm import LmmSettings
+from refocus.config.select import SelectSettings
+from refocus.config.selectors import SelectorName
+from refocus.config.training_free import EmbedRuntime, ScorerSettings, TrainingFreeSettings
+from refocus.core.errors import UsageError
+from refocus.lmm.loading import find_device
+from refocus.lmm.option_scorer import load_lmm_entry
+from refocus.lmm.prompts import Prompt
+from refocus.qa.records import Question
+from refocus.select.ask_frames import certain_features
+from refocus.select.baselines import RandomSelector, UniformSeenSelector, UniformSelector
+from refocus.select.dual_encoder import load_dual_encoder
+from refocus.select.embed_clips import texts_of
+from refocus.select.encoded_video import EncodedVideo
+from refocus.select.frame_selector import FrameSelector
+from refocus.select.picks import Picks
+from refocus.select.selector import ClipView, Selector
+from refocus.select.selector_digest import tuned
+from refocus.select.similarity import method
+from refocus.select.topk import topk
+from refocus.select.video_selection import Curve
+from refocus.video.decode import DecodedFrames
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+log = logging.getLogger(__name__)
+FRAMES = "frames"
+
+
+class SpreadFrameSelector(FrameSelector):
+    """`uniform`, `random`, `uniform-seen`: nothing is read of the frames."""
+
+    def __init__(
+        self,
+        name: SelectorName,
+        settings: SelectSettings,
+        decode: DecodeSettings,
+        numbers: TrainingFreeSettings,
+    ):
+        self.name, self._numbers = str(name), numbers
+        super().__init__(settings, decode, tuned(name, numbers), None)
+
+    def _read(self, candidates: DecodedFrames) -> None:
+        return None
+
+    def _picks(
+        self, encoded: EncodedVideo, prompts: Sequence[Prompt], n_frames: int, seeds: Sequence[int]
+    ) -> list[tuple[Picks, Curve | None]]:
+        clip = ClipView("video", encoded.timestamps_s)
+        asked = [question_about(prompt, clip.clip_id) for prompt in prompts]
+        return [
+            (self._selector(seed).pick(clip, [question], [n_frames])[n_frames][0], None)
+            for question, seed in zip(asked, seeds, strict=True)
+        ]
+
+    def _selector(self, seed: int) -> Selector:
+        if self.name == "random":
+            return RandomSelector(seed)
+        return UniformSelector() if self.name == "uniform" else UniformSeenSelector(self._numbers.seen_frames)
+
+
+class SimilarityFrameSelector(FrameSelector):
+    """`topk`, `aks`, `bolt`, `mdp3`: a CLIP or SigLIP compares frames with the question's words."""
+
+    def __init__(
+        self,
+        name: SelectorName,
+        model: str,
+        settings: SelectSettings,
+        decode: DecodeSettings,
+        numbers: TrainingFreeSettings,
+    ):
+        self.name, self._with_options = str(name), name.reads_options
+        torch.set_num_threads(settings.runtime.threads)
+        self._pick = method(name.kind, numbers)
+        self._encoder = load_dual_encoder(ScorerSettings(path=model), settings.runtime.device, EmbedRuntime().batch)
+        super().__init__(settings, decode, tuned(name, numbers), model)
+
+    def _read(self, candidates: DecodedFrames) -> Any:
+        return self._encoder.encode_frames(candidates.images)  # (t, d)
+
+    def _picks(
+        self, encoded: EncodedVideo, prompts: Sequence[Prompt], n_frames: int, seeds: Sequence[int]
+    ) -> list[tuple[Picks, Curve | None]]:
+        return [self._one(encoded, prompt, n_frames) for prompt in prompts]
+
+    def _one(self, encoded: EncodedVideo, prompt: Prompt, n_frames: int) -> tuple[Picks, Curve]:
+        alone, *with_option = texts_of(prompt)
+        texts = self._encoder.encode_texts(with_option if self._with_options and with_option else [alone])
+        if any(texts.cut):
+            log.warning("the text is longer than the %d tokens that the model reads", self._encoder.text_length)
+        cosines = (encoded.state @ texts.vectors.T).max(1)  # (t,)
+        order = self._pick(encoded.state, cosines, [n_frames])[n_frames]
+        curve = Curve(encoded.timestamps_s, tuple(cosines.tolist()), "cosine with the question's words")
+        return Picks(tuple(order), tuple(float(cosines[frame]) for frame in order)), curve
+
+    def _tensors(self, state: Any) -> Mapping[str, "Tensor"]:
+        return {FRAMES: torch.from_numpy(state)}
+
+    def _state(self, tensors: Mapping[str, "Tensor"]) -> Any:
+        return tensors[FRAMES].numpy()
+
+
+class ConfidenceFrameSelector(FrameSelector):
+    """`confidence`: the frames from which an LMM is surest of its answer; it is asked about every candidate."""
+
+    name = "confidence"
+
+    def __init__(self, model: str, settings: SelectSettings, decode: DecodeSettings):
+        dtype = "float32" if find_device(settings.runtime.device).type == "cpu" else "bfloat16"
+        torch.set_num_threads(settings.runtime.threads)
+        self._lmm = load_lmm_entry(LmmSettings(path=model, dtype=dtype), settings.runtime.device, None)
+        super().__init__(settings, decode, {}, model)
+
+    def _read(self, candidates: DecodedFrames) -> Any:
+        return self._lmm.encode(candidates.images)
+
+    def _picks(
+        self, encoded: EncodedVideo, prompts: Sequence[Prompt], n_frames: int, seeds: Sequence[int]
+    ) -> list[tuple[Picks, Curve | None]]:
+        for prompt in prompts:
+            if not 2 <= len(prompt.options) <= self._lmm.max_options:
+                raise UsageError(f"confidence needs 2 to {self._lmm.max_options} answer options")
+        asked = [question_about(prompt, "video") for prompt in prompts]
+        made: list[tuple[Picks, Curve | None]] = []
+        for sure in certain_features(self._lmm, encoded.state, encoded.timestamps_s, asked):
+            order = topk(sure, n_frames)
+            curve = Curve(encoded.timestamps_s, tuple(sure.tolist()), "logarithm of the LMM's certainty")
+            made.append((Picks(tuple(order), tuple(float(sure[frame]) for frame in order)), curve))
+        return made
+
+
+def question_about(prompt: Prompt, clip_id: str) -> Question:
+    """The question as a benchmark's would be."""
+    return Question(
+        qa_id="question",
+        dataset="",
+        split="",
+        clip_id=clip_id,
+        video_path="",
+        start_s=None,
+        end_s=None,
+        question=prompt.question,
+        options=prompt.options,
+        answer_index=-1,
+        answer_text="",
+        category="",
+        source_id="",
+        flags=(),
+    )
