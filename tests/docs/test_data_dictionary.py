@@ -19,6 +19,7 @@ from refocus.select import certainty, likelihood, selections
 from refocus.select.cost import Cost, SelectionCost
 from refocus.select.embeddings import ClipEmbeddings, QuestionEmbeddings, write_embeddings
 from refocus.select.exports.jsonl import FIELDS
+from refocus.select.question_list import rows_schema
 
 from tests.docs.test_links import ROOT
 from tests.support.asked_videos import build_asked_videos
@@ -100,6 +101,10 @@ def test_json_has_the_keys_that_are_named(tmp_path, capsys):
     words = [bench.videos / "even.mp4", "which colour", "--selector", "uniform", "--frames", 2, "--json"]
     assert bench.refocus("select", *words) == 0
     assert set(json.loads(capsys.readouterr().out)) == keys("refocus select VIDEO QUESTION --json")
+
+
+def test_the_table_of_many_videos_too():
+    assert described("refocus select --out PICKS") == [(field.name, kind(field.type)) for field in rows_schema()]
 
 
 def test_canonical_lines_have_the_keys_that_are_named():

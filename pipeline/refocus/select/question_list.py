@@ -4,13 +4,16 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import write_table, write_text
 from refocus.select.frame_selector import Ask, FrameSelector
 from refocus.select.picks import VideoFile
 from refocus.select.video_selection import VideoSelection
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ENDINGS = (".parquet", ".jsonl")
 FIELDS = ("timestamps_s", "frames_indices", "pick_order", "score")
@@ -69,25 +72,33 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         return
     import pyarrow as pa
 
+    write_table(path, pa.Table.from_pylist(list(rows), schema=rows_schema()), "select", {})
+
+
+def rows_schema() -> "pa.Schema":
+    """The columns of the table; pyarrow is not needed for .jsonl."""
+    import pyarrow as pa
+
     texts, numbers, fractions = pa.string(), pa.list_(pa.int64()), pa.list_(pa.float64())
-    columns = {
-        "id": texts,
-        "question": texts,
-        "options": pa.list_(texts),
-        "video": texts,
-        "video_digest": texts,
-        "total_num_frames": pa.int64(),
-        "fps": pa.float64(),
-        "duration_s": pa.float64(),
-        "timestamps_s": fractions,
-        "frames_indices": numbers,
-        "pick_order": numbers,
-        "score": fractions,
-        "selector": texts,
-        "selector_digest": texts,
-        "error": texts,
-    }
-    write_table(path, pa.Table.from_pylist(list(rows), schema=pa.schema(list(columns.items()))), "select", {})
+    return pa.schema(
+        [
+            ("id", texts),
+            ("question", texts),
+            ("options", pa.list_(texts)),
+            ("video", texts),
+            ("video_digest", texts),
+            ("total_num_frames", pa.int64()),
+            ("fps", pa.float64()),
+            ("duration_s", pa.float64()),
+            ("timestamps_s", fractions),
+            ("frames_indices", numbers),
+            ("pick_order", numbers),
+            ("score", fractions),
+            ("selector", texts),
+            ("selector_digest", texts),
+            ("error", texts),
+        ]
+    )
 
 
 def check_ending(path: Path) -> None:
