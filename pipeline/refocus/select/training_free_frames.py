@@ -1,9 +1,10 @@
 """Selectors that no training made, asked about videos."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from refocus.config.decode import DecodeSettings
@@ -12,6 +13,7 @@ from refocus.config.select import SelectSettings
 from refocus.config.selectors import SelectorName
 from refocus.config.training_free import EmbedRuntime, ScorerSettings, TrainingFreeSettings
 from refocus.core.errors import UsageError
+from refocus.core.progress import bar
 from refocus.lmm.loading import find_device
 from refocus.lmm.option_scorer import load_lmm_entry
 from refocus.lmm.prompts import Prompt
@@ -87,7 +89,13 @@ class SimilarityFrameSelector(FrameSelector):
         super().__init__(settings, decode, tuned(name, numbers), model)
 
     def _read(self, candidates: DecodedFrames) -> Any:
-        return self._encoder.encode_frames(candidates.images)  # (t, d)
+        images, batch = candidates.images, self._encoder.batch
+        starts: Iterable[int] = range(0, len(images), batch)
+        if len(images) > batch:
+            starts = bar(starts, desc="embed", unit="batch")
+        return np.concatenate(
+            [self._encoder.encode_frames(images[start : start + batch]) for start in starts]
+        )  # (t, d)
 
     def _picks(
         self, encoded: EncodedVideo, prompts: Sequence[Prompt], n_frames: int, seeds: Sequence[int]

@@ -26,6 +26,7 @@ from refocus.video.tars import locate
 from refocus.video.track import opened_track
 
 CHUNK = 1 << 20
+LONG_S = 120.0  # from here on a bar shows how far decoding is
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class FileSource(VideoSource):
         """See `VideoSource.candidates`."""
         with opened_track(self.path) as track:
             plan = plan_clip(track, settings.fps, settings.max_frames, None, None)
-            decoded = decode_frames(track, plan.times_s, settings.size)
+            decoded = decode_frames(track, plan.times_s, settings.size, progress=plan.duration_s > LONG_S)
         if not len(decoded.images):
             raise RefocusError(f"{self.name}: no frame could be decoded: {decoded.error}")
         return decoded

@@ -7,6 +7,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 import numpy as np
 
+from refocus.core.progress import bar
 from refocus.video import decord_backend as by_decord
 from refocus.video.decode_report import DecodeReport
 from refocus.video.frame_plan import bounds, grid, with_last_moment
@@ -70,6 +71,7 @@ def decode_frames(
     size: int | None = None,
     start_s: float | None = None,
     end_s: float | None = None,
+    progress: bool = False,
 ) -> DecodedFrames:
     """The frames shown at some times, each source frame once.
 
@@ -78,6 +80,7 @@ def decode_frames(
         times_s: increasing seconds from the file's first frame.
         size: frames come size x size (squash, bicubic); None = as stored.
         start_s, end_s: times outside [start_s, end_s) are left out.
+        progress: whether a bar on stderr shows how far it is.
     Returns:
         the frames; a file that cannot be read gives status failed and no frames.
     """
@@ -88,7 +91,8 @@ def decode_frames(
     stamps: list[float] = []
     sources: list[int] = []
     try:
-        for frame in frames_shown(video, times, size, report):
+        shown = frames_shown(video, times, size, report)
+        for frame in bar(shown, total=len(times), desc="decode", unit="frame") if progress else shown:
             if not stamps:  # room for all of them, since stacking a list of frames would hold each twice
                 images = np.empty((len(times), *frame.image.shape), np.uint8)
             elif frame.image.shape != images.shape[1:]:
