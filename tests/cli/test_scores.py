@@ -48,7 +48,7 @@ def scored(home):
 
 def pick(home, name, *more):
     words = ["--qa", home / "qa/bench.parquet", "--index", home / "000000.index.parquet", "--selector", name]
-    assert main(["select", *map(str, [*words, *more, "--n-frames", 2, 4, "--out", home / name])]) == 0
+    assert main(["select-benchmark", *map(str, [*words, *more, "--n-frames", 2, 4, "--out", home / name])]) == 0
     return read_selection_folder(home / name), read_selection_cost(home / name / "cost.json")
 
 

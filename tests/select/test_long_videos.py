@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from tests.support.grey_video import write_greys  # noqa: E402
+from tests.support.grey_video import write_greys
 
 PICK = """
 import resource, sys

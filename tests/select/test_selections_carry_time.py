@@ -90,11 +90,11 @@ def test_the_tables_that_a_selector_reads_are_part_of_its_digest(tmp_path):
 
 def test_without_the_videos_all_but_the_number_of_frames_is_known(bench, tmp_path, caplog):
     words = ["--qa", bench.qa, "--index", bench.index, "--selector", "uniform", "--n-frames", 2]
-    assert bench.refocus("select", *words, "--out", tmp_path / "none") == 0
+    assert bench.refocus("select-benchmark", *words, "--out", tmp_path / "none") == 0
     (bench.home / "other").mkdir()
     for name in VIDEOS:
         (bench.home / "other" / name).write_bytes(b"another file")
-    assert bench.refocus("select", *words, "--videos", bench.home / "other", "--out", tmp_path / "other") == 0
+    assert bench.refocus("select-benchmark", *words, "--videos", bench.home / "other", "--out", tmp_path / "other") == 0
     for folder in ("none", "other"):
         for row in pq.read_table(tmp_path / folder / "n2.s0.parquet").to_pylist():
             assert row["total_num_frames"] is None and row["video_digest"] and len(row["frames_indices"]) == 2
@@ -107,7 +107,7 @@ def test_a_clip_without_frames_names_its_video_and_nothing_else(tmp_path):
     (bench.home / "empty.index.parquet").write_bytes(b"")
     pq.write_table(index.slice(0, 0), bench.home / "empty.index.parquet")
     words = ["--qa", bench.qa, "--index", bench.home / "empty.index.parquet", "--selector", "uniform"]
-    assert bench.refocus("select", *words, "--videos", bench.videos, "--out", tmp_path / "out") == 0
+    assert bench.refocus("select-benchmark", *words, "--videos", bench.videos, "--out", tmp_path / "out") == 0
     for row in read_selections(tmp_path / "out" / "n32.s0.parquet").values():
         assert row.file == VideoFile("even.mp4") and row.frames_indices == () and row.flags == ("no_frames",)
 

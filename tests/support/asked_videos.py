@@ -47,7 +47,7 @@ class AskedVideos:
     def select(self, selector: str, n: int, out: Path, *more: object) -> Path:
         """One selector's table; returns its path."""
         words = ["--qa", self.qa, "--index", self.index, "--videos", self.videos, "--selector", selector]
-        assert self.refocus("select", *words, "--n-frames", n, "--out", out, *more) == 0
+        assert self.refocus("select-benchmark", *words, "--n-frames", n, "--out", out, *more) == 0
         return out / f"n{n}.s0.parquet"
 
 

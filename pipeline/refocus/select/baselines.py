@@ -51,12 +51,14 @@ class RandomSelector:
         self, clip: ClipView, questions: Sequence[Question], budgets: Sequence[int]
     ) -> Mapping[int, Sequence[Picks]]:
         """See `Selector.pick`."""
-        most = min(max(budgets), clip.n_frames)
-        drawn = [
-            Picks(tuple(random.Random(question_seed(self.seed, question.qa_id)).sample(range(clip.n_frames), most)))
-            for question in questions
-        ]
+        seeds = [question_seed(self.seed, question.qa_id) for question in questions]
+        drawn = [draw(clip.n_frames, max(budgets), seed) for seed in seeds]
         return {n: [picks.first(n) for picks in drawn] for n in budgets}
+
+
+def draw(n_frames: int, n: int, seed: int) -> Picks:
+    """min(n, n_frames) distinct frames, in the order drawn."""
+    return Picks(tuple(random.Random(seed).sample(range(n_frames), min(n, n_frames))))
 
 
 class OracleSelector:

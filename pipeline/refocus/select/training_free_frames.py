@@ -14,18 +14,18 @@ from refocus.config.selectors import SelectorName
 from refocus.config.training_free import EmbedRuntime, ScorerSettings, TrainingFreeSettings
 from refocus.core.errors import UsageError
 from refocus.core.progress import bar
+from refocus.frames.sampling import uniform
 from refocus.lmm.loading import find_device
 from refocus.lmm.option_scorer import load_lmm_entry
 from refocus.lmm.prompts import Prompt
 from refocus.qa.records import Question
 from refocus.select.ask_frames import certain_features
-from refocus.select.baselines import RandomSelector, UniformSeenSelector, UniformSelector
+from refocus.select.baselines import draw
 from refocus.select.dual_encoder import load_dual_encoder
 from refocus.select.embed_clips import texts_of
 from refocus.select.encoded_video import EncodedVideo
 from refocus.select.frame_selector import FrameSelector
 from refocus.select.picks import Picks
-from refocus.select.selector import ClipView, Selector
 from refocus.select.selector_digest import tuned
 from refocus.select.similarity import method
 from refocus.select.topk import topk
@@ -58,17 +58,11 @@ class SpreadFrameSelector(FrameSelector):
     def _picks(
         self, encoded: EncodedVideo, prompts: Sequence[Prompt], n_frames: int, seeds: Sequence[int]
     ) -> list[tuple[Picks, Curve | None]]:
-        clip = ClipView("video", encoded.timestamps_s)
-        asked = [question_about(prompt, clip.clip_id) for prompt in prompts]
-        return [
-            (self._selector(seed).pick(clip, [question], [n_frames])[n_frames][0], None)
-            for question, seed in zip(asked, seeds, strict=True)
-        ]
-
-    def _selector(self, seed: int) -> Selector:
+        count = encoded.n_candidates
         if self.name == "random":
-            return RandomSelector(seed)
-        return UniformSelector() if self.name == "uniform" else UniformSeenSelector(self._numbers.seen_frames)
+            return [(draw(count, n_frames, seed), None) for seed in seeds]
+        most = n_frames if self.name == "uniform" else self._numbers.seen_frames
+        return [(Picks(tuple(uniform(count, most))), None)] * len(prompts)
 
 
 class SimilarityFrameSelector(FrameSelector):
