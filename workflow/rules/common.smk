@@ -17,6 +17,7 @@ from refocus.config.selectors import SelectorName, slug, unslug
 from refocus.config.variants import to_json, variants
 from refocus.core import results_folder as RESULTS
 from refocus.core.files import canonical
+from refocus.core.made_by import JOB
 from refocus.core.project import source_root
 
 # Jobs run `python -m refocus`. Where a deployment method brings an environment (`--sdm conda`), `python` is that one's,
@@ -24,7 +25,7 @@ from refocus.core.project import source_root
 # Snakemake records commands without this prefix, so neither where the package lies nor who runs it reruns a job.
 OWN_PYTHON = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; '
 BRINGS_PYTHON = workflow.deployment_settings.deployment_method
-SOURCE_PATH = f"export PYTHONSAFEPATH=1 PYTHONPATH={shlex.quote(str(source_root()))}${{PYTHONPATH:+:$PYTHONPATH}}; "
+SOURCE_PATH = f"export {JOB}=1 PYTHONSAFEPATH=1 PYTHONPATH={shlex.quote(str(source_root()))}${{PYTHONPATH:+:$PYTHONPATH}}; "
 PREFIX = f"set -euo pipefail; {SOURCE_PATH}{'' if BRINGS_PYTHON else OWN_PYTHON}"
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 

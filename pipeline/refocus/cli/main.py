@@ -12,9 +12,12 @@ from refocus import __version__
 from refocus.cli.renamed_flags import current_flags
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.extras import advice
+from refocus.core.files import canonical
+from refocus.core.made_by import JOB, made_by
 
 COMMANDS = {
     "run": "refocus.cli.run",
+    "why": "refocus.cli.why",
     "init": "refocus.cli.init",
     "world": "refocus.cli.world",
     "niah": "refocus.cli.niah",
@@ -45,6 +48,7 @@ COMMANDS = {
     "doctor": "refocus.cli.doctor",
     "plan": "refocus.cli.plan",
     "config": "refocus.cli.config",
+    "provenance": "refocus.cli.provenance",
     "gc": "refocus.cli.gc",
 }
 
@@ -75,6 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.debug:
         logging.getLogger().setLevel(logging.DEBUG)
     _quieten()
+    if os.environ.get(JOB):
+        log.info("made by %s", canonical(made_by()))
     try:
         return modules[args.command].run(args) or 0
     except RefocusError as error:
