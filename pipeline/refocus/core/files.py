@@ -77,13 +77,13 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 def write_table(
     path: str | os.PathLike[str], table: "pa.Table", section: str, settings: Mapping[str, Any] | None = None
 ) -> None:
-    """Writes a parquet file atomically, with its `provenance` in the schema metadata."""
-    import pyarrow.parquet as pq  # here, so that decoding workers go without it
+    """Writes a parquet file atomically, with checksums and with its `provenance` in the schema metadata."""
+    from refocus.core import parquet  # here, so that decoding workers go without pyarrow
 
     notes = provenance(section, settings or {})
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **notes})
     with atomic(path) as draft:
-        pq.write_table(table, draft)
+        parquet.write(table, draft)
 
 
 def provenance(section: str, settings: Mapping[str, Any]) -> dict[str, str]:

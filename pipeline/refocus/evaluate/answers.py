@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from refocus.core import parquet
 from refocus.core.errors import RefocusError
 from refocus.core.files import settings_of, write_table
 from refocus.evaluate.letters import Extractor
@@ -100,13 +100,13 @@ def read_answers(path: Path) -> AnswerSet:
         RefocusError: the file is missing or is no table of answers.
     """
     try:
-        table = pq.read_table(path)
+        table = parquet.read_table(path)
         settings = settings_of(table.schema)
         notes, extractor = settings["made"], settings.get("extractor")
         absent = {name for name in ADDED_LATER if name not in table.column_names}
         names = [name for name in SCHEMA.names if name not in absent]
         columns = [table.column(name).to_pylist() for name in names] + [[()] * table.num_rows for _ in absent]
-    except (OSError, KeyError, TypeError, ValueError, pa.ArrowInvalid) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise RefocusError(f"{path} is not a table of answers: {error}") from None
     answers = {
         qa: Answer(tuple(frames), tuple(logits), prediction, correct, reply, tuple(flags), tuple(numbers))

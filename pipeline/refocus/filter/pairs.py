@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from refocus.config.filter import FilterSettings
+from refocus.core import parquet
 from refocus.core.errors import RefocusError
 from refocus.core.files import atomic, provenance, write_json
 from refocus.core.results_folder import FILTER_SUMMARY, PAIRS, VARIANCE
@@ -136,7 +137,7 @@ def _screened(paths: Sequence[Path], found: Variances) -> pa.Table:
     tables = [schema.empty_table()]
     for path in paths:
         table = read_columns(path, schema.names).cast(schema)
-        if "of" in pq.read_schema(path).names:
+        if "of" in parquet.read_schema(path).names:
             table = table.filter(pa.array(~_heirs(table["qa_id"], read_columns(path, ["of"])["of"], found)))
         tables.append(table)
     return pa.concat_tables(tables)
@@ -163,4 +164,4 @@ def _writer(
 ) -> pq.ParquetWriter:
     """A parquet file that grows batch by batch and gets its name only when everything was written."""
     draft = stack.enter_context(atomic(path))
-    return stack.enter_context(pq.ParquetWriter(draft, schema.with_metadata(provenance("filter", settings))))
+    return stack.enter_context(parquet.writer(draft, schema.with_metadata(provenance("filter", settings))))

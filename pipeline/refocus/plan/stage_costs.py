@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
-
 from refocus.config.plan import PlanSettings
 from refocus.config.root import Root
 from refocus.config.train import TrainSettings
+from refocus.core import parquet
 from refocus.core.results_folder import PAIRS
 from refocus.frames.sampling import uniform
 from refocus.plan.flops import (
@@ -113,7 +112,8 @@ def pairs_kept(root: Root, sources: Sequence[SourceEstimate], settings: PlanSett
     """Questions that pass the filter, and whether they were counted (else assumed)."""
     path = PAIRS.at(root.results, model=root.reward.model)
     if path.is_file():
-        return float(pq.read_metadata(path).num_rows), True
+        with parquet.opened(path) as file:
+            return float(file.metadata.num_rows), True
     return settings.kept_share * sum(source.scored for source in sources), False
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from refocus.core import parquet
 from refocus.core.errors import RefocusError
 from refocus.core.files import settings_of
 from refocus.qa.loose_values import Span
@@ -46,17 +46,14 @@ def read_evidence(path: Path, dataset: str) -> Evidence:
     Raises:
         RefocusError: the file is missing, is neither of the two tables, or is about several other data sets.
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            there = set(file.schema_arrow.names)
-            by_id = set(SCHEMA.names) <= there
-            missing = [] if by_id else [name for name in _BY_SOURCE if name not in there]
-            if missing:
-                raise RefocusError(f"{path} is no table of evidence or truth: it has no column '{missing[0]}'")
-            rows = file.read(columns=SCHEMA.names if by_id else _BY_SOURCE).to_pylist()
-            written_for = settings_of(file.schema_arrow).get("dataset", dataset)
-    except (OSError, pa.ArrowException) as error:
-        raise RefocusError(f"{path} is no table of evidence or truth: {error}") from None
+    with parquet.opened(path) as file:
+        there = set(file.schema_arrow.names)
+        by_id = set(SCHEMA.names) <= there
+        missing = [] if by_id else [name for name in _BY_SOURCE if name not in there]
+        if missing:
+            raise RefocusError(f"{path} is no table of evidence or truth: it has no column '{missing[0]}'")
+        rows = file.read(columns=SCHEMA.names if by_id else _BY_SOURCE).to_pylist()
+        written_for = settings_of(file.schema_arrow).get("dataset", dataset)
     spans: dict[str | tuple[str, str], list[Span]] = {}
     if by_id:
         for row in rows if written_for == dataset else ():
@@ -77,13 +74,10 @@ def datasets_in(path: Path) -> set[str]:
     Raises:
         RefocusError: the file is missing or has neither table's columns.
     """
-    try:
-        schema = pq.read_schema(path)
-        if "qa_id" in schema.names:
-            return {settings_of(schema)["dataset"]} if "dataset" in settings_of(schema) else set()
-        return set(pq.read_table(path, columns=["dataset"])["dataset"].to_pylist())
-    except (OSError, KeyError, pa.ArrowException) as error:
-        raise RefocusError(f"{path} is no table of evidence or truth: {error}") from None
+    schema = parquet.read_schema(path)
+    if "qa_id" in schema.names:
+        return {settings_of(schema)["dataset"]} if "dataset" in settings_of(schema) else set()
+    return set(parquet.read_table(path, columns=["dataset"])["dataset"].to_pylist())
 
 
 def visible(span: Span, timestamps_s: Sequence[float]) -> Span:

@@ -8,8 +8,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
+from refocus.core import parquet
 from refocus.core.files import canonical, settings_of
 
 KEY = "refocus.formats"
@@ -20,7 +19,7 @@ def formats_of_sources(paths: Iterable[Path]) -> Formats:
     """Of files of `refocus ingest`, one data set each; files that are empty or do not say their format add nothing."""
     found: Formats = {}
     for path in paths:
-        with pq.ParquetFile(path) as file:
+        with parquet.opened(path) as file:
             format = settings_of(file.schema_arrow).get("format")
             first = next(file.iter_batches(1, columns=["dataset"]), None)
         if format and first is not None and len(first):
@@ -35,4 +34,4 @@ def note(formats: Formats) -> dict[str, str]:
 
 def formats_noted(path: Path) -> Formats:
     """What `note` put into a table of questions; nothing where it was not written so."""
-    return json.loads((pq.read_metadata(path).metadata or {}).get(KEY.encode(), b"{}"))
+    return json.loads((parquet.read_schema(path).metadata or {}).get(KEY.encode(), b"{}"))

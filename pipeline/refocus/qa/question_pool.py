@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from refocus.core import parquet
 from refocus.core.errors import RefocusError
 from refocus.core.files import settings_of
 from refocus.qa.records import Question
@@ -24,7 +22,7 @@ class QuestionPool:
 
     def questions(self) -> Iterator[Question]:
         """All questions in file order."""
-        with pq.ParquetFile(self.path) as file:
+        with parquet.opened(self.path, _COLUMNS) as file:
             for batch in file.iter_batches(BATCH_ROWS, columns=_COLUMNS):
                 for row in batch.to_pylist():
                     yield Question(**{**row, "options": tuple(row["options"]), "flags": tuple(row["flags"])})
@@ -34,18 +32,10 @@ def open_pool(path: Path) -> QuestionPool:
     """A question file, whose metadata says which adapter read it.
 
     Raises:
-        RefocusError: the file is missing, is not parquet, lacks a column, or was not written by `refocus ingest`.
+        RefocusError: the file is missing or damaged, is not parquet, lacks a column, or is not `refocus ingest`'s.
     """
-    try:
-        schema = pq.read_schema(path)
-    except FileNotFoundError:
-        raise RefocusError(f"{path}: no such file") from None
-    except (OSError, pa.ArrowException) as error:
-        raise RefocusError(f"{path}: cannot be read as parquet ({error})") from None
-    missing = [name for name in _COLUMNS if name not in schema.names]
-    if missing:
-        raise RefocusError(f"{path}: no column '{missing[0]}'")
-    settings = settings_of(schema)
+    with parquet.opened(path, _COLUMNS) as file:
+        settings = settings_of(file.schema_arrow)
     if "format" not in settings:
         raise RefocusError(f"{path}: does not say its format; make it with `refocus ingest`")
     return QuestionPool(path, settings["format"])

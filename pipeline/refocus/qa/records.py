@@ -7,9 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from refocus.core.errors import RefocusError
+from refocus.core import parquet
 from refocus.core.files import digest, write_table
 from refocus.qa.clips import ClipRow
 
@@ -134,16 +133,7 @@ def read_columns(path: Path | str, columns: list[str]) -> pa.Table:
     """Columns of a parquet file.
 
     Raises:
-        RefocusError: the file is missing, is not parquet or lacks a column.
+        RefocusError: the file is missing, damaged or not parquet, or lacks a column.
     """
-    try:
-        handle = pq.ParquetFile(path)
-    except FileNotFoundError:
-        raise RefocusError(f"{path}: no such file") from None
-    except (OSError, pa.ArrowException) as error:
-        raise RefocusError(f"{path}: cannot be read as parquet ({error})") from None
-    with handle:
-        missing = [name for name in columns if name not in handle.schema_arrow.names]
-        if missing:
-            raise RefocusError(f"{path}: no column '{missing[0]}' (it has {', '.join(handle.schema_arrow.names)})")
-        return handle.read(columns=columns)
+    with parquet.opened(path, columns) as file:
+        return file.read(columns=columns)

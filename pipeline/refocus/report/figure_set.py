@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
 from refocus.config.reward import RewardSettings
 from refocus.config.selectors import KINDS, kind_of
 from refocus.config.tables import FiguresSettings
 from refocus.config.variants import Variant
+from refocus.core import parquet
 from refocus.core.errors import UsageError
 from refocus.core.files import settings_of, write_text
 from refocus.core.progress import bar
@@ -174,7 +174,7 @@ def _selections(paths: Sequence[Path], frames: int) -> dict[str, dict[str, Selec
     """Picks of so many frames by selector and qa_id, over all benchmarks; one run of each kind."""
     found: dict[str, dict[str, Selection]] = {}
     for file in tables_below(paths):
-        name = settings_of(pq.read_schema(file))["selector"]
+        name = settings_of(parquet.read_schema(file))["selector"]
         kind = kind_of(name)
         known = next((other for other in found if kind_of(other) == kind), name)
         if frames_of(file) == frames and kind in KINDS and known == name:

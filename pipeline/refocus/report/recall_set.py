@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from refocus.config.variants import Variant
+from refocus.core import parquet
 from refocus.core.files import settings_of
 from refocus.evaluate.scoring import Score
 from refocus.frames.frame_store import FrameStore
@@ -83,7 +82,7 @@ def read_recall_set(
     known, store = read_truth(truth, benchmarks), FrameStore.open(indexes)
     picked: dict[tuple[str, int], dict[str, Selection]] = {}
     for file in tables_below(selections):
-        key = settings_of(pq.read_schema(file))["selector"], frames_of(file)
+        key = settings_of(parquet.read_schema(file))["selector"], frames_of(file)
         picked.setdefault(key, {}).update(read_selections(file))
     return RecallSet(
         groups=_groups(benchmarks, known, store),

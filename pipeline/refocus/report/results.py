@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from refocus.config.selectors import KINDS, kind_of, run_of
 from refocus.config.variants import Variant
+from refocus.core import parquet
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import settings_of
 from refocus.evaluate.answers import Answer, AnswerSet, read_answers
@@ -216,7 +215,7 @@ def read_benchmark(path: Path) -> BenchmarkData:
     questions = tuple(read_questions(path))
     if not questions:
         raise RefocusError(f"{path} has no questions")
-    notes = settings_of(pq.read_schema(path))
+    notes = settings_of(parquet.read_schema(path))
     name = questions[0].dataset
     guess = next((known for known in FORMATS if known in name.replace("-", "").replace("_", "")), "")
     return BenchmarkData(name, notes.get("format", guess), questions)

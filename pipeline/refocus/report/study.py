@@ -6,11 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from statistics import mean
 
-import pyarrow.parquet as pq
-
 from refocus.config.root import Root
 from refocus.config.selectors import kind_of, of_run, run_of, slug
 from refocus.config.variants import Variant, variants
+from refocus.core import parquet
 from refocus.core.results_folder import ANSWERS, INDEX, METRICS, POLICY_CONFIG, QUESTIONS
 from refocus.evaluate.intervals import Interval, mean_over_videos, paired, unpaired
 from refocus.evaluate.scoring import Outcome
@@ -197,7 +196,7 @@ class Study:
             for name in self.root.use.benchmarks
             for path in sorted(INDEX.at(self.folder, dataset=name, shard="x").parent.glob("*.index.parquet"))
         ]
-        tables = [pq.read_table(path, columns=["clip_id", "n_frames"]).to_pydict() for path in indexes]
+        tables = [parquet.read_table(path, columns=["clip_id", "n_frames"]).to_pydict() for path in indexes]
         return {clip: n for table in tables for clip, n in zip(table["clip_id"], table["n_frames"], strict=True)}
 
     # ---- baselines

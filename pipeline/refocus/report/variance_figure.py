@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
+from refocus.core import parquet
 from refocus.core.errors import RefocusError
 from refocus.core.results_folder import FILTER_SUMMARY, VARIANCE
 from refocus.qa.records import read_columns
@@ -32,7 +32,7 @@ def read_variances(folder: Path, qa: Sequence[Path] = ()) -> tuple[pd.DataFrame,
         RefocusError: the folder is not the filter's, or a question table cannot be read.
     """
     try:
-        found = pq.read_table(VARIANCE.inside(folder), columns=["qa_id", "variance"]).to_pandas().dropna()
+        found = parquet.read_table(VARIANCE.inside(folder), columns=["qa_id", "variance"]).to_pandas().dropna()
         summary = json.loads(FILTER_SUMMARY.inside(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError) as error:
         raise RefocusError(f"{folder} does not hold the filter's variance.parquet and summary.json: {error}") from None

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from refocus.core import parquet
+from refocus.core.errors import RefocusError
 from refocus.core.files import atomic, digest
 from refocus.reward.margin_table import MARGIN_SCHEMA
 
@@ -33,8 +34,8 @@ class MarginCache:
         if self._folder is None or not self._path(clip_id).is_file():
             return nothing
         try:
-            table = pq.read_table(self._path(clip_id))
-        except (OSError, pa.ArrowException):
+            table = parquet.read_table(self._path(clip_id))
+        except RefocusError:
             return nothing
         found = (table.schema.metadata or {}).get(DIGEST)
         if found != self._digest(timestamps_s) or not table.schema.equals(MARGIN_SCHEMA):
@@ -45,7 +46,7 @@ class MarginCache:
         """Keeps all of the clip's margins."""
         if self._folder is not None:
             with atomic(self._path(clip_id)) as draft:
-                pq.write_table(table.replace_schema_metadata({DIGEST: self._digest(timestamps_s)}), draft)
+                parquet.write(table.replace_schema_metadata({DIGEST: self._digest(timestamps_s)}), draft)
 
     def _digest(self, timestamps_s: Sequence[float]) -> bytes:
         return digest([self._identity, [round(float(second), 3) for second in timestamps_s]], 16).encode()

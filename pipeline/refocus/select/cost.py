@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from refocus.core import parquet
 from refocus.core.errors import RefocusError
 from refocus.core.files import canonical, write_json
 from refocus.core.model_folder import read_json
@@ -58,8 +58,8 @@ def cost_of(paths: Iterable[Path]) -> Cost:
     total = Cost()
     for path in paths:
         try:
-            total += Cost(**json.loads((pq.read_schema(path).metadata or {})[KEY]))
-        except (OSError, KeyError, ValueError, pa.ArrowInvalid) as error:
+            total += Cost(**json.loads((parquet.read_schema(path).metadata or {})[KEY]))
+        except (KeyError, ValueError) as error:
             raise RefocusError(f"{path} is no table of scores: {error}") from None
     return total
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from refocus.core import parquet
 from refocus.core.errors import RefocusError
 from refocus.core.files import write_table
 from refocus.qa.records import read_columns
@@ -129,7 +129,7 @@ def _runs(owners: Sequence[str | None]) -> list[slice]:
 
 
 def _read(path: Path) -> tuple[list[str | None], list[bool], np.ndarray]:
-    table = pq.read_table(path).combine_chunks()
+    table = parquet.read_table(path).combine_chunks()
     column = table["embedding"].chunk(0) if table.num_rows else table["embedding"]
     vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(table.num_rows, -1)
     return table["qa_id"].to_pylist(), table["cut"].to_pylist(), vectors

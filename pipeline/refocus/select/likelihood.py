@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from refocus.config.likelihood import LikelihoodSettings
+from refocus.core import parquet
 from refocus.core.errors import RefocusError
 from refocus.core.files import settings_of, write_table
 from refocus.core.progress import bar
@@ -93,10 +93,10 @@ def read_likelihoods(path: Path) -> LikelihoodTable:
         RefocusError: the file is missing or is no table of likelihoods.
     """
     try:
-        table = pq.read_table(path, columns=SCHEMA.names)
+        table = parquet.read_table(path, columns=SCHEMA.names)
         notes = settings_of(table.schema)
         benchmark, selector = notes["benchmark"], notes["selector"]
-    except (OSError, KeyError, pa.ArrowInvalid) as error:
+    except KeyError as error:
         raise RefocusError(f"{path} is no table of likelihoods: {error}") from None
     rows = {
         row["qa_id"]: Likelihood(np.array(row["frequency"]), np.array(row["marginal"])) for row in table.to_pylist()

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from refocus.core import parquet
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import settings_of, write_table
 from refocus.core.results_folder import SELECTIONS
@@ -68,11 +68,11 @@ def read_selections(path: Path) -> dict[str, Selection]:
         RefocusError: the file is missing or lacks a column.
     """
     try:
-        table = pq.read_table(path)
+        table = parquet.read_table(path)
         old = not set(OF_THE_FILE.names) & set(table.column_names)
         names = SCHEMA.names if old else [*SCHEMA.names, *OF_THE_FILE.names]
         rows = table.select(names).to_pylist()
-    except (OSError, KeyError, pa.ArrowInvalid) as error:
+    except KeyError as error:
         raise RefocusError(f"{path} is not a selection table: {error}") from None
     return {row["qa_id"]: _selection(row, old) for row in rows}
 
@@ -115,7 +115,7 @@ def read_selection_folder(folder: Path, n_frames: Collection[int] = ()) -> Selec
     seeds = {seed_of(file) for file in files}
     if len(seeds) > 1:
         raise UsageError(f"{folder} holds selections of several seeds ({sorted(seeds)}); keep one per folder")
-    selector = settings_of(pq.read_schema(files[0]))["selector"]
+    selector = settings_of(parquet.read_schema(files[0]))["selector"]
     return SelectionFolder({frames_of(file): read_selections(file) for file in files}, selector, seeds.pop())
 
 

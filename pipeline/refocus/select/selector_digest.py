@@ -44,9 +44,9 @@ def content_digest(path: Path) -> str:
 
 
 def _fingerprints(tables: Iterable[Path]) -> list[str]:
-    import pyarrow.parquet as pq
+    from refocus.core import parquet
 
-    return sorted({fingerprint_of(pq.read_schema(table)) for table in tables})
+    return sorted({fingerprint_of(parquet.read_schema(table)) for table in tables})
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:

@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
+from refocus.core import parquet
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import settings_of
 from refocus.qa.records import Question, read_questions
@@ -83,7 +82,7 @@ def read_asked(path: Path) -> Asked:
     questions = tuple(read_questions(path))
     if not questions:
         raise RefocusError(f"{path} has no questions")
-    notes = settings_of(pq.read_schema(path))
+    notes = settings_of(parquet.read_schema(path))
     return Asked(questions[0].dataset, notes.get("format", ""), notes.get("options") or {}, questions)
 
 
@@ -98,7 +97,7 @@ def read_picked(tables: Iterable[Path], asked: Collection[Asked]) -> list[Picked
 
 
 def _picked(path: Path, asked: Collection[Asked]) -> PickedTable:
-    rows, notes = read_selections(path), settings_of(pq.read_schema(path))
+    rows, notes = read_selections(path), settings_of(parquet.read_schema(path))
     mine = [one for one in asked if rows.keys() & {question.qa_id for question in one.questions}]
     if not mine:
         raise UsageError(f"{path}: its questions are in none of the tables given with --qa")

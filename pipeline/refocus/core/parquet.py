@@ -1,0 +1,103 @@
+"""Parquet files that are what was written or are refused: every page carries its CRC-32, and so does the footer.
+
+Pages are compared with theirs by the library when they are read; the footer, which says what the columns are and what
+made the file, by `opened`: its own checksum is in the schema's metadata, taken while that value was still zeros.
+Files without checksums, written by earlier versions or by other programs, are read too.
+"""
+
+import contextlib
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from refocus.core.errors import RefocusError
+
+Path = str | os.PathLike[str]
+
+_KEY, _ZEROS = b"refocus.footer", b"00000000"
+_FRAMED = _KEY + b"\x18\x08"  # as Thrift's compact protocol has it: a text of 8 bytes follows
+_TAIL = 8  # bytes behind the footer: its length and the magic number
+
+
+def write(table: pa.Table, path: Path) -> None:
+    """Writes a whole file."""
+    with writer(path, table.schema) as file:
+        file.write_table(table)
+
+
+@contextlib.contextmanager
+def writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """A file that grows table by table within the block."""
+    sealable = schema.with_metadata({**(schema.metadata or {}), _KEY: _ZEROS})
+    with pq.ParquetWriter(path, sealable, write_page_checksum=True) as file:
+        yield file
+    with open(path, "r+b") as handle:
+        start, footer = _footer(handle)
+        place = footer.index(_FRAMED) + len(_FRAMED)
+        handle.seek(start + place)
+        handle.write(b"%08x" % zlib.crc32(footer))
+
+
+@contextlib.contextmanager
+def opened(path: Path, columns: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """A file that must have some columns, for reading within the block.
+
+    Raises:
+        RefocusError: the file is missing or not parquet, is not what was written, or lacks a column.
+    """
+    try:
+        _check_footer(path)
+        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+            names = file.schema_arrow.names
+            if missing := [name for name in columns if name not in names]:
+                raise RefocusError(f"{path}: no column '{missing[0]}' (it has {', '.join(names)})")
+            yield file
+    except FileNotFoundError:
+        raise RefocusError(f"{path}: no such file") from None
+    except (OSError, pa.ArrowException) as error:
+        raise RefocusError(
+            f"{path}: cannot be read as parquet ({error}); if a stage wrote it, delete it and run that stage again"
+        ) from None
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A whole file, or some of its columns.
+
+    Raises:
+        RefocusError: as `opened`.
+    """
+    with opened(path, columns or ()) as file:
+        return file.read(columns=None if columns is None else list(columns))
+
+
+def read_schema(path: Path) -> pa.Schema:
+    """The columns, and in the schema's metadata what made the file.
+
+    Raises:
+        RefocusError: as `opened`.
+    """
+    with opened(path) as file:
+        return file.schema_arrow
+
+
+def _check_footer(path: Path) -> None:
+    with open(path, "rb") as handle:
+        _, footer = _footer(handle)
+    before, framed, value = footer.partition(_FRAMED)
+    if framed and b"%08x" % zlib.crc32(before + framed + _ZEROS + value[len(_ZEROS) :]) != value[: len(_ZEROS)]:
+        raise pa.ArrowInvalid("its footer is not what was written")
+
+
+def _footer(handle: BinaryIO) -> tuple[int, bytes]:
+    """Where the footer begins, and its bytes; no bytes where this is no parquet file."""
+    size = handle.seek(0, os.SEEK_END)
+    handle.seek(max(0, size - _TAIL))
+    start = size - _TAIL - int.from_bytes(handle.read(4), "little")
+    if start < 0:
+        return 0, b""
+    handle.seek(start)
+    return start, handle.read(size - _TAIL - start)
