@@ -79,6 +79,14 @@ def test_files_of_earlier_versions_and_other_programs_are_read(tmp_path):
     assert parquet.read_table(tmp_path / "old.parquet").equals(ROWS)
 
 
+def test_a_table_that_other_programs_changed_is_read(written):
+    """They keep what the schema says, and know nothing of our checksums."""
+    changed = pq.read_table(written).slice(0, 100)
+    pq.write_table(changed, written)
+    assert parquet.read_table(written).equals(changed)
+    assert settings_of(parquet.read_schema(written)) == SETTINGS
+
+
 def test_a_missing_file_and_a_missing_column_are_told(written, tmp_path):
     with pytest.raises(RefocusError, match="no such file"):
         parquet.read_table(tmp_path / "nothing.parquet")

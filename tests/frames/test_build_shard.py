@@ -1,5 +1,6 @@
 """A shard is complete, reproducible, and never decodes twice what it has."""
 
+import dataclasses
 import io
 import json
 import os
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from refocus.config.decode import DecodeRuntime, DecodeSettings
 from refocus.core.errors import RefocusError
@@ -342,7 +344,7 @@ def test_a_shard_cut_behind_its_index_is_told(built, tmp_path):
     with pytest.raises(RefocusError, match=r"s\.tar: cut off .* remove .*s\.index\.parquet and run decode again"):
         store.images(BAD[2].clip_id)
     (tmp_path / "s.tar").write_bytes(bytes(len(data)))
-    with pytest.raises(RefocusError, match=r"s\.tar: frames .* damaged .* remove the file and .*s\.index\.parquet"):
+    with pytest.raises(RefocusError, match=r"s\.tar: frames .* damaged .* remove .*s\.index\.parquet"):
         store.images(BAD[2].clip_id)
     (tmp_path / "s.tar").unlink()
     with pytest.raises(RefocusError, match="missing"):
@@ -358,6 +360,72 @@ def test_a_damaged_shard_is_mended(built, video_files, tmp_path, decoded):
     build_shard(GOOD, video_files, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
     assert 0 < len(decoded) < 4
     assert (tmp_path / "s.tar").read_bytes() == whole
+
+
+def test_a_file_replaced_under_its_name_size_and_date_is_decoded_again(video_files, tmp_path, decoded):
+    """Content decides, as a camera or a copy may keep all the rest; who works from the frames sees the change."""
+    videos, tar, index = tmp_path / "videos", tmp_path / "s.tar", tmp_path / "s.index.parquet"
+    shutil.copytree(video_files, videos)
+    build_shard(GOOD[:2], videos, tar, index, SETTINGS)
+    before = {clip: FrameStore.open([index]).record(clip).content for clip in (GOOD[0].clip_id, GOOD[1].clip_id)}
+    file, times = videos / "a.mp4", (videos / "a.mp4").stat()
+    data = file.read_bytes()
+    file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (times.st_size, times.st_mtime_ns)
+    decoded.clear()
+    build_shard(GOOD[:2], videos, tar, index, SETTINGS)
+    assert decoded == ["a.mp4"]
+    after = {clip: FrameStore.open([index]).record(clip).content for clip in before}
+    assert [before[clip] == after[clip] for clip in before] == [False, True]
+
+
+def test_a_flipped_bit_in_a_frame_is_refused_and_mended(built, video_files, tmp_path, decoded):
+    """Most flipped bits of a JPEG decode, to other pixels."""
+    _, _, settings = built
+    tar, index = tmp_path / "s.tar", tmp_path / "s.index.parquet"
+    build_shard(GOOD, video_files, tar, index, settings)
+    whole, frame = tar.read_bytes(), read_index(index)[1]
+    place = frame.offsets[-1] + frame.sizes[-1] - 9
+    for bit in range(8):
+        tar.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+        with pytest.raises(RefocusError, match=r"s\.tar: frames .* damaged .* run decode again"):
+            FrameStore.open([index]).images(GOOD[1].clip_id)
+    FrameStore.open([index]).images(GOOD[0].clip_id)
+    decoded.clear()
+    build_shard(GOOD, video_files, tar, index, settings)
+    assert decoded == ["b.mkv"] and tar.read_bytes() == whole
+
+
+def test_a_changed_byte_of_the_metadata_is_no_metadata():
+    """Times and digests of a shard are what was written, or the clip is decoded again."""
+    content = dataclasses.replace(metadata("0" * 16), checksums=(7,)).to_json()
+    assert ClipMetadata.from_json(content).checksums == (7,)
+    with pytest.raises(ValueError, match="no metadata"):
+        ClipMetadata.from_json(content.replace(b'"fps":30.0', b'"fps":31.0'))
+
+
+def test_shards_and_indexes_of_earlier_versions_are_read(built, video_files, tmp_path, decoded):
+    """They have no checksums: what they hold is used as before, and what it rests on is not known."""
+    out, _, settings = built
+    tar, index = tmp_path / "s.tar", tmp_path / "s.index.parquet"
+    reader = ShardReader(out / "s.tar")
+    with tar.open("wb") as handle:
+        writer = TarWriter(handle)
+        for row_ in GOOD:
+            stored = reader.read(row_.clip_id)
+            old = StoredClip(dataclasses.replace(stored.metadata, checksums=()), stored.files)
+            assert b"checksum" not in old.metadata.to_json()
+            for member in old.members():
+                writer.add(*member)
+        writer.close()
+    decoded.clear()
+    build_shard(GOOD, video_files, tar, index, settings)
+    assert decoded == []
+    pq.write_table(pq.read_table(index).drop_columns(["video_digest", "checksums"]), index)
+    store, now = FrameStore.open([index]), FrameStore.open([out / "s.index.parquet"])
+    assert (store.images(GOOD[0].clip_id) == now.images(GOOD[0].clip_id)).all()
+    assert store.record(GOOD[0].clip_id).content == "" != now.record(GOOD[0].clip_id).content
 
 
 def test_large_member_offsets_are_kept(tmp_path):

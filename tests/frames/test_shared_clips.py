@@ -1,5 +1,6 @@
 """A video that several data sets have is decoded once."""
 
+import functools
 import shutil
 
 import pytest
@@ -82,7 +83,7 @@ def test_a_file_of_the_same_size_with_other_bytes_is_decoded(video_files, settin
     assert len(decoded) == 1
 
 
-def test_other_settings_a_lost_or_changed_lender_lend_nothing(video_files, settings, decoded, tmp_path):
+def test_other_settings_a_lost_or_changed_lender_lend_nothing(video_files, settings, decoded, tmp_path, caplog):
     """What is not there, or not as it was noted, is decoded; a broken catalogue stops nothing."""
     one, two = video_files
     store = tmp_path / "store"
@@ -92,9 +93,13 @@ def test_other_settings_a_lost_or_changed_lender_lend_nothing(video_files, setti
     build(two, store, "two", [wanted], settings)
     assert decoded == [wanted.clip_id]
     build(one, store, "one", [row("one", "a.mp4")], settings)
-    for harm in (lender.unlink, lambda: lender.with_name("000000.sources.json").write_text("{")):
+    catalogue = lender.with_name("000000.sources.json")
+    texts = ("[7]", '[["a", "b"]]', "[[1, [], null, null, {}]]", '{"a": 1}', "{")
+    for harm in (lender.unlink, *(functools.partial(catalogue.write_text, text) for text in texts)):
         harm()
+        caplog.clear()
         shutil.rmtree(store / "two", ignore_errors=True)
         decoded.clear()
         build(two, store, "two", [wanted], settings)
         assert decoded == [wanted.clip_id]
+        assert (f"{catalogue}: passed over" in caplog.text) == (harm != lender.unlink)

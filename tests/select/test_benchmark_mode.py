@@ -126,5 +126,5 @@ def test_a_folder_without_tables_and_a_file_that_is_none_are_named(tmp_path):
         selection_files(tmp_path)
     broken = tmp_path / "n4.s0.parquet"
     broken.write_bytes(b"no parquet")
-    with pytest.raises(RefocusError, match=r"n4\.s0\.parquet is not a selection table"):
+    with pytest.raises(RefocusError, match=r"n4\.s0\.parquet: cannot be read as parquet"):
         read_selections(broken)

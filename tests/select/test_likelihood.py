@@ -70,7 +70,7 @@ def test_a_table_of_likelihoods_is_read_back(tmp_path):
 
 def test_a_file_that_is_no_such_table_is_named(tmp_path):
     (tmp_path / "l.parquet").write_bytes(b"nothing")
-    with pytest.raises(RefocusError, match=r"l\.parquet is no table of likelihoods"):
+    with pytest.raises(RefocusError, match=r"l\.parquet: cannot be read as parquet"):
         read_likelihoods(tmp_path / "l.parquet")
 
 

@@ -1,8 +1,8 @@
 """Parquet files that are what was written or are refused: every page carries its CRC-32, and so does the footer.
 
-Pages are compared with theirs by the library when they are read; the footer, which says what the columns are and what
-made the file, by `opened`: its own checksum is in the schema's metadata, taken while that value was still zeros.
-Files without checksums, written by earlier versions or by other programs, are read too.
+The library compares pages with theirs when it reads them. The footer, which says what the columns are and what made the
+file, is compared by `opened`; its CRC-32 stands right before it, where no reader looks and no copy of the table takes
+it along. Files without checksums, written by earlier versions or by other programs, are read too.
 """
 
 import contextlib
@@ -18,8 +18,7 @@ from refocus.core.errors import RefocusError
 
 Path = str | os.PathLike[str]
 
-_KEY, _ZEROS = b"refocus.footer", b"00000000"
-_FRAMED = _KEY + b"\x18\x08"  # as Thrift's compact protocol has it: a text of 8 bytes follows
+_MARK, _CRC = b"refocus:", 4  # what stands before the footer: this, and so many bytes
 _TAIL = 8  # bytes behind the footer: its length and the magic number
 
 
@@ -32,14 +31,13 @@ def write(table: pa.Table, path: Path) -> None:
 @contextlib.contextmanager
 def writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """A file that grows table by table within the block."""
-    sealable = schema.with_metadata({**(schema.metadata or {}), _KEY: _ZEROS})
-    with pq.ParquetWriter(path, sealable, write_page_checksum=True) as file:
+    with pq.ParquetWriter(path, schema, write_page_checksum=True) as file:
         yield file
     with open(path, "r+b") as handle:
         start, footer = _footer(handle)
-        place = footer.index(_FRAMED) + len(_FRAMED)
-        handle.seek(start + place)
-        handle.write(b"%08x" % zlib.crc32(footer))
+        tail = handle.read()
+        handle.seek(start)
+        handle.write(_MARK + zlib.crc32(footer).to_bytes(_CRC) + footer + tail)
 
 
 @contextlib.contextmanager
@@ -86,9 +84,10 @@ def read_schema(path: Path) -> pa.Schema:
 
 def _check_footer(path: Path) -> None:
     with open(path, "rb") as handle:
-        _, footer = _footer(handle)
-    before, framed, value = footer.partition(_FRAMED)
-    if framed and b"%08x" % zlib.crc32(before + framed + _ZEROS + value[len(_ZEROS) :]) != value[: len(_ZEROS)]:
+        start, footer = _footer(handle)
+        handle.seek(max(0, start - len(_MARK) - _CRC))
+        mark, crc = handle.read(len(_MARK)), handle.read(_CRC)
+    if mark == _MARK and int.from_bytes(crc) != zlib.crc32(footer):
         raise pa.ArrowInvalid("its footer is not what was written")
 
 

@@ -6,10 +6,9 @@ bytes.
 """
 
 import contextlib
-import functools
 import logging
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from refocus.core.progress import bar
 from refocus.frames.decode_clip import DecodeJob, FailedClip, StoredClip, decode_clip
 from refocus.frames.index import FAILED, PARTIAL, IndexRow, write_index
 from refocus.frames.partial_shard import PartialShard, clear, partial_shards
+from refocus.frames.reuse import Reuse
 from refocus.frames.shard_reader import ShardReader, index_row
 from refocus.frames.shared_clips import shared_clips, write_sources
 from refocus.qa.clips import ClipRow
@@ -52,8 +52,9 @@ def build_shard(
 ) -> ShardReport:
     """Writes `tar` and `index` for the clips, in their order.
 
-    A clip that fails gets a row with its reason. A clip whose file changed its size since it was stored is decoded
-    again. An index that would no longer fit the tar is removed before the tar is replaced.
+    A clip that fails gets a row with its reason. A clip whose file has other bytes than when it was stored, or whose
+    stored frames are damaged, is decoded again. An index that would no longer fit the tar is removed before the tar is
+    replaced.
 
     Args:
         clips: the clips of the shard.
@@ -68,8 +69,8 @@ def build_shard(
     clips = list(dict.fromkeys(clips))
     tar.parent.mkdir(parents=True, exist_ok=True)
     finished, begun = ShardReader(tar), partial_shards(tar)
-    fits = functools.partial(_fits, videos=videos, fingerprint=settings.fingerprint())
-    stored = _reusable(clips, [finished, *begun], fits)
+    reuse = Reuse(videos, settings.fingerprint())
+    stored = reuse.found(clips, [finished, *begun])
     jobs, failures = _jobs([row for row in clips if row.clip_id not in stored], videos, settings)
     elsewhere = shared_clips(jobs, shared, tar) if shared else {}
     jobs = [job for job in jobs if job.row.clip_id not in elsewhere]
@@ -78,7 +79,7 @@ def build_shard(
     if _is_done(finished, ready, stored):
         rows = {row.clip_id: finished.row(row.clip_id, name) for row in ready}
     else:
-        partial, held = _partial_shard(tar, ready, begun, fits)
+        partial, held = _partial_shard(tar, ready, begun, reuse)
         rows = {row.clip_id: held.row(row.clip_id, name) for row in ready[: len(held)]} if held else {}
         with partial, contextlib.closing(_decoded(jobs, settings)) as decoding:
             for row in ready[len(rows) :]:
@@ -126,13 +127,13 @@ def _is_done(finished: ShardReader, ready: Sequence[ClipRow], stored: Mapping[st
 
 
 def _partial_shard(
-    tar: Path, ready: Sequence[ClipRow], begun: Sequence[ShardReader], fits: Callable[[ShardReader, ClipRow], bool]
+    tar: Path, ready: Sequence[ClipRow], begun: Sequence[ShardReader], reuse: Reuse
 ) -> tuple[PartialShard, ShardReader | None]:
     """A partial shard that goes on where a killed run stopped, with what it holds already; or an empty one."""
     for reader in begun:
         first = ready[: len(reader)]
         position = reader.beginning([row.clip_id for row in first])
-        if position and all(fits(reader, row) for row in first):
+        if position and all(reuse.fits(reader, row) for row in first):
             return PartialShard(tar, reader.path, position), reader
     return PartialShard(tar), None
 
@@ -158,28 +159,6 @@ def _decoded(jobs: Sequence[DecodeJob], settings: DecodeSettings) -> Generator[S
     results = run_jobs(decode_clip, jobs, workers, runtime.timeout_s, runtime.memory_mb)
     for place, result in bar(results, total=len(jobs), desc="decode", unit="clip"):
         yield FailedClip(f"{jobs[place].row.video_path}: {result.reason}") if isinstance(result, LostJob) else result
-
-
-def _reusable(
-    clips: Sequence[ClipRow], readers: Sequence[ShardReader], fits: Callable[[ShardReader, ClipRow], bool]
-) -> dict[str, ShardReader]:
-    """Where each clip can be copied from."""
-    found = {row.clip_id: next((reader for reader in readers if fits(reader, row)), None) for row in clips}
-    return {clip: reader for clip, reader in found.items() if reader is not None}
-
-
-def _fits(reader: ShardReader, row: ClipRow, videos: Path, fingerprint: str) -> bool:
-    """Whether a shard holds a clip, stored by the same settings from the file as it is now.
-
-    A file that is gone is not held against what was decoded from it.
-    """
-    metadata = reader.metadata(row.clip_id)
-    if metadata is None or metadata.decode != fingerprint:
-        return False
-    try:
-        return locate(videos / row.video_path).size == metadata.source_bytes
-    except OSError:
-        return True
 
 
 def _refuse_many(clips: Sequence[ClipRow], failures: Mapping[str, str], settings: DecodeSettings) -> None:

@@ -1,6 +1,7 @@
 """What a shard says of each clip: the `.json` member beside its frames."""
 
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,8 @@ class ClipMetadata:
     says. size: side of the stored frames in pixels. timestamps_s, source_frames: when each kept frame is shown, in
     seconds of the file, and its number there. error: why fewer frames than asked for are here, None where they all are.
     source_bytes, source_sha256: size of the file and the first 32 hex digits of its SHA-256. decode: fingerprint of the
-    settings that made the frames.
+    settings that made the frames. checksums: CRC-32 of the bytes that each frame is decoded from; none in shards of
+    earlier versions.
     """
 
     clip_id: str
@@ -48,6 +50,7 @@ class ClipMetadata:
     source_sha256: str
     decode: str
     form: StoredForm
+    checksums: tuple[int, ...] = ()
 
     @property
     def n_frames(self) -> int:
@@ -95,6 +98,9 @@ class ClipMetadata:
         }
         if self.form.name == "video":
             values |= {"offsets": self.form.offsets, "sizes": self.form.sizes}
+        if self.checksums:
+            values["checksums"] = self.checksums
+            values["checksum"] = zlib.crc32(canonical(values).encode())  # of all the rest of this
         return canonical(values).encode()
 
     @classmethod
@@ -121,6 +127,7 @@ class ClipMetadata:
                 source_sha256=values["source"],
                 decode=values["decode"],
                 form=StoredForm(values["frames"], tuple(values.get("offsets", ())), tuple(values.get("sizes", ()))),
+                checksums=tuple(values.get("checksums", ())),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"no metadata of a clip: {error!r}") from None

@@ -1,12 +1,12 @@
 """One clip on its way into a shard: decoded and encoded in a worker, or copied from an earlier shard."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from refocus.config.decode import DecodeSettings
 from refocus.frames.clip_metadata import ClipMetadata
-from refocus.frames.encoding import frame_encoder
+from refocus.frames.encoding import checksums, frame_encoder
 from refocus.qa.clips import ClipRow
 from refocus.video.decode import DecodeReport, frames_shown, plan_clip
 from refocus.video.probe import VideoError
@@ -100,4 +100,4 @@ def decode_clip(job: DecodeJob, heartbeat: Callable[[], None]) -> StoredClip | F
         decode=settings.fingerprint(),
         form=form,
     )
-    return StoredClip(metadata, files)
+    return StoredClip(replace(metadata, checksums=tuple(checksums(metadata, files))), files)

@@ -4,6 +4,8 @@ Both look alike from the index: a frame is decoded from the `size` bytes at its 
 frame; in a video they begin at a key frame, which frames of the same group share, and end where the frame ends.
 """
 
+import itertools
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -11,7 +13,7 @@ import numpy as np
 import simplejpeg
 
 from refocus.config.decode import DecodeSettings
-from refocus.frames.clip_metadata import ByteRange, StoredForm
+from refocus.frames.clip_metadata import ByteRange, ClipMetadata, StoredForm
 from refocus.frames.h264 import H264Error, H264Reader, H264Writer
 from refocus.video.yuv import YuvFrame
 
@@ -73,6 +75,19 @@ def pictures(
         yield from H264Reader().frames(data, sizes[first:last], [frame - first for frame in frames])
     except (H264Error, ValueError) as error:
         raise DamagedFrames(str(error)) from None
+
+
+def checksums(metadata: ClipMetadata, files: Sequence[bytes]) -> Iterator[int]:
+    """CRC-32 of the bytes that each frame of a clip is decoded from.
+
+    Args:
+        files: the contents of the members that hold its frames, in their order.
+    """
+    starts = itertools.accumulate(map(len, files), initial=0)
+    data = memoryview(b"".join(files))
+    members = [(start, len(file)) for start, file in zip(starts, files, strict=False)]
+    for offset, size in metadata.frame_ranges(members):
+        yield zlib.crc32(data[offset : offset + size])
 
 
 def jpeg(image: np.ndarray | YuvFrame, quality: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -69,7 +70,7 @@ class FrameStore:
             found = metadata_before(tar, clip_id, row.offsets[0], row.n_frames)
         except FileNotFoundError:
             raise RefocusError(_missing(tar, index)) from None
-        if found is None:
+        if found is None or row.video_digest not in (None, found.source_sha256):
             raise RefocusError(
                 f"{tar}: does not say what clip {clip_id} was made from; remove it and {index}, and run decode again"
             )
@@ -120,6 +121,11 @@ class FrameStore:
                     raise RefocusError(
                         f"{tar}: cut off behind its index: frame {held[-1]} of clip {row.clip_id} ends at byte "
                         f"{offset + size} of {os.fstat(handle).st_size}; remove {index} and run decode again"
+                    )
+                if row.checksums and zlib.crc32(data) != row.checksums[held[-1]]:
+                    raise RefocusError(
+                        f"{tar}: frames {held[0]} to {held[-1]} of clip {row.clip_id} are damaged (not the bytes that "
+                        f"were stored); remove {index} and run decode again"
                     )
                 try:
                     yield from zip(held, pictures(data, row.offsets, row.sizes, held, least), strict=True)

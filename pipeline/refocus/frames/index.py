@@ -1,15 +1,15 @@
 """The index of a shard: one row per clip, with the place of every frame in the tar."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from refocus.config.decode import DecodeSettings
-from refocus.core.files import settings_of, write_table
+from refocus.core import parquet
+from refocus.core.files import digest, settings_of, write_table
 from refocus.qa.records import read_columns
 
 OK, PARTIAL, FAILED = "ok", "partial", "failed"
@@ -25,8 +25,11 @@ INDEX_SCHEMA = pa.schema(
         ("tar", pa.string()),
         ("offsets", pa.list_(pa.int64())),
         ("sizes", pa.list_(pa.int32())),
+        ("video_digest", pa.string()),
+        ("checksums", pa.list_(pa.uint32())),
     ]
 )
+ADDED_LATER = ("video_digest", "checksums")  # index files from before lack them
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,9 @@ class ClipFrames:
     """What the store knows of a clip.
 
     status: ok, partial or failed; `error` says why it is not ok. timestamps_s, source_frames: when each kept frame is
-    shown, in seconds of the file, and its number in the file. Kept frames are numbered 0 to n_frames - 1.
+    shown, in seconds of the file, and its number in the file. Kept frames are numbered 0 to n_frames - 1. video_digest:
+    32 hex digits of SHA-256 of the video file; None for a failed clip and in an index of an earlier version. checksums:
+    CRC-32 of the bytes that each frame is decoded from; none in a shard of an earlier version.
     """
 
     clip_id: str
@@ -43,6 +48,18 @@ class ClipFrames:
     n_frames: int
     timestamps_s: list[float]
     source_frames: list[int]
+    video_digest: str | None = field(default=None, kw_only=True)
+    checksums: list[int] = field(default_factory=list, kw_only=True)
+
+    @property
+    def content(self) -> str:
+        """16 hex digits that change with the video file, the frames' times or their stored bytes; empty if not known.
+
+        What is computed from the frames of a clip is kept under it.
+        """
+        if self.video_digest is None:
+            return ""
+        return digest([self.video_digest, [round(time_s, 3) for time_s in self.timestamps_s], self.checksums], 16)
 
 
 @dataclass(frozen=True)
@@ -77,19 +94,21 @@ def read_index(path: Path | str) -> list[IndexRow]:
 
 
 def index_table(path: Path | str) -> pa.Table:
-    """One index file as a table of `INDEX_SCHEMA`, which takes a tenth of the memory of its rows.
+    """One index file as a table of `INDEX_SCHEMA`, which takes a tenth of the memory of its rows. An older one lacks
+    `ADDED_LATER`.
 
     Raises:
-        RefocusError: the file is missing, is not parquet or lacks a column.
+        RefocusError: the file is missing or damaged, is not parquet or lacks a column.
     """
-    return read_columns(path, INDEX_SCHEMA.names)
+    with parquet.opened(path, [name for name in INDEX_SCHEMA.names if name not in ADDED_LATER]) as file:
+        return file.read(columns=[name for name in INDEX_SCHEMA.names if name in file.schema_arrow.names])
 
 
 def sampling(paths: Iterable[Path | str]) -> list[DecodeSettings]:
     """How the clips of some index files were sampled, each way once; files that do not say add nothing."""
     found: dict[str, DecodeSettings] = {}
     for path in paths:
-        noted = settings_of(pq.read_schema(path))
+        noted = settings_of(parquet.read_schema(path))
         if noted:
             settings = DecodeSettings.model_validate(noted)
             found[settings.canonical()] = settings

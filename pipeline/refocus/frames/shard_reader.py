@@ -7,6 +7,7 @@ from pathlib import Path
 from refocus.core.errors import RefocusError
 from refocus.frames.clip_metadata import ByteRange, ClipMetadata
 from refocus.frames.decode_clip import StoredClip
+from refocus.frames.encoding import checksums
 from refocus.frames.index import IndexRow
 from refocus.frames.tar_writer import BLOCK, END, member_size, members
 
@@ -88,6 +89,13 @@ class ShardReader:
                 files.append(handle.read(size))
         return StoredClip(entry.metadata, files)
 
+    def intact(self, clip_id: str) -> bool:
+        """Whether a clip's frames are the bytes that were stored; True also in a shard that has no checksums."""
+        stored = self.read(clip_id)
+        return not stored.metadata.checksums or tuple(checksums(stored.metadata, stored.files)) == (
+            stored.metadata.checksums
+        )
+
     def beginning(self, clips: list[str]) -> int | None:
         """Where a file would be continued that begins with exactly these clips; None if this one does not."""
         position = 0
@@ -135,6 +143,8 @@ def index_row(metadata: ClipMetadata, members: list[ByteRange], tar: str) -> Ind
         tar=tar,
         offsets=[offset for offset, _ in ranges],
         sizes=[size for _, size in ranges],
+        video_digest=metadata.source_sha256,
+        checksums=list(metadata.checksums),
     )
 
 

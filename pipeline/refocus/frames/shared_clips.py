@@ -20,6 +20,7 @@ from refocus.video.tars import locate
 
 logger = logging.getLogger(__name__)
 Bounds = tuple[float | None, float | None]
+Entry = tuple[int, str, float | None, float | None, str]  # size, SHA-256, bounds, clip
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,35 @@ def shared_clips(jobs: Sequence[DecodeJob], folder: Path, tar: Path) -> dict[str
                 continue
             reader = readers.setdefault(path, ShardReader(path))
             metadata = reader.metadata(clip_id)
-            if metadata and (metadata.source_sha256, metadata.decode) == (source, job.settings.fingerprint()):
+            same = metadata and (metadata.source_sha256, metadata.decode) == (source, job.settings.fingerprint())
+            if same and reader.intact(clip_id):
                 found[job.row.clip_id] = SharedClip(reader, clip_id, job)
                 break
     return found
 
 
-def _catalogues(folder: Path, tar: Path) -> Iterator[tuple[Path, list[list[Any]]]]:
+def _catalogues(folder: Path, tar: Path) -> Iterator[tuple[Path, list[Entry]]]:
     for path in sorted(folder.glob("*/*.sources.json")):
         if path == _sources(tar):
             continue
         try:
-            yield path.with_name(path.name.replace(".sources.json", ".tar")), json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            logger.warning("%s: passed over (%s)", path, error)
+            entries = [_entry(*values) for values in json.loads(path.read_bytes())]
+        except (OSError, ValueError, TypeError) as error:
+            logger.warning("%s: passed over, its videos are decoded again (%s)", path, error)
+        else:
+            yield path.with_name(path.name.replace(".sources.json", ".tar")), entries
+
+
+def _entry(size: Any, sha256: Any, start_s: Any, end_s: Any, clip_id: Any) -> Entry:
+    """One line of a catalogue.
+
+    Raises:
+        ValueError: it is none.
+    """
+    bounds = all(bound is None or isinstance(bound, int | float) for bound in (start_s, end_s))
+    if not (isinstance(size, int) and isinstance(sha256, str) and isinstance(clip_id, str) and bounds):
+        raise ValueError(f"not a clip: {[size, sha256, start_s, end_s, clip_id]}")
+    return size, sha256, start_s, end_s, clip_id
 
 
 def _sources(tar: Path) -> Path:
