@@ -25,8 +25,8 @@ def lmm(tmp_path_factory):
     return build_lmm(tmp_path_factory.mktemp("lmm"))
 
 
-def answer(bench, lmm, videos, picks, out) -> int:
-    words = ["--qa", bench.qa, "--selections", picks, "--videos", videos, "--model", lmm, "--out", out]
+def answer(bench, lmm, videos, picks, out, *more) -> int:
+    words = ["--qa", bench.qa, "--selections", picks, "--videos", videos, "--model", lmm, "--out", out, *more]
     return bench.refocus("answer", *words)
 
 
@@ -38,11 +38,13 @@ def test_frames_that_a_rule_added_are_answered(bench, lmm, tmp_path):
     assert all(answer.prediction >= 0 and answer.n_frames == 4 for answer in made)
 
 
-def test_a_missing_video_is_told_and_its_questions_are_flagged(bench, lmm, tmp_path, caplog):
+def test_a_missing_video_fails_the_job_or_is_told_and_its_questions_are_flagged(bench, lmm, tmp_path, caplog):
     picks = bench.select("uniform", 2, tmp_path / "picks")
     shutil.copytree(bench.videos, tmp_path / "videos")
     (tmp_path / "videos" / "long.mp4").unlink()
-    assert answer(bench, lmm, tmp_path / "videos", picks.parent, tmp_path) == 0
+    assert answer(bench, "no model is loaded", tmp_path / "videos", picks.parent, tmp_path / "out") == 1
+    assert "1 of 2 videos are not in" in caplog.text and not (tmp_path / "out").exists()
+    assert answer(bench, lmm, tmp_path / "videos", picks.parent, tmp_path, "--max-failure-rate", 0.5) == 0
     assert "1 of 2 videos are not in" in caplog.text and "long.mp4" in caplog.text
     made = list(read_answers(tmp_path / "n2.s0.parquet").answers.values())
     assert [answer.flags for answer in made] == [(), (), (UNREADABLE,), (UNREADABLE,)]

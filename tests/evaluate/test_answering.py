@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 from refocus.core.errors import RefocusError
-from refocus.evaluate.answering import answer_benchmark
+from refocus.evaluate.answering import answer_benchmark, check_answers, check_videos
 from refocus.evaluate.answers import OPEN, UNREADABLE, Answer, AnswerSet, read_answers, write_answers
 from refocus.qa.records import Question
 from refocus.select.picks import Selection
 from refocus.select.selections import ALONE
+from refocus.video.probe import VideoError
 
 
 class Lmm:
@@ -47,7 +48,9 @@ class Pixels:
     def __call__(self, question, indices, times):
         self.read.append((question.video_path, tuple(indices), tuple(times)))
         if question.clip_id == "broken":
-            raise RefocusError("moov atom not found")
+            raise VideoError("moov atom not found")
+        if question.clip_id == "damaged":
+            raise RefocusError("0.tar: frames 1 to 1 are damaged")
         return np.stack([np.full((2, 2, 3), index, np.uint8) for index in indices])
 
 
@@ -83,6 +86,30 @@ def test_a_video_that_cannot_be_read_and_questions_that_cannot_be_asked_are_flag
     assert [made[qa].flags for qa in "1234"] == [(), (UNREADABLE,), (OPEN,), (ALONE,)]
     assert [made[qa].prediction for qa in "1234"] == [0, -1, -1, -1]
     assert list(made) == list("1234")
+
+
+def test_damaged_stored_frames_stop_the_job():
+    """They are our own file, and decoding again mends it; a wrong answer would stay."""
+    with pytest.raises(RefocusError, match="damaged"):
+        answer_benchmark(Lmm(), [question("1", "damaged")], {1: {"1": frames(1)}}, Pixels())
+
+
+def test_too_many_videos_without_an_answer_fail_the_job(tmp_path, caplog):
+    """Missing ones before it begins, those that go away meanwhile at its end; clips without picks do not count."""
+    asked = [question(str(n), clip) for n, clip in enumerate(("a", "b", "c", "d", "no picks"))]
+    chosen = {1: {str(n): frames(11) for n in range(4)} | {"4": frames()}}
+    for clip in "abc":
+        (tmp_path / f"{clip}.mp4").touch()
+    check_videos(asked, chosen, tmp_path, 0.25)
+    assert "1 of 4 videos are not in" in caplog.text and "d.mp4" in caplog.text
+    with pytest.raises(RefocusError, match=r"1 of 4 videos are not in .*: d\.mp4; .* max_failure_rate \(0\.2\)"):
+        check_videos(asked, chosen, tmp_path, 0.2)
+    made = {1: {str(n): Answer((0,)) for n in range(4)} | {"4": Answer(())}}
+    check_answers(asked, chosen, made, 0.0)
+    made[1]["2"] = Answer((0,), flags=(UNREADABLE,))
+    check_answers(asked, chosen, made, 0.25)
+    with pytest.raises(RefocusError, match=r"1 of 4 videos could not be read: c\.mp4"):
+        check_answers(asked, chosen, made, 0.2)
 
 
 def test_a_question_without_a_selection_stops_the_job():

@@ -7,6 +7,7 @@ import pytest
 import torch
 from refocus.config.plan import PlanSettings
 from refocus.config.reward import RewardSettings
+from refocus.frames.index import ClipFrames
 from refocus.lmm.prompts import Prompt, internvl_prefix, internvl_suffix
 from refocus.plan.flops import Flops, policy_frame_flops, policy_prefix_flops, triangle
 from refocus.plan.model_shapes import PUBLISHED, lmm_shape
@@ -190,7 +191,8 @@ def test_a_scored_clip_costs_what_sharing_leaves(lmm, planned):
         Question(f"q{n}", "d", "train", "c", "c.mp4", None, None, prompt.question, prompt.options, 0, "", "", "", ())
         for n, prompt in enumerate(ASKED)
     )
-    task = ClipTask("c", tuple(n / 4 for n in range(FRAMES)), None, questions, tuple(subsets(FRAMES, 8)))
+    clip = ClipFrames("c", "ok", None, FRAMES, [n / 4 for n in range(FRAMES)], list(range(FRAMES)))
+    task = ClipTask(clip, None, questions, tuple(subsets(FRAMES, 8)))
     images = np.random.default_rng(0).integers(0, 256, (len(task.needed), 32, 32, 3), dtype=np.uint8)
     found = counted(lambda: score_clip(lmm, images, task))
     assert found == pytest.approx(work["prefix_tree"].flops(shape), rel=0.02)

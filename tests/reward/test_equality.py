@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from refocus.config.reward import RewardSettings
+from refocus.frames.index import ClipFrames
 from refocus.lmm import load_lmm
 from refocus.qa.records import Question
 from refocus.reward.margin_cache import MarginCache
@@ -31,7 +32,7 @@ class OneClip:
 
     def record(self, clip_id):
         stamps = [i / 4 for i in range(self.n_frames)]
-        return type("Record", (), {"status": "ok", "n_frames": self.n_frames, "timestamps_s": stamps})
+        return ClipFrames(clip_id, "ok", None, self.n_frames, stamps, list(range(self.n_frames)))
 
     def images(self, clip_id, indices=None, size=None):
         random = np.random.default_rng(self.n_frames)

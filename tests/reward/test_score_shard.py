@@ -1,13 +1,14 @@
 """The reward pass: complete, resumable, never silent, each frame once."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
 from refocus.config.reward import RewardSettings
+from refocus.frames.index import ClipFrames
 from refocus.lmm import Prompt
 from refocus.qa.records import Question
 from refocus.reward.margin import margins
@@ -19,31 +20,22 @@ SETTINGS = RewardSettings(model="tiny", frames_per_subset=4)
 OPTIONS = ("red", "green", "blue")
 
 
-@dataclass(frozen=True)
-class Record:
-    clip_id: str
-    status: str
-    error: str | None
-    timestamps_s: list[float]
-
-    @property
-    def n_frames(self):
-        return len(self.timestamps_s)
-
-
 class FakeFrames:
-    """Clips of random images; `failed` ones have none."""
+    """Clips of random images; `failed` ones have none. `videos`: the digests of their files."""
 
     def __init__(self, lengths, failed=()):
         self.lengths, self.failed, self.reads = dict(lengths), set(failed), []
+        self.videos = dict.fromkeys(lengths, "0" * 32)
 
     def clips(self):
         return [*self.lengths, *self.failed]
 
     def record(self, clip_id):
         if clip_id in self.failed:
-            return Record(clip_id, "failed", "moov atom not found", [])
-        return Record(clip_id, "ok", None, [i / 4 for i in range(self.lengths[clip_id])])
+            return ClipFrames(clip_id, "failed", "moov atom not found", 0, [], [])
+        n = self.lengths[clip_id]
+        times = [frame / 4 for frame in range(n)]
+        return ClipFrames(clip_id, "ok", None, n, times, list(range(n)), video_digest=self.videos[clip_id])
 
     def images(self, clip_id, indices=None, size=None):
         self.reads.append(clip_id)
@@ -160,13 +152,19 @@ def test_a_corrected_answer_changes_margins_without_scoring_again(lmm, frames, q
     np.testing.assert_allclose(found.margins["margin"], run(lmm, frames, corrected).margins["margin"], atol=1e-6)
 
 
-@pytest.mark.parametrize("damage", ["cut", "settings", "frames"])
+@pytest.mark.parametrize("damage", ["cut", "bit", "settings", "frames", "video"])
 def test_units_that_do_not_fit_are_computed_again(lmm, frames, questions, tmp_path, damage):
     settings = SETTINGS
     run(lmm, frames, questions, tmp_path)
     if damage == "cut":
         file = tmp_path / "b.parquet"
         file.write_bytes(file.read_bytes()[:-30])
+    elif damage == "bit":
+        data = bytearray((tmp_path / "b.parquet").read_bytes())
+        data[len(data) // 2] ^= 1
+        (tmp_path / "b.parquet").write_bytes(data)
+    elif damage == "video":  # under the same name and times
+        frames.videos["b"] = "1" * 32
     elif damage == "settings":
         settings = RewardSettings(model="tiny", frames_per_subset=3)
     else:
@@ -175,6 +173,18 @@ def test_units_that_do_not_fit_are_computed_again(lmm, frames, questions, tmp_pa
     found = run(lmm, frames, questions, tmp_path, settings)
     assert frames.reads == (["a", "b", "c"] if damage == "settings" else ["b"])
     assert found.margins.num_rows == run(lmm, frames, questions, None, settings).margins.num_rows
+
+
+def test_units_of_frames_whose_content_is_not_known_are_used_as_before(lmm, frames, questions, tmp_path):
+    """An index of an earlier version names no content; margins of that version stay until decode runs again."""
+    frames.videos = dict.fromkeys(frames.lengths)
+    run(lmm, frames, questions, tmp_path)
+    frames.reads.clear()
+    run(lmm, frames, questions, tmp_path)
+    assert frames.reads == []
+    frames.videos = dict.fromkeys(frames.lengths, "0" * 32)
+    run(lmm, frames, questions, tmp_path)
+    assert sorted(frames.reads) == ["a", "b", "c"]
 
 
 def test_every_question_is_scored_or_listed_with_its_reason(lmm, questions):

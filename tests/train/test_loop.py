@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -162,6 +163,15 @@ def test_validation_compares_with_uniform_frames(tmp_path):
     assert [line["step"] for line in found] == [0, 1, 2]
     assert len({line["validation/reward_uniform"] for line in found}) == 1
     assert list((tmp_path / "out" / "tensorboard").iterdir())
+
+
+def test_a_run_without_validation_leaves_no_best_of_an_earlier_one(tmp_path):
+    """Beside the new policy it would pass for its own."""
+    build_trainer(tmp_path, change(max_steps=1, runtime={"validate_every": 1})).run()
+    assert (tmp_path / "out" / "best" / "config.json").is_file()
+    shutil.rmtree(tmp_path / "work")
+    build_trainer(tmp_path, change(max_steps=1, validation_share=0.0)).run()
+    assert not (tmp_path / "out" / "best").exists()
 
 
 def test_learning_rates_rise_then_fall_to_zero():

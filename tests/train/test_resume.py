@@ -1,5 +1,6 @@
 """Killed anywhere is never killed: SIGKILL in every phase, and checkpoints that are no longer what was written."""
 
+import json
 import random
 import signal
 from pathlib import Path
@@ -143,12 +144,36 @@ def test_a_checkpoint_that_is_not_whole_gives_way_to_the_one_before(stopped, who
     assert_same(results(folder), whole)
 
 
+@pytest.mark.parametrize("name", ["metrics.jsonl", "groups.jsonl"])
+def test_a_log_that_lost_lines_takes_the_run_back_to_where_it_had_them(stopped, whole, name, caplog):
+    """Nothing brings back what a log no longer says but the steps themselves."""
+    folder, settings = stopped
+    log = folder / "work" / name
+    lines = log.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line)["step"] < 3]
+    log.write_bytes(b"".join(kept))
+    trainer = build_trainer(folder, settings)
+    assert trainer.checkpoints.resume(trainer.policy, trainer.optimiser, trainer.ranks)[0] == 2
+    assert f"{name} has lost lines" in caplog.text
+    assert run(folder, settings) == 0
+    assert_same(results(folder), whole)
+
+
+def test_a_finished_run_whose_log_was_cut_does_not_end_well(tmp_path):
+    """It would write the shorter log over the whole one."""
+    assert run(tmp_path, SIX) == 0
+    log = tmp_path / "work" / "metrics.jsonl"
+    log.write_bytes(log.read_bytes()[:300])
+    with pytest.raises(RefocusError, match="remove the folder to start anew"):
+        build_trainer(tmp_path, SIX).run()
+
+
 def test_a_run_whose_checkpoints_are_all_damaged_does_not_begin_anew(stopped):
     """Somebody has to say so."""
     folder, settings = stopped
     for path in (folder / "work").glob("step-*"):
         damaged(path, "policy.safetensors")
-    with pytest.raises(RefocusError, match=r"no checkpoint in .* can be read; remove the folder"):
+    with pytest.raises(RefocusError, match=r"no checkpoint in .* can be gone on from.*; remove the folder"):
         build_trainer(folder, settings).run()
 
 

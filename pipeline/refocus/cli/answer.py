@@ -22,7 +22,8 @@ Out: one table of the same name per selection table: qa_id, frame_indices, logit
      The picked frames are decoded from the videos at the LMM's own size; the prediction is the option with the
      highest logit, and raw_reply its letter. With --method generation raw_reply is what the LMM wrote, and the
      prediction the option that it names, by the rules of lmms-eval 0.7.2 or of Video-MME's authors (--extractor).
-     A question whose video is missing is flagged and in no figure; without any video the status is 2.
+     A question whose video is missing is flagged and in no figure; where more than --max-failure-rate of the videos
+     are missing the status is 1, without any video 2, and nothing is written.
 Paper: section 4.
 
   refocus answer --qa qa/videomme.parquet --selections selections/videomme/uniform --videos data/videomme \\
@@ -58,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Answers every question from every selection table of the folder."""
-    from refocus.evaluate.answering import answer_benchmark, check_videos, native_frames, stored_frames
+    from refocus.evaluate.answering import answer_benchmark, check_answers, check_videos, native_frames, stored_frames
     from refocus.evaluate.answers import AnswerSet, write_answers
     from refocus.evaluate.methods import method_of
     from refocus.qa.records import read_questions
@@ -72,12 +73,15 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError("name the folder of the videos with --videos")
     entry = _lmm_settings(args)
     questions = read_questions(args.qa)
-    if not stored:
-        check_videos(questions, args.videos)
     picked = read_selection_folder(args.selections, args.n_frames or ())
+    tolerated = settings.runtime.max_failure_rate
+    if not stored:
+        check_videos(questions, picked.chosen, args.videos, tolerated)
     lmm = _load(entry, settings)
     pixels = stored_frames(args.index, lmm.frame_size) if stored else native_frames(args.videos, lmm.frame_size)
-    for n, answers in answer_benchmark(lmm, questions, picked.chosen, pixels, method_of(settings)).items():
+    found = answer_benchmark(lmm, questions, picked.chosen, pixels, method_of(settings))
+    check_answers(questions, picked.chosen, found, tolerated)
+    for n, answers in found.items():
         made = AnswerSet(
             benchmark=questions[0].dataset if questions else args.qa.stem,
             lmm=args.lmm_name or Path(entry.path).name,

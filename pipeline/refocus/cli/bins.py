@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
 
     import torch
 
-    from refocus.evaluate.answering import answer_benchmark, check_videos, native_frames, stored_frames
+    from refocus.evaluate.answering import answer_benchmark, check_answers, check_videos, native_frames, stored_frames
     from refocus.evaluate.answers import AnswerSet, write_answers
     from refocus.evaluate.methods import method_of
     from refocus.frames.frame_store import FrameStore
@@ -69,17 +69,19 @@ def run(args: argparse.Namespace) -> None:
     from refocus.select.likelihood_bins import bins, select_bin
 
     questions, store, made = read_questions(args.qa), FrameStore.open(args.index), read_likelihoods(args.likelihood)
-    if not stored:
-        check_videos(questions, args.videos)
-    torch.set_num_threads(runtime.threads)
-    lmm = load_lmm_entry(entry, runtime.device, runtime.batch_tokens)
     wanted = dict(enumerate(bins(shares.percents)))
     chosen = {
         number: select_bin(one, questions, made.rows, store, args.shown, shares.ranking, args.keep_last_frame)
         for number, one in wanted.items()
     }
+    if not stored:
+        check_videos(questions, chosen, args.videos, runtime.max_failure_rate)
+    torch.set_num_threads(runtime.threads)
+    lmm = load_lmm_entry(entry, runtime.device, runtime.batch_tokens)
     pixels = stored_frames(args.index, lmm.frame_size) if stored else native_frames(args.videos, lmm.frame_size)
-    for number, answers in answer_benchmark(lmm, questions, chosen, pixels, method_of(settings)).items():
+    found = answer_benchmark(lmm, questions, chosen, pixels, method_of(settings))
+    check_answers(questions, chosen, found, runtime.max_failure_rate)
+    for number, answers in found.items():
         written = AnswerSet(
             benchmark=questions[0].dataset if questions else args.qa.stem,
             lmm=args.lmm_name or Path(entry.path).name,

@@ -7,6 +7,17 @@ from pydantic import Field
 from refocus.config.base import LmmRuntime, Section
 
 
+class AnswerRuntime(LmmRuntime):
+    """How answers are made, and when there are too few of them to count."""
+
+    max_failure_rate: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="share of the videos with picked frames that may be missing or unreadable before the job fails",
+    )
+
+
 class AnswerSettings(Section):
     """How picked frames become answers."""
 
@@ -30,7 +41,7 @@ class AnswerSettings(Section):
     n_frames: tuple[int, ...] = Field(
         (4, 8, 32), min_length=1, description="numbers of frames per question to pick and to answer with (Table 4)"
     )
-    runtime: LmmRuntime = Field(LmmRuntime(), description="changes no answer")
+    runtime: AnswerRuntime = Field(AnswerRuntime(), description="changes no answer")
 
     def identity(self) -> dict[str, Any]:
         """What decides one answer: not how many other numbers of frames are asked for beside it.

@@ -20,6 +20,7 @@ from refocus.frames.frame_store import FrameStore
 from refocus.qa.records import Question, by_clip
 from refocus.select.picks import Selection
 from refocus.video.decode import frames_at
+from refocus.video.probe import VideoError
 from refocus.video.tars import locate
 
 if TYPE_CHECKING:
@@ -51,21 +52,54 @@ def native_frames(videos: Path, size: int) -> Pixels:
     return lambda question, frames, times: frames_at(videos / question.video_path, times, size)
 
 
-def check_videos(questions: Sequence[Question], videos: Path) -> None:
-    """Logs how many of the videos that are asked about are missing.
+def check_videos(questions: Sequence[Question], chosen: Chosen, videos: Path, tolerated: float) -> None:
+    """Looks for the videos that frames were picked from, before a model is loaded.
 
+    Args:
+        tolerated: the share of them that may be missing; their questions are flagged and in no figure.
     Raises:
-        UsageError: all of them are, so that there is nothing to answer from.
+        UsageError: all of them are missing, so that there is nothing to answer from.
+        RefocusError: more than the tolerated share is.
     """
-    asked = list(dict.fromkeys(question.video_path for question in questions))
+    asked = _picked_videos(questions, chosen)
     missing = [path for path in asked if not _is_there(videos / path)]
     if missing and len(missing) == len(asked):
         raise UsageError(
             f"none of the {len(asked)} videos that are asked about is in {videos} (the first: {asked[0]}); name their "
             "folder with --videos, or answer from the stored frames with --pixels shard"
         )
-    if missing:
-        log.warning("%d of %d videos are not in %s: %s …", len(missing), len(asked), videos, ", ".join(missing[:3]))
+    _refuse_many(missing, asked, tolerated, f"are not in {videos}")
+
+
+def check_answers(
+    questions: Sequence[Question], chosen: Chosen, made: Mapping[int, Mapping[str, Answer]], tolerated: float
+) -> None:
+    """Looks for videos that could not be read while they were asked about; a folder may go away during the job.
+
+    Raises:
+        RefocusError: more than the tolerated share of the videos.
+    """
+    lost = {qa_id for answers in made.values() for qa_id, answer in answers.items() if UNREADABLE in answer.flags}
+    unread = list(dict.fromkeys(question.video_path for question in questions if question.qa_id in lost))
+    _refuse_many(unread, _picked_videos(questions, chosen), tolerated, "could not be read")
+
+
+def _picked_videos(questions: Sequence[Question], chosen: Chosen) -> list[str]:
+    """The videos that frames were picked from; decoding has tolerated or refused the others."""
+    picked = {qa_id for rows in chosen.values() for qa_id, selection in rows.items() if selection.timestamps_s}
+    return list(dict.fromkeys(question.video_path for question in questions if question.qa_id in picked))
+
+
+def _refuse_many(lost: Sequence[str], asked: Sequence[str], tolerated: float, what: str) -> None:
+    if not lost:
+        return
+    named = f"{len(lost)} of {len(asked)} videos {what}: {', '.join(lost[:3])}{' …' if len(lost) > 3 else ''}"
+    if len(lost) > tolerated * len(asked):
+        raise RefocusError(
+            f"{named}; their questions would count as wrong or not at all. Bring them back, or raise "
+            f"answer.runtime.max_failure_rate ({tolerated:g})"
+        )
+    log.warning("%s; their questions are flagged and in no figure", named)
 
 
 def _is_there(video: Path) -> bool:
@@ -145,9 +179,7 @@ def _ask(
     place = {time_s: number for number, time_s in enumerate(times_s)}
     try:
         images = pixels(asked[0], [kept[time_s] for time_s in times_s if time_s in kept], times_s)
-    except UsageError:
-        raise
-    except RefocusError as error:
+    except VideoError as error:  # damaged stored frames are not tolerated: decode mends them
         log.warning("%s", error)
         return {}
     clip = ClipFeatures(range(len(times_s)), lmm.encode(images), times_s)

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from refocus.config.policy import PolicySettings
+from refocus.core.checksums import SUMS, check_sums, write_sums
 from refocus.core.errors import UsageError
 from refocus.core.files import atomic, write_json
 from refocus.core.model_folder import CONFIG, TOKENIZER_FILES, WEIGHTS, WEIGHTS_INDEX, find_folder, read_json
@@ -35,13 +36,14 @@ P = TypeVar("P", bound=PolicyNetwork)
 
 
 def save(policy: PolicyNetwork, folder: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -> None:
-    """Writes the folder; every file is complete or absent, config.json last.
+    """Writes the folder; every file is complete or absent, config.json after the others and their digests at the end.
 
     Args:
         dtype: what floating-point tensors are stored as; float16 halves the folder.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / SUMS).unlink(missing_ok=True)
     tensors = {
         name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
         for name, tensor in policy.state_dict().items()
@@ -51,6 +53,7 @@ def save(policy: PolicyNetwork, folder: str | os.PathLike[str], dtype: torch.dty
     with atomic(folder / WEIGHTS) as draft:
         save_file(tensors, draft, metadata={"format": "pt"})
     write_json(folder / CONFIG, policy.config.to_dict())
+    write_sums(folder)
 
 
 def load(kind: type[P], path: str | os.PathLike[str], settings: PolicySettings | None = None) -> P:
@@ -62,8 +65,10 @@ def load(kind: type[P], path: str | os.PathLike[str], settings: PolicySettings |
         settings: `vision`, `variant` and `prompt` of it are applied; without its `initialise` there must be heads.
     Raises:
         UsageError: a file is missing or unreadable, or keys or shapes are not this model's.
+        RefocusError: a file is not what `save` wrote.
     """
     folder = find_folder(path)
+    check_sums(folder)
     values = read_json(folder / CONFIG)
     public = None
     tokenizer = read_tokenizer(folder)

@@ -4,7 +4,7 @@ A file holds the margins of some of a clip's questions and a digest of what they
 It is used only if that digest is still the same; questions it lacks are computed and added.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 from refocus.core import parquet
 from refocus.core.errors import RefocusError
 from refocus.core.files import atomic, digest
+from refocus.frames.index import ClipFrames
 from refocus.reward.margin_table import MARGIN_SCHEMA
 
 DIGEST = b"refocus.mark"  # the key in the file's metadata
@@ -25,31 +26,33 @@ class MarginCache:
         self._folder = folder
         self._identity = dict(identity)
 
-    def read(self, clip_id: str, timestamps_s: Sequence[float]) -> pa.Table:
-        """The clip's margins, computed under the same settings on frames at these seconds; empty if there are none.
+    def read(self, clip: ClipFrames) -> pa.Table:
+        """The clip's margins, computed under the same settings on the same frames; empty if there are none.
 
         A damaged file counts as none and is replaced by the next `write`.
         """
         nothing = MARGIN_SCHEMA.empty_table()
-        if self._folder is None or not self._path(clip_id).is_file():
+        if self._folder is None or not self._path(clip.clip_id).is_file():
             return nothing
         try:
-            table = parquet.read_table(self._path(clip_id))
+            table = parquet.read_table(self._path(clip.clip_id))
         except RefocusError:
             return nothing
         found = (table.schema.metadata or {}).get(DIGEST)
-        if found != self._digest(timestamps_s) or not table.schema.equals(MARGIN_SCHEMA):
+        if found != self._digest(clip) or not table.schema.equals(MARGIN_SCHEMA):
             return nothing
         return table.replace_schema_metadata(None)
 
-    def write(self, clip_id: str, timestamps_s: Sequence[float], table: pa.Table) -> None:
+    def write(self, clip: ClipFrames, table: pa.Table) -> None:
         """Keeps all of the clip's margins."""
         if self._folder is not None:
-            with atomic(self._path(clip_id)) as draft:
-                parquet.write(table.replace_schema_metadata({DIGEST: self._digest(timestamps_s)}), draft)
+            with atomic(self._path(clip.clip_id)) as draft:
+                parquet.write(table.replace_schema_metadata({DIGEST: self._digest(clip)}), draft)
 
-    def _digest(self, timestamps_s: Sequence[float]) -> bytes:
-        return digest([self._identity, [round(float(second), 3) for second in timestamps_s]], 16).encode()
+    def _digest(self, clip: ClipFrames) -> bytes:
+        """What the margins depend on; of an index of an earlier version, which names no content, as it was then."""
+        parts = [self._identity, [round(float(second), 3) for second in clip.timestamps_s]]
+        return digest([*parts, clip.content] if clip.content else parts, 16).encode()
 
     def _path(self, clip_id: str) -> Path:
         return Path(self._folder or "") / f"{clip_id}.parquet"

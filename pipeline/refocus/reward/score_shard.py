@@ -40,11 +40,15 @@ class Frames(Protocol):
 class ClipTask:
     """What is left to compute for one clip."""
 
-    clip_id: str
-    timestamps_s: tuple[float, ...]  # seconds of the clip's kept frames
+    clip: ClipFrames
     done: pa.Table
     questions: tuple[Question, ...]
     subsets: tuple[Subset, ...]
+
+    @property
+    def clip_id(self) -> str:
+        """The clip's id."""
+        return self.clip.clip_id
 
     @property
     def needed(self) -> list[int]:
@@ -89,21 +93,19 @@ def score_shard(
     tasks = []
     for clip_id, asked in by_clip(usable).items():
         record = frames.record(clip_id)
-        done = _regraded(cache.read(clip_id, record.timestamps_s), asked)
+        done = _regraded(cache.read(record), asked)
         finished = set(done["qa_id"].to_pylist())
         missing = tuple(question for question in asked if question.qa_id not in finished)
         known[clip_id] = done
         if missing:
-            tasks.append(
-                ClipTask(clip_id, tuple(record.timestamps_s), done, missing, _subsets(record.n_frames, settings))
-            )
+            tasks.append(ClipTask(record, done, missing, _subsets(record.n_frames, settings)))
     if len(tasks) < len(known):
         log.info("%d of %d clips were scored before", len(known) - len(tasks), len(known))
     prefetcher = Prefetcher(frames, tasks, lmm.frame_size, settings.runtime.readers, pinned=lmm.device.type == "cuda")
     with bar(total=len(tasks), desc="reward", unit="clip") as progress:
         for task, images in zip(tasks, prefetcher, strict=True):
             table = pa.concat_tables([task.done, margins_table(score_clip(lmm, images, task))])
-            cache.write(task.clip_id, task.timestamps_s, table)
+            cache.write(task.clip, table)
             known[task.clip_id] = table
             progress.update()
     if tasks:
@@ -123,7 +125,7 @@ def score_clip(lmm: Lmm, images: Tensor | np.ndarray, task: ClipTask) -> list[Ma
         One row per (question, subset), question by question.
     """
     rows = [(subset.frames, number) for number in range(len(task.questions)) for subset in task.subsets]
-    times_s = [task.timestamps_s[frame] for frame in task.needed]
+    times_s = [task.clip.timestamps_s[frame] for frame in task.needed]
     clips = {task.clip_id: ClipFeatures(task.needed, lmm.encode(images), times_s)}
     raw = score_subsets(lmm, clips, task.questions, rows)
     logits = [option_logits(variants) for variants in raw]

@@ -1,8 +1,8 @@
 """Checkpoints: everything a run needs to go on as if it had never stopped, in folders that are complete or absent.
 
 A folder `step-00000050` holds the policy's trained tensors, the optimiser's moments (one file per process that has
-some), every process's random states, and `state.json`: what identifies the run, and the SHA-256 of the other files. No
-pickles.
+some), every process's random states, and `state.json`: what identifies the run, the SHA-256 of the other files, and how
+far the logs beside the folders had been written. No pickles.
 """
 
 import json
@@ -12,6 +12,7 @@ import random
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from refocus.core.files import file_digest, replaced, write_json
 from refocus.policy.frame_policy import FramePolicy
 from refocus.train.optim import Optimiser
 from refocus.train.parallel import Ranks
+from refocus.train.run_log import log_is_whole
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +51,19 @@ class Checkpoints:
     # ---- writing
 
     def save(
-        self, step: int, policy: FramePolicy, optimiser: Optimiser, ranks: Ranks, best: Best | None = None
+        self,
+        step: int,
+        policy: FramePolicy,
+        optimiser: Optimiser,
+        ranks: Ranks,
+        best: Best | None = None,
+        logs: Mapping[str, tuple[int, str]] = MappingProxyType({}),
     ) -> None:
-        """Writes the state before step `step`; called by all processes, each writes the moments it has."""
+        """Writes the state before step `step`; called by all processes, each writes the moments it has.
+
+        Args:
+            logs: length and SHA-256 of the logs in the same folder, which a whole checkpoint goes on from.
+        """
         states = ranks.gather(_random_state(ranks.device))
         draft = self.folder / f"{DRAFT}{step:08d}"
         files: dict[str, dict[str, Tensor]] = {}
@@ -74,6 +86,7 @@ class Checkpoints:
         if ranks.first:
             state = {"step": step, "identity": self.identity, "python": [python for _, python in states]}
             state["best"] = list(best) if best else None
+            state["logs"] = {name: list(mark) for name, mark in logs.items()}
             state["files"] = {name: digest for share in everyone for name, digest in share.items()}
             write_json(draft / STATE, state)
             _flush(draft)
@@ -146,8 +159,11 @@ class Checkpoints:
                 for name, digest in state.get("files", {}).items():
                     if file_digest(folder / name) != digest:
                         raise ValueError(f"{name} is not what was written")
+                for name, mark in state.get("logs", {}).items():
+                    if not log_is_whole(self.folder / name, *mark):
+                        raise ValueError(f"{self.folder / name} has lost lines that were written before it")
                 differing = differences(state["identity"], json.loads(json.dumps(self.identity)))
-            except (OSError, ValueError, KeyError, AttributeError) as error:
+            except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
                 log.warning("%s cannot be read (%s); the one before it is taken", folder, error)
                 continue
             if differing:
@@ -157,7 +173,9 @@ class Checkpoints:
                 )
             return folder.name, None
         if found:
-            return None, RefocusError(f"no checkpoint in {self.folder} can be read; remove the folder to start anew")
+            return None, RefocusError(
+                f"no checkpoint in {self.folder} can be gone on from, as said above; remove the folder to start anew"
+            )
         return None, None
 
     def _found(self) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -165,12 +166,18 @@ class Trainer:
         return better
 
     def _save(self, done: int) -> None:
+        logs = {}
         if self.run_log is not None:
             self.run_log.sync()
-        self.checkpoints.save(done, self.policy, self.optimiser, self.ranks, self.best)
+            logs = self.run_log.marks() if done else {}  # before the first step there is nothing to keep
+        self.checkpoints.save(done, self.policy, self.optimiser, self.ranks, self.best, logs)
 
     def _export(self) -> None:
-        """Writes the policy as it is after the last step, and as it was when validation was at its best."""
+        """Writes the policy as it is after the last step, and as it was when validation was at its best.
+
+        What an earlier run left as its best is removed: this one may have no validation.
+        """
+        shutil.rmtree(self.out / "best", ignore_errors=True)
         dtype = getattr(torch, self.settings.save_dtype)
         self.policy.save_pretrained(self.out / "policy", dtype)
         if self.best is not None:

@@ -1,7 +1,7 @@
 """One training run from files to files: what each process does."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ def work(ranks: Ranks, job: TrainingJob) -> None:
     features = FeatureCache(encode, half)
     judged = FeatureCache(lambda clip: lmm.encode(images(clip, lmm.frame_size)), half)
     reward_model = LmmRewardModel(lmm, judged, lambda clip: store.record(clip).timestamps_s)
-    same = identity(job, data)
+    same = identity(job, data, lambda clip: store.record(clip).content)
     trainer = Trainer(
         policy,
         data,
@@ -62,7 +62,7 @@ def work(ranks: Ranks, job: TrainingJob) -> None:
         reward_model,
         settings,
         reinit_layers=job.policy.reinit_layers,
-        work=job.work / same["questions"],  # grown data begins anew instead of refusing the old checkpoints
+        work=job.work / same["questions"],  # other data begins anew instead of refusing the old checkpoints
         out=job.out,
         identity=same,
         ranks=ranks,
@@ -91,13 +91,21 @@ def _note_use(job: TrainingJob, store: "FrameStore") -> None:
             write_trained_for(job.out / state, *ways)
 
 
-def identity(job: TrainingJob, data: TrainingSet) -> dict[str, Any]:
-    """What a checkpoint must share with the run that continues it."""
+def identity(job: TrainingJob, data: TrainingSet, content: Callable[[str], str]) -> dict[str, Any]:
+    """What a checkpoint must share with the run that continues it.
+
+    Args:
+        content: a digest of a clip's frames. A question's own id covers its text and options, not its answer.
+    """
+
+    def known(part: Sequence[Question]) -> list[list[Any]]:
+        return sorted([question.qa_id, question.answer_index, content(question.clip_id)] for question in part)
+
     return {
         "train": job.settings.identity(),
         "policy": {**job.policy.identity(), "start": weights(job.start)},
         "reward_model": {**job.lmm.identity(), "path": weights(job.lmm.path)},
-        "questions": digest([sorted(question.qa_id for question in part) for part in (data.train, data.validation)]),
+        "questions": digest([known(data.train), known(data.validation)]),
     }
 
 

@@ -1,5 +1,6 @@
 """What a run writes while it learns: metrics.jsonl, a log of every group for replay, TensorBoard events, W&B."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -26,11 +27,15 @@ class RunLog:
     def __init__(self, work: Path, out: Path, step: int, tensorboard: bool, mirror: WandbMirror | None = None):
         self.work, self.out = work, out
         self._files = {}
+        self._marks: dict[str, LogMark] = {}
         for name in (METRICS, GROUPS):
             work.mkdir(parents=True, exist_ok=True)
             kept = [line for line in read(work / name) if line["step"] < step]
+            text = "".join(_line(line) for line in kept)
             with atomic(work / name) as draft:
-                draft.write_text("".join(_line(line) for line in kept), encoding="utf-8")
+                draft.write_text(text, encoding="utf-8")
+            self._marks[name] = LogMark()
+            self._marks[name].add(text)
             self._files[name] = (work / name).open("a", encoding="utf-8")
         self._events = self._opened_events() if tensorboard else None
         self._mirror = mirror
@@ -68,6 +73,10 @@ class RunLog:
             handle.flush()
             os.fsync(handle.fileno())
 
+    def marks(self) -> dict[str, tuple[int, str]]:
+        """How many bytes each log has, and their SHA-256; a checkpoint notes them (`log_is_whole`)."""
+        return {name: (mark.bytes, mark.digest.hexdigest()) for name, mark in self._marks.items()}
+
     def close(self) -> None:
         """Publishes and closes."""
         self.publish()
@@ -79,8 +88,10 @@ class RunLog:
             self._mirror.close()
 
     def _write(self, name: str, values: Mapping[str, Any]) -> None:
-        self._files[name].write(_line(values))
+        line = _line(values)
+        self._files[name].write(line)
         self._files[name].flush()
+        self._marks[name].add(line)
 
     def _opened_events(self) -> "SummaryWriter | None":
         """Starts the events anew from metrics.jsonl, so that they too have no repeats; None without TensorBoard."""
@@ -93,6 +104,30 @@ class RunLog:
         for line in read(self.work / METRICS):
             _add_scalars(events, line)
         return events
+
+
+class LogMark:
+    """How far a log has been written, and what it says until there."""
+
+    def __init__(self) -> None:
+        self.bytes, self.digest = 0, hashlib.sha256()
+
+    def add(self, text: str) -> None:
+        """Goes on by some lines."""
+        data = text.encode()
+        self.bytes += len(data)
+        self.digest.update(data)
+
+
+def log_is_whole(path: Path, length: int, sha256: str) -> bool:
+    """Whether a log still begins with what it had when a checkpoint noted its mark."""
+    left, digest = length, hashlib.sha256()
+    if path.is_file():
+        with path.open("rb") as handle:
+            while left and (chunk := handle.read(min(left, 1 << 20))):
+                digest.update(chunk)
+                left -= len(chunk)
+    return not left and digest.hexdigest() == sha256
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,31 @@
+"""`SHA256SUMS` in a folder: what its files were when they were written, as `sha256sum -c SHA256SUMS` reads it."""
+
+from pathlib import Path
+
+from refocus.core.errors import RefocusError
+from refocus.core.files import file_digest, write_text
+
+SUMS = "SHA256SUMS"
+
+
+def write_sums(folder: Path) -> None:
+    """Notes the digest of every file in a folder."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != "." and path.name != SUMS)
+    write_text(folder / SUMS, "\n".join(f"{file_digest(path)}  {path.name}" for path in files))
+
+
+def check_sums(folder: Path) -> None:
+    """Compares the files of a folder with what was noted; a folder without notes is taken as it is.
+
+    Raises:
+        RefocusError: a file is missing or is not what was written.
+    """
+    if not (folder / SUMS).is_file():
+        return
+    for line in (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines():
+        digest, _, name = line.partition("  ")
+        file = folder / Path(name).name
+        if not file.is_file() or file_digest(file) != digest:
+            raise RefocusError(
+                f"{file} is not what was written: make it again, or remove {folder / SUMS} if it was changed on purpose"
+            )
