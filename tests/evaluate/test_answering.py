@@ -7,6 +7,7 @@ from refocus.core.errors import RefocusError
 from refocus.evaluate.answering import answer_benchmark, check_answers, check_videos
 from refocus.evaluate.answers import OPEN, UNREADABLE, Answer, AnswerSet, read_answers, write_answers
 from refocus.qa.records import Question
+from refocus.qa.video_root import VideoRoot
 from refocus.select.picks import Selection
 from refocus.select.selections import ALONE
 from refocus.video.probe import VideoError
@@ -100,10 +101,10 @@ def test_too_many_videos_without_an_answer_fail_the_job(tmp_path, caplog):
     chosen = {1: {str(n): frames(11) for n in range(4)} | {"4": frames()}}
     for clip in "abc":
         (tmp_path / f"{clip}.mp4").touch()
-    check_videos(asked, chosen, tmp_path, 0.25)
+    check_videos(asked, chosen, VideoRoot(tmp_path), 0.25)
     assert "1 of 4 videos are not in" in caplog.text and "d.mp4" in caplog.text
     with pytest.raises(RefocusError, match=r"1 of 4 videos are not in .*: d\.mp4; .* max_failure_rate \(0\.2\)"):
-        check_videos(asked, chosen, tmp_path, 0.2)
+        check_videos(asked, chosen, VideoRoot(tmp_path), 0.2)
     made = {1: {str(n): Answer((0,)) for n in range(4)} | {"4": Answer(())}}
     check_answers(asked, chosen, made, 0.0)
     made[1]["2"] = Answer((0,), flags=(UNREADABLE,))

@@ -1,5 +1,6 @@
 """A model that cannot be used is refused with one line that says why."""
 
+import contextlib
 import json
 import shutil
 from typing import get_args
@@ -68,3 +69,29 @@ def test_image_statistics_are_the_folders_own_or_the_familys(lmm_folder, tmp_pat
     usual = FAMILIES["internvl"].statistics
     assert load_statistics(lmm_folder, usual)[0] == (0.5, 0.4, 0.3)
     assert load_statistics(tmp_path, usual) == usual
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_code_in_a_models_folder_never_runs_and_nobody_is_asked(lmm_folder, tmp_path, monkeypatch, known):
+    """Also where someone would say yes: `auto_map` and `custom_generate` are what others put into a folder."""
+    folder, mark = tmp_path / "model", tmp_path / "ran"
+    shutil.copytree(lmm_folder, folder)
+    code = f"open({str(mark)!r}, 'w')\nfrom transformers import PretrainedConfig\nclass C(PretrainedConfig): pass\n"
+    (folder / "code.py").write_text(code)
+    (folder / "custom_generate").mkdir()
+    (folder / "custom_generate" / "generate.py").write_text(code)
+    for name, maps in (
+        ("config.json", {"AutoConfig": "code.C", "AutoModel": "code.C"}),
+        ("tokenizer_config.json", {"AutoTokenizer": ["code.C", "code.C"]}),
+    ):
+        values = json.loads((folder / name).read_text()) | {"auto_map": maps}
+        if name == "config.json" and not known:
+            values["model_type"] = "made_up"
+        if name == "tokenizer_config.json":
+            values["tokenizer_class"] = "Qwen2Tokenizer"
+        (folder / name).write_text(json.dumps(values))
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda text="": asked.append(text) or "y")
+    with contextlib.suppress(RefocusError):
+        load_lmm(folder)
+    assert not mark.exists() and not asked

@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
     from refocus.evaluate.answers import AnswerSet, write_answers
     from refocus.evaluate.methods import method_of
     from refocus.qa.records import read_questions
+    from refocus.qa.video_root import VideoRoot
     from refocus.select.selections import file_name, read_selection_folder
 
     settings = read_settings(args, AnswerSettings)
@@ -73,12 +74,13 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError("name the folder of the videos with --videos")
     entry = _lmm_settings(args)
     questions = read_questions(args.qa)
+    videos = VideoRoot(args.videos or Path(), args.qa)
     picked = read_selection_folder(args.selections, args.n_frames or ())
     tolerated = settings.runtime.max_failure_rate
     if not stored:
-        check_videos(questions, picked.chosen, args.videos, tolerated)
+        check_videos(questions, picked.chosen, videos, tolerated)
     lmm = _load(entry, settings)
-    pixels = stored_frames(args.index, lmm.frame_size) if stored else native_frames(args.videos, lmm.frame_size)
+    pixels = stored_frames(args.index, lmm.frame_size) if stored else native_frames(videos, lmm.frame_size)
     found = answer_benchmark(lmm, questions, picked.chosen, pixels, method_of(settings))
     check_answers(questions, picked.chosen, found, tolerated)
     for n, answers in found.items():

@@ -65,20 +65,22 @@ def run(args: argparse.Namespace) -> None:
     from refocus.frames.frame_store import FrameStore
     from refocus.lmm.option_scorer import load_lmm_entry
     from refocus.qa.records import read_questions
+    from refocus.qa.video_root import VideoRoot
     from refocus.select.likelihood import read_likelihoods
     from refocus.select.likelihood_bins import bins, select_bin
 
     questions, store, made = read_questions(args.qa), FrameStore.open(args.index), read_likelihoods(args.likelihood)
+    videos = VideoRoot(args.videos or Path(), args.qa)
     wanted = dict(enumerate(bins(shares.percents)))
     chosen = {
         number: select_bin(one, questions, made.rows, store, args.shown, shares.ranking, args.keep_last_frame)
         for number, one in wanted.items()
     }
     if not stored:
-        check_videos(questions, chosen, args.videos, runtime.max_failure_rate)
+        check_videos(questions, chosen, videos, runtime.max_failure_rate)
     torch.set_num_threads(runtime.threads)
     lmm = load_lmm_entry(entry, runtime.device, runtime.batch_tokens)
-    pixels = stored_frames(args.index, lmm.frame_size) if stored else native_frames(args.videos, lmm.frame_size)
+    pixels = stored_frames(args.index, lmm.frame_size) if stored else native_frames(videos, lmm.frame_size)
     found = answer_benchmark(lmm, questions, chosen, pixels, method_of(settings))
     check_answers(questions, chosen, found, runtime.max_failure_rate)
     for number, answers in found.items():

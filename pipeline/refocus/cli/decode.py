@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
     if not clips and args.shard is not None:
         logger.warning("%s has no clips in shard %d", args.clips, args.shard)
     index = args.index or INDEX.inside(args.out.parent, shard=args.out.stem)
-    report = build_shard(clips, args.videos, args.out, index, settings, args.shared)
+    report = build_shard(clips, args.videos, args.out, index, settings, args.shared, listed_in=args.clips)
     logger.info(
         "%d frames of %d clips: %d decoded, %d copied; %d partial, %d failed",
         report.frames,

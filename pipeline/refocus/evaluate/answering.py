@@ -18,6 +18,7 @@ from refocus.evaluate.answers import OPEN, UNREADABLE, Answer
 from refocus.evaluate.methods import Method, Reply, by_likelihood
 from refocus.frames.frame_store import FrameStore
 from refocus.qa.records import Question, by_clip
+from refocus.qa.video_root import VideoRoot
 from refocus.select.picks import Selection
 from refocus.video.decode import frames_at
 from refocus.video.probe import VideoError
@@ -47,12 +48,12 @@ def stored_frames(indexes: Sequence[Path], size: int) -> Pixels:
     return pixels
 
 
-def native_frames(videos: Path, size: int) -> Pixels:
+def native_frames(videos: VideoRoot, size: int) -> Pixels:
     """The pixels of the videos themselves, decoded at the LMM's size."""
-    return lambda question, frames, times: frames_at(videos / question.video_path, times, size)
+    return lambda question, frames, times: frames_at(videos.file(question.video_path), times, size)
 
 
-def check_videos(questions: Sequence[Question], chosen: Chosen, videos: Path, tolerated: float) -> None:
+def check_videos(questions: Sequence[Question], chosen: Chosen, videos: VideoRoot, tolerated: float) -> None:
     """Looks for the videos that frames were picked from, before a model is loaded.
 
     Args:
@@ -62,13 +63,13 @@ def check_videos(questions: Sequence[Question], chosen: Chosen, videos: Path, to
         RefocusError: more than the tolerated share is.
     """
     asked = _picked_videos(questions, chosen)
-    missing = [path for path in asked if not _is_there(videos / path)]
+    missing = [path for path in asked if not _is_there(videos, path)]
     if missing and len(missing) == len(asked):
         raise UsageError(
-            f"none of the {len(asked)} videos that are asked about is in {videos} (the first: {asked[0]}); name their "
+            f"none of the {len(asked)} videos that are asked about is in {videos.folder} (the first: {asked[0]}); name their "
             "folder with --videos, or answer from the stored frames with --pixels shard"
         )
-    _refuse_many(missing, asked, tolerated, f"are not in {videos}")
+    _refuse_many(missing, asked, tolerated, f"are not in {videos.folder}")
 
 
 def check_answers(
@@ -102,10 +103,10 @@ def _refuse_many(lost: Sequence[str], asked: Sequence[str], tolerated: float, wh
     log.warning("%s; their questions are flagged and in no figure", named)
 
 
-def _is_there(video: Path) -> bool:
+def _is_there(videos: VideoRoot, path: str) -> bool:
     try:
-        locate(video)
-    except FileNotFoundError:
+        locate(videos.file(path))
+    except (FileNotFoundError, VideoError):
         return False
     return True
 

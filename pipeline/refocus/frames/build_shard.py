@@ -22,7 +22,8 @@ from refocus.frames.reuse import Reuse
 from refocus.frames.shard_reader import ShardReader, index_row
 from refocus.frames.shared_clips import shared_clips, write_sources
 from refocus.qa.clips import ClipRow
-from refocus.qa.video_finder import checked
+from refocus.qa.video_root import VideoRoot
+from refocus.video.probe import VideoError
 from refocus.video.tars import locate
 from refocus.video.workers import LostJob, run_jobs
 
@@ -49,6 +50,7 @@ def build_shard(
     index: Path,
     settings: DecodeSettings,
     shared: Path | None = None,
+    listed_in: Path | None = None,
 ) -> ShardReport:
     """Writes `tar` and `index` for the clips, in their order.
 
@@ -61,6 +63,7 @@ def build_shard(
         videos: data root of their paths.
         tar, index: what is written.
         settings: which frames, and in which form.
+        listed_in: the clips' table, which says where links below `videos` may lead; None: nowhere else.
         shared: a folder with a folder of shards per data set; videos that those hold already are copied from there.
     Raises:
         RefocusError: more clips failed than the settings tolerate (names them), or the disk is full. What was decoded
@@ -71,7 +74,8 @@ def build_shard(
     finished, begun = ShardReader(tar), partial_shards(tar)
     reuse = Reuse(videos, settings.fingerprint())
     stored = reuse.found(clips, [finished, *begun])
-    jobs, failures = _jobs([row for row in clips if row.clip_id not in stored], videos, settings)
+    root = VideoRoot(videos, listed_in)
+    jobs, failures = _jobs([row for row in clips if row.clip_id not in stored], root, settings)
     elsewhere = shared_clips(jobs, shared, tar) if shared else {}
     jobs = [job for job in jobs if job.row.clip_id not in elsewhere]
     ready = [row for row in clips if row.clip_id not in failures]
@@ -138,15 +142,17 @@ def _partial_shard(
     return PartialShard(tar), None
 
 
-def _jobs(clips: Sequence[ClipRow], videos: Path, settings: DecodeSettings) -> tuple[list[DecodeJob], dict[str, str]]:
+def _jobs(
+    clips: Sequence[ClipRow], root: VideoRoot, settings: DecodeSettings
+) -> tuple[list[DecodeJob], dict[str, str]]:
     """What is to be decoded, and why the rest cannot be."""
     jobs, failures = [], {}
     for row in clips:
         try:
-            video = videos / checked(row.video_path)
+            video = root.file(row.video_path)
             locate(video)
-        except (ValueError, FileNotFoundError) as error:
-            failures[row.clip_id] = str(error).removeprefix(f"{videos}/")
+        except (VideoError, OSError) as error:
+            failures[row.clip_id] = str(error).removeprefix(f"{root.folder}/")
         else:
             jobs.append(DecodeJob(row, video, settings))
     return jobs, failures

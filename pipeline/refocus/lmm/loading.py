@@ -1,4 +1,8 @@
-"""Reading a model's parts from its folder: config, weights, tokenizer, image statistics."""
+"""Reading a model's parts from its folder: config, weights, tokenizer, image statistics.
+
+Code that lies in the folder (`auto_map`) is never run, and nobody is asked whether it should be: left to itself,
+transformers would ask on the standard input.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -55,7 +59,7 @@ def load_config(folder: Path) -> Any:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(folder)
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder}: no model found there ({_first_line(error)})") from None
 
@@ -70,7 +74,12 @@ def load_weights(folder: Path, architecture: str, config: Any, dtype: torch.dtyp
 
     try:
         model = getattr(transformers, architecture).from_pretrained(
-            folder, config=config, dtype=dtype, attn_implementation=attention, use_safetensors=True
+            folder,
+            config=config,
+            dtype=dtype,
+            attn_implementation=attention,
+            use_safetensors=True,
+            trust_remote_code=False,
         )
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise RefocusError(f"{folder}: the weights cannot be loaded ({_first_line(error)})") from None
@@ -88,7 +97,7 @@ def load_tokenizer(folder: Path) -> Any:
     try:
         kind = _values(folder / "tokenizer_config.json").get("tokenizer_class", "PreTrainedTokenizerFast")
         own = kind in ("PreTrainedTokenizerFast", "TokenizersBackend")
-        return (PreTrainedTokenizerFast if own else AutoTokenizer).from_pretrained(folder)
+        return (PreTrainedTokenizerFast if own else AutoTokenizer).from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise RefocusError(f"{folder}: no usable tokenizer ({_first_line(error)})") from None
 

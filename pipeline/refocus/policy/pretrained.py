@@ -99,7 +99,7 @@ def read_tokenizer(folder: Path) -> "PreTrainedTokenizerBase | None":
 def _tokenizer_of(folder: Path) -> "PreTrainedTokenizerBase":
     from transformers import PreTrainedTokenizerFast
 
-    return PreTrainedTokenizerFast.from_pretrained(folder)
+    return PreTrainedTokenizerFast.from_pretrained(folder, trust_remote_code=False)
 
 
 class Shards:

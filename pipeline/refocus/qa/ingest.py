@@ -1,6 +1,7 @@
 """Stage 1: annotation files of one data set or benchmark become questions, rejects, clips and shard lists."""
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from refocus.qa.raw_question import RawQuestion, build
 from refocus.qa.records import DROPPED, REJECT_SCHEMA, Question, Reject, write_questions
 from refocus.qa.shard_lists import assign, clips_table, read_kept, write_kept, write_lists
 from refocus.qa.video_finder import VideoFinder
+from refocus.qa.video_root import NOTE
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +110,8 @@ def ingest(
         "limit": source.limit,
         "options": _options(source),
     }
+    if source.allowed_roots:
+        notes[NOTE] = [os.path.realpath(folder) for folder in source.allowed_roots]
     if store:
         write_kept(kept_path, kept, rows)
     rejects = pa.Table.from_pylist([vars(reject) for reject in found.rejects], schema=REJECT_SCHEMA)

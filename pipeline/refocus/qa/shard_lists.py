@@ -7,11 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from refocus.core import parquet
 from refocus.core.errors import UsageError
-from refocus.core.files import write_table
+from refocus.core.files import settings_of, write_table
 from refocus.core.results_folder import SHARD_CLIPS, SHARD_QUESTIONS, shard_name
 from refocus.qa.clips import Clip, ClipRow
 from refocus.qa.records import CLIP_SCHEMA, Question, questions_table, read_columns
+from refocus.qa.video_root import NOTE
 
 KEPT_SCHEMA = pa.schema([("clip_id", pa.string()), ("shard", pa.int32())])
 
@@ -97,10 +99,12 @@ def write_lists(
 
 
 def write_unless_same(path: Path, table: pa.Table, section: str, settings: Mapping[str, Any]) -> bool:
-    """Writes a table unless the file holds the same rows already; whether it was written."""
+    """Writes a table unless the file holds the same rows already, for videos that lie in the same places; whether it
+    was written."""
     if path.is_file():
         try:
-            if read_columns(path, table.column_names).equals(table):
+            noted = settings_of(parquet.read_schema(path)).get(NOTE)
+            if noted == settings.get(NOTE) and read_columns(path, table.column_names).equals(table):
                 return False
         except Exception:  # an unreadable file is replaced
             path.unlink()

@@ -42,7 +42,7 @@ class VideoFinder:
     def __init__(self, root: Path, allowed_roots: Sequence[Path] = ()) -> None:
         self.root = root
         self.missing: set[str] = set()
-        self._bounds = [*_bounds(root), *(os.path.realpath(folder) for folder in allowed_roots)]
+        self._bounds = bounds(root, allowed_roots)
         self._folders: dict[str, _Folder | None] = {}
 
     def find(self, candidates: Sequence[str]) -> str:
@@ -117,7 +117,7 @@ class _Folder:
     def _add(self, entry: "os.DirEntry[str]", bounds: Sequence[str]) -> None:
         if entry.is_symlink():
             target = os.path.realpath(entry.path)
-            if not _inside(target, bounds):
+            if not inside(target, bounds):
                 self.leaving[entry.name] = target
                 return
         with contextlib.suppress(OSError):  # a link to itself is neither
@@ -210,13 +210,16 @@ def _loose(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 
-def _bounds(root: Path) -> list[str]:
-    """The folders a link may lead into: the root, and the blobs of the Hugging Face download the root is part of."""
+def bounds(root: Path, allowed_roots: Sequence[Path] = ()) -> list[str]:
+    """The folders a link may lead into: the root, the blobs of the Hugging Face download the root is part of, and
+    those that are allowed."""
     real = Path(os.path.realpath(root))
     snapshots = [folder for folder in (real, *real.parents) if folder.parent.name == "snapshots"]
     blobs = [folder.parents[1] / "blobs" for folder in snapshots]
-    return [str(real), *(str(folder) for folder in blobs if folder.is_dir())]
+    allowed = (os.path.realpath(folder) for folder in allowed_roots)
+    return [str(real), *(str(folder) for folder in blobs if folder.is_dir()), *allowed]
 
 
-def _inside(target: str, bounds: Sequence[str]) -> bool:
+def inside(target: str, bounds: Sequence[str]) -> bool:
+    """Whether a real path is one of these folders or lies in it."""
     return any(target == bound or target.startswith(bound.rstrip("/") + "/") for bound in bounds)

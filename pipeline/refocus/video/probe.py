@@ -16,6 +16,12 @@ from refocus.video.orientation import Orientation, orientation
 from refocus.video.packets import rate_of
 from refocus.video.tars import locate
 
+_DEMUXERS = (  # those of one file each: playlists, file lists, picture series and streams name other files
+    "3dostr 4xm amv apng apv asf asf_o av1 avi avs avs2 avs3 bink cavsvideo dhav dirac dnxhd dv ea evc flic flv gif "
+    "gxf h261 h263 h264 hevc ingenient ivf live_flv m4v matroska mjpeg mjpeg_2000 mov mpeg mpegts mpegtsraw mpegvideo "
+    "mpjpeg mtv mxf nsv nut nuv obu ogg rawvideo rm roq smjpeg smk swf vc1 vc1test vvc webm wtv yuv4mpegpipe"
+)
+_ONLY_ITSELF = {"format_whitelist": _DEMUXERS.replace(" ", ","), "protocol_whitelist": "file,subfile"}
 _DEFAULT_PIXELS = 5_000_000  # what it is worth to ffmpeg that a stream is marked as the default
 
 
@@ -53,7 +59,9 @@ def opened(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
     if span.size == 0:
         raise VideoError(f"{path}: the file is empty")
     try:
-        container = av.open(span.url, metadata_errors="replace")
+        container = av.open(span.url, metadata_errors="replace", options=_ONLY_ITSELF)
+    except av.ArgumentError:
+        raise VideoError(f"{path}: not a readable video (of no kind that is read as one, such as a playlist)") from None
     except (av.FFmpegError, ValueError, OSError) as error:
         raise VideoError(f"{path}: not a readable video ({_reason(error)})") from None
     with container:

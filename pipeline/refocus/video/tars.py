@@ -9,12 +9,15 @@ import os
 import posixpath
 import re
 import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".tar"
+EXTENDED = 1 << 20  # bytes of a header that carries a long name or attributes; more is no archive of videos
+LONGEST_NAME = 255  # bytes of a file's name on any file system
 _ADDRESS = re.compile(r"(?P<tar>.+\.tar)/(?P<offset>\d{1,18})\+(?P<size>\d{1,18})/(?P<name>[^/]+)", re.DOTALL | re.I)
 
 
@@ -44,22 +47,52 @@ def members(tar: Path) -> dict[str, str]:
     total = tar.stat().st_size
     complete = True
     try:
-        with tarfile.open(tar, "r:") as archive:
-            for member in archive:
+        with tarfile.open(tar, "r:", tarinfo=_Header) as archive:
+            for member in _listed(archive):
                 if not member.isfile() or member.sparse:
                     continue
                 if member.offset_data + member.size > total:
                     complete = False
                     break
                 name = posixpath.basename(member.name)
-                found.setdefault(name, f"{tar.name}/{member.offset_data}+{member.size}/{name}")
+                if len(os.fsencode(name)) <= LONGEST_NAME:
+                    found.setdefault(name, f"{tar.name}/{member.offset_data}+{member.size}/{name}")
             complete = complete and _ended(tar, archive.offset)
-    except (tarfile.TarError, OSError, ValueError) as error:
+    except (tarfile.TarError, OSError, ValueError, OverflowError, IndexError, RecursionError) as error:
         logger.warning("%s: cannot be read to its end (%s); %d files were found in it", tar, error, len(found))
         return found
     if not complete:
         logger.warning("%s: is cut off or damaged; %d complete files were found in it", tar, len(found))
     return found
+
+
+class _Header(tarfile.TarInfo):
+    """A member's header, read without following what a hostile one says: `tarfile` takes any length at its word."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        extends = self.type in (*tarfile.GNU_TYPES, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+        if self.size < 0 or (extends and self.type != tarfile.GNUTYPE_SPARSE and self.size > EXTENDED):
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        if self.type == tarfile.XGLTYPE:  # attributes of all members, which would be held: none of them is needed
+            archive.fileobj.seek(self._block(self.size), os.SEEK_CUR)
+            return archive.tarinfo.fromtarfile(archive)
+        return super()._proc_member(archive)
+
+    def _proc_gnusparse_00(self, following: tarfile.TarInfo, *_: object) -> None:
+        following.sparse = [(0, 0)]  # holes in a video are of no use: the member is passed over, its map not read
+
+    _proc_gnusparse_01 = _proc_gnusparse_10 = _proc_gnusparse_00
+
+
+def _listed(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members, none of which is kept; ends where a member does not lie behind the one before."""
+    position = -1
+    while (member := archive.next()) is not None:
+        if member.offset_data <= position or member.size < 0:
+            raise tarfile.ReadError("members lie over each other")
+        position = member.offset_data
+        archive.members.clear()
+        yield member
 
 
 def _ended(tar: Path, offset: int) -> bool:
@@ -81,13 +114,20 @@ def locate(path: Path) -> ByteSpan:
     if address is None or not os.path.isfile(tar := Path(address["tar"])):
         raise FileNotFoundError(f"{path}: no such file")
     offset, size = int(address["offset"]), int(address["size"])
+    if not _has_member(tar, offset, size):
+        raise FileNotFoundError(f"{path}: the tar has no such member at this place; ingest the data set again")
+    return ByteSpan(tar, offset, size, False)
+
+
+def _has_member(tar: Path, offset: int, size: int) -> bool:
+    """Whether a header of a plain file of this size stands before these bytes of a tar."""
+    if offset < tarfile.BLOCKSIZE or offset + size > tar.stat().st_size:
+        return False
     with tar.open("rb") as handle:
-        handle.seek(max(0, offset - tarfile.BLOCKSIZE))
+        handle.seek(offset - tarfile.BLOCKSIZE)
         header = handle.read(tarfile.BLOCKSIZE)
     try:
         member = tarfile.TarInfo.frombuf(header, tarfile.ENCODING, "surrogateescape")
     except tarfile.HeaderError:
-        member = None
-    if member is None or member.size != size or offset + size > tar.stat().st_size:
-        raise FileNotFoundError(f"{path}: the tar has no such member at this place; ingest the data set again")
-    return ByteSpan(tar, offset, size, False)
+        return False
+    return member.size == size and member.isreg() and member.type != tarfile.GNUTYPE_SPARSE
