@@ -249,7 +249,7 @@ def test_a_full_disk_under_the_index_leaves_the_shard_and_no_index(settings, vid
         def no_room(*_):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        full.setattr("pyarrow.parquet.write_table", no_room)
+        full.setattr("refocus.core.parquet.write", no_room)
         with pytest.raises(RefocusError, match=r"s\.index\.parquet: cannot be written \(No space left.*run again"):
             build_shard(CLIPS, video_files, tar, index, settings)
     assert list(visible(tmp_path)) == ["s.tar"]
@@ -269,3 +269,18 @@ def test_drafts_of_a_changed_list_lose_nothing(settings, video_files, finished, 
     build_shard(CLIPS, video_files, tmp_path / "s.tar", tmp_path / "s.index.parquet", settings)
     assert visible(tmp_path) == visible(finished["nothing"])
     assert set((tmp_path / ".decoded").read_text().split()) == {row.clip_id for row in CLIPS} - held
+
+
+def test_two_runs_on_one_shard_are_told_apart_from_a_full_disk(settings, video_files, tmp_path, monkeypatch):
+    """Two checkouts with the same results folder: the second to end finds its draft gone."""
+    tar, index = tmp_path / "s.tar", tmp_path / "s.index.parquet"
+    decode = in_process(tmp_path / ".decoded")
+
+    def and_the_other_ends(*args):
+        yield from decode(*args)
+        for draft in tmp_path.glob(".s.tar*"):
+            draft.unlink()
+
+    monkeypatch.setattr(shard_module, "run_jobs", and_the_other_ends)
+    with pytest.raises(RefocusError, match=r"s\.tar: another run is writing this shard too .* its own `results`"):
+        build_shard(CLIPS, video_files, tar, index, settings)

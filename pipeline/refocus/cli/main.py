@@ -10,6 +10,8 @@ from types import ModuleType
 
 from refocus import __version__
 from refocus.cli.renamed_flags import current_flags
+from refocus.core.disk import advice as disk_advice
+from refocus.core.disk import refusal
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.extras import advice
 from refocus.core.files import canonical
@@ -96,6 +98,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return UsageError.exit_code
     except BrokenPipeError:
         return 1
+    except Exception as error:
+        number = refusal(error)
+        if number is None or args.debug:
+            raise
+        where = getattr(error, "filename", None)
+        log.error("error: %s%s; %s", f"{where}: " if where else "", os.strerror(number), disk_advice(number))
+        return RefocusError.exit_code
     except KeyboardInterrupt:
         log.error("stopped")
         return 130

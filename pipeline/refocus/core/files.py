@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refocus.core.disk import refusal
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -36,6 +38,7 @@ def file_digest(path: str | os.PathLike[str]) -> str:
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields a path beside `path`; renames it to `path` when the block ends, removes it when the block raises.
 
+    What a disk refuses (`refocus.core.disk`), in whichever library's words, is an OSError that names `path`.
     Others may read the file as they may read any new file, also where its writer (safetensors) keeps it private.
     File and folder are on the disk when the block has ended: what a later stage builds on must outlast a power cut.
     """
@@ -48,6 +51,11 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.fsync(handle.fileno())
         draft.chmod(0o666 & ~_UMASK)
         replaced(draft, path)
+    except Exception as error:
+        number = refusal(error)
+        if number is None or (isinstance(error, OSError) and error.filename not in (None, str(draft))):
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error  # the file that is meant, not its draft
     finally:
         draft.unlink(missing_ok=True)
 

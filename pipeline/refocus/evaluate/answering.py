@@ -66,8 +66,8 @@ def check_videos(questions: Sequence[Question], chosen: Chosen, videos: VideoRoo
     missing = [path for path in asked if not _is_there(videos, path)]
     if missing and len(missing) == len(asked):
         raise UsageError(
-            f"none of the {len(asked)} videos that are asked about is in {videos.folder} (the first: {asked[0]}); name their "
-            "folder with --videos, or answer from the stored frames with --pixels shard"
+            f"none of the {len(asked)} videos that are asked about is in {videos.folder} (the first: {asked[0]}); name "
+            "their folder with --videos, or answer from the stored frames with --pixels shard"
         )
     _refuse_many(missing, asked, tolerated, f"are not in {videos.folder}")
 

@@ -64,6 +64,12 @@ class PartialShard:
     def _writing(self) -> Iterator[None]:
         try:
             yield
+        except (FileNotFoundError, FileExistsError):
+            raise RefocusError(
+                f"{self.tar}: another run is writing this shard too and has taken {self.path.name} away, perhaps from "
+                "another checkout with the same `results`: let it end, or give one of them its own `results`, and run "
+                "again"
+            ) from None
         except OSError as error:
             raise RefocusError(
                 f"{self.tar}: cannot be written ({error.strerror or error}); the clips written so far are kept in "

@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+from refocus.core.disk import refusal
 from refocus.core.errors import RefocusError
 
 log = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ def launch(work: Callable[[Ranks, Any], None], job: Any, processes: int, device:
             for process in others:
                 process.join(GRACE_S)
                 process.kill()  # one in the middle of a step remembers the signal, and waits for this process
-            if dead and not isinstance(error, RefocusError):
+            if dead and not isinstance(error, RefocusError) and refusal(error) is None:
                 raise RefocusError(f"worker process {dead[0]} died; what it said stands above") from error
             raise
         finally:
