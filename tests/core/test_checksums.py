@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from refocus.core.checksums import SUMS, check_sums, write_sums
+from refocus.core.checksums import SUMS, add_sum, check_sums, write_sums
 from refocus.core.errors import RefocusError
 
 
@@ -31,6 +31,16 @@ def test_a_changed_file_is_named(folder, name, harm):
     if harm == "gone":
         file.unlink()
     with pytest.raises(RefocusError, match=rf"{name} is not what was written: make it again, or remove .*{SUMS}"):
+        check_sums(folder)
+
+
+def test_a_file_that_was_written_later_is_noted_like_the_others(folder):
+    for text in ("{}", "[]"):
+        (folder / "later.json").write_text(text)
+        add_sum(folder, "later.json")
+        check_sums(folder)
+    (folder / "later.json").write_text("{}")
+    with pytest.raises(RefocusError, match=r"later\.json"):
         check_sums(folder)
 
 

@@ -14,6 +14,13 @@ def write_sums(folder: Path) -> None:
     write_text(folder / SUMS, "\n".join(f"{file_digest(path)}  {path.name}" for path in files))
 
 
+def add_sum(folder: Path, name: str) -> None:
+    """Notes the digest of one file that was written later, where the others are noted."""
+    if (folder / SUMS).is_file():
+        others = [line for line in (folder / SUMS).read_text().splitlines() if line.partition("  ")[2] != name]
+        write_text(folder / SUMS, "\n".join([*others, f"{file_digest(folder / name)}  {name}"]))
+
+
 def check_sums(folder: Path) -> None:
     """Compares the files of a folder with what was noted; a folder without notes is taken as it is.
 

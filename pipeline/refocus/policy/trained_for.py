@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from refocus.config.decode import DecodeSettings
+from refocus.core.checksums import add_sum
 from refocus.core.errors import UsageError
 from refocus.core.files import write_json
 from refocus.core.model_folder import SMALL_FILES, find_folder, read_json
@@ -52,6 +53,7 @@ class TrainedFor:
 def write_trained_for(folder: Path, trained: TrainedFor) -> None:
     """Writes it into a policy folder."""
     write_json(folder / FILE, dataclasses.asdict(trained))
+    add_sum(folder, FILE)
 
 
 def read_trained_for(path: str | Path) -> TrainedFor | None:
