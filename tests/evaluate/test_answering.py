@@ -103,7 +103,7 @@ def test_too_many_videos_without_an_answer_fail_the_job(tmp_path, caplog):
         (tmp_path / f"{clip}.mp4").touch()
     check_videos(asked, chosen, VideoRoot(tmp_path), 0.25)
     assert "1 of 4 videos are not in" in caplog.text and "d.mp4" in caplog.text
-    with pytest.raises(RefocusError, match=r"1 of 4 videos are not in .*: d\.mp4; .* max_failure_rate \(0\.2\)"):
+    with pytest.raises(RefocusError, match=r"1 of 4 videos are not in .*: d\.mp4; .*\.max_failure_rate \(0\.2\)"):
         check_videos(asked, chosen, VideoRoot(tmp_path), 0.2)
     made = {1: {str(n): Answer((0,)) for n in range(4)} | {"4": Answer(())}}
     check_answers(asked, chosen, made, 0.0)

@@ -1,5 +1,7 @@
 """Later stages open what lies below the data root, also where a link was put there after ingest."""
 
+import json
+
 import pytest
 from refocus.config.decode import DecodeRuntime, DecodeSettings
 from refocus.config.ingest import IngestSettings
@@ -20,12 +22,13 @@ def places(tmp_path):
     """A root with a video, and a folder elsewhere with another."""
     write_video(tmp_path / "root" / "a.mp4", constant(1.0))
     write_video(tmp_path / "elsewhere" / "b.mp4", constant(1.0))
-    (tmp_path / "root" / "qa.csv").write_text("video,question,answer\na.mp4,What?,this\nb.mp4,What?,that\n")
+    rows = [{"video": name, "question": "What?", "options": ["x", "y"], "answer": 0} for name in ("a.mp4", "b.mp4")]
+    (tmp_path / "root" / "qa.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return tmp_path
 
 
 def ingested(places, *allowed):
-    source = SourceFiles("set", "csv", (places / "root" / "qa.csv",), places / "root", allowed_roots=allowed)
+    source = SourceFiles("set", "jsonl", (places / "root" / "qa.jsonl",), places / "root", allowed_roots=allowed)
     ingest(source, places / "qa", IngestSettings())
     return places / "qa" / "set.clips.parquet"
 
