@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from refocus.config.policy import PolicySettings
-from refocus.core.errors import UsageError
+from refocus.core.errors import RefocusError, UsageError
 from refocus.lmm.prompts import Prompt
 from refocus.policy.config import PolicyConfig
 from refocus.policy.frame_policy import FramePolicy
@@ -196,6 +196,9 @@ def test_broken_folders_are_named(tmp_path):
     policy.save_pretrained(tmp_path)
     text = (tmp_path / "config.json").read_text()
     (tmp_path / "config.json").write_text(text.replace('"width"', '"widht"'))
+    with pytest.raises(RefocusError, match=r"config\.json is not what was written"):
+        FramePolicy.from_pretrained(tmp_path)
+    (tmp_path / "SHA256SUMS").unlink()
     with pytest.raises(UsageError, match="widht"):
         FramePolicy.from_pretrained(tmp_path)
     (tmp_path / "config.json").write_text(text.replace('"layers": 3', '"layers": 4'))

@@ -81,22 +81,23 @@ def _catalogues(folder: Path, tar: Path) -> Iterator[tuple[Path, list[Entry]]]:
         if path == _sources(tar):
             continue
         try:
-            entries = [_entry(*values) for values in json.loads(path.read_bytes())]
+            entries = [_entry(values) for values in json.loads(path.read_bytes())]
         except (OSError, ValueError, TypeError) as error:
             logger.warning("%s: passed over, its videos are decoded again (%s)", path, error)
         else:
             yield path.with_name(path.name.replace(".sources.json", ".tar")), entries
 
 
-def _entry(size: Any, sha256: Any, start_s: Any, end_s: Any, clip_id: Any) -> Entry:
+def _entry(values: Any) -> Entry:
     """One line of a catalogue.
 
     Raises:
-        ValueError: it is none.
+        TypeError, ValueError: it is none.
     """
+    size, sha256, start_s, end_s, clip_id = values
     bounds = all(bound is None or isinstance(bound, int | float) for bound in (start_s, end_s))
     if not (isinstance(size, int) and isinstance(sha256, str) and isinstance(clip_id, str) and bounds):
-        raise ValueError(f"not a clip: {[size, sha256, start_s, end_s, clip_id]}")
+        raise ValueError(f"not a clip: {values}")
     return size, sha256, start_s, end_s, clip_id
 
 

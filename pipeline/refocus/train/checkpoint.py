@@ -159,8 +159,8 @@ class Checkpoints:
                 for name, digest in state.get("files", {}).items():
                     if file_digest(folder / name) != digest:
                         raise ValueError(f"{name} is not what was written")
-                for name, mark in state.get("logs", {}).items():
-                    if not log_is_whole(self.folder / name, *mark):
+                for name, (length, sha256) in state.get("logs", {}).items():
+                    if not log_is_whole(self.folder / name, length, sha256):
                         raise ValueError(f"{self.folder / name} has lost lines that were written before it")
                 differing = differences(state["identity"], json.loads(json.dumps(self.identity)))
             except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
