@@ -121,6 +121,16 @@ def test_oracle_reaches_every_span_when_it_can():
     assert len(selector.pick(clip(40), asked(1), [1])[1][0].order) == 1
 
 
+def test_oracle_of_spans_that_overlap_takes_as_many_frames_and_evidence_before_anything_else():
+    """Both spans hold frames 4 to 7, the second 8 to 11 too."""
+    selector = OracleSelector(Evidence({("bench", "s00"): [(1.0, 2.0), (1.0, 3.0)]}))
+    rows = selector.pick(clip(20), asked(1), [2, 6, 8, 10, 30])
+    for n, (picks,) in rows.items():
+        inside = [frame for frame in picks.order if 4 <= frame < 12]
+        assert len(set(picks.order)) == len(picks.order) == min(n, 20)
+        assert len(inside) == min(n, 8) == sum(picks.score)
+
+
 def test_oracle_takes_the_frame_being_shown_when_the_evidence_falls_between_frames():
     assert OracleSelector(Evidence({("bench", "s00"): [(1.05, 1.2)]})).pick(clip(20), asked(1), [1])[1][0].order == (4,)
 
