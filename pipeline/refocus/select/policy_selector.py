@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from refocus.config.select import SelectSettings
-from refocus.core.errors import ResourceMissing
+from refocus.core.errors import RefocusError, ResourceMissing
 from refocus.lmm.prompts import Prompt
 from refocus.select.picks import Picks
 from refocus.select.selector import ClipView, question_seed
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from refocus.policy.frame_policy import FramePolicy
     from refocus.policy.network import ClipState
     from refocus.qa.records import Question
+
+NOT_NUMBERS = "the policy's probabilities are not numbers: its weights are broken, or training diverged"
 
 
 class PolicySelector:
@@ -76,8 +78,12 @@ def ask_policy(
     Args:
         clip: from `FramePolicy.read_clip`, or its images, uint8 (T, h, w, 3).
         seeds: one per prompt.
+    Raises:
+        RefocusError: the policy's probabilities are no numbers.
     """
     made = policy.pick(clip, prompts, n_frames, seeds, settings.mode, settings.temperature, settings.marginal_samples)
+    if made.score.isnan().any():
+        raise RefocusError(NOT_NUMBERS)
     return [
         Picks(tuple(order), tuple(score)) for order, score in zip(made.order.tolist(), made.score.tolist(), strict=True)
     ]
