@@ -9,7 +9,7 @@ from refocus.qa.evidence import Evidence
 from refocus.qa.records import Question
 from refocus.select.baselines import NO_EVIDENCE, OracleSelector, RandomSelector, UniformSelector
 from refocus.select.picks import Picks, Selection
-from refocus.select.selections import ALONE
+from refocus.select.selections import ALONE, add_selections, write_selections
 from refocus.select.selector import ClipView, question_seed
 from refocus.select.swapped import SwappedSelector
 
@@ -97,6 +97,18 @@ def test_random_with_fewer_frames_is_the_start_of_random_with_more():
 def test_question_seeds_fit_torch_generators():
     seeds = {question_seed(seed, qa_id) for seed in range(3) for qa_id in "abc"}
     assert len(seeds) == 9 and all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_picks_of_one_question_from_two_files_are_refused(tmp_path):
+    """Two seeds in one folder: the later file would have replaced the earlier one."""
+    for seed, names in ((0, "ab"), (1, "bc")):
+        rows = {name: Selection((seed,), (0.25 * seed,), (seed,)) for name in names}
+        write_selections(tmp_path / f"n1.s{seed}.parquet", rows, {"selector": "uniform"})
+    known: dict[str, Selection] = {}
+    add_selections(known, tmp_path / "n1.s0.parquet")
+    assert list(known) == ["a", "b"]
+    with pytest.raises(UsageError, match=r"n1\.s1\.parquet: 1 of its questions have picks in another file"):
+        add_selections(known, tmp_path / "n1.s1.parquet")
 
 
 def test_oracle_fills_the_evidence_before_anything_else():
