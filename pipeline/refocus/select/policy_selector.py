@@ -54,10 +54,10 @@ class PolicySelector:
         """See `Selector.pick`; scores are the log-probabilities of the picks."""
         prompts = [Prompt.of(question) if self.with_options else Prompt(question.question) for question in questions]
         seeds = [question_seed(self.settings.seed, question.qa_id) for question in questions]
-        images = self.images(clip.clip_id)
+        read = self.policy.read_clip(self.images(clip.clip_id))  # once, however often it is asked about
 
         def ask(n: int) -> list[Picks]:
-            return ask_policy(self.policy, images, prompts, n, seeds, self.settings)
+            return ask_policy(self.policy, read, prompts, n, seeds, self.settings)
 
         if not self.nested:
             return {n: ask(n) for n in budgets}
