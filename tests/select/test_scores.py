@@ -134,7 +134,7 @@ def test_vectors_without_a_direction_end_the_job_and_are_no_scores(folder, broke
     for name, tensor in encoder.model.named_parameters():
         if name.startswith("vis"):
             torch.nn.init.constant_(tensor, broken)
-    with pytest.raises(RefocusError, match="torch.float32 are zeros or not finite: embed with --dtype"):
+    with pytest.raises(RefocusError, match=r"torch\.float32 are zeros or not finite: embed with --dtype"):
         embed_shard(encoder, Store(), QUESTIONS, readers=1)
 
 
@@ -217,6 +217,12 @@ def test_every_number_of_a_method_reaches_it(name, numbers, tables):
     usual = selector(name, tables).pick(view("a"), QUESTIONS[:2], [5, 9])
     other = selector(name, tables, **numbers).pick(view("a"), QUESTIONS[:2], [5, 9])
     assert usual != other
+
+
+@pytest.mark.parametrize("width", [0.0, -0.5])
+def test_a_kernel_without_width_is_refused(width):
+    with pytest.raises(ValueError, match="greater than 0"):
+        TrainingFreeSettings(mdp3_widths=(0.5, width))
 
 
 def test_embeddings_of_other_frames_or_questions_are_refused(tables):

@@ -104,8 +104,8 @@ class DualEncoder:
         unit = normalize(vectors.float(), dim=-1)
         if not (unit.norm(dim=-1) > 0.5).all():  # neither NaN nor zeros have a cosine
             raise RefocusError(
-                f"the model's vectors in {self.dtype} are zeros or not finite: embed with --dtype float32 (`scorers` in "
-                "the configuration), or its weights are broken"
+                f"the model's vectors in {self.dtype} are zeros or not finite: embed with --dtype float32 (`scorers` "
+                "in the configuration), or its weights are broken"
             )
         return unit.cpu().numpy()
 
