@@ -55,6 +55,14 @@ class Pixels:
         return np.stack([np.full((2, 2, 3), index, np.uint8) for index in indices])
 
 
+def test_logits_that_are_no_numbers_are_no_answer_a(monkeypatch):
+    lmm = Lmm()
+    made = [torch.tensor([[torch.nan], [1.0]]).expand(2, 2)]
+    monkeypatch.setattr(lmm, "score", lambda *args: made)
+    with pytest.raises(RefocusError, match="question 7: the LMM's logits are not finite"):
+        answer_benchmark(lmm, [question("7")], {1: {"7": frames(3)}}, Pixels())
+
+
 def test_a_video_is_read_and_encoded_once_for_all_questions_and_numbers_of_frames():
     lmm, pixels = Lmm(), Pixels()
     chosen = {2: {"1": frames(3, 9), "2": frames(9, 12)}, 1: {"1": frames(9), "2": frames(12)}}

@@ -38,6 +38,16 @@ def test_the_mean_is_over_questions_not_over_videos():
     assert mean_over_videos([run({"a": [1, 1, 1], "b": [0]})]).value == pytest.approx(3 / 4)
 
 
+def test_no_share_of_right_answers_lies_beyond_0_and_1_and_differences_may():
+    most = {f"v{v}": [1, 1, 1] for v in range(9)} | {"v9": [1, 1, 0]}
+    found = mean_over_videos([run(most)])
+    assert 0.8 < found.low < found.value < found.high == 1.0
+    least = mean_over_videos([run({video: [1 - value for value in row] for video, row in most.items()})])
+    assert (least.low, least.high) == pytest.approx((1 - found.high, 1 - found.low))
+    better = paired([run(most)], [run({video: [0, 0, 0] for video in most})])
+    assert better.value == pytest.approx(found.value) and better.high > 1
+
+
 def test_asking_a_video_again_is_no_further_evidence():
     """Ten copies of every question, or of every run, leave the interval as it is; as many further videos narrow it."""
     ours, theirs = drawn(1, 10, 1), drawn(2, 10, 1)

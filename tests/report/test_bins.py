@@ -1,8 +1,11 @@
 """Fig. 4: the bins share out the frames, and what is said of its symmetry follows from the answers."""
 
 import pytest
+from refocus.core.errors import RefocusError
+from refocus.evaluate.answers import Answer, AnswerSet, write_answers
 from refocus.evaluate.scoring import Outcome
-from refocus.report.bins import BinGroup
+from refocus.qa.evidence import Evidence
+from refocus.report.bins import BinGroup, read_bins
 from refocus.report.bins_figure import bins_table, draw_bins
 from refocus.report.table_files import to_markdown
 from refocus.select.likelihood_bins import ALL, Bin, bins
@@ -45,6 +48,26 @@ def test_a_symmetric_figure_is_called_so():
 )
 def test_each_reading_of_the_symmetry_is_judged_by_intervals(over, under, expected):
     assert list(group(0.5, over, under).checks().values()) == expected
+
+
+def test_answers_without_any_share_of_the_frames_are_drawn_and_nothing_is_said_of_symmetry():
+    base = Bin(ALL)
+    made = BinGroup("tiny", "b", {base: {"demo": outcomes(0.5)}}, {base: {"demo": {}}}, 0.95)
+    assert made.checks() == {} and "50.0" in to_markdown(bins_table([made]))
+    assert draw_bins([made], 64, 4).axes
+
+
+@pytest.mark.parametrize(("lacking", "named"), [("all", "all"), ("under-20", "under-20")])
+def test_a_bin_that_a_run_lacks_is_named(tmp_path, lacking, named):
+    paths = []
+    for run in ("a", "b"):
+        for one in bins((20,)):
+            if (run, one.name) != ("b", lacking):
+                paths.append(tmp_path / f"{run}-{one.name}.parquet")
+                rows = {"q": Answer((0,), (1.0, 0.0))}
+                write_answers(paths[-1], AnswerSet("mme", "tiny", "", f"{one.name}/{run}", 4, 0, rows), {})
+    with pytest.raises(RefocusError, match=f"mme, tiny, run b: there are no answers from the frames {named}; run"):
+        read_bins(paths, {}, Evidence({}), None, 0.95)
 
 
 def test_accuracy_that_follows_the_evidence_is_predicted_by_it():

@@ -97,3 +97,21 @@ def test_what_was_not_run_is_said(root, results, tmp_path):
 def test_without_answers_there_is_no_page(root, tmp_path):
     with pytest.raises(UsageError, match="no finished run"):
         page(Study(root, tmp_path), [], [])
+
+
+def test_a_page_without_learned_rows_says_why(repository, results, tmp_path):
+    """Every run sets something otherwise, so that none is the configuration's own setting."""
+    runs = {f"seed{seed}": {"train": {"max_steps": 80}} for seed in range(3)}
+    (tmp_path / "overlay.yaml").write_text(json.dumps({"runs": runs}))
+    layers = [repository / "config.yaml", repository / "config/evidence.yaml", tmp_path / "overlay.yaml"]
+    text = page(Study(load(layers), results), [], [])
+    assert "no learned row is shown" in text and "training seed" not in text.split("##")[0]
+    assert "**learned**" not in text
+
+
+def test_an_empty_file_of_a_killed_job_is_no_cost(root, results, tmp_path):
+    results = shutil.copytree(results, tmp_path / "results")
+    (results / "benchmarks/reward/1.jsonl").write_text("")
+    (results / "benchmarks/train.jsonl").write_text("")
+    table = rows(page(Study(root, results), [], []), "## Seconds and memory")
+    assert table["reward"] == ["1", "10", "500"] and table["train"] == ["0", "0", "0"]

@@ -1,16 +1,18 @@
 """A study's page says what the answers say and nothing else: verdicts follow from intervals, gaps are named."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from refocus.cli.main import main
 from refocus.config.overlay import load
+from refocus.evaluate.answers import read_answers, write_answers
 from refocus.evaluate.intervals import Interval
 from refocus.report.bars import bars
 from refocus.report.contrast import Contrast, Side, sentence
-from refocus.report.study import Study
-from refocus.report.study_claims import claims
+from refocus.report.study import DEPENDENT, Study
+from refocus.report.study_claims import by_length, claims
 from refocus.report.study_figures import draw_study
 from refocus.report.study_page import page
 
@@ -96,6 +98,11 @@ def test_the_page_has_a_section_with_one_sentence_for_each_claim(study):
         assert len({line.count("|") for line in table.splitlines()}) == 1, "no cell holds a bar"
 
 
+def test_lengths_are_named_even_where_no_clip_is_long(root, study, tmp_path):
+    assert [part.name for part in by_length(study, study.groups[0])] == ["≤ 160 frames", "161 to 512 frames"]
+    assert [part.name for part in by_length(Study(root, tmp_path), DEPENDENT)] == ["≤ 160 frames", "> 160 frames"]
+
+
 def test_kinds_of_questions_are_read_from_the_data(study):
     assert [group.name for group in study.groups] == ["two moments", "one moment", "any frame"]
     assert [kind.name for kind in study.kinds][:2] == ["`sequence/after`", "`sequence/order`"]
@@ -115,6 +122,19 @@ def test_bars_are_checked_by_the_value_and_one_that_is_missed_is_said(study):
     assert missed == {"one moment", "one or two moments"}
     text = page(study, [], [])
     assert f"{len(met) - 2} of {len(met)} bars are met." in text and text.count("**not met**") == 2
+
+
+def test_questions_that_one_seed_lacks_are_counted_and_said(root, results, tmp_path):
+    """As of answers that were made for another question table: they leave every mean that the seed is part of."""
+    results = shutil.copytree(results, tmp_path / "results")
+    for n in root.answer.n_frames:
+        path = results / f"answers/mlvu/tiny/refocus--base-s1/n{n}.s0.parquet"
+        made = read_answers(path)
+        rows = {qa_id: answer for qa_id, answer in made.answers.items() if not qa_id.startswith("mlvu3-")}
+        write_answers(path, replace(made, answers=rows), {})
+    study = Study(root, results)
+    assert study.missing == ["6 answers of refocus/base-s1 by tiny"]
+    assert "6 answers of refocus/base-s1 by tiny" in page(study, [], [])
 
 
 def test_what_is_missing_is_named_and_left_out(root, results, tmp_path):

@@ -53,6 +53,17 @@ def rotated(rollouts):
     return ask
 
 
+class Reader:
+    """Stands in for the policy that `rotated` asks; counts the clips it reads."""
+
+    def __init__(self):
+        self.read = 0
+
+    def read_clip(self, images):
+        self.read += 1
+        return images
+
+
 def question(qa_id: str, clip_id: str) -> Question:
     return Question(qa_id, "bench", "test", clip_id, "v.mp4", None, None, "what?", ("x", "y"), 0, "x", "k", qa_id, ())
 
@@ -72,7 +83,7 @@ def test_rows_keep_the_order_of_the_questions_and_failed_clips_are_flagged():
 def test_a_policy_reads_a_clip_once_and_fewer_frames_are_the_first_of_one_rollout(monkeypatch):
     rollouts, store = [], Store()
     monkeypatch.setattr(learned, "ask_policy", rotated(rollouts))
-    selector = PolicySelector(None, store.images, SelectSettings())
+    selector = PolicySelector(Reader(), store.images, SelectSettings())
     chosen = select_benchmark(selector, QUESTIONS, store, [2, 4, 8], FILES)
     assert rollouts == [(2, 8), (1, 8)]
     for qa_id in ("1", "3", "4"):
@@ -81,12 +92,12 @@ def test_a_policy_reads_a_clip_once_and_fewer_frames_are_the_first_of_one_rollou
 
 
 def test_frames_by_marginals_are_asked_for_anew_with_each_number(monkeypatch):
-    """Eq. 10 averages over as many steps as frames are picked."""
-    rollouts, store = [], Store()
+    """Eq. 10 averages over as many steps as frames are picked. The clip is read once all the same, as its cost says."""
+    rollouts, store, reader = [], Store(), Reader()
     monkeypatch.setattr(learned, "ask_policy", rotated(rollouts))
-    selector = PolicySelector(None, store.images, SelectSettings(), nested=False)
+    selector = PolicySelector(reader, store.images, SelectSettings(), nested=False)
     select_benchmark(selector, QUESTIONS, store, [2, 4], FILES)
-    assert rollouts == [(2, 2), (2, 4), (1, 2), (1, 4)]
+    assert rollouts == [(2, 2), (2, 4), (1, 2), (1, 4)] and reader.read == 2
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,15 @@ def test_wrong_requests_are_refused_before_any_work(selector, video, tmp_path):
         selector.select(broken, "What?")
 
 
+@pytest.mark.parametrize("mode", ["sample", "greedy", "first_step", "top_marginal"])
+def test_a_policy_that_diverged_picks_nothing(mode):
+    policy = build_policy(0, torch.float32).eval()
+    torch.nn.init.constant_(policy.heads.query.weight, torch.nan)
+    images = np.zeros((7, 32, 32, 3), np.uint8)
+    with pytest.raises(RefocusError, match="the policy's probabilities are not numbers"):
+        ask_policy(policy, images, PROMPTS, 3, [5, 6, 7], SelectSettings(mode=mode, marginal_samples=4))
+
+
 @pytest.mark.parametrize("mode", ["sample", "greedy", "top_marginal"])
 def test_picks_of_a_question_come_with_their_scores_and_do_not_depend_on_the_questions_beside_it(mode):
     """Scores are the log-probabilities that the parallel pass gives these picks, or of their frames under Eq. 10."""

@@ -127,6 +127,17 @@ def test_long_texts_are_cut_counted_and_said(encoder, caplog):
     assert np.allclose(cut.vectors[0], cut.vectors[1])
 
 
+@pytest.mark.parametrize("broken", [float("nan"), 0.0])
+def test_vectors_without_a_direction_end_the_job_and_are_no_scores(folder, broken):
+    """As of weights that overflow in float16: any pick made from them would look like one."""
+    encoder = load_dual_encoder(ScorerSettings(path=str(folder)), "cpu", batch=7)
+    for name, tensor in encoder.model.named_parameters():
+        if name.startswith("vis"):
+            torch.nn.init.constant_(tensor, broken)
+    with pytest.raises(RefocusError, match=r"torch\.float32 are zeros or not finite: embed with --dtype"):
+        embed_shard(encoder, Store(), QUESTIONS, readers=1)
+
+
 def test_a_model_of_another_kind_is_refused(lmm_folder):
     with pytest.raises(UsageError, match="internvl"):
         load_dual_encoder(ScorerSettings(path=str(lmm_folder)), "cpu", batch=7)
@@ -208,6 +219,12 @@ def test_every_number_of_a_method_reaches_it(name, numbers, tables):
     assert usual != other
 
 
+@pytest.mark.parametrize("width", [0.0, -0.5])
+def test_a_kernel_without_width_is_refused(width):
+    with pytest.raises(ValueError, match="greater than 0"):
+        TrainingFreeSettings(mdp3_widths=(0.5, width))
+
+
 def test_embeddings_of_other_frames_or_questions_are_refused(tables):
     with pytest.raises(RefocusError, match="30 that were embedded"):
         selector("topk", tables).pick(ClipView("a", (0.0, 1.0)), QUESTIONS[:1], [1])
@@ -258,19 +275,29 @@ def test_certainty_next_to_one_still_tells_frames_apart(lmm, monkeypatch):
     assert topk(found, 3) == [2, 1, 0] and (found <= 0).all()
 
 
+def test_a_certainty_that_is_no_number_ends_the_job(lmm, monkeypatch):
+    from refocus.select import ask_frames
+
+    raw = [torch.tensor([[0.0], [torch.nan if frame == 1 else 1.0]]) for frame in range(3)]
+    monkeypatch.setattr(ask_frames, "score_subsets", lambda *_: raw)
+    with pytest.raises(RefocusError, match="question 7: the LMM's logits are not finite"):
+        certain_clip(lmm, np.zeros((3, 32, 32, 3), np.uint8), [0.0, 1.0, 2.0], [question("7", "a")])
+
+
 def test_confidence_picks_the_surest_frames_and_flags_what_could_not_be_asked(lmm, tmp_path):
     found, cost = certain_shard(lmm, Store(), QUESTIONS, readers=1)
     write_certainty(tmp_path / "c.parquet", found, cost, {})
     read = read_certainty([tmp_path / "c.parquet"])
-    assert {qa_id: len(values) for qa_id, values in read.items()} == {"1": 30, "2": 30, "3": 0, "4": 0, "5": 0}
+    assert {qa_id: len(values) for qa_id, values in read.items()} == {"1": 30, "2": 30, "3": 0, "4": 0}
     assert cost_of([tmp_path / "c.parquet"]) == replace(cost, seconds=cost.seconds)
     assert (cost.frame_passes, cost.lmm_passes) == (30, 60)
     rows = ConfidenceSelector(read).pick(view("a"), QUESTIONS[:2], [3, 7])
     for asked, few, many in zip(QUESTIONS[:2], rows[3], rows[7], strict=True):
         assert list(many.order) == topk(found[asked.qa_id], 7) and many.order[:3] == few.order
     assert ConfidenceSelector(read).pick(view("b"), QUESTIONS[2:3], [3])[3][0].flags == (NOT_ASKED,)
-    with pytest.raises(RefocusError, match="question 9"):
-        ConfidenceSelector(read).pick(view("b"), [question("9", "b")], [1])
+    for other in (question("9", "b"), QUESTIONS[4]):  # not in the question list; on a clip of another shard
+        with pytest.raises(RefocusError, match=f"question {other.qa_id}"):
+            ConfidenceSelector(read).pick(view("b"), [other], [1])
 
 
 def test_costs_add_up_and_read_back(tmp_path):

@@ -9,7 +9,7 @@ from refocus.qa.evidence import Evidence
 from refocus.qa.records import Question
 from refocus.select.baselines import NO_EVIDENCE, OracleSelector, RandomSelector, UniformSelector
 from refocus.select.picks import Picks, Selection
-from refocus.select.selections import ALONE
+from refocus.select.selections import ALONE, add_selections, write_selections
 from refocus.select.selector import ClipView, question_seed
 from refocus.select.swapped import SwappedSelector
 
@@ -99,6 +99,18 @@ def test_question_seeds_fit_torch_generators():
     assert len(seeds) == 9 and all(0 <= seed < 2**63 for seed in seeds)
 
 
+def test_picks_of_one_question_from_two_files_are_refused(tmp_path):
+    """Two seeds in one folder: the later file would have replaced the earlier one."""
+    for seed, names in ((0, "ab"), (1, "bc")):
+        rows = {name: Selection((seed,), (0.25 * seed,), (seed,)) for name in names}
+        write_selections(tmp_path / f"n1.s{seed}.parquet", rows, {"selector": "uniform"})
+    known: dict[str, Selection] = {}
+    add_selections(known, tmp_path / "n1.s0.parquet")
+    assert list(known) == ["a", "b"]
+    with pytest.raises(UsageError, match=r"n1\.s1\.parquet: 1 of its questions have picks in another file"):
+        add_selections(known, tmp_path / "n1.s1.parquet")
+
+
 def test_oracle_fills_the_evidence_before_anything_else():
     """Evidence from 1.0 s to 2.0 s holds frames 4 to 7."""
     selector = OracleSelector(Evidence({("bench", "s00"): [(1.0, 2.0)]}))
@@ -119,6 +131,16 @@ def test_oracle_reaches_every_span_when_it_can():
     first, second = selector.pick(clip(40), asked(1), [2])[2][0].order
     assert first in (0, 1) and 8 <= second < 20
     assert len(selector.pick(clip(40), asked(1), [1])[1][0].order) == 1
+
+
+def test_oracle_of_spans_that_overlap_takes_as_many_frames_and_evidence_before_anything_else():
+    """Both spans hold frames 4 to 7, the second 8 to 11 too."""
+    selector = OracleSelector(Evidence({("bench", "s00"): [(1.0, 2.0), (1.0, 3.0)]}))
+    rows = selector.pick(clip(20), asked(1), [2, 6, 8, 10, 30])
+    for n, (picks,) in rows.items():
+        inside = [frame for frame in picks.order if 4 <= frame < 12]
+        assert len(set(picks.order)) == len(picks.order) == min(n, 20)
+        assert len(inside) == min(n, 8) == sum(picks.score)
 
 
 def test_oracle_takes_the_frame_being_shown_when_the_evidence_falls_between_frames():

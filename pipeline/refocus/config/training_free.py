@@ -1,6 +1,6 @@
 """Settings of the selectors that no training made: the models that score frames, and each method's own numbers."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -74,7 +74,7 @@ class TrainingFreeSettings(Section):
         description="mdp3: smaller favours relevance, larger diversity; 0.2: the paper's",
     )
     mdp3_segment: int = Field(32, ge=1, description="mdp3: frames per segment; 32: the paper's")
-    mdp3_widths: tuple[float, ...] = Field(
+    mdp3_widths: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (0.125, 0.25, 0.5, 1.0, 2.0),
         min_length=1,
         description="mdp3: alphas of the Gaussian kernels exp(-d^2 / 2 alpha) that are averaged; 2^-3 to 2^1: the "

@@ -5,7 +5,7 @@ v videos
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -27,9 +27,17 @@ class Interval:
 
 
 def mean_over_videos(runs: Runs, level: float = 0.95) -> Interval | None:
-    """The mean over questions of one setting, its runs averaged, with an interval as in `paired`; None without any."""
+    """The mean over questions of one setting, its runs averaged, with an interval as in `paired`; None without any.
+
+    A share of right answers: the interval is cut at 0 and 1.
+    """
     counted = _averaged(runs)
-    return _interval({o.qa_id: o.correct for o in counted}, counted, level) if counted else None
+    if not counted:
+        return None
+    found = _interval({o.qa_id: o.correct for o in counted}, counted, level)
+    if found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
 
 
 def paired(ours: Runs, theirs: Runs, level: float = 0.95) -> Interval | None:

@@ -1,10 +1,12 @@
 """How an LMM is asked: the likelihood of each option's letter, or a generated reply in which a letter is looked for."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from refocus.config.answer import AnswerSettings
+from refocus.core.errors import RefocusError
 from refocus.evaluate.letters import Extractor, named_option
 from refocus.lmm.prompts import LETTERS, Prompt
 from refocus.qa.records import Question
@@ -38,13 +40,19 @@ class Method(Protocol):
 
 
 def by_likelihood(lmm: "Lmm", clip: "ClipFeatures", asked: Sequence[Question], rows: Sequence["Row"]) -> list[Reply]:
-    """The option whose letter is likeliest after `Answer:`."""
+    """The option whose letter is likeliest after `Answer:`.
+
+    Raises:
+        RefocusError: the logits are not finite, so that none is.
+    """
     from refocus.lmm.score_subsets import option_logits, score_subsets
 
     raw = score_subsets(lmm, {asked[0].clip_id: clip}, asked, rows)
     made = []
-    for variants in raw:
+    for (_, number), variants in zip(rows, raw, strict=True):
         logits = tuple(float(value) for value in option_logits(variants))
+        if not all(map(math.isfinite, logits)):
+            raise RefocusError(f"question {asked[number].qa_id}: the LMM's logits are not finite; use another dtype")
         best = max(range(len(logits)), key=logits.__getitem__)
         made.append(Reply(best, LETTERS[best], logits))
     return made

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from refocus.config.selectors import kind_of, run_of
+from refocus.core.errors import RefocusError
 from refocus.evaluate.answers import AnswerSet, read_answers
 from refocus.evaluate.intervals import Interval, mean_over_videos, paired
 from refocus.evaluate.scoring import Outcome, mean_outcomes, outcomes
@@ -22,7 +23,7 @@ from refocus.qa.records import Question
 from refocus.report.recall import Sought
 from refocus.report.recall_set import SoughtGroup
 from refocus.report.results import WORLD_GROUPS, BenchmarkData
-from refocus.select.likelihood_bins import ALL, Bin
+from refocus.select.likelihood_bins import ALL, Bin, bins
 
 MIRROR = 0.05  # by how much gain and loss may differ
 Answered = Mapping[Bin, Mapping[str, Sequence[Outcome]]]  # by bin and run
@@ -86,7 +87,12 @@ class BinGroup:
         return covered * with_all + (1 - covered) * without
 
     def checks(self) -> dict[str, str]:
-        """The readings of “symmetric”, and whether each holds: yes, no, or open where intervals leave it so."""
+        """The readings of “symmetric”, and whether each holds: yes, no, or open where intervals leave it so.
+
+        None where there is nothing but the baseline.
+        """
+        if not self.percents:
+            return {}
         over, under = ([Bin(side, k) for k in self.percents] for side in ("over", "under"))
         pairs = list(zip(over, under, strict=True))
         return {
@@ -134,8 +140,13 @@ def read_bins(
     store: FrameStore,
     level: float,
 ) -> list[BinGroup]:
-    """A group per LMM and set of questions: what must be seen in the synthetic world, benchmarks elsewhere."""
+    """A group per LMM and set of questions: what must be seen in the synthetic world, benchmarks elsewhere.
+
+    Raises:
+        RefocusError: a file is no table of answers, or a run lacks a bin that another has.
+    """
     made = [read_answers(path) for path in paths]
+    _check_complete(made)
     groups = []
     for lmm in sorted({one.lmm for one in made}):
         for name, asked in _sets(benchmarks).items():
@@ -144,6 +155,21 @@ def read_bins(
             sought = {one.question.qa_id: one for one in counted.sought}
             groups.append(_group(lmm, name, [one for one in made if one.lmm == lmm], asked, sought, level))
     return [group for group in groups if any(runs for runs in group.answered.values())]
+
+
+def _check_complete(made: Sequence[AnswerSet]) -> None:
+    """Every run has the baseline and both sides of every percentage, on each benchmark."""
+    there: dict[tuple[str, str, str], set[Bin]] = {}
+    for one in made:
+        there.setdefault((one.benchmark, one.lmm, run_of(one.selector)), set()).add(Bin.parse(kind_of(one.selector)))
+    wanted = bins(sorted({one.percent for found in there.values() for one in found if one.side != ALL}))
+    for (benchmark, lmm, run), found in there.items():
+        missing = [one.name for one in wanted if one not in found]
+        if missing:
+            raise RefocusError(
+                f"{benchmark}, {lmm}{f', run {run}' if run else ''}: there are no answers from the frames "
+                f"{', '.join(missing)}; run `refocus bins`"
+            )
 
 
 def _group(

@@ -68,9 +68,10 @@ def page(study: Study, commands: Sequence[str], figures: Sequence[Path]) -> str:
 
 def _intro(study: Study) -> str:
     root, seeds = study.root, len(study.base.runs) if study.base else 0
-    learned = (
-        f"learned rows are means of {seeds} training seeds" if seeds > 1 else "the learned rows are one training seed"
-    )
+    learned = {
+        0: "no run in use has the configuration's own training settings, so that no learned row is shown",
+        1: "the learned rows are one training seed",
+    }.get(seeds, f"learned rows are means of {seeds} training seeds")
     world = f", version {root.world.version}, seed {root.world.seed}" if root.world else ""
     return (
         f"All numbers are of the **synthetic world**{world}, and models of about a million parameters: they are not "
@@ -102,8 +103,9 @@ def _costs(folder: Path) -> str:
     stages = sorted({path.relative_to(folder).parts[0].removesuffix(".jsonl") for path in folder.rglob("*.jsonl")})
     for stage in stages:
         files = [*folder.glob(f"{stage}.jsonl"), *(folder / stage).glob("*.jsonl")]
-        runs = [json.loads(path.read_text(encoding="utf-8").splitlines()[-1]) for path in files]
-        seconds, memory = sum(run["s"] for run in runs), max(_number(run["max_rss"]) for run in runs)
+        lines_of = [path.read_text(encoding="utf-8").splitlines() for path in files]
+        runs = [json.loads(found[-1]) for found in lines_of if found]  # a job that is killed may leave an empty file
+        seconds, memory = sum(run["s"] for run in runs), max((_number(run["max_rss"]) for run in runs), default=0.0)
         lines.append(f"| {stage} | {len(runs)} | {seconds:.0f} | {memory:.0f} |")
     return "\n".join(lines)
 

@@ -33,7 +33,7 @@ from refocus.report.training_figure import draw_curves
 from refocus.report.variance_figure import draw_variance, read_variances
 from refocus.select.likelihood import Likelihood, read_likelihoods
 from refocus.select.picks import Selection
-from refocus.select.selections import frames_of, read_selections, tables_below
+from refocus.select.selections import add_selections, frames_of, tables_below
 
 SUBSETS_OF = 256  # frames of the clip that Figure 7 shows the subsets of
 
@@ -178,7 +178,7 @@ def _selections(paths: Sequence[Path], frames: int) -> dict[str, dict[str, Selec
         kind = kind_of(name)
         known = next((other for other in found if kind_of(other) == kind), name)
         if frames_of(file) == frames and kind in KINDS and known == name:
-            found.setdefault(name, {}).update(read_selections(file))
+            add_selections(found.setdefault(name, {}), file)
     if not found:
         raise UsageError(f"no selections of {frames} frames by {', '.join(KINDS)} are among the files")
     return found

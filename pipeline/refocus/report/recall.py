@@ -95,7 +95,7 @@ def mean_of(
         return None
     if found.low is None or found.high is None or found.low == found.high:
         return Score(found.value, None, None, found.questions)
-    return Score(found.value, max(0.0, found.low), min(1.0, found.high), found.questions)
+    return Score(found.value, found.low, found.high, found.questions)
 
 
 def _outcomes(measure: str, sought: Sequence[Sought], run: Mapping[str, Selection]) -> Iterator[Outcome]:

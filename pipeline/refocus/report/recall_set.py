@@ -15,7 +15,7 @@ from refocus.qa.records import Question
 from refocus.report.recall import Sought, everywhere, mean_of
 from refocus.report.results import WORLD_GROUPS, BenchmarkData, ResultRow, read_benchmark, result_rows
 from refocus.select.picks import Selection
-from refocus.select.selections import frames_of, read_selections, tables_below
+from refocus.select.selections import add_selections, frames_of, tables_below
 
 Picked = Mapping[tuple[str, int], Mapping[str, Selection]]  # by selector and number of frames, then by qa_id
 
@@ -76,6 +76,7 @@ def read_recall_set(
     """Reads it; a benchmark without evidence has no group.
 
     Raises:
+        UsageError: two files hold picks of one selector for the same questions and number of frames.
         RefocusError: a table is missing or none of its kind.
     """
     benchmarks = [read_benchmark(path) for path in questions]
@@ -83,7 +84,7 @@ def read_recall_set(
     picked: dict[tuple[str, int], dict[str, Selection]] = {}
     for file in tables_below(selections):
         key = settings_of(parquet.read_schema(file))["selector"], frames_of(file)
-        picked.setdefault(key, {}).update(read_selections(file))
+        add_selections(picked.setdefault(key, {}), file)
     return RecallSet(
         groups=_groups(benchmarks, known, store),
         picked=picked,

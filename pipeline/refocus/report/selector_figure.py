@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from refocus.config.selectors import kind_of
 from refocus.qa.records import Question
 from refocus.report.accuracy_panels import AccuracyPanel, Bars, chance, draw_panels
+from refocus.report.contrast import Side
 from refocus.report.selector_table import sides
 from refocus.report.study import QuestionSet, Study
 
@@ -14,7 +15,7 @@ def draw_selectors(study: Study) -> Figure | None:
     shown = [side for side in sides(study) if study.score(side) is not None]
     if not shown:
         return None
-    panels = [AccuracyPanel(group.name, chance(_asked(study, group))) for group in study.groups]
+    panels = [AccuracyPanel(group.name, chance(_asked(study, shown[0], group))) for group in study.groups]
     rows = [
         Bars(
             side.name.strip("`").replace("**", ""),
@@ -27,6 +28,6 @@ def draw_selectors(study: Study) -> Figure | None:
     return draw_panels(title, panels, {study.root.use.lmms[0]: rows})
 
 
-def _asked(study: Study, group: QuestionSet) -> list[Question]:
-    counted = {o.qa_id for run in study.outcomes(study.by("uniform"), group.keep) for o in run}
+def _asked(study: Study, side: Side, group: QuestionSet) -> list[Question]:
+    counted = {o.qa_id for run in study.outcomes(side, group.keep) for o in run}
     return [q for b in study.results.benchmarks.values() for q in b.questions if q.qa_id in counted]

@@ -111,7 +111,10 @@ class Study:
 
     @cached_property
     def missing(self) -> list[str]:
-        """What the numbers lack: runs that are not finished, and finished ones without all their answers."""
+        """What the numbers lack: runs that are not finished, and finished ones without all their answers.
+
+        Questions that one selector has no answer to are left out of its numbers and of what it is compared with.
+        """
         lacking = [run for run in self.root.use.runs if run not in self.runs]
         asked = [
             (f"answers of {selector} by {lmm}", [Side("", (selector,), lmm, n) for n in self.root.answer.n_frames])
@@ -119,8 +122,18 @@ class Study:
             if run_of(selector) not in lacking
             for lmm in self.root.use.lmms
         ]
-        lost = [name for name, sides in asked if not all(self.outcomes(side) for side in sides)]
+        lost = []
+        for name, sides in asked:
+            if not all(self.outcomes(side) for side in sides):
+                lost.append(name)
+            elif unanswered := max(map(self._unanswered, sides)):
+                lost.append(f"{unanswered} {name}")
         return [f"run {run}" for run in lacking] + lost
+
+    def _unanswered(self, side: Side) -> int:
+        """Questions that were not answered with a side's frames, or whose video could not be read."""
+        row = ResultRow("", side.selectors)
+        return sum(len(self.results.without_video(side.lmm, row, b, side.frames)) for b in self.results.benchmarks)
 
     def outcomes(self, side: Side, keep: Keep = lambda outcome: True) -> list[list[Outcome]]:
         """The results of each of a side's selectors on some questions, over all benchmarks; of those that have any."""

@@ -212,8 +212,9 @@ def _answered(study: Study, picks: int) -> int:
 def by_length(study: Study, group: QuestionSet) -> tuple[QuestionSet, QuestionSet]:
     """A group's questions about short and about longer clips."""
     frames = study.clip_frames
-    longest = max(frames.values(), default=SHORT)
+    longest = max(frames.values(), default=0)
+    long = f"{SHORT + 1} to {longest} frames" if longest > SHORT else f"> {SHORT} frames"
     return (
         QuestionSet(f"≤ {SHORT} frames", lambda o: group.keep(o) and frames.get(o.clip_id, 0) <= SHORT),
-        QuestionSet(f"{SHORT + 1} to {longest} frames", lambda o: group.keep(o) and frames.get(o.clip_id, 0) > SHORT),
+        QuestionSet(long, lambda o: group.keep(o) and frames.get(o.clip_id, 0) > SHORT),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
+from refocus.core.errors import RefocusError
 from refocus.lmm.option_scorer import Lmm
 from refocus.lmm.score_subsets import ClipFeatures, option_logits, score_subsets
 from refocus.qa.records import Question
@@ -22,10 +23,11 @@ def certain_shard(
 ) -> tuple[dict[str, np.ndarray], Cost]:
     """The log-certainty of every question from each frame of its clip, and what that took.
 
-    It is empty for a question that the LMM cannot be asked: without frames, with too few options or too many.
+    It is empty for a question that the LMM cannot be asked: without frames, with too few options or too many. Questions
+    about clips of another shard are passed over.
     """
     started, frames = time.perf_counter(), 0
-    found = {question.qa_id: np.zeros(0, np.float32) for question in questions}
+    found = {question.qa_id: np.zeros(0, np.float32) for question in questions if question.clip_id in store}
     asked = [question for question in questions if 2 <= len(question.options) <= lmm.max_options]
     pinned = lmm.device.type == "cuda"
     for clip, images in whole_clips(store, asked, lmm.frame_size, readers, pinned, "certainty"):
@@ -45,6 +47,8 @@ def certain_clip(
 
     Args:
         images: (t, h, w, 3) uint8, all frames of the clip. timestamps_s: (t,) their seconds.
+    Raises:
+        RefocusError: as `certain_features`.
     """
     sure = certain_features(lmm, lmm.encode(images), timestamps_s, questions)
     return {question.qa_id: values for question, values in zip(questions, sure, strict=True)}
@@ -53,12 +57,20 @@ def certain_clip(
 def certain_features(
     lmm: Lmm, features: Tensor, timestamps_s: Sequence[float], questions: Sequence[Question]
 ) -> np.ndarray:
-    """The same from what `Lmm.encode` made of the frames: (q, t)."""
+    """The same from what `Lmm.encode` made of the frames: (q, t).
+
+    Raises:
+        RefocusError: the LMM gives a question no finite logits.
+    """
     clip_id, count = questions[0].clip_id, len(timestamps_s)
     clips = {clip_id: ClipFeatures(range(count), features, timestamps_s)}
     rows = [((frame,), number) for number in range(len(questions)) for frame in range(count)]
     raw = score_subsets(lmm, clips, questions, rows)
-    return np.array([_log_certainty(option_logits(variants)) for variants in raw]).reshape(len(questions), count)
+    sure = np.array([_log_certainty(option_logits(variants)) for variants in raw]).reshape(len(questions), count)
+    for question, values in zip(questions, sure, strict=True):
+        if not np.isfinite(values).all():
+            raise RefocusError(f"question {question.qa_id}: the LMM's logits are not finite; use another dtype")
+    return sure
 
 
 def _log_certainty(logits: Tensor) -> float:

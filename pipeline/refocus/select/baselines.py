@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from refocus.core.errors import RefocusError
-from refocus.frames.sampling import uniform
+from refocus.frames.sampling import sample, uniform
 from refocus.qa.evidence import Evidence, visible
 from refocus.qa.loose_values import Span
 from refocus.qa.records import Question
@@ -64,8 +64,9 @@ def draw(n_frames: int, n: int, seed: int) -> Picks:
 class OracleSelector:
     """Sees when the evidence is visible: frames inside it first, evenly spread, the rest uniform over the others.
 
-    With several spans each gets a share, so that n picks reach n spans. A span too short to hold a kept frame counts as
-    the frame being shown at its middle. Where annotations leave out a question it gets uniform frames, and a flag.
+    With several spans each gets a share, so that n picks reach n spans; they may overlap. A span too short to hold a
+    kept frame counts as the frame being shown at its middle. Where annotations leave out a question it gets uniform
+    frames, and a flag.
     """
 
     def __init__(self, evidence: Evidence):
@@ -91,16 +92,21 @@ class OracleSelector:
         if not spans:
             return Picks(tuple(uniform(clip.n_frames, n)), flags=(NO_EVIDENCE,))
         regions = [_frames_inside(clip.timestamps_s, span) for span in spans]
-        inside = _spread(regions, n)
         every = set().union(*regions)
-        outside = [frame for frame in range(clip.n_frames) if frame not in every]
-        rest = [outside[index] for index in uniform(len(outside), n - len(inside))] if len(inside) < n else []
+        inside = _spread(regions, n)
+        inside += _fill(sorted(every.difference(inside)), n - len(inside))  # spans that overlap share frames
+        rest = _fill([frame for frame in range(clip.n_frames) if frame not in every], n - len(inside))
         return Picks((*inside, *rest), (1.0,) * len(inside) + (0.0,) * len(rest))
 
 
 def _frames_inside(timestamps_s: Sequence[float], span: Span) -> list[int]:
     start, end = visible(span, timestamps_s) if timestamps_s else span
     return [frame for frame, time in enumerate(timestamps_s) if start <= time < end]
+
+
+def _fill(frames: Sequence[int], n: int) -> list[int]:
+    """At most n of some frames, evenly spread; none where n is 0."""
+    return list(sample(frames, n)) if n else []
 
 
 def _spread(regions: Sequence[Sequence[int]], n: int) -> list[int]:
@@ -112,10 +118,7 @@ def _spread(regions: Sequence[Sequence[int]], n: int) -> list[int]:
             if left and shares[index] < len(region):
                 shares[index] += 1
                 left -= 1
-    chosen = [
-        [region[i] for i in uniform(len(region), share)] if share else []
-        for region, share in zip(regions, shares, strict=True)
-    ]
+    chosen = [_fill(region, share) for region, share in zip(regions, shares, strict=True)]
     rounds = max(shares, default=0)
     queue = [frames[turn] for turn in range(rounds) for frames in chosen if turn < len(frames)]
     return list(dict.fromkeys(queue))

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from refocus.config.training_free import ScorerSettings
-from refocus.core.errors import UsageError
+from refocus.core.errors import RefocusError, UsageError
 from refocus.core.model_folder import SMALL_FILES, find_folder
 from refocus.lmm import loading
 from refocus.video.resize import resize
@@ -65,7 +65,11 @@ class DualEncoder:
 
     @torch.no_grad()
     def encode_frames(self, images: np.ndarray | Tensor) -> np.ndarray:
-        """(f, h, w, 3) uint8 RGB, squashed to `frame_size` where they differ, to (f, d) float32 unit vectors."""
+        """(f, h, w, 3) uint8 RGB, squashed to `frame_size` where they differ, to (f, d) float32 unit vectors.
+
+        Raises:
+            RefocusError: the model gives zeros or no finite numbers.
+        """
         if tuple(images.shape[1:3]) != (self.frame_size, self.frame_size):
             images = resize(np.asarray(images), self.frame_size)
         pixels = images if isinstance(images, Tensor) else torch.from_numpy(np.ascontiguousarray(images))
@@ -73,12 +77,16 @@ class DualEncoder:
         for part in pixels.split(self.batch):
             scaled = part.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
             scaled = ((scaled - self._mean) / self._std).to(self.dtype)
-            parts.append(_unit(self.model.get_image_features(pixel_values=scaled, return_dict=True).pooler_output))
+            parts.append(self._unit(self.model.get_image_features(pixel_values=scaled, return_dict=True).pooler_output))
         return np.concatenate(parts)
 
     @torch.no_grad()
     def encode_texts(self, texts: Sequence[str]) -> EncodedTexts:
-        """The texts' vectors; what is beyond `text_length` tokens is not read."""
+        """The texts' vectors; what is beyond `text_length` tokens is not read.
+
+        Raises:
+            RefocusError: the model gives zeros or no finite numbers.
+        """
         whole = self.tokenizer(list(texts)).input_ids
         read = self.tokenizer(list(texts), truncation=True, max_length=self.text_length).input_ids
         parts = []
@@ -89,8 +97,17 @@ class DualEncoder:
             if self._masked:
                 mask = [[1] * len(row) + [0] * (self.text_length - len(row)) for row in rows]
                 inputs["attention_mask"] = torch.tensor(mask, device=self.device)
-            parts.append(_unit(self.model.get_text_features(**inputs, return_dict=True).pooler_output))
+            parts.append(self._unit(self.model.get_text_features(**inputs, return_dict=True).pooler_output))
         return EncodedTexts(np.concatenate(parts), tuple(len(row) > self.text_length for row in whole))
+
+    def _unit(self, vectors: Tensor) -> np.ndarray:
+        unit = normalize(vectors.float(), dim=-1)
+        if not (unit.norm(dim=-1) > 0.5).all():  # neither NaN nor zeros have a cosine
+            raise RefocusError(
+                f"the model's vectors in {self.dtype} are zeros or not finite: embed with --dtype float32 (`scorers` "
+                "in the configuration), or its weights are broken"
+            )
+        return unit.cpu().numpy()
 
 
 def load_dual_encoder(entry: ScorerSettings, device: str, batch: int) -> DualEncoder:
@@ -111,7 +128,3 @@ def load_dual_encoder(entry: ScorerSettings, device: str, batch: int) -> DualEnc
     model = loading.load_weights(folder, kind.architecture, config, dtype, "sdpa").to(place)
     statistics = loading.load_statistics(folder, kind.statistics)
     return DualEncoder(model, loading.load_tokenizer(folder), kind, statistics, batch)
-
-
-def _unit(vectors: Tensor) -> np.ndarray:
-    return normalize(vectors.float(), dim=-1).cpu().numpy()

@@ -18,6 +18,7 @@ from refocus.core.files import settings_of, write_table
 from refocus.core.progress import bar
 from refocus.lmm.prompts import Prompt
 from refocus.qa.records import Question, by_clip
+from refocus.select.policy_selector import NOT_NUMBERS
 from refocus.select.selector import question_seed
 
 if TYPE_CHECKING:
@@ -61,7 +62,11 @@ def likelihoods(
     n_frames: int,
     settings: LikelihoodSettings,
 ) -> dict[str, Likelihood]:
-    """The likelihood of every question whose clip has frames, by qa_id, in the order of the questions."""
+    """The likelihood of every question whose clip has frames, by qa_id, in the order of the questions.
+
+    Raises:
+        RefocusError: the policy's probabilities are no numbers.
+    """
     found: dict[str, Likelihood] = {}
     for clip_id, asked in bar(by_clip(questions).items(), desc="likelihood", unit="clip"):
         if clip_id not in store or not store.record(clip_id).n_frames:
@@ -70,6 +75,8 @@ def likelihoods(
         seeds = [question_seed(settings.seed, question.qa_id) for question in asked]
         prompts = [Prompt.of(question) for question in asked]
         made = policy.likelihood(clip, prompts, n_frames, seeds, settings.samples, settings.temperature)
+        if made.marginal.isnan().any():
+            raise RefocusError(NOT_NUMBERS)
         for question, frequency, marginal in zip(asked, made.frequency.cpu(), made.marginal.cpu(), strict=True):
             found[question.qa_id] = Likelihood(frequency.numpy(), marginal.numpy())
     return {question.qa_id: found[question.qa_id] for question in questions if question.qa_id in found}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from refocus.config.select import SelectSettings
-from refocus.core.errors import ResourceMissing
+from refocus.core.errors import RefocusError, ResourceMissing
 from refocus.lmm.prompts import Prompt
 from refocus.select.picks import Picks
 from refocus.select.selector import ClipView, question_seed
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from refocus.policy.frame_policy import FramePolicy
     from refocus.policy.network import ClipState
     from refocus.qa.records import Question
+
+NOT_NUMBERS = "the policy's probabilities are not numbers: its weights are broken, or training diverged"
 
 
 class PolicySelector:
@@ -52,10 +54,10 @@ class PolicySelector:
         """See `Selector.pick`; scores are the log-probabilities of the picks."""
         prompts = [Prompt.of(question) if self.with_options else Prompt(question.question) for question in questions]
         seeds = [question_seed(self.settings.seed, question.qa_id) for question in questions]
-        images = self.images(clip.clip_id)
+        read = self.policy.read_clip(self.images(clip.clip_id))  # once, however often it is asked about
 
         def ask(n: int) -> list[Picks]:
-            return ask_policy(self.policy, images, prompts, n, seeds, self.settings)
+            return ask_policy(self.policy, read, prompts, n, seeds, self.settings)
 
         if not self.nested:
             return {n: ask(n) for n in budgets}
@@ -76,8 +78,12 @@ def ask_policy(
     Args:
         clip: from `FramePolicy.read_clip`, or its images, uint8 (T, h, w, 3).
         seeds: one per prompt.
+    Raises:
+        RefocusError: the policy's probabilities are no numbers.
     """
     made = policy.pick(clip, prompts, n_frames, seeds, settings.mode, settings.temperature, settings.marginal_samples)
+    if made.score.isnan().any():
+        raise RefocusError(NOT_NUMBERS)
     return [
         Picks(tuple(order), tuple(score)) for order, score in zip(made.order.tolist(), made.score.tolist(), strict=True)
     ]

@@ -1,6 +1,6 @@
 """The table of picks (DESIGN section 4, stage 6)."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,19 @@ def read_selections(path: Path) -> dict[str, Selection]:
     except KeyError as error:
         raise RefocusError(f"{path} is not a selection table: {error}") from None
     return {row["qa_id"]: _selection(row, old) for row in rows}
+
+
+def add_selections(known: MutableMapping[str, Selection], path: Path) -> None:
+    """Adds the rows of a selection table to those that are known of the same selector and number of frames.
+
+    Raises:
+        UsageError: a question has picks already, as of another seed.
+        RefocusError: as `read_selections`.
+    """
+    rows = read_selections(path)
+    if twice := known.keys() & rows.keys():
+        raise UsageError(f"{path}: {len(twice)} of its questions have picks in another file; give one seed at a time")
+    known.update(rows)
 
 
 def _selection(row: Mapping[str, Any], old: bool) -> Selection:
