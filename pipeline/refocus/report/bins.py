@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from refocus.config.selectors import kind_of, run_of
+from refocus.core.errors import UsageError
 from refocus.evaluate.answers import AnswerSet, read_answers
 from refocus.evaluate.intervals import Interval, mean_over_videos, paired
 from refocus.evaluate.scoring import Outcome, mean_outcomes, outcomes
@@ -22,7 +23,7 @@ from refocus.qa.records import Question
 from refocus.report.recall import Sought
 from refocus.report.recall_set import SoughtGroup
 from refocus.report.results import WORLD_GROUPS, BenchmarkData
-from refocus.select.likelihood_bins import ALL, Bin
+from refocus.select.likelihood_bins import ALL, Bin, bins
 
 MIRROR = 0.05  # by how much gain and loss may differ
 Answered = Mapping[Bin, Mapping[str, Sequence[Outcome]]]  # by bin and run
@@ -48,8 +49,11 @@ class BinGroup:
         return sorted({one.percent for one in self.answered if one.side != ALL})
 
     def score(self, one: Bin) -> Interval | None:
-        """Accuracy, the runs averaged."""
-        return mean_over_videos(list(self.answered[one].values()), self.level)
+        """Accuracy, the runs averaged; its interval ends where accuracies end."""
+        found = mean_over_videos(list(self.answered[one].values()), self.level)
+        if found is None or found.low is None or found.high is None:
+            return found
+        return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
 
     def value(self, one: Bin) -> float:
         """Accuracy; NaN without any answer."""
@@ -134,16 +138,28 @@ def read_bins(
     store: FrameStore,
     level: float,
 ) -> list[BinGroup]:
-    """A group per LMM and set of questions: what must be seen in the synthetic world, benchmarks elsewhere."""
+    """A group per LMM and set of questions: what must be seen in the synthetic world, benchmarks elsewhere.
+
+    Raises:
+        UsageError: of an LMM's answers some bins are missing.
+    """
     made = [read_answers(path) for path in paths]
     groups = []
     for lmm in sorted({one.lmm for one in made}):
+        _refuse_missing(lmm, {Bin.parse(kind_of(one.selector)) for one in made if one.lmm == lmm})
         for name, asked in _sets(benchmarks).items():
             counted = SoughtGroup(name)
             counted.add(asked, truth, store)
             sought = {one.question.qa_id: one for one in counted.sought}
             groups.append(_group(lmm, name, [one for one in made if one.lmm == lmm], asked, sought, level))
     return [group for group in groups if any(runs for runs in group.answered.values())]
+
+
+def _refuse_missing(lmm: str, given: set[Bin]) -> None:
+    """Every share needs its other side, and all of them the baseline."""
+    missing = sorted(one.name for one in set(bins([one.percent for one in given if one.percent])) - given)
+    if missing:
+        raise UsageError(f"--bins: there are no answers of {lmm} from {', '.join(missing)}, which Fig. 4 compares with")
 
 
 def _group(

@@ -178,6 +178,7 @@ def _picked(material: Material, selector: str, question: Question, with_images: 
     return Picked(
         images=material.store.images(question.clip_id, selection.frame_indices if with_images else (), size=192),
         timestamps_s=selection.timestamps_s,
-        shares=tuple(softmax(answer.logits)) if answer else (),
+        prediction=answer.prediction if answer else -1,
+        shares=tuple(softmax(answer.logits)) if answer and answer.logits else (),
         correct=answer.correct if answer else None,
     )
