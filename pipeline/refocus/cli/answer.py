@@ -21,7 +21,8 @@ Out: one table of the same name per selection table: qa_id, frame_indices, logit
      flags, frames_indices.
      The picked frames are decoded from the videos at the LMM's own size; the prediction is the option with the
      highest logit, and raw_reply its letter. With --method generation raw_reply is what the LMM wrote, and the
-     prediction the option that it names, by the rules of lmms-eval 0.7.2 or of Video-MME's authors (--extractor).
+     prediction the option that it names, by the rules of lmms-eval 0.7.2 or of the benchmark's authors (--extractor).
+     Questions without options (Video-MMMU) are then asked too, and judged by MMMU's rule.
      A question whose video is missing is flagged and in no figure; without any video the status is 2.
 Paper: section 4.
 
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> None:
     from refocus.evaluate.answering import answer_benchmark, check_videos, native_frames, stored_frames
     from refocus.evaluate.answers import AnswerSet, write_answers
     from refocus.evaluate.methods import method_of
+    from refocus.qa.formats import format_of
     from refocus.qa.records import read_questions
     from refocus.select.selections import file_name, read_selection_folder
 
@@ -77,7 +79,8 @@ def run(args: argparse.Namespace) -> None:
     picked = read_selection_folder(args.selections, args.n_frames or ())
     lmm = _load(entry, settings)
     pixels = stored_frames(args.index, lmm.frame_size) if stored else native_frames(args.videos, lmm.frame_size)
-    for n, answers in answer_benchmark(lmm, questions, picked.chosen, pixels, method_of(settings)).items():
+    method = method_of(settings, format_of(args.qa, questions[0].dataset if questions else ""))
+    for n, answers in answer_benchmark(lmm, questions, picked.chosen, pixels, method).items():
         made = AnswerSet(
             benchmark=questions[0].dataset if questions else args.qa.stem,
             lmm=args.lmm_name or Path(entry.path).name,

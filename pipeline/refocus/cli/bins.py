@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> None:
     from refocus.evaluate.methods import method_of
     from refocus.frames.frame_store import FrameStore
     from refocus.lmm.option_scorer import load_lmm_entry
+    from refocus.qa.formats import format_of
     from refocus.qa.records import read_questions
     from refocus.select.likelihood import read_likelihoods
     from refocus.select.likelihood_bins import bins, select_bin
@@ -79,7 +80,8 @@ def run(args: argparse.Namespace) -> None:
         for number, one in wanted.items()
     }
     pixels = stored_frames(args.index, lmm.frame_size) if stored else native_frames(args.videos, lmm.frame_size)
-    for number, answers in answer_benchmark(lmm, questions, chosen, pixels, method_of(settings)).items():
+    method = method_of(settings, format_of(args.qa, questions[0].dataset if questions else ""))
+    for number, answers in answer_benchmark(lmm, questions, chosen, pixels, method).items():
         written = AnswerSet(
             benchmark=questions[0].dataset if questions else args.qa.stem,
             lmm=args.lmm_name or Path(entry.path).name,
