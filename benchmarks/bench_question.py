@@ -233,7 +233,7 @@ def beside_others(models: PaperModels, spent: dict[tuple[int, int], Spent]) -> s
     load, one = models.load(60 * minutes, count), spent[minutes, count]
     decode, answer = one.decode + one.again, models.answer_s(load, A100)
     rows = []
-    for name, itemsize in (("with the policy in float32, as now", FLOAT32), ("were it in bf16", BFLOAT16)):
+    for name, itemsize in (("with the policy in float32", FLOAT32), ("with the policy in bf16", BFLOAT16)):
         select = models.select_s(load, A100, itemsize)
         cells = [f"{seconds:.2f}" for seconds in (decode, select, answer, decode + select + answer)]
         rows.append((f"ours, {name}: decode measured here, the rest computed for an A100", *cells))

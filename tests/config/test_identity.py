@@ -10,8 +10,10 @@ from refocus.config.identity import (
     weights,
 )
 from refocus.config.layers import merge, read
+from refocus.config.likelihood import LikelihoodSettings
 from refocus.config.overlay import check
 from refocus.config.root import Root
+from refocus.config.select import SelectSettings
 from refocus.config.train import TrainSettings
 
 FINGERPRINTS = {
@@ -99,4 +101,24 @@ def test_settings_younger_than_the_first_runs_make_no_finished_run_another_one()
     """At their defaults they are not part of what a checkpoint is known by."""
     assert not {"questions", "reward"} & TrainSettings().identity().keys()
     assert TrainSettings(questions="all").identity()["questions"] == "all"
+    for asking in (SelectSettings, LikelihoodSettings):
+        assert "precision" not in asking().identity()
+        assert asking(precision="float32").identity()["precision"] == "float32"
     assert "allowed_roots" not in _entry(Root(datasets={"mine": {}}), "mine")
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "named"),
+    [
+        ("auto", "cpu", None),
+        ("auto", "cuda", "bfloat16"),
+        ("float32", "cpu", None),
+        ("float32", "cuda", None),
+        ("bfloat16", "cpu", "bfloat16"),
+    ],
+)
+def test_results_are_told_apart_by_the_precision_they_were_computed_in(precision, device, named):
+    """However it was asked for, and float32 as in results from before there was a choice."""
+    assert SelectSettings(precision=precision).identity_on(device).get("precision") == named
+    rest = SelectSettings(precision=precision).identity_on(device).keys() - {"precision"}
+    assert rest == SelectSettings().identity().keys()

@@ -6,6 +6,7 @@ import pytest
 from refocus.config.tables import TablesSettings
 from refocus.evaluate.answers import UNREADABLE, Answer, AnswerSet, read_answers
 from refocus.evaluate.letters import named_option
+from refocus.evaluate.replies import Reading
 from refocus.report.results import BenchmarkData, Results
 from refocus.report.table_files import to_markdown
 from refocus.report.tables import table1
@@ -68,7 +69,7 @@ def test_generated_replies_are_stored_and_read_by_either_harness(bench, lmm, tmp
     assert made.extractor == "authors" and all(answer.logits == () for answer in made.answers.values())
     for question in bench.questions:
         answer = made.answers[question.qa_id]
-        assert answer.prediction == named_option(answer.raw_reply, len(question.options), "authors")
+        assert answer.prediction == named_option(answer.raw_reply, question.options, "authors")
         assert answer.correct == (answer.prediction == question.answer_index)
 
 
@@ -85,6 +86,6 @@ def test_tables_count_stored_replies_by_the_other_harness(bench):
 
     assert read(results.counted_by(None)) == [1, 1, 1, 1]
     assert read(results.counted_by("lmms_eval")) == [2, 1, 2, 1]
-    assert results.counted_by("lmms_eval").extractors == {"lmms_eval"}
+    assert results.counted_by("lmms_eval").readings == {Reading("lmms_eval", "csv")}
     text = to_markdown(table1(results, 2, TablesSettings(bootstrap_resamples=0)))
     assert "generated replies as by Video-MME's own evaluation" in text

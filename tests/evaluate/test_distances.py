@@ -49,35 +49,34 @@ def test_a_full_clip_is_taken_as_it_is(grids):
 def test_pairs_of_different_videos_and_of_one_are_counted_apart():
     """Video a is asked about its first and its second quarter, b about its first: apart 128 and 0, within a 128."""
     first, second = on_grid([1, 0, 0, 0]), on_grid([0, 1, 0, 0])
-    found = mean_distances(np.stack([first, second, first]), ["a", "a", "b"], "wasserstein")
+    found = mean_distances(pairwise(np.stack([first, second, first]), "wasserstein"), ["a", "a", "b"])
     assert (found.across.value, found.across.n) == (pytest.approx(64), 2)
     assert (found.within.value, found.within.n) == (pytest.approx(128), 1)
 
 
 def test_without_two_videos_or_a_second_question_there_is_no_such_mean(grids):
-    alone = mean_distances(grids, list("abcde"), "js")
+    alone = mean_distances(pairwise(grids, "js"), list("abcde"))
     assert alone.within is None and alone.across.low <= alone.across.value <= alone.across.high
-    assert mean_distances(grids, ["a"] * 5, "js").across is None
-    for metric in ("js", "kl", "wasserstein"):
-        assert mean_distances(grids[:0], [], metric) == Distances(None, None)
+    assert mean_distances(pairwise(grids, "js"), ["a"] * 5).across is None
+    assert mean_distances(np.zeros((0, 0)), []) == Distances(None, None)
 
 
 def test_the_interval_is_over_videos(grids):
     """Every question three times is no further evidence."""
-    once = mean_distances(grids, list("abcde"), "js").across
-    often = mean_distances(np.repeat(grids, 3, 0), np.repeat(list("abcde"), 3).tolist(), "js").across
+    once = mean_distances(pairwise(grids, "js"), list("abcde")).across
+    often = mean_distances(pairwise(np.repeat(grids, 3, 0), "js"), np.repeat(list("abcde"), 3).tolist()).across
     assert (often.low, often.high) == pytest.approx((once.low, once.high))
 
 
 def test_two_videos_have_no_interval_because_every_resample_is_their_one_pair(grids):
-    pair = mean_distances(grids[:2], ["a", "b"], "js").across
+    pair = mean_distances(pairwise(grids[:2], "js"), ["a", "b"]).across
     assert (pair.low, pair.high, pair.n) == (None, None, 1)
-    assert mean_distances(grids[:3], ["a", "b", "c"], "js").across.low is not None
+    assert mean_distances(pairwise(grids[:3], "js"), ["a", "b", "c"]).across.low is not None
 
 
 def test_a_video_drawn_twice_brings_its_own_pairs_twice(grids):
     first = np.concatenate([grids, grids[:1]])  # two questions about each of three videos
-    found = mean_distances(first, list("aabbcc"), "wasserstein", resamples=200).within
+    found = mean_distances(pairwise(first, "wasserstein"), list("aabbcc"), resamples=200).within
     apart = pairwise(first, "wasserstein")
     means = resampled(3, 200, 0) @ np.array([apart[0, 1], apart[2, 3], apart[4, 5]]) / 3
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))

@@ -10,8 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from refocus.cli.main import main
 from refocus.config.decode import DecodeSettings
-from refocus.config.layers import merge
-from refocus.config.overlay import check
 from refocus.config.plan import PlanSettings
 from refocus.core.errors import UsageError
 from refocus.core.files import write_table
@@ -25,26 +23,9 @@ from refocus.qa.records import Question, write_questions
 from refocus.qa.shard_lists import clips_table
 from refocus.video.frame_plan import grid
 
+from tests.support.planned import VALUES, configured
 from tests.support.tiny_lmm import BUILDERS
 from tests.support.videos import write_video
-
-VALUES = {
-    "use": {"datasets": ["toy"], "benchmarks": ["exam"], "lmms": ["lmm"], "runs": ["r"], "selectors": ["uniform"]},
-    "datasets": {"toy": {"shards": 3, "videos": "videos"}},
-    "benchmarks": {"exam": {"shards": 2, "videos": "videos"}},
-    "reward": {"model": "lmm"},
-    "runs": {"r": {}},
-    "train": {"reward_model": "lmm"},
-    "lmms": {"lmm": {"path": "OpenGVLab/InternVL3-1B-hf"}},
-    "answer": {"n_frames": [8, 32]},
-    "plan": {"sources": {"exam": {"questions": 100, "clips": 10, "seconds": [8.0, 200.0]}}},
-}
-
-
-def configured(tmp_path, **changes):
-    base = {**VALUES, "results": str(tmp_path)}
-    base["datasets"] = {"toy": {**VALUES["datasets"]["toy"], "videos": str(tmp_path / "videos")}}
-    return check(merge(base, changes))
 
 
 def question(number, clip, answer=0, options=("a", "b", "c")):

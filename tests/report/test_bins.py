@@ -5,12 +5,15 @@ from refocus.core.errors import RefocusError
 from refocus.evaluate.answers import Answer, AnswerSet, write_answers
 from refocus.evaluate.scoring import Outcome
 from refocus.qa.evidence import Evidence
+from refocus.qa.records import Question
 from refocus.report.bins import BinGroup, read_bins
 from refocus.report.bins_figure import bins_table, draw_bins
+from refocus.report.results import BenchmarkData
 from refocus.report.table_files import to_markdown
 from refocus.select.likelihood_bins import ALL, Bin, bins
 
 N = 200
+ASKED = Question("q0", "b", "test", "c0", "c0.mp4", None, None, "?", ("x", "y"), 0, "x", "", "0", ())
 
 
 def outcomes(share: float) -> list[Outcome]:
@@ -87,3 +90,14 @@ def test_the_figure_is_in_percent_of_the_baseline_and_the_table_says_what_holds(
     assert drawn == [pytest.approx([120, 180]), pytest.approx([]), pytest.approx([20, 40]), pytest.approx([])]
     text = to_markdown(bins_table([made]))
     assert "over-80 %" in text and "40.0 [" in text and "beats under-k % at every k: yes" in text
+
+
+def test_bins_that_miss_what_they_are_compared_with_are_refused_by_name(tmp_path):
+    files = []
+    for one in (Bin("over", 20), Bin("over", 80), Bin("under", 80)):
+        files.append(tmp_path / f"{one.name}.parquet")
+        answers = {"q0": Answer((0,), (1.0, 0.0), 0, True, "A")}
+        write_answers(files[-1], AnswerSet("b", "tiny", "tiny", f"{one.name}/demo", 4, 0, answers), {})
+    benchmarks = {"b": BenchmarkData("b", "csv", (ASKED,))}
+    with pytest.raises(RefocusError, match="b, tiny, run demo: there are no answers from the frames .*under-20"):
+        read_bins(files, benchmarks, Evidence({}), {}, 0.95)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from refocus.config.likelihood import LikelihoodSettings
 from refocus.config.tables import TablesSettings
+from refocus.config.variants import Variant
 from refocus.core.errors import UsageError
 from refocus.qa.records import Question
 from refocus.report.distance_table import about_drawn_videos, table3
@@ -27,6 +28,34 @@ def table_of(tmp_path, category: str, selector: str, **settings: int):
     write_likelihoods(tmp_path / "l.parquet", LikelihoodTable("mme", selector, rows), {})
     data = BenchmarkData("mme", "videomme", questions)
     return table3(Results([data], []), [tmp_path / "l.parquet"], TablesSettings(bootstrap_resamples=20, **settings))
+
+
+def test_runs_of_one_setting_have_their_mean_pair_by_pair(tmp_path):
+    """Videos at quarters 0, 1, 2 in one run and at 0, 2, 0 in the other: 512 / 3 and twice as much on average.
+
+    A question that one of the runs does not know is left out of the mean alone.
+    """
+    files = []
+    for run, places in {"s0": (0, 1, 2), "s1": (0, 2, 0)}.items():
+        rows = {q.qa_id: Likelihood(np.ones(4), np.eye(4)[places[int(q.clip_id[-1])]]) for q in QUESTIONS[:9]}
+        if run == "s1":
+            del rows[QUESTIONS[8].qa_id]
+        files.append(tmp_path / f"{run}.parquet")
+        write_likelihoods(files[-1], LikelihoodTable("mme", f"refocus/{run}", rows), {})
+    data = BenchmarkData("mme", "videomme", tuple(QUESTIONS[:9]))
+    variants = [Variant(runs=("s0", "s1"))]
+    table = table3(Results([data], [], variants), files, TablesSettings(bootstrap_resamples=0))
+    found = {
+        labels[1]: (cells[0].plain.value, cells[0].plain.n)
+        for labels, cells in table.rows
+        if labels[2].startswith("Wasserstein") and labels[3] == "different videos"
+    }
+    mean = (9 * (128 + 256) / 2 + 6 * (256 + 0) / 2 + 6 * (128 + 256) / 2) / 21
+    assert found["refocus/s0"] == (pytest.approx(512 / 3), 27)
+    assert found["refocus/s1"][1] == 21
+    assert found["refocus (mean of 2 runs)"] == (pytest.approx(mean), 21)
+    alone = table3(Results([data], [], variants), files[:1], TablesSettings(bootstrap_resamples=0))
+    assert {labels[1] for labels, _ in alone.rows} == {"refocus/s0"}
 
 
 def test_the_lot_takes_whole_videos_and_the_same_each_time():

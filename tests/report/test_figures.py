@@ -141,7 +141,8 @@ def test_every_lmm_has_its_bars_colored_by_what_a_selector_is():
 
 
 def picked(color: int, timestamps_s, shares=(), correct=None) -> Picked:
-    return Picked(np.full((len(timestamps_s), 8, 8, 3), color, np.uint8), timestamps_s, shares, correct)
+    images, chosen = np.full((len(timestamps_s), 8, 8, 3), color, np.uint8), int(np.argmax(shares)) if shares else -1
+    return Picked(images, timestamps_s, chosen, shares, correct)
 
 
 def example(*pictured: str, **picks: Picked) -> Example:
@@ -159,6 +160,17 @@ def test_examples_show_the_frames_that_were_picked_the_answers_and_how_it_came_o
         assert part in texts(figure)
     pictures = [int(image.get_array().max()) for axes in figure.axes for image in axes.images]
     assert pictures == [50, 200, 200]  # the oracle has a lane, no pictures
+
+
+def test_written_answers_are_shown_without_a_share_and_without_an_option_where_they_name_none():
+    questions = (question(1), question(2))
+    rows = {"q1": Answer((0,), (), 1, False, "B."), "q2": Answer((0,), (), -1, False, "no idea")}
+    made = [AnswerSet("videomme", "tiny", "x", name, 2, 0, rows, "lmms_eval") for name in ("uniform", "refocus/demo")]
+    picks = {one.selector: {q.qa_id: Selection((1,), (1.0,), (1,)) for q in questions} for one in made}
+    results = Results([BenchmarkData("videomme", "videomme", questions)], made)
+    examples, _ = drawn_by_lot(Material(results, picks, Store(), Evidence({}), {}, 2, FiguresSettings()))
+    lines = texts(draw_examples(examples)).splitlines()
+    assert lines.count("B. b ✗") == lines.count("✗") == 2, "a question each, by two selectors"
 
 
 @pytest.mark.parametrize("count", [0, 1, 32])

@@ -7,28 +7,19 @@ Writes: <results>/likelihood/{benchmark}/{run}.n{frames}.parquet, which Table 3 
 Paper:  Eq. 10, Table 3, Figure 4.
 """
 
+from refocus.config.likelihood_runs import benchmarks_of_table3, initial_runs, likely_benchmarks, likely_runs
 from refocus.select.likelihood_bins import bins as likelihood_bins
 
 LIKELIHOOD = SETTINGS.likelihood
-ASKED = (
-    [SelectorName.parse(name).run for name in USE.selectors if name.startswith("refocus/")]
-    if LIKELIHOOD.samples
-    else []
-)
-LIKELY_RUNS = [
-    run for run in ASKED if any({run, ASKED[0]} <= set(variant.runs) for variant in variants(SETTINGS))
-]  # seeds of one setting
+LIKELY_RUNS = likely_runs(SETTINGS)  # seeds of one setting
+LOOKED_AT = likely_benchmarks(SETTINGS)
 MAIN_N = SETTINGS.main_n_frames
-LOOKED_AT = [name for name in USE.benchmarks if not SETTINGS.benchmarks[name].before_lecture]
-VIDEO_MME = [name for name in LOOKED_AT if SETTINGS.benchmarks[name].format == "videomme"]
 
 
 LIKELIHOODS = likelihoods_of(RESULTS.LIKELIHOOD, LIKELY_RUNS, LOOKED_AT)
 DISTRIBUTIONS = [
-    *likelihoods_of(RESULTS.LIKELIHOOD, LIKELY_RUNS, VIDEO_MME),
-    *likelihoods_of(
-        RESULTS.INITIAL_LIKELIHOOD, [run for run in LIKELY_RUNS if f"initial/{run}" in USE.selectors], VIDEO_MME
-    ),
+    *likelihoods_of(RESULTS.LIKELIHOOD, LIKELY_RUNS, benchmarks_of_table3(SETTINGS)),
+    *likelihoods_of(RESULTS.INITIAL_LIKELIHOOD, initial_runs(SETTINGS), benchmarks_of_table3(SETTINGS)),
 ]  # of Table 3
 BINS = [one.name for one in likelihood_bins(LIKELIHOOD.percents)] if LIKELIHOOD.percents else []
 BINNED = [

@@ -21,7 +21,8 @@ Out: one table of the same name per selection table: qa_id, frame_indices, logit
      flags, frames_indices.
      The picked frames are decoded from the videos at the LMM's own size; the prediction is the option with the
      highest logit, and raw_reply its letter. With --method generation raw_reply is what the LMM wrote, and the
-     prediction the option that it names, by the rules of lmms-eval 0.7.2 or of Video-MME's authors (--extractor).
+     prediction the option that it names, by the rules of lmms-eval 0.7.2 or of the benchmark's authors (--extractor).
+     Questions without options (Video-MMMU) are then asked too, and judged by MMMU's rule.
      A question whose video is missing is flagged and in no figure; where more than --max-failure-rate of the videos
      are missing the status is 1, without any video 2, and nothing is written.
 Paper: section 4.
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
     from refocus.evaluate.answering import answer_benchmark, check_answers, check_videos, native_frames, stored_frames
     from refocus.evaluate.answers import AnswerSet, write_answers
     from refocus.evaluate.methods import method_of
+    from refocus.qa.formats import format_of
     from refocus.qa.records import read_questions
     from refocus.qa.video_root import VideoRoot
     from refocus.select.selections import file_name, read_selection_folder
@@ -81,7 +83,8 @@ def run(args: argparse.Namespace) -> None:
         check_videos(questions, picked.chosen, videos, tolerated)
     lmm = _load(entry, settings)
     pixels = stored_frames(args.index, lmm.frame_size) if stored else native_frames(videos, lmm.frame_size)
-    found = answer_benchmark(lmm, questions, picked.chosen, pixels, method_of(settings))
+    method = method_of(settings, format_of(args.qa, questions[0].dataset if questions else ""))
+    found = answer_benchmark(lmm, questions, picked.chosen, pixels, method)
     check_answers(questions, picked.chosen, found, tolerated)
     for n, answers in found.items():
         made = AnswerSet(

@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> None:
     from refocus.evaluate.methods import method_of
     from refocus.frames.frame_store import FrameStore
     from refocus.lmm.option_scorer import load_lmm_entry
+    from refocus.qa.formats import format_of
     from refocus.qa.records import read_questions
     from refocus.qa.video_root import VideoRoot
     from refocus.select.likelihood import read_likelihoods
@@ -81,7 +82,8 @@ def run(args: argparse.Namespace) -> None:
     torch.set_num_threads(runtime.threads)
     lmm = load_lmm_entry(entry, runtime.device, runtime.batch_tokens)
     pixels = stored_frames(args.index, lmm.frame_size) if stored else native_frames(videos, lmm.frame_size)
-    found = answer_benchmark(lmm, questions, chosen, pixels, method_of(settings))
+    method = method_of(settings, format_of(args.qa, questions[0].dataset if questions else ""))
+    found = answer_benchmark(lmm, questions, chosen, pixels, method)
     check_answers(questions, chosen, found, runtime.max_failure_rate)
     for number, answers in found.items():
         written = AnswerSet(

@@ -50,4 +50,5 @@ def run(args: argparse.Namespace) -> None:
     rows = likelihoods(policy, FrameStore.open(args.index), questions, args.n_frames, settings)
     benchmark = questions[0].dataset if questions else args.qa.stem
     made = LikelihoodTable(benchmark, args.selector, rows)
-    write_likelihoods(args.out, made, {**settings.identity(), "model": args.model, "frames": args.n_frames})
+    computed = settings.identity_on(policy.device.type)
+    write_likelihoods(args.out, made, {**computed, "model": args.model, "frames": args.n_frames})

@@ -3,6 +3,7 @@
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 from refocus.cli.flags import add_settings, add_training_free, local_path, read_settings, read_training_free
 from refocus.config.select import SelectSettings
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
     started = time.perf_counter()
     chosen = select_benchmark(selector, questions, store, budgets, files, args.keep_last_frame)
     seconds = time.perf_counter() - started
-    made = {**settings.identity(), **tuned(name, sources.training_free)}
+    made = {**_computed(name, settings), **tuned(name, sources.training_free)}
     made |= {"keep_last_frame": True} if args.keep_last_frame else {}
     made |= {"selector_digest": selector_digest(str(name), made, sources.policy, sources)}
     write_benchmark(chosen, args.out, name, benchmark, made)
@@ -97,3 +98,12 @@ def run(args: argparse.Namespace) -> None:
     cost = sources.cost + Cost(seconds, frame_passes=frames)
     spent = SelectionCost(benchmark, str(name), len(questions), cost)
     write_selection_cost(SELECTION_COST.inside(args.out), spent)
+
+
+def _computed(name: SelectorName, settings: SelectSettings) -> dict[str, Any]:
+    """The identity of what is picked here: a policy's precision may depend on the device."""
+    if not name.asks_policy:
+        return settings.identity()
+    from refocus.lmm.loading import find_device
+
+    return settings.identity_on(find_device(settings.runtime.device).type)

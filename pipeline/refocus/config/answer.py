@@ -6,6 +6,8 @@ from pydantic import Field
 
 from refocus.config.base import LmmRuntime, Section
 
+REPLIES = 2  # raised when the same settings give other generated replies or read them otherwise; not with likelihoods
+
 
 class AnswerRuntime(LmmRuntime):
     """How answers are made, and when there are too few of them to count."""
@@ -30,14 +32,17 @@ class AnswerSettings(Section):
     method: Literal["likelihood", "generation"] = Field(
         "likelihood",
         description="likelihood: the option whose letter is likeliest after `Answer:`; generation: a greedy reply, in "
-        "which a letter is looked for",
+        "which a letter is looked for, or the answer to a question without options, which is asked in no other way",
     )
     extractor: Literal["lmms_eval", "authors"] = Field(
         "lmms_eval",
-        description="whose way of finding the letter in a generated reply: lmms_eval (0.7.2) or authors (Video-MME's "
-        "own); the replies are stored, so `tables.extractor` counts them by the other one without asking again",
+        description="whose way of finding the letter in a generated reply: lmms_eval (0.7.2) or authors (the "
+        "benchmark's own); the replies are stored, so `tables.extractor` counts them by the other one without asking "
+        "again",
     )
-    max_new_tokens: int = Field(16, ge=1, description="tokens of a generated reply, as lmms-eval has it for Video-MME")
+    max_new_tokens: int = Field(
+        16, ge=1, description="tokens of a generated reply; lmms-eval: 16 for Video-MME, 1024 for Video-MMMU"
+    )
     n_frames: tuple[int, ...] = Field(
         (4, 8, 32), min_length=1, description="numbers of frames per question to pick and to answer with (Table 4)"
     )
@@ -49,5 +54,6 @@ class AnswerSettings(Section):
         What decides generated replies is left out where none are made.
         """
         generated = {"method", "extractor", "max_new_tokens"}
-        unused = generated if self.method == "likelihood" else set()
-        return self.model_dump(mode="json", exclude={"runtime", "n_frames"} | unused)
+        if self.method == "likelihood":
+            return self.model_dump(mode="json", exclude={"runtime", "n_frames", *generated})
+        return {**self.model_dump(mode="json", exclude={"runtime", "n_frames"}), "replies": REPLIES}

@@ -1,7 +1,7 @@
 """What every section of the configuration has: frozen typed settings, strict keys, an identity without `runtime`."""
 
 import typing
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -50,11 +50,18 @@ class LmmRuntime(TorchRuntime):
 
 
 class Section(Strict):
-    """One stage's settings. A field `runtime` holds a `Runtime` and enters neither `identity` nor fingerprints."""
+    """One stage's settings. A field `runtime` holds a `Runtime` and enters neither `identity` nor fingerprints.
+
+    added_later: settings younger than the first runs. They are part of the identity where they are used only, so that a
+    new setting makes nobody's finished result another one.
+    """
+
+    added_later: ClassVar[tuple[str, ...]] = ()
 
     def identity(self) -> dict[str, Any]:
         """The settings that decide the result, as plain JSON values."""
-        return self.model_dump(mode="json", exclude={"runtime"})
+        unused = {name for name in self.added_later if getattr(self, name) == type(self).model_fields[name].default}
+        return self.model_dump(mode="json", exclude={"runtime", *unused})
 
     def canonical(self) -> str:
         """The identity as sorted JSON: what a Snakemake rule passes and tracks as its one parameter."""

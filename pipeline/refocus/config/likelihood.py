@@ -4,21 +4,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from refocus.config.base import Section
-from refocus.config.select import SelectRuntime
+from refocus.config.select import PolicySection, SelectRuntime
 from refocus.core.files import canonical
 
 
-class LikelihoodSettings(Section):
+class LikelihoodSettings(PolicySection):
     """Many rollouts of every question: Table 3, Fig. 4, and the curves of Figs. 9 to 13."""
 
-    version: int = Field(1, ge=1, description="raised when the same settings give other likelihoods")
     samples: int = Field(
         64,
         ge=0,
         description="rollouts per question (Appendix C: 64); 0: no likelihood, no Table 3, no Fig. 4, no curves",
     )
-    temperature: float = Field(1.0, gt=0, description="divides the frame logits before sampling")
     seed: int = Field(0, ge=0, description="seed of the rollouts, combined with each question's id")
     ranking: Literal["frequency", "marginal"] = Field(
         "frequency",

@@ -1,12 +1,10 @@
 """Settings of policy-gradient training (Algorithm 1; appendix B.1, Table 5)."""
 
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from refocus.config.base import LmmRuntime, Section
-
-ADDED_LATER = ("curriculum", "precision", "advantage_std_floor", "resample_tries", "questions", "reward")
 
 
 class TrainRuntime(LmmRuntime):
@@ -62,6 +60,15 @@ class TrainRuntime(LmmRuntime):
 
 class TrainSettings(Section):
     """Group-normalised policy-gradient training of the frame policy with margin rewards."""
+
+    added_later: ClassVar[tuple[str, ...]] = (
+        "curriculum",
+        "precision",
+        "advantage_std_floor",
+        "resample_tries",
+        "questions",
+        "reward",
+    )
 
     version: int = Field(2, description="raised when the same settings give another policy")
     seed: int = Field(0, ge=0, description="seed of initialisation, data order and rollouts; runs may have their own")
@@ -176,13 +183,3 @@ class TrainSettings(Section):
         """T' in step `step` (from 0) of `steps`."""
         stages = self.curriculum or ((0.0, self.picks),)
         return [frames for share, frames in stages if share <= step / steps][-1]
-
-    def identity(self) -> dict[str, Any]:
-        """The settings that decide the result. Options younger than the first runs count where they are used only, so
-        that a new option makes nobody's finished run another one."""
-        younger = {name: type(self).model_fields[name].default for name in ADDED_LATER}
-        return {
-            key: value
-            for key, value in super().identity().items()
-            if key not in younger or getattr(self, key) != younger[key]
-        }

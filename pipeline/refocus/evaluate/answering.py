@@ -15,7 +15,7 @@ import numpy as np
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.progress import bar
 from refocus.evaluate.answers import OPEN, UNREADABLE, Answer
-from refocus.evaluate.methods import Method, Reply, by_likelihood
+from refocus.evaluate.methods import ByLikelihood, Method, Reply
 from refocus.frames.frame_store import FrameStore
 from refocus.qa.records import Question, by_clip
 from refocus.qa.video_root import VideoRoot
@@ -26,6 +26,8 @@ from refocus.video.tars import locate
 
 if TYPE_CHECKING:
     from refocus.lmm import Lmm
+
+BY_LIKELIHOOD = ByLikelihood()
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +114,7 @@ def _is_there(videos: VideoRoot, path: str) -> bool:
 
 
 def answer_benchmark(
-    lmm: "Lmm", questions: Sequence[Question], chosen: Chosen, pixels: Pixels, method: Method = by_likelihood
+    lmm: "Lmm", questions: Sequence[Question], chosen: Chosen, pixels: Pixels, method: Method = BY_LIKELIHOOD
 ) -> dict[int, dict[str, Answer]]:
     """Answers every question with every number of frames.
 
@@ -140,7 +142,7 @@ def answer_clip(
     asked: Sequence[Question],
     wanted: Mapping[tuple[int, str], Selection],
     pixels: Pixels,
-    method: Method = by_likelihood,
+    method: Method = BY_LIKELIHOOD,
 ) -> dict[tuple[int, str], Answer]:
     """Answers the questions of one clip; `wanted` holds a selection per (number of frames, qa_id)."""
     index = {question.qa_id: number for number, question in enumerate(asked)}
@@ -148,9 +150,9 @@ def answer_clip(
     rows: dict[tuple[tuple[float, ...], int], None] = {}
     kept: dict[float, int] = {}  # the stored frame of each time, where there is one
     for key, selection in wanted.items():
-        open_question = len(asked[index[key[1]]].options) < 2
-        if open_question or not selection.timestamps_s:
-            flags = selection.flags + ((OPEN,) if open_question else ())
+        not_asked = not _can_be_asked(asked[index[key[1]]], method)
+        if not_asked or not selection.timestamps_s:
+            flags = selection.flags + ((OPEN,) if not_asked else ())
             done[key] = Answer(selection.frame_indices, flags=flags, frames_indices=selection.frames_indices)
         else:
             rows[selection.timestamps_s, index[key[1]]] = None
@@ -158,9 +160,13 @@ def answer_clip(
     replies = _ask(lmm, asked, list(rows), kept, pixels, method)
     for key, selection in wanted.items():
         if key not in done:
-            question = asked[index[key[1]]]
-            done[key] = _answer(question, selection, replies.get((selection.timestamps_s, index[key[1]])))
+            done[key] = _answer(selection, replies.get((selection.timestamps_s, index[key[1]])))
     return done
+
+
+def _can_be_asked(question: Question, method: Method) -> bool:
+    """Questions need two options to choose from, or none and a method that writes its answers."""
+    return len(question.options) > 1 or (method.asks_open and not question.options)
 
 
 def _ask(
@@ -188,7 +194,7 @@ def _ask(
     return dict(zip(rows, method(lmm, clip, asked, placed), strict=True))
 
 
-def _answer(question: Question, selection: Selection, reply: Reply | None) -> Answer:
+def _answer(selection: Selection, reply: Reply | None) -> Answer:
     if reply is None:
         flags = (*selection.flags, UNREADABLE)
         return Answer(selection.frame_indices, flags=flags, frames_indices=selection.frames_indices)
@@ -196,7 +202,7 @@ def _answer(question: Question, selection: Selection, reply: Reply | None) -> An
         frame_indices=selection.frame_indices,
         logits=reply.logits,
         prediction=reply.prediction,
-        correct=reply.prediction == question.answer_index,
+        correct=reply.correct,
         raw_reply=reply.text,
         flags=selection.flags,
         frames_indices=selection.frames_indices,

@@ -60,16 +60,15 @@ def pairwise(grids: np.ndarray, metric: Metric) -> np.ndarray:
 
 
 def mean_distances(
-    grids: np.ndarray, videos: Sequence[str], metric: Metric, level: float = 0.95, resamples: int = 1000, seed: int = 0
+    apart: np.ndarray, videos: Sequence[str], level: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> Distances:
     """Means over pairs of questions, with percentile bootstraps over videos; `n` of a score is its number of pairs.
 
     Args:
-        grids: (q, g). videos: (q,) of each question.
+        apart: (q, q) from `pairwise`, or its mean over several runs. videos: (q,) of each question.
     """
     if not len(videos):
         return Distances(None, None)
-    apart = pairwise(grids, metric)
     place = {video: row for row, video in enumerate(dict.fromkeys(videos))}
     owner = np.array([place[video] for video in videos], int)
     same = owner[:, None] == owner

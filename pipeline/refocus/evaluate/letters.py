@@ -1,32 +1,20 @@
-"""The option that a generated reply names, as two harnesses find it. A reply that names none is wrong, never guessed.
+"""The option that a generated reply names, as lmms-eval finds it, or the benchmark's authors (`authors`).
 
-Both look for the letters that the question has, A to N and beyond where it has so many options; the harnesses look for
-A to D, or A to E, whatever the question has.
+A reply that names none is wrong, never guessed. Looked for are the letters that the question has, A to N and beyond
+where it has so many options; the harnesses look for A to D, or A to E, whatever the question has.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from refocus.evaluate.authors import authors_letter
 from refocus.lmm.prompts import LETTERS
 
 Extractor = Literal["lmms_eval", "authors"]
 NONE = -1
-FOLLOWS: dict[Extractor, str] = {
-    "lmms_eval": "lmms-eval 0.7.2, tasks/_task_utils/mcq_extract.py",
-    "authors": "Video-MME's own evaluation at 8889f31, as in lmms-eval up to 0.4",
-}
+FOLLOWS = "lmms-eval 0.7.2, tasks/_task_utils/mcq_extract.py"
 
-_AUTHORS_PHRASES = (
-    "The best answer is",
-    "The correct answer is",
-    "The answer is",
-    "The answer",
-    "The best option is",
-    "The correct option is",
-    "Best answer:",
-    "Best option:",
-)
 _NAMED = ("answer", "correct answer", "best answer", "correct option", "best option", "choice", "correct choice")
 _PHRASES = (
     *(f"{article}{named} is" for named in _NAMED for article in ("", "the ")),
@@ -36,18 +24,16 @@ _PHRASES = (
 _ENDS = (",", ".", "!", "?", ";", ":", "'", '"')
 
 
-def named_option(reply: str, n_options: int, extractor: Extractor) -> int:
-    """The place of the option that a reply names, or `NONE`."""
-    letter = _EXTRACTORS[extractor](reply, LETTERS[:n_options])
+def named_option(reply: str, options: Sequence[str], extractor: Extractor, form: str = "") -> int:
+    """The place of the option that a reply names, or `NONE`.
+
+    Args:
+        form: the benchmark's format, of which `authors` are the authors.
+    """
+    letters = LETTERS[: len(options)]
+    by_authors = extractor == "authors"
+    letter = authors_letter(reply, letters, options, form) if by_authors else _ranked_letter(reply, letters)
     return LETTERS.index(letter) if letter else NONE
-
-
-def _first_letter(reply: str, letters: str) -> str:
-    """The first of the letters behind the usual phrases, be it the first of a word."""
-    for phrase in _AUTHORS_PHRASES:
-        reply = reply.replace(phrase, "")
-    found = re.search(f"[{letters}]", reply)
-    return found[0] if found else ""
 
 
 def _ranked_letter(reply: str, letters: str) -> str:
@@ -79,6 +65,3 @@ def _places(text: str, letters: str) -> Iterator[list[tuple[int, str]]]:
 
 def _found(pattern: str, text: str) -> list[tuple[int, str]]:
     return [(hit.start(), hit[1]) for hit in re.finditer(pattern, text)]
-
-
-_EXTRACTORS: dict[Extractor, Callable[[str, str], str]] = {"lmms_eval": _ranked_letter, "authors": _first_letter}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from refocus.config.answer import AnswerSettings
 from refocus.core.errors import RefocusError
-from refocus.evaluate.letters import Extractor, named_option
+from refocus.evaluate.replies import Reading
 from refocus.lmm.prompts import LETTERS, Prompt
 from refocus.qa.records import Question
 
@@ -21,17 +21,21 @@ if TYPE_CHECKING:
 class Reply:
     """What an LMM answers.
 
-    prediction: place of an option, -1 for none. text: as generated, or the likeliest option's letter. logits: one per
-    option; none of a generated reply.
+    prediction: place of an option, -1 for none. correct: whether it is the right one, or a reply to an open question is
+    right. text: as generated, or the likeliest option's letter. logits: one per option; none of a generated reply.
     """
 
     prediction: int
+    correct: bool
     text: str
     logits: tuple[float, ...] = ()
 
 
 class Method(Protocol):
-    """Asks the questions of one clip."""
+    """Asks the questions of one clip. asks_open: whether it can ask those without options."""
+
+    @property
+    def asks_open(self) -> bool: ...
 
     def __call__(
         self, lmm: "Lmm", clip: "ClipFeatures", asked: Sequence[Question], rows: Sequence["Row"]
@@ -39,45 +43,56 @@ class Method(Protocol):
         """A reply per row (frames of the clip in the order shown, index into `asked`)."""
 
 
-def by_likelihood(lmm: "Lmm", clip: "ClipFeatures", asked: Sequence[Question], rows: Sequence["Row"]) -> list[Reply]:
-    """The option whose letter is likeliest after `Answer:`.
-
-    Raises:
-        RefocusError: the logits are not finite, so that none is.
-    """
-    from refocus.lmm.score_subsets import option_logits, score_subsets
-
-    raw = score_subsets(lmm, {asked[0].clip_id: clip}, asked, rows)
-    made = []
-    for (_, number), variants in zip(rows, raw, strict=True):
-        logits = tuple(float(value) for value in option_logits(variants))
-        if not all(map(math.isfinite, logits)):
-            raise RefocusError(f"question {asked[number].qa_id}: the LMM's logits are not finite; use another dtype")
-        best = max(range(len(logits)), key=logits.__getitem__)
-        made.append(Reply(best, LETTERS[best], logits))
-    return made
-
-
 @dataclass(frozen=True)
-class ByGeneration:
-    """The option that a greedily generated reply names; a reply that names none is wrong."""
+class ByLikelihood:
+    """The option whose letter is likeliest after `Answer:`."""
 
-    extractor: Extractor
-    most: int  # tokens of a reply
+    asks_open: bool = False
 
     def __call__(
         self, lmm: "Lmm", clip: "ClipFeatures", asked: Sequence[Question], rows: Sequence["Row"]
     ) -> list[Reply]:
+        """See `Method`.
+
+        Raises:
+            RefocusError: the logits are not finite, so that no option is the likeliest.
+        """
+        from refocus.lmm.score_subsets import option_logits, score_subsets
+
+        made = []
+        for variants, (_, number) in zip(score_subsets(lmm, {asked[0].clip_id: clip}, asked, rows), rows, strict=True):
+            logits, question = tuple(float(value) for value in option_logits(variants)), asked[number]
+            if not all(map(math.isfinite, logits)):
+                raise RefocusError(f"question {question.qa_id}: the LMM's logits are not finite; use another dtype")
+            best = max(range(len(logits)), key=logits.__getitem__)
+            made.append(Reply(best, best == question.answer_index, LETTERS[best], logits))
+        return made
+
+
+@dataclass(frozen=True)
+class ByGeneration:
+    """What a greedily generated reply names, or says to an open question; a reply that names no option is wrong.
+
+    most: tokens of a reply.
+    """
+
+    reading: Reading
+    most: int
+    asks_open: bool = True
+
+    def __call__(
+        self, lmm: "Lmm", clip: "ClipFeatures", asked: Sequence[Question], rows: Sequence["Row"]
+    ) -> list[Reply]:
+        """See `Method`."""
         prompts = [Prompt.of(question) for question in asked]
         texts = lmm.generate(clip.features, rows, prompts, clip.timestamps_s, self.most)
-        options = [len(asked[number].options) for _, number in rows]
         return [
-            Reply(named_option(text, count, self.extractor), text) for text, count in zip(texts, options, strict=True)
+            Reply(*self.reading.of(asked[number], text), text) for text, (_, number) in zip(texts, rows, strict=True)
         ]
 
 
-def method_of(settings: AnswerSettings) -> Method:
-    """What the settings ask for."""
+def method_of(settings: AnswerSettings, form: str) -> Method:
+    """What the settings ask for, on a benchmark of this format."""
     if settings.method == "likelihood":
-        return by_likelihood
-    return ByGeneration(settings.extractor, settings.max_new_tokens)
+        return ByLikelihood()
+    return ByGeneration(Reading(settings.extractor, form), settings.max_new_tokens)

@@ -67,12 +67,13 @@ def without_video(questions: Iterable[Question], answers: Mapping[str, Answer]) 
 
     They are neither right nor wrong: whoever shows a score says how many there are.
     """
-    found = []
-    for question in questions:
-        answer = answers.get(question.qa_id, Answer((), flags=(NO_FRAMES,)))
-        if question.options and NO_VIDEO & set(answer.flags) and not NOT_COUNTED & set(answer.flags):
-            found.append(_outcome(question, answer))
-    return found
+    nothing = {True: Answer((), flags=(NO_FRAMES,)), False: Answer((), flags=(OPEN,))}  # open ones are asked by some
+    asked = [(question, answers.get(question.qa_id, nothing[bool(question.options)])) for question in questions]
+    return [
+        _outcome(question, answer)
+        for question, answer in asked
+        if NO_VIDEO & set(answer.flags) and not NOT_COUNTED & set(answer.flags)
+    ]
 
 
 def _outcome(question: Question, answer: Answer) -> Outcome:

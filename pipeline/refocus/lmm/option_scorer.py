@@ -163,14 +163,14 @@ class Lmm:
         Every token is one pass over frames and question: exact for all families, and quick for replies of a letter.
 
         Args:
-            features, rows, questions, times_s, batch_tokens: as `score` has them.
+            features, rows, questions, times_s, batch_tokens: as `score` has them; questions may have no options.
             most: tokens of a reply.
         Returns:
             A reply per row, in their order.
         Raises:
             RefocusError: as `score`.
         """
-        texts = {question: self._suffix(questions[question]) for question in dict.fromkeys(q for _, q in rows)}
+        texts = {question: self._suffix(questions[question], True) for question in dict.fromkeys(q for _, q in rows)}
         asked = [(tuple(int(index) for index in picked), question) for picked, question in rows]
         replies: dict[tuple[Path, int], list[int]] = {row: [] for row in asked}
         open_rows, head = list(replies), self.model.get_output_embeddings()
@@ -225,8 +225,8 @@ class Lmm:
     def _tokens(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False).input_ids
 
-    def _suffix(self, prompt: Prompt) -> list[int]:
-        if not 2 <= len(prompt.options) <= self.max_options:
+    def _suffix(self, prompt: Prompt, open_too: bool = False) -> list[int]:
+        if not (2 <= len(prompt.options) <= self.max_options or (open_too and not prompt.options)):
             raise RefocusError(
                 f"'{prompt.question}' has {len(prompt.options)} options; this model scores 2 to {self.max_options}"
             )

@@ -22,6 +22,7 @@ SYSTEM = (
     "You are a helpful assistant. Please choose the correct answer to the multiple-choice question regarding a video. "
     "The answer must be a single uppercase letter."
 )
+OPEN_ENDED = "This question has no options: answer with a number, a word or a short phrase instead of a letter."
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,10 @@ def qwen3_frame(time_s: float, tokens_per_frame: int) -> str:
 
 
 def asked(prompt: Prompt) -> str:
-    """Question, options and the opened answer, whose next token is the option's letter."""
-    lines = [prompt.question.strip(), "Options:", *option_lines(prompt.options)]
+    """Question, options and the opened answer, whose next token is the option's letter.
+
+    A question without options asks for a short answer, against the system message, which all questions share.
+    """
+    choice = ["Options:", *option_lines(prompt.options)] if prompt.options else [OPEN_ENDED]
+    lines = [prompt.question.strip(), *choice]
     return "\n".join(lines) + "<|im_end|>\n<|im_start|>assistant\nAnswer:"

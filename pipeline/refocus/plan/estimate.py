@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from refocus.config.likelihood_runs import likely_benchmarks, likely_runs
 from refocus.config.plan import PlanSettings
 from refocus.config.root import Root
 from refocus.config.selectors import SelectorName
 from refocus.core.errors import UsageError
 from refocus.plan.flops import Flops
+from refocus.plan.likelihood_costs import bins_cost, likelihood_cost
 from refocus.plan.model_shapes import LmmShape, lmm_shape, policy_shape
 from refocus.plan.prompt_tokens import prompt_tokens
 from refocus.plan.score_costs import certainty_cost, embed_cost, scores_needed
-from refocus.plan.source_lengths import ASSUMED, BOUNDS, HEADERS, INDEX, UNKNOWN, SourceEstimate, read_source
+from refocus.plan.source_lengths import ASSUMED, BOUNDS, HEADERS, INDEX, UNKNOWN, SourceEstimate, guess_of, read_source
 from refocus.plan.stage_costs import (
     Model,
     StageCost,
@@ -69,7 +71,8 @@ def make_plan(root: Root, settings: PlanSettings) -> Plan:
     if any_model is None:
         raise UsageError("the configuration uses no data set, benchmark or run: there is nothing to plan")
     found = {
-        name: read_source(root, name, settings, any_model.tokens) for name in (*root.use.datasets, *root.use.benchmarks)
+        name: read_source(root, name, settings, any_model.tokens)
+        for name in (*root.use.datasets, *root.use.benchmarks, *root.use.haystacks)
     }
     sources = [source for source in found.values() if source]
     training = [source for name in root.use.datasets if (source := found[name])]
@@ -82,14 +85,19 @@ def make_plan(root: Root, settings: PlanSettings) -> Plan:
         costs.append(reward_cost(root, training, schemes, reward_model.shape, settings))
         for run in root.use.runs:
             costs.append(train_cost(root, run, training, pairs, models[root.run_train(run).reward_model]))
-    picked = [source for source in benchmarks if not root.benchmarks[source.name].before_lecture]
-    needed = scores_needed(root) if picked else set()
-    if "embeddings" in needed:
+    looked_at = [source for source in benchmarks if source.name in likely_benchmarks(root)]
+    picked = [*looked_at, *(source for name in root.use.haystacks if (source := found[name]))]
+    needed = scores_needed(root)
+    if "embeddings" in needed and picked:
         costs.append(embed_cost(root, picked))
-    if "certainty" in needed:
-        costs.append(certainty_cost(root, picked, models[root.certainty.model]))
+    if "certainty" in needed and looked_at:
+        costs.append(certainty_cost(root, looked_at, models[root.certainty.model]))
     costs += [select_cost(root, picked, run, count) for run, count in _asked_runs(root).items() if picked]
     costs += [answer_cost(root, benchmarks, lmm, models[lmm]) for lmm in root.use.lmms if benchmarks]
+    if looked_at and (runs := likely_runs(root)):
+        costs += [likelihood_cost(root, looked_at, run) for run in runs]
+        if root.likelihood.percents:
+            costs += [bins_cost(root, looked_at, lmm, models[lmm]) for lmm in root.use.lmms]
     return Plan(
         settings,
         tuple(sources),
@@ -138,11 +146,16 @@ def _notes(
 ) -> list[str]:
     notes = [
         f"GPU-hours = FLOP / ({settings.tflops:g} TFLOP/s x {settings.efficiency:.0%}); not counted: loading models, "
-        "waiting for frames, validation during training"
+        "waiting for frames, validation during training, and stages that only read tables (filter, recall, tables, "
+        "figures)"
     ]
+    for section in ("train", "select", "likelihood"):
+        if root.use.runs and getattr(root, section).precision == "float32":
+            notes.append(f"{section}.precision is float32: on a GPU it takes longer than is counted, which is bf16")
     for source in sources:
         if not source.ingested:
-            note = settings.sources[source.name].note or "no source given"
+            guess = guess_of(root, source.name, settings)
+            note = guess.note if guess and guess.note else "no source given"
             notes.append(f"{source.name} is not ingested; plan.sources says: {note}")
     for place, text in KNOWN_FROM.items():
         names = [source.name for source in sources if source.known_from.get(place)]

@@ -9,9 +9,11 @@ from refocus.core.model_folder import CONFIG, find_folder, local_folder, read_js
 from refocus.plan.flops import Flops, tower_flops, triangle
 from refocus.plan.model_shapes import Tower, square_tower
 from refocus.plan.source_lengths import SourceEstimate
-from refocus.plan.stage_costs import Model, StageCost
+from refocus.plan.stage_costs import Model, StageCost, of_model, summed
 
 SO400M = Tower(layers=27, width=1152, ffn=4304, tokens=729, patches=729, patch=14)
+VECTOR_BYTES = 2  # per number of a vector: float16
+CERTAINTY_BYTES = 4  # per question and frame: float32
 TOWERS = {"google/siglip-so400m-patch14-384": SO400M, "google/siglip2-so400m-patch14-384": SO400M}
 
 
@@ -35,8 +37,17 @@ def scorer_tower(path: str) -> Tower:
     raise UsageError(f"{path}: the shape of this scorer is not known; give a folder, or one of {', '.join(TOWERS)}")
 
 
+def _vector_width(path: str) -> int:
+    """Numbers of one embedding: CLIP projects what its tower gives, SigLIP does not."""
+    values = read_json(find_folder(path) / CONFIG) if local_folder(path) is not None else {}
+    return int(values["projection_dim"]) if "projection_dim" in values else scorer_tower(path).width
+
+
 def embed_cost(root: Root, benchmarks: Sequence[SourceEstimate]) -> StageCost:
-    """Every kept frame through the scorer's tower, once per clip (naive: once per question); texts are not counted."""
+    """Every kept frame through the scorer's tower, once per clip (naive: once per question), and its vector on disk.
+
+    Texts are not counted.
+    """
     each = tower_flops(scorer_tower(root.scorers[root.embed.model].path))
     groups = [group for source in benchmarks for group in source.groups]
     frames = sum(group.clips * group.n_frames for group in groups)
@@ -50,6 +61,7 @@ def embed_cost(root: Root, benchmarks: Sequence[SourceEstimate]) -> StageCost:
         flops=frames * each,
         naive_frames=naive,
         naive_flops=naive * each,
+        disk_bytes=VECTOR_BYTES * frames * _vector_width(root.scorers[root.embed.model].path),
     )
 
 
@@ -59,22 +71,12 @@ def certainty_cost(root: Root, benchmarks: Sequence[SourceEstimate], model: Mode
     Ours: a frame is encoded, and read by the LMM, once for all questions of its clip. Naive: once per question.
     """
     start = model.tokens.starts[1]
-    ours, naive, clips = Flops(), Flops(), 0.0
+    lines = []
     for group in (group for source in benchmarks for group in source.groups):
         t, prefix = group.n_frames, Flops(frames=1, tokens=start, pairs=triangle(start))
         suffixes = Flops(tokens=group.tokens, pairs=start * group.tokens + group.pairs, rows=group.questions)
-        ours += prefix * (t * group.clips) + suffixes * t
-        naive += prefix * (t * group.questions) + suffixes * t
-        clips += group.clips
-    return StageCost(
-        "certainty",
-        root.certainty.model,
-        sum(root.source(source.name).shards for source in benchmarks),
-        clips=clips,
-        frames=ours.frames,
-        tokens=ours.tokens,
-        flops=ours.flops(model.shape),
-        naive_frames=naive.frames,
-        naive_tokens=naive.tokens,
-        naive_flops=naive.flops(model.shape),
-    )
+        ours, naive = (prefix * (t * times) + suffixes * t for times in (group.clips, group.questions))
+        lines.append(of_model(group.clips, ours, naive, model))
+        lines.append(StageCost("", "", 0, disk_bytes=CERTAINTY_BYTES * t * group.questions))
+    shards = sum(root.source(source.name).shards for source in benchmarks)
+    return summed("certainty", root.certainty.model, shards, lines)

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from refocus.config.decode import DecodeSettings
-from refocus.config.plan import PlanSettings
+from refocus.config.niah import NiahSettings
+from refocus.config.plan import PlanSettings, SourceGuess
 from refocus.config.root import Root
 from refocus.core import results_folder
 from refocus.lmm.prompts import LETTERS, Prompt
@@ -26,6 +27,7 @@ from refocus.video.length import header_duration
 from refocus.video.probe import VideoError, opened
 
 SAMPLE = 500
+NEEDLE_CHARACTERS = 60  # of a question about a needle, with its four options
 INDEX, BOUNDS, HEADERS, ASSUMED, UNKNOWN = "index", "bounds", "headers", "assumed", "unknown"
 
 
@@ -64,10 +66,21 @@ class Lengths:
 
 
 def read_source(root: Root, name: str, settings: PlanSettings, tokens: PromptTokens) -> SourceEstimate | None:
-    """What is known of a source; None if nothing is, neither tables nor an entry in `plan.sources`."""
+    """What is known of a source; None if nothing is: no tables, no `plan.sources`, nothing to be drawn."""
     if all(file.at(root.results, dataset=name).is_file() for file in (results_folder.QUESTIONS, results_folder.CLIPS)):
         return _ingested(root, name, settings, tokens)
-    return _assumed(root, name, settings, tokens) if name in settings.sources else None
+    guess = guess_of(root, name, settings)
+    return _assumed(root, name, guess, tokens) if guess else None
+
+
+def guess_of(root: Root, name: str, settings: PlanSettings) -> SourceGuess | None:
+    """What is assumed of a source that is not ingested: its entry in `plan.sources`, or what `niah` will draw."""
+    drawn = root.drawn_from(name)
+    if name in settings.sources or not isinstance(drawn, NiahSettings):
+        return settings.sources.get(name)
+    videos = drawn.depths * drawn.videos * len(drawn.lengths)
+    seconds = tuple(length / root.decode.fps for length in drawn.lengths)
+    return SourceGuess(questions=videos, clips=videos, seconds=seconds, characters=NEEDLE_CHARACTERS, note="niah")
 
 
 def frames_of(seconds: np.ndarray, decode: DecodeSettings) -> np.ndarray:
@@ -76,8 +89,7 @@ def frames_of(seconds: np.ndarray, decode: DecodeSettings) -> np.ndarray:
     return np.clip(np.ceil(seconds / step - EPSILON_S), 1, decode.max_frames).astype(np.int64)
 
 
-def _assumed(root: Root, name: str, settings: PlanSettings, tokens: PromptTokens) -> SourceEstimate:
-    guess = settings.sources[name]
+def _assumed(root: Root, name: str, guess: SourceGuess, tokens: PromptTokens) -> SourceEstimate:
     seconds = np.array(guess.seconds or [np.inf])
     frames = frames_of(np.minimum(seconds, 1e9), root.decode)
     length = tokens.suffix(guess.characters, guess.options)

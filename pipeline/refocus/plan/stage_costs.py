@@ -1,6 +1,7 @@
 """The cost of every stage, with shared work done once (ours) and with nothing shared (naive)."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from refocus.config.plan import PlanSettings
@@ -195,26 +196,33 @@ def _fits_cache(usable: Sequence[QuestionGroup], train: TrainSettings, config: P
 def select_cost(root: Root, benchmarks: Sequence[SourceEstimate], run: str, selectors: int) -> StageCost:
     """`selectors` selectors that ask a run's policy, on all benchmarks: one pass per clip, one rollout per question."""
     config, _ = policy_shape(root.run_policy(run))
-    total = StageCost("select", run, selectors * len(benchmarks))
+    lines = []
     for group in (group for source in benchmarks for group in source.groups):
-        t, s = group.n_frames, group.tokens / group.questions
-        once = t * policy_frame_flops(config) + policy_prefix_flops(config, t, POLICY_TEXT)
-        each = policy_prefix_flops(config, 0, s) + min(t, max(root.answer.n_frames)) * pick_flops(config, t)
-        tokens = t * config.tokens_per_frame + POLICY_TEXT
-        line = StageCost(
-            "select",
-            run,
-            0,
-            clips=group.clips,
-            frames=group.clips * t,
-            tokens=group.clips * tokens + group.questions * s,
-            flops=group.clips * once + group.questions * each,
-            naive_frames=group.questions * t,
-            naive_tokens=group.questions * (tokens + s),
-            naive_flops=group.questions * (once + each),
-        )
-        total = _plus(total, _times(line, selectors))
-    return total
+        picks = min(group.n_frames, max(root.answer.n_frames))
+        lines.append(policy_on_clips(group, config, picks * pick_flops(config, group.n_frames), picks))
+    return summed("select", run, selectors * len(benchmarks), lines * selectors)
+
+
+def policy_on_clips(group: QuestionGroup, config: PolicyConfig, flops: float, tokens: float) -> StageCost:
+    """The policy over a group's clips, once each (naive: once per question), and over each of its questions, which adds
+    `flops` and `tokens` of picks.
+    """
+    t, s = group.n_frames, group.tokens / group.questions
+    once = t * policy_frame_flops(config) + policy_prefix_flops(config, t, POLICY_TEXT)
+    each = policy_prefix_flops(config, 0, s) + flops
+    of_clip, of_question = t * config.tokens_per_frame + POLICY_TEXT, s + tokens
+    return StageCost(
+        "",
+        "",
+        0,
+        clips=group.clips,
+        frames=group.clips * t,
+        tokens=group.clips * of_clip + group.questions * of_question,
+        flops=group.clips * once + group.questions * each,
+        naive_frames=group.questions * t,
+        naive_tokens=group.questions * (of_clip + of_question),
+        naive_flops=group.questions * (once + each),
+    )
 
 
 def answer_cost(root: Root, benchmarks: Sequence[SourceEstimate], lmm: str, model: Model) -> StageCost:
@@ -224,12 +232,13 @@ def answer_cost(root: Root, benchmarks: Sequence[SourceEstimate], lmm: str, mode
     selectors' picks are taken to differ (and to be random where it is counted how many frames that makes).
     """
     asked = {source.name: root.selectors_on(source.name) for source in benchmarks}
-    total = StageCost("answer", lmm, sum(map(len, asked.values())))
-    for source in benchmarks:
-        for group in source.groups:
-            for selector in asked[source.name]:
-                total = _plus(total, _answers(group, selector == "uniform", root.answer.n_frames, model))
-    return total
+    lines = [
+        _answers(group, selector == "uniform", root.answer.n_frames, model)
+        for source in benchmarks
+        for group in source.groups
+        for selector in asked[source.name]
+    ]
+    return summed("answer", lmm, sum(map(len, asked.values())), lines)
 
 
 def _answers(group: QuestionGroup, shared: bool, budgets: Sequence[int], model: Model) -> StageCost:
@@ -249,11 +258,16 @@ def _answers(group: QuestionGroup, shared: bool, budgets: Sequence[int], model: 
     else:  # a question's numbers of frames are the first of one order, so only its largest adds frames
         seen = t * (1 - (1 - max(sizes) / t) ** q)
         ours = prefixes * group.questions + suffixes + Flops(frames=seen) * group.clips
+    return of_model(group.clips, ours, naive, model)
+
+
+def of_model(clips: float, ours: Flops, naive: Flops, model: Model) -> StageCost:
+    """What an LMM has to do for some clips, as one line."""
     return StageCost(
-        "answer",
+        "",
         "",
         0,
-        clips=group.clips,
+        clips=clips,
         frames=ours.frames,
         tokens=ours.tokens,
         flops=ours.flops(model.shape),
@@ -263,17 +277,13 @@ def _answers(group: QuestionGroup, shared: bool, budgets: Sequence[int], model: 
     )
 
 
+def summed(stage: str, name: str, jobs: int, lines: Iterable[StageCost]) -> StageCost:
+    """Lines as one, which has so many jobs."""
+    return functools.reduce(_plus, lines, StageCost(stage, name, jobs))
+
+
 def _plus(first: StageCost, second: StageCost) -> StageCost:
     """Sums of all amounts under the first's name."""
     kept = {name: getattr(first, name) for name in ("stage", "name")}
     sums = {name: getattr(first, name) + getattr(second, name) for name in vars(first) if name not in kept}
     return StageCost(**kept, **sums)
-
-
-def _times(cost: StageCost, factor: int) -> StageCost:
-    return StageCost(
-        cost.stage,
-        cost.name,
-        cost.jobs,
-        **{name: factor * value for name, value in vars(cost).items() if name not in ("stage", "name", "jobs")},
-    )

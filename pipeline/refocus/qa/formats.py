@@ -1,7 +1,7 @@
 """Which adapter the questions of each data set were read with, as a table of questions from several sets notes it.
 
 Only with its format does a path tell which video it names (`refocus.qa.origin`), and the pairs that training reads come
-from many data sets.
+from many data sets. How answers to a benchmark are scored depends on it too.
 """
 
 import json
@@ -12,6 +12,7 @@ from refocus.core import parquet
 from refocus.core.files import canonical, settings_of
 
 KEY = "refocus.formats"
+SCORED = ("videomme", "mlvu", "longvideobench", "videommmu")  # formats with scores of their authors' own kind
 Formats = dict[str, str]  # data set → adapter
 
 
@@ -25,6 +26,12 @@ def formats_of_sources(paths: Iterable[Path]) -> Formats:
         if format and first is not None and len(first):
             found[first["dataset"][0].as_py()] = format
     return found
+
+
+def format_of(path: Path, name: str) -> str:
+    """The format of a benchmark's question table, as `ingest` noted it, else as the benchmark's name says, else ''."""
+    noted = settings_of(parquet.read_schema(path)).get("format")
+    return noted or next((known for known in SCORED if known in name.replace("-", "").replace("_", "")), "")
 
 
 def note(formats: Formats) -> dict[str, str]:

@@ -49,8 +49,11 @@ class BinGroup:
         return sorted({one.percent for one in self.answered if one.side != ALL})
 
     def score(self, one: Bin) -> Interval | None:
-        """Accuracy, the runs averaged."""
-        return mean_over_videos(list(self.answered[one].values()), self.level)
+        """Accuracy, the runs averaged; its interval ends where accuracies end."""
+        found = mean_over_videos(list(self.answered[one].values()), self.level)
+        if found is None or found.low is None or found.high is None:
+            return found
+        return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
 
     def value(self, one: Bin) -> float:
         """Accuracy; NaN without any answer."""

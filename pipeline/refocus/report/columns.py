@@ -49,8 +49,8 @@ class Column:
         return f"{self.benchmark}.{self.group}"
 
     def count(self, questions: Iterable[Question]) -> int:
-        """How many questions with options it is about."""
-        return sum(self.keep(question) for question in questions if question.options)
+        """How many of the questions it is about."""
+        return sum(self.keep(question) for question in questions)
 
 
 def columns_of(benchmark: BenchmarkData) -> list[Column]:

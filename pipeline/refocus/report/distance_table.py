@@ -5,17 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from refocus.config.selectors import kind_of
 from refocus.config.tables import TablesSettings
 from refocus.core.errors import UsageError
-from refocus.evaluate.distances import POSITIONS, Distances, Metric, mean_distances, on_grid
+from refocus.evaluate.distances import POSITIONS, Distances, Metric, mean_distances, on_grid, pairwise
 from refocus.qa.records import Question, by_clip
 from refocus.report.columns import Column, columns_of
 from refocus.report.harness import intervals, world_mark
 from refocus.report.published import Published, published_distance
-from refocus.report.results import BenchmarkData, Results
+from refocus.report.results import BenchmarkData, Results, result_rows
 from refocus.report.table_files import Cell, Table
-from refocus.select.likelihood import Likelihood, read_likelihoods
+from refocus.select.likelihood import Likelihood, LikelihoodTable, read_likelihoods
 from refocus.select.selector import question_seed
 
 METRICS: dict[Metric, str] = {
@@ -33,7 +32,7 @@ NOTES = (
 
 
 def table3(results: Results, likelihoods: Iterable[Path], settings: TablesSettings) -> Table | None:
-    """Policy x metric x pairs against duration groups (paper Table 3).
+    """Policy x metric x pairs against duration groups (paper Table 3); several runs of one setting have their mean too.
 
     Args:
         likelihoods: tables of `refocus likelihood`.
@@ -42,30 +41,33 @@ def table3(results: Results, likelihoods: Iterable[Path], settings: TablesSettin
     Raises:
         UsageError: one is of a benchmark whose questions are not given.
     """
-    tables = sorted(map(read_likelihoods, likelihoods), key=lambda made: (made.benchmark, made.selector))
-    for made in tables:
+    found: dict[str, dict[str, LikelihoodTable]] = {}
+    for made in map(read_likelihoods, likelihoods):
         if made.benchmark not in results.benchmarks:
             raise UsageError(
                 f"there are likelihoods of {made.selector} on {made.benchmark}, but not its question table"
             )
-    by_name = {made.benchmark: _groups(results.benchmarks[made.benchmark]) for made in tables}
-    columns = list(dict.fromkeys(column.group for groups in by_name.values() for column in groups))
-    body = []
-    for made in tables:
-        data, groups = results.benchmarks[made.benchmark], by_name[made.benchmark]
-        apart = {column.group: _distances(data.questions, made.rows, column, settings) for column in groups}
-        in_paper = settings.published and kind_of(made.selector) == "refocus" and not data.is_world
-        printed = published_distance if in_paper else lambda metric, group: None
-        for metric, name in METRICS.items():
-            for pairs in ("different videos", "same video"):
-                across = pairs == "different videos"
-                cells = [
-                    _cell(apart[group][metric], across, printed(metric, group)) if group in apart else Cell()
-                    for group in columns
-                ]
-                body.append(((made.benchmark, made.selector, name, pairs), tuple(cells)))
-    if not body:
+        found.setdefault(made.benchmark, {})[made.selector] = made
+    if not found:
         return None
+    groups = {name: _groups(results.benchmarks[name]) for name in sorted(found)}
+    columns = list(dict.fromkeys(column.group for own in groups.values() for column in own))
+    body = []
+    for benchmark, own in groups.items():
+        data = results.benchmarks[benchmark]
+        for row in result_rows(found[benchmark], results.variants):
+            runs = [found[benchmark][selector].rows for selector in row.selectors]
+            apart = {column.group: _distances(data.questions, runs, column, settings) for column in own}
+            in_paper = settings.published and row.kind == "refocus" and not data.is_world
+            printed = published_distance if in_paper else lambda metric, group: None
+            for metric, name in METRICS.items():
+                for pairs in ("different videos", "same video"):
+                    across = pairs == "different videos"
+                    cells = [
+                        _cell(apart[group][metric], across, printed(metric, group)) if group in apart else Cell()
+                        for group in columns
+                    ]
+                    body.append(((benchmark, row.name, name, pairs), tuple(cells)))
     title = f"Table 3: mean distance between selection distributions{world_mark(results)}"
     lot = settings.distance_videos
     videos = f"at most {lot} videos of each group, drawn by lot" if lot else "all videos"
@@ -81,13 +83,20 @@ def _groups(benchmark: BenchmarkData) -> list[Column]:
 
 
 def _distances(
-    questions: Sequence[Question], found: Mapping[str, Likelihood], column: Column, settings: TablesSettings
+    questions: Sequence[Question], runs: Sequence[Mapping[str, Likelihood]], column: Column, settings: TablesSettings
 ) -> dict[Metric, Distances]:
-    of_group = [question for question in questions if question.qa_id in found and column.keep(question)]
+    """Of the questions of a group that all runs know, each pair's distance averaged over the runs."""
+    of_group = [q for q in questions if all(q.qa_id in run for run in runs) and column.keep(q)]
     asked = about_drawn_videos(of_group, settings.distance_videos, settings.distance_seed)
-    grids = np.array([on_grid(found[question.qa_id].marginal) for question in asked]).reshape(len(asked), POSITIONS)
+    if not asked:
+        return dict.fromkeys(METRICS, Distances(None, None))
     videos = [question.clip_id for question in asked]
-    return {metric: mean_distances(grids, videos, metric, **intervals(settings)) for metric in METRICS}
+    grids = [np.stack([on_grid(run[question.qa_id].marginal) for question in asked]) for run in runs]
+    made = {}
+    for metric in METRICS:
+        apart = np.mean([pairwise(run, metric) for run in grids], axis=0)
+        made[metric] = mean_distances(apart, videos, **intervals(settings))
+    return made
 
 
 def about_drawn_videos(questions: Sequence[Question], videos: int | None, seed: int) -> list[Question]:

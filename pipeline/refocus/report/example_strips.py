@@ -36,12 +36,13 @@ class Picked:
     """What one selector picked for a question, and what the LMM answered from it.
 
     images: uint8 (n, h, w, 3), in temporal order; empty where only the times are shown. timestamps_s: when each is
-    shown, in seconds of the file. shares: the softmax over the option logits, empty where the LMM was not asked.
-    correct: None where it was not asked.
+    shown, in seconds of the file. prediction: place of the option it chose, -1 for none. shares: the softmax over the
+    option logits, empty where it was not asked or wrote its answer. correct: None where it was not asked.
     """
 
     images: np.ndarray
     timestamps_s: Sequence[float]
+    prediction: int = -1
     shares: Sequence[float] = ()
     correct: bool | None = None
 
@@ -257,12 +258,13 @@ def _lanes(axes: Axes, example: Example, names: Mapping[str, str]) -> None:
 
 
 def _answer(question: Question, picked: Picked) -> str:
-    """`C. orange ✓ 78 %`, or nothing where the LMM was not asked."""
-    if not picked.shares:
-        return ""
-    given = int(np.argmax(picked.shares))
+    """`C. orange ✓ 78 %`, as far as that is known: a written answer has no share, and may name no option."""
+    given = picked.prediction
+    if given < 0:
+        return picked.mark
     option = textwrap.shorten(question.options[given], 16, placeholder="…")
-    return f"{LETTERS[given]}. {option} {picked.mark} {100 * picked.shares[given]:.0f} %"
+    share = f" {100 * picked.shares[given]:.0f} %" if picked.shares else ""
+    return f"{LETTERS[given]}. {option} {picked.mark}{share}"
 
 
 def _verdict(picked: Picked) -> str:

@@ -26,7 +26,8 @@ WIN, BOTH, NEITHER, LOSS = (
     "miss: right from uniform alone",
 )
 LEGEND = (
-    "Pictures: the frames that a selector picked, each joined to\nits time; triangles: all of its picks. "
+    "Pictures: frames that a selector picked, each joined to its time; triangles (ticks, if many): all of its picks.\n"
+    "Below its name: the option that the LMM chose from these frames, and how likely the LMM found it.\n"
     "Between dashed lines, and framed in black: the evidence."
 )
 
@@ -94,8 +95,8 @@ def drawn_by_lot(material: Material) -> tuple[list[Example], str]:
     settings = material.settings
     chosen = choose(questions, results, settings.examples, settings.seed)
     order = sorted(material.selections, key=lambda name: list(KINDS).index(kind_of(name)))
-    note = f"{tally(results)}.\nDrawn by lot, in this proportion. " if any(results.values()) else "Drawn by lot. "
-    return _gather(material, chosen, order, material.pictured), note + LEGEND
+    note = f"{tally(results)}.\nDrawn by lot, in this proportion." if any(results.values()) else "Drawn by lot."
+    return _gather(material, chosen, order, material.pictured), f"{note}\n{LEGEND}"
 
 
 def first_win(material: Material) -> tuple[list[Example], str]:
@@ -178,6 +179,7 @@ def _picked(material: Material, selector: str, question: Question, with_images: 
     return Picked(
         images=material.store.images(question.clip_id, selection.frame_indices if with_images else (), size=192),
         timestamps_s=selection.timestamps_s,
-        shares=tuple(softmax(answer.logits)) if answer else (),
+        prediction=answer.prediction if answer else -1,
+        shares=tuple(softmax(answer.logits)) if answer and answer.logits else (),
         correct=answer.correct if answer else None,
     )

@@ -9,8 +9,8 @@ from typing import TypedDict
 
 from refocus.config.selectors import KINDS
 from refocus.config.tables import TablesSettings
+from refocus.evaluate import open_answers
 from refocus.evaluate.answers import OPEN, UNREADABLE
-from refocus.evaluate.letters import FOLLOWS
 from refocus.evaluate.scoring import Outcome, Score, accuracy, gain
 from refocus.report.columns import MACRO_NOTES, Column, overall
 from refocus.report.published import Published, published
@@ -28,7 +28,7 @@ FLAG_NOTES = {
     NO_FRAMES: "answers without any decoded frame, which are in no figure",
     UNREADABLE: "answers whose picked frames could not be read from the video, which are in no figure",
     ALONE: "answers of `swapped` to a question alone on its clip are not counted",
-    OPEN: "answers to open questions are not counted",
+    OPEN: "answers to open questions are not counted: they are asked with answer.method: generation alone",
     NOT_ASKED: "answers of `confidence` to questions with too few or too many options for the LMM",
     NO_EVIDENCE: "answers of `oracle` from uniform frames, to questions whose evidence is not known",
     LAST_FRAME: "answers from frames of which the clip's last was put in place of a pick (keep_last_frame)",
@@ -124,7 +124,10 @@ class Harness:
 def flag_notes(results: Results) -> list[str]:
     """How many answers are unusual, and in what way."""
     counts = sorted(results.flag_counts().items())
-    notes = [f"letters found in generated replies as by {FOLLOWS[name]}" for name in sorted(results.extractors)]
+    follows = sorted({reading.follows for reading in results.readings})
+    notes = [f"letters found in generated replies as by {whom}" for whom in follows]
+    if any(not question.options for name in results.benchmarks for question in results.asked(name)):
+        notes.append(f"replies to open questions judged as by {open_answers.FOLLOWS}")
     return notes + [f"{count} {FLAG_NOTES[flag]}" for flag, count in counts if flag in FLAG_NOTES]
 
 

@@ -39,7 +39,7 @@ def table2(
             cells += [_delta(harness, lmm, row, benchmark, frames) for benchmark in lectures]
             cost = cost_cell(results, row, spent, SECONDS[0], [benchmark.name for benchmark in lectures])
             body.append(((lmm, row.name), (*cells, cost)))
-    titles = [(c.key, f"{c.group} (n={c.count(results.benchmarks[c.benchmark].questions)})") for c in columns]
+    titles = [(c.key, f"{c.group} (n={c.count(results.asked(c.benchmark))})") for c in columns]
     titles += [(f"{benchmark.name}.{DELTA}", "Δknowledge") for benchmark in lectures]
     notes = [
         *harness.notes((cell for _, cells in body for cell in cells), [benchmark.name for benchmark in lectures]),

@@ -1,23 +1,22 @@
 """All results side by side: the questions and formats of the benchmarks, and every file of answers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from refocus.config.selectors import KINDS, kind_of, run_of
 from refocus.config.variants import Variant
-from refocus.core import parquet
 from refocus.core.errors import RefocusError, UsageError
-from refocus.core.files import settings_of
 from refocus.evaluate.answers import Answer, AnswerSet, read_answers
-from refocus.evaluate.letters import Extractor, named_option
+from refocus.evaluate.letters import Extractor
+from refocus.evaluate.replies import Reading
 from refocus.evaluate.scoring import Outcome, mean_outcomes, outcomes, without_video
 from refocus.qa.adapters.videommmu import BEFORE_LECTURE
+from refocus.qa.formats import format_of
 from refocus.qa.records import Question, read_questions
 from refocus.select.selections import tables_below
 
-FORMATS = ("videomme", "mlvu", "longvideobench", "videommmu")
 # By the prefix of the world's categories: what must be seen to answer.
 WORLD_GROUPS = {"sequence/": "two moments", "moment/": "one moment", "static/": "any frame"}
 
@@ -121,8 +120,9 @@ class Results:
         """The same with generated replies read by an extractor; None: as they were when they were answered."""
         if extractor is None:
             return self
-        made = [_read_again(answers, self._questions, extractor) for answers in self._made.values()]
         benchmarks = [*self.benchmarks.values(), *filter(None, [self.before_lecture])]
+        by_name = {benchmark.name: benchmark for benchmark in benchmarks}
+        made = [_read_again(answers, by_name[answers.benchmark], extractor) for answers in self._made.values()]
         return Results(benchmarks, made, self.variants)
 
     def outcomes(self, lmm: str, row: ResultRow, benchmark: str, frames: int) -> list[Outcome]:
@@ -150,9 +150,15 @@ class Results:
         return made.answers.get(qa_id) if made else None
 
     @cached_property
-    def extractors(self) -> set[Extractor]:
-        """Whose ways of finding letters made the answers that were generated."""
-        return {made.extractor for made in self._made.values() if made.extractor is not None}
+    def readings(self) -> set[Reading]:
+        """How the replies were read of the answers that were generated."""
+        forms = {b.name: b.format for b in filter(None, [*self.benchmarks.values(), self.before_lecture])}
+        return {Reading(made.extractor, forms[made.benchmark]) for made in self._made.values() if made.extractor}
+
+    def asked(self, benchmark: str) -> list[Question]:
+        """The questions that an LMM can answer as it was asked: all where it wrote, else those with options."""
+        wrote = any(made.extractor for made in self._made.values() if made.benchmark == benchmark)
+        return [question for question in self._questions[benchmark] if wrote or question.options]
 
     def flag_counts(self) -> dict[str, int]:
         """How many answers carry each flag, over all files."""
@@ -164,15 +170,15 @@ class Results:
         return counts
 
 
-def _read_again(made: AnswerSet, questions: Mapping[str, Sequence[Question]], extractor: Extractor) -> AnswerSet:
+def _read_again(made: AnswerSet, benchmark: BenchmarkData, extractor: Extractor) -> AnswerSet:
     if made.extractor is None:
         return made
-    read = dict(made.answers)
-    for question in questions[made.benchmark]:
+    read, reading = dict(made.answers), Reading(extractor, benchmark.format)
+    for question in benchmark.questions:
         answer = read.get(question.qa_id)
         if answer is not None and answer.answered:
-            found = named_option(answer.raw_reply, len(question.options), extractor)
-            read[question.qa_id] = replace(answer, prediction=found, correct=found == question.answer_index)
+            named, right = reading.of(question, answer.raw_reply)
+            read[question.qa_id] = replace(answer, prediction=named, correct=right)
     return replace(made, answers=read, extractor=extractor)
 
 
@@ -215,7 +221,5 @@ def read_benchmark(path: Path) -> BenchmarkData:
     questions = tuple(read_questions(path))
     if not questions:
         raise RefocusError(f"{path} has no questions")
-    notes = settings_of(parquet.read_schema(path))
     name = questions[0].dataset
-    guess = next((known for known in FORMATS if known in name.replace("-", "").replace("_", "")), "")
-    return BenchmarkData(name, notes.get("format", guess), questions)
+    return BenchmarkData(name, format_of(path, name), questions)

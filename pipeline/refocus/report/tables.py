@@ -28,7 +28,7 @@ def table1(results: Results, frames: int, settings: TablesSettings, spent: Seque
         for row in results.rows:
             cells = [harness.cell(lmm, row, column, frames, table=1) for column in columns]
             body.append(((lmm, row.name), (*cells, cost_cell(results, row, spent, SECONDS[0]))))
-    counts = [column.count(results.benchmarks[column.benchmark].questions) for column in columns]
+    counts = [column.count(results.asked(column.benchmark)) for column in columns]
     titles = [(c.key, f"{c.benchmark} {c.group} (n={count})") for c, count in zip(columns, counts, strict=True)]
     notes = harness.notes((cell for _, cells in body for cell in cells), results.benchmarks)
     title = f"Table 1: accuracy in % with {frames} frames{world_mark(results)}"

@@ -68,7 +68,8 @@ class FrameSelector(ABC):
         name: the selector's name in tables: `refocus`, `aks`.
         n_frames: how many frames it picks unless told.
         digest: 12 hex digits of everything that decides its picks beside video and question.
-        reader: 12 hex digits of what `encode` does: its model, and how candidates are sampled.
+        reader: 12 hex digits of what `encode` does: its model and precision, and how candidates are sampled.
+        device: type of the device that the picks' scores are computed on, `cpu` or `cuda`.
         warning: what a user must know before trusting the picks, or None.
     """
 
@@ -78,6 +79,11 @@ class FrameSelector(ABC):
     reader: str
     warning: str | None = None
 
+    @property
+    def device(self) -> str:
+        """Of selectors without a policy, whose picks the settings' precision does not touch."""
+        return "cpu"
+
     def __init__(self, settings: SelectSettings, decode: DecodeSettings, made_of: Mapping[str, Any], reads: str | None):
         """
         Args:
@@ -86,9 +92,11 @@ class FrameSelector(ABC):
             reads: the folder or hub id of the model that reads candidates, if any does.
         """
         self.settings, self.decode = settings, decode
-        self.digest = selector_digest(self.name, {**settings.identity(), **made_of}, reads)
+        computed = settings.identity_on(self.device)
+        self.digest = selector_digest(self.name, {**computed, **made_of}, reads)
         sampling = [decode.fps, decode.max_frames, decode.size, decode.resize]
-        self.reader = digest([reads and weights(reads), sampling])
+        narrow = [computed["precision"]] if "precision" in computed else []
+        self.reader = digest([reads and weights(reads), sampling, *narrow])
         self._last: EncodedVideo | None = None
 
     @staticmethod

@@ -18,7 +18,7 @@ from refocus.core.files import settings_of, write_table
 from refocus.core.progress import bar
 from refocus.lmm.prompts import Prompt
 from refocus.qa.records import Question, by_clip
-from refocus.select.policy_selector import NOT_NUMBERS
+from refocus.select.policy_selector import NOT_NUMBERS, computing
 from refocus.select.selector import question_seed
 
 if TYPE_CHECKING:
@@ -71,10 +71,11 @@ def likelihoods(
     for clip_id, asked in bar(by_clip(questions).items(), desc="likelihood", unit="clip"):
         if clip_id not in store or not store.record(clip_id).n_frames:
             continue
-        clip = policy.read_clip(store.images(clip_id, size=policy.frame_size))
+        images = store.images(clip_id, size=policy.frame_size)
         seeds = [question_seed(settings.seed, question.qa_id) for question in asked]
         prompts = [Prompt.of(question) for question in asked]
-        made = policy.likelihood(clip, prompts, n_frames, seeds, settings.samples, settings.temperature)
+        with computing(policy, settings):
+            made = policy.likelihood(images, prompts, n_frames, seeds, settings.samples, settings.temperature)
         if made.marginal.isnan().any():
             raise RefocusError(NOT_NUMBERS)
         for question, frequency, marginal in zip(asked, made.frequency.cpu(), made.marginal.cpu(), strict=True):

@@ -14,7 +14,7 @@ from refocus.policy.trained_for import TrainedFor, read_trained_for
 from refocus.select.encoded_video import EncodedVideo
 from refocus.select.frame_selector import FrameSelector
 from refocus.select.picks import Picks
-from refocus.select.policy_selector import ask_policy, load_policy
+from refocus.select.policy_selector import ask_policy, computing, load_policy
 from refocus.select.video_selection import Curve
 from refocus.video.decode import DecodedFrames
 
@@ -59,13 +59,19 @@ class PolicyFrameSelector(FrameSelector):
         super().__init__(settings or SelectSettings(), decode or DecodeSettings(), {}, path)
 
     @property
+    def device(self) -> str:
+        """See `FrameSelector`."""
+        return self.policy.device.type
+
+    @property
     def warning(self) -> str | None:  # type: ignore[override]
         """See `FrameSelector`."""
         size = sum(parameter.numel() for parameter in self.policy.parameters())
         return WORLD_ONLY if size < SMALLEST_REAL_POLICY else None
 
     def _read(self, candidates: DecodedFrames) -> "ClipState":
-        return self.policy.read_clip(candidates.images)
+        with computing(self.policy, self.settings):
+            return self.policy.read_clip(candidates.images)
 
     def _picks(
         self, encoded: EncodedVideo, prompts: Sequence[Prompt], n_frames: int, seeds: Sequence[int]
@@ -75,7 +81,8 @@ class PolicyFrameSelector(FrameSelector):
             some = slice(first, first + TOGETHER)
             picked = ask_policy(self.policy, encoded.state, prompts[some], n_frames, seeds[some], self.settings)
             orders = [picks.order for picks in picked]
-            shares = self.policy.step_shares(encoded.state, prompts[some], orders, self.settings.temperature)
+            with computing(self.policy, self.settings):
+                shares = self.policy.step_shares(encoded.state, prompts[some], orders, self.settings.temperature)
             for picks, share in zip(picked, shares.tolist(), strict=True):
                 made.append((picks, Curve(encoded.timestamps_s, tuple(share), MEANS)))
         return made

@@ -1,5 +1,6 @@
 """Picks of a trained policy: one pass over a clip, one rollout per question (Algorithm 2, temperature 1, seeded)."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -7,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from refocus.config.select import SelectSettings
-from refocus.core.errors import RefocusError, ResourceMissing
+from refocus.config.select import PolicySection, SelectSettings
+from refocus.core.errors import RefocusError
 from refocus.lmm.prompts import Prompt
 from refocus.select.picks import Picks
 from refocus.select.selector import ClipView, question_seed
@@ -81,12 +82,22 @@ def ask_policy(
     Raises:
         RefocusError: the policy's probabilities are no numbers.
     """
-    made = policy.pick(clip, prompts, n_frames, seeds, settings.mode, settings.temperature, settings.marginal_samples)
+    with computing(policy, settings):
+        made = policy.pick(
+            clip, prompts, n_frames, seeds, settings.mode, settings.temperature, settings.marginal_samples
+        )
     if made.score.isnan().any():
         raise RefocusError(NOT_NUMBERS)
     return [
         Picks(tuple(order), tuple(score)) for order, score in zip(made.order.tolist(), made.score.tolist(), strict=True)
     ]
+
+
+def computing(policy: "FramePolicy", settings: PolicySection) -> contextlib.AbstractContextManager:
+    """A context in which the policy computes in the precision that the settings have on its device."""
+    from refocus.policy.precision import autocast
+
+    return autocast(policy.device, settings.precision_on(policy.device.type))
 
 
 def load_policy(path: str | Path, device: str, threads: int, kernels: str = "auto") -> "FramePolicy":
@@ -98,14 +109,12 @@ def load_policy(path: str | Path, device: str, threads: int, kernels: str = "aut
     """
     import torch
 
+    from refocus.lmm.loading import find_device
     from refocus.policy.frame_policy import FramePolicy
 
     torch.set_num_threads(threads)
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ResourceMissing("no CUDA device is visible; use --device cpu or a machine with a GPU")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    policy = FramePolicy.from_pretrained(path).to(device).eval()
+    place = find_device(device)
+    policy = FramePolicy.from_pretrained(path).to(place).eval()
     # a selection is a set, whatever the policy was trained with; the authors' scripts do so too
     policy.config = dataclasses.replace(policy.config, replacement=False)
     policy.backbone.use(kernels)

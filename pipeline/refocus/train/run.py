@@ -10,6 +10,7 @@ from torch import Tensor
 
 from refocus.config.identity import weights
 from refocus.core.files import digest
+from refocus.policy.precision import autocast
 from refocus.policy.trained_for import TrainedFor, write_trained_for
 from refocus.qa.formats import Formats, formats_noted
 from refocus.qa.records import Question
@@ -18,7 +19,6 @@ from refocus.train.feature_cache import FeatureCache
 from refocus.train.job import TrainingJob
 from refocus.train.loop import Trainer
 from refocus.train.parallel import Ranks
-from refocus.train.precision import autocast
 from refocus.train.questions import read_training_questions
 from refocus.train.reward_model import LmmRewardModel
 

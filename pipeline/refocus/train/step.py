@@ -17,6 +17,7 @@ from refocus.config.train import TrainSettings
 from refocus.lmm.prompts import Prompt
 from refocus.policy.frame_policy import FramePolicy
 from refocus.policy.network import ClipState, QuestionState
+from refocus.policy.precision import autocast
 from refocus.policy.rollout import Rollout, rollout, score
 from refocus.qa.records import Question
 from refocus.train.data import Batches, TrainingSet, micro_batches, rollout_seed, share_out
@@ -24,7 +25,6 @@ from refocus.train.metrics import Group, groups_of
 from refocus.train.objective import advantages, batch_std, centre, objective, varied
 from refocus.train.optim import Optimiser, lr_factor
 from refocus.train.parallel import Ranks
-from refocus.train.precision import autocast
 from refocus.train.reward_model import RewardModel, Rewards
 
 

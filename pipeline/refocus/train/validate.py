@@ -9,10 +9,10 @@ from refocus.config.train import TrainSettings
 from refocus.frames.sampling import uniform
 from refocus.lmm.prompts import Prompt
 from refocus.policy.frame_policy import FramePolicy
+from refocus.policy.precision import autocast
 from refocus.qa.records import Question, by_clip
 from refocus.train.data import rollout_seed
 from refocus.train.parallel import Ranks
-from refocus.train.precision import autocast
 from refocus.train.reward_model import RewardModel
 
 

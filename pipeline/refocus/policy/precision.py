@@ -8,7 +8,8 @@ import torch
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
     """A context in which matrix products are computed in `precision`; weights, gradients and moments stay float32.
 
-    One per forward pass: casts made without gradient inside a context would be reused by a later pass with gradient.
+    One per forward pass in training: casts made without gradient inside a context would be reused by a later pass with
+    gradient.
     """
     if precision == "float32":
         return contextlib.nullcontext()
