@@ -76,7 +76,10 @@ def stages() -> list[tuple[str, str]]:
     pairs = set()
     for file in (ROOT / "workflow" / "rules").glob("*.smk"):
         for rule in re.split(r"(?m)^ *rule ", file.read_text())[1:]:
-            environment, command = re.search(r"envs/(\w+)\.yaml", rule), re.search(r"-m refocus (\w+)", rule)
+            environment, command = (
+                re.search(r"envs/(\w+)\.yaml", rule),
+                re.search(r"(?:-m refocus|start_with}) (\w+)", rule),
+            )
             if environment and command:
                 pairs.add((environment[1], command[1]))
     return sorted(pairs)

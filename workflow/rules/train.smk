@@ -57,10 +57,11 @@ rule train_policy:
         reward_model=lambda wildcards: reward_model_of(wildcards.run).path,
         reward_weights=lambda wildcards: weights(reward_model_of(wildcards.run).path),
         runtime=runtime(SETTINGS.train),
+        start_with=lambda wildcards, resources, threads: launcher(resources, threads, SETTINGS.train),
         store=lambda wildcards: f"{STORE}/{checkpoints_kept(SETTINGS, wildcards.run)}",
         out=subpath(output.metrics, parent=True),
     shell:
-        "python -m refocus train --pairs {input.pairs:q} {params.unfiltered} --index {params.frames} --start {params.start:q}"
+        "{params.start_with} train --pairs {input.pairs:q} {params.unfiltered} --index {params.frames} --start {params.start:q}"
         " --reward-model {params.reward_model:q} --lmm-settings {params.lmm:q} --policy-settings {params.policy:q}"
         " --settings {params.settings:q} --runtime {params.runtime:q} --work-dir {params.store:q} --out {params.out:q}"
         " 2>&1 | tee {log:q}"

@@ -54,7 +54,9 @@ def run(args: argparse.Namespace) -> None:
     if args.shard is not None:
         questions = questions_of(questions, frames, index)
     identity = {**settings.identity(), "lmm": model.identity()}
-    result = score_shard(lambda: _load(model, settings.runtime), frames, questions, settings, MarginCache(args.store, identity))
+    result = score_shard(
+        lambda: _load(model, settings.runtime), frames, questions, settings, MarginCache(args.store, identity)
+    )
     write_margins(args.out, result.margins, result.skipped, identity)
 
 

@@ -10,6 +10,7 @@ from refocus.plan.flops import Flops, tower_flops, triangle
 from refocus.plan.model_shapes import Tower, square_tower
 from refocus.plan.source_lengths import SourceEstimate
 from refocus.plan.stage_costs import Model, StageCost
+from refocus.qa.planned_shards import planned_shards
 
 SO400M = Tower(layers=27, width=1152, ffn=4304, tokens=729, patches=729, patch=14)
 TOWERS = {"google/siglip-so400m-patch14-384": SO400M, "google/siglip2-so400m-patch14-384": SO400M}
@@ -44,7 +45,7 @@ def embed_cost(root: Root, benchmarks: Sequence[SourceEstimate]) -> StageCost:
     return StageCost(
         "embed",
         root.embed.model,
-        sum(root.source(source.name).shards for source in benchmarks),
+        sum(planned_shards(root, source.name) for source in benchmarks),
         clips=sum(group.clips for group in groups),
         frames=frames,
         flops=frames * each,
@@ -69,7 +70,7 @@ def certainty_cost(root: Root, benchmarks: Sequence[SourceEstimate], model: Mode
     return StageCost(
         "certainty",
         root.certainty.model,
-        sum(root.source(source.name).shards for source in benchmarks),
+        sum(planned_shards(root, source.name) for source in benchmarks),
         clips=clips,
         frames=ours.frames,
         tokens=ours.tokens,
