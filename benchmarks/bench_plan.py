@@ -1,7 +1,7 @@
 """What planning the paper's run costs at full size: `python -m benchmarks.bench_plan`.
 
-Makes what ingest leaves of 302,000 clips (their tables, not their questions) beside empty annotation files, and dry-runs
-config/paper.yaml over it: seconds, memory, jobs, and how many of them are for a shard without clips.
+Makes what ingest leaves of 300,000 clips (their tables, not their questions) beside empty annotation files, and
+dry-runs config/paper.yaml over it: seconds, memory, jobs, and how many of them are for a shard without clips.
 """
 
 import os

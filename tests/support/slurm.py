@@ -1,7 +1,7 @@
 """A SLURM of one's own on this machine: controller and nodes on the loopback, GPUs that are null devices.
 
-Nothing of the system is touched: configuration, keys, sockets, logs and state lie in one folder, and all daemons end with
-the `with` block. Nodes claim more cores and memory than there are, so that jobs for large machines are accepted.
+Nothing of the system is touched: configuration, keys, sockets, logs and state lie in one folder, and all daemons end
+with the `with` block. Nodes claim more cores and memory than there are, so that jobs for large machines are accepted.
 """
 
 import contextlib
@@ -142,7 +142,7 @@ def _munge(home: Path) -> list[str]:
 
 def _start(daemons: contextlib.ExitStack, words: list[str], environment: Mapping[str, str]) -> None:
     name = "-".join(word for word in words if not word.startswith(("-", "/")))
-    output = daemons.enter_context(open(Path(environment["SLURM_CONF"]).parent / f"{name}.out.log", "wb"))
+    output = daemons.enter_context((Path(environment["SLURM_CONF"]).parent / f"{name}.out.log").open("wb"))
     words = [shutil.which(words[0], path=environment["PATH"]) or words[0], *words[1:]]
     process = subprocess.Popen(words, env=environment, stdout=output, stderr=output)
     daemons.callback(_end, process)

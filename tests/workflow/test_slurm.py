@@ -1,7 +1,7 @@
 """profiles/slurm as it ships, on a real SLURM of two nodes with eight GPUs each, which are null devices.
 
-The stages are stand-ins; Snakemake, its SLURM plugin, the rules' shell and SLURM are real. Needs Debian's slurm-wlm and munge
-and the plugin: `make test-slurm`.
+The stages are stand-ins; Snakemake, its SLURM plugin, the rules' shell and SLURM are real. Needs Debian's slurm-wlm and
+munge and the plugin: `make test-slurm`.
 """
 
 import importlib.util
@@ -37,8 +37,9 @@ OVERLAY = {
 }
 TRAINED = "results/train/demo/metrics.jsonl"
 
-# Stands in for the stages. Notes what it was given, makes the outputs that are missing, and, where a file `slow` says so, trains in
-# one step of STEP_S seconds: a signal is remembered until the step ends, then the step is saved, and the next attempt finds it.
+# Stands in for the stages. Notes what it was given, makes the outputs that are missing, and, where a file `slow` says
+# so, trains in one step of STEP_S seconds: a signal is remembered until the step ends, then the step is saved, and the
+# next attempt finds it.
 STAGE = """\
 #!{python} -IS
 import json, os, signal, sys, time
@@ -46,9 +47,11 @@ words = sys.argv[1:]
 if words[:2] == ["-m", "torch.distributed.run"]:
     here = words.index("-m", 2)
     per_node = next(n for n, word in enumerate(words) if word.startswith("--nproc-per-node"))
-    words = [*words[:per_node], "--nproc-per-node=2", *words[per_node + 1 : here], "--no-python", __file__, *words[here:]]
+    words[per_node] = "--nproc-per-node=2"
+    words = [*words[:here], "--no-python", __file__, *words[here:]]
     os.execv({python!r}, [{python!r}, *words])
-environment = {{name: os.environ.get(name) for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", "SLURMD_NODENAME", "RANK", "WORLD_SIZE")}}
+names = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", "SLURMD_NODENAME", "RANK", "WORLD_SIZE")
+environment = {{name: os.environ.get(name) for name in names}}
 stage = next(word for word in words[2:] if word != "--")
 def note(**what):
     with open("calls.jsonl", "a") as file:
@@ -129,7 +132,7 @@ class Driver:
             "--slurm-init-seconds-before-status-checks",
             "2",
         ]
-        words += ["--seconds-between-status-checks", "2", "--latency-wait", "10", *targets]
+        words += ["--seconds-between-status-checks", "2", "--latency-wait", "10", "--", *targets]
         path = f"{self.home}/bin:{self.slurm.environment['PATH']}"
         environment = {**self.slurm.environment, "PATH": path, "HF_HUB_OFFLINE": "1"}
         log = open(self.home / "driver.log", "w")  # noqa: SIM115

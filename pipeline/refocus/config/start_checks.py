@@ -12,7 +12,7 @@ PLACEHOLDER = "YOUR_ACCOUNT"
 
 @contextlib.contextmanager
 def one_line() -> Iterator[None]:
-    """Ends Snakemake with one line and our exit status where an error of ours comes up, without the workflow's trace."""
+    """Ends Snakemake with one line and our exit status where an error of ours comes up, without a trace."""
     try:
         yield
     except RefocusError as error:

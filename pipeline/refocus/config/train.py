@@ -15,8 +15,8 @@ class TrainRuntime(LmmRuntime):
     processes: int = Field(
         1,
         ge=1,
-        description="training processes that share each batch, one GPU each where there are GPUs; on each machine where "
-        "a profile gives the job several",
+        description="training processes that share each batch, one GPU each where there are GPUs; on each machine "
+        "where a profile gives the job several",
     )
     strategy: Literal["ddp", "zero1", "deepspeed"] = Field(
         "zero1",
