@@ -254,3 +254,10 @@ def test_a_clip_of_one_frame_has_the_subsets_that_hold_it(lmm):
 def test_units_are_ordinary_tables(lmm, frames, questions, tmp_path):
     result = run(lmm, frames, questions, tmp_path)
     assert sum(pq.read_table(file).num_rows for file in tmp_path.glob("*.parquet")) == result.margins.num_rows
+
+
+def test_a_tokenizer_that_cannot_read_the_questions_is_said(lmm, frames, caplog):
+    run(lmm, frames, [question(0, "a", question="What colour is shown?")])
+    assert "unknown to the LMM" not in caplog.text
+    run(lmm, frames, [question(0, "a", question="Quelle heure affiche cette horloge ancienne ?")])
+    assert "unknown to the LMM" in caplog.text

@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.dry_runs import snakemake
 from tests.support.slurm import Slurm, missing, running
 
 PLUGIN = "snakemake_executor_plugin_slurm"
@@ -92,9 +91,8 @@ class Driver:
         self.home, self.repository, self.slurm = home, repository, slurm
         (home / "overlay.yaml").write_text(yaml.safe_dump(OVERLAY))
         self.profile(YOUR_ACCOUNT="lab")
-        listed = snakemake(
-            repository, "--directory", str(home), "--configfile", str(home / "overlay.yaml"), "--summary"
-        )
+        words = [*self._snakemake(), "--cores", "1", "--summary"]
+        listed = subprocess.run(words, capture_output=True, text=True)
         assert listed.returncode == 0, listed.stderr
         outputs = [line.split("\t")[0] for line in listed.stdout.splitlines() if line.startswith("results/")]
         (home / "outputs.txt").write_text("\n".join(outputs) + "\n")
@@ -102,6 +100,10 @@ class Driver:
         stage = home / "bin" / "python"
         stage.write_text(STAGE.format(python=sys.executable, step_s=STEP_S))
         stage.chmod(0o755)
+
+    def _snakemake(self) -> list[str]:
+        words = [sys.executable, "-m", "snakemake", "--snakefile", str(self.repository / "Snakefile")]
+        return [*words, "--directory", str(self.home), "--configfile", str(self.home / "overlay.yaml")]
 
     def profile(self, **changes: str) -> None:
         """The shipped profile with some of its words replaced."""
@@ -114,24 +116,8 @@ class Driver:
 
     def start(self, *targets: str) -> "subprocess.Popen[str]":
         """Starts Snakemake; jobs find the stand-in as `python`, as from an environment module."""
-        words = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--snakefile",
-            str(self.repository / "Snakefile"),
-            "--directory",
-            str(self.home),
-        ]
-        words += ["--workflow-profile", str(self.home / "site"), "--configfile", str(self.home / "overlay.yaml")]
-        words += [
-            "--sdm",
-            "env-modules",
-            "--slurm-status-command",
-            "squeue",
-            "--slurm-init-seconds-before-status-checks",
-            "2",
-        ]
+        words = [*self._snakemake(), "--workflow-profile", str(self.home / "site"), "--sdm", "env-modules"]
+        words += ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"]
         words += ["--seconds-between-status-checks", "2", "--latency-wait", "10", "--", *targets]
         path = f"{self.home}/bin:{self.slurm.environment['PATH']}"
         environment = {**self.slurm.environment, "PATH": path, "HF_HUB_OFFLINE": "1"}

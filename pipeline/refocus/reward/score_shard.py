@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,8 @@ from refocus.reward.margin_cache import MarginCache
 from refocus.reward.margin_table import MARGIN_SCHEMA, Margin, Skipped, margins_table
 from refocus.reward.prefetch import Prefetcher
 from refocus.reward.windows import Subset, subsets
+
+UNKNOWN_SHARE = 0.1  # of the tokens of a shard's questions, above which a warning says so
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +138,7 @@ def _work(
 def _score(lmm: Lmm, frames: Frames, work: _Work, settings: RewardSettings, cache: MarginCache) -> None:
     """Computes and stores what is missing, clip by clip, and puts it among what is known."""
     known, tasks = work.known, work.tasks
+    _warn_of_unknown_words(lmm.tokenizer, [question for task in tasks for question in task.questions])
     if len(tasks) < len(known):
         log.info("%d of %d clips were scored before", len(known) - len(tasks), len(known))
     prefetcher = Prefetcher(frames, tasks, lmm.frame_size, settings.runtime.readers, pinned=lmm.device.type == "cuda")
@@ -148,6 +151,18 @@ def _score(lmm: Lmm, frames: Frames, work: _Work, settings: RewardSettings, cach
     if tasks:
         log.info("the model waited for frames in %.1f %% of %.1f s", 100 * prefetcher.share_waited, prefetcher.total_s)
         log.info("computed: %s", lmm.work)
+
+
+def _warn_of_unknown_words(tokenizer: Any, questions: Sequence[Question]) -> None:
+    """Says so where an LMM cannot read what it is asked, as one of the synthetic world cannot read real questions."""
+    if tokenizer.unk_token_id is None:
+        return
+    texts = [" ".join([question.question, *question.options]) for question in questions]
+    ids = [token for row in tokenizer(texts, add_special_tokens=False).input_ids for token in row]
+    share = ids.count(tokenizer.unk_token_id) / max(1, len(ids))
+    if share > UNKNOWN_SHARE:
+        percent = 100 * share
+        log.warning("%.0f %% of the words asked are unknown to the LMM's tokenizer: its margins mean little", percent)
 
 
 def score_clip(lmm: Lmm, images: Tensor | np.ndarray, task: ClipTask) -> list[Margin]:
