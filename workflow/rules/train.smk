@@ -44,7 +44,9 @@ rule train_policy:
     threads: cores(SETTINGS.train)
     resources:
         gpu=gpus(SETTINGS.train),
-        mem_mb=times_attempt(32_000),
+        mem_mb=times_attempt(
+            32_000 + round(1000 * SETTINGS.train.runtime.feature_cache_gb) * SETTINGS.train.runtime.processes
+        ),
         runtime=times_attempt(1440),
     params:
         frames=lambda wildcards: spelled(RESULTS.INDEX, USE.datasets),
