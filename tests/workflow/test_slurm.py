@@ -84,26 +84,24 @@ def slurm():
     shutil.rmtree(home)
 
 
+def snakemake(repository: Path, home: Path) -> list[str]:
+    """Snakemake's command for the small world in a folder of its own."""
+    (home / "overlay.yaml").write_text(yaml.safe_dump(OVERLAY))
+    words = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile")]
+    return [*words, "--directory", str(home), "--configfile", str(home / "overlay.yaml")]
+
+
 class Driver:
     """Snakemake in a folder of its own, with the shipped profile, in which only the site is filled in."""
 
-    def __init__(self, home: Path, repository: Path, slurm: Slurm) -> None:
+    def __init__(self, home: Path, repository: Path, slurm: Slurm, outputs: list[str]) -> None:
         self.home, self.repository, self.slurm = home, repository, slurm
-        (home / "overlay.yaml").write_text(yaml.safe_dump(OVERLAY))
         self.profile(YOUR_ACCOUNT="lab")
-        words = [*self._snakemake(), "--cores", "1", "--summary"]
-        listed = subprocess.run(words, capture_output=True, text=True)
-        assert listed.returncode == 0, listed.stderr
-        outputs = [line.split("\t")[0] for line in listed.stdout.splitlines() if line.startswith("results/")]
         (home / "outputs.txt").write_text("\n".join(outputs) + "\n")
         (home / "bin").mkdir()
         stage = home / "bin" / "python"
         stage.write_text(STAGE.format(python=sys.executable, step_s=STEP_S))
         stage.chmod(0o755)
-
-    def _snakemake(self) -> list[str]:
-        words = [sys.executable, "-m", "snakemake", "--snakefile", str(self.repository / "Snakefile")]
-        return [*words, "--directory", str(self.home), "--configfile", str(self.home / "overlay.yaml")]
 
     def profile(self, **changes: str) -> None:
         """The shipped profile with some of its words replaced."""
@@ -116,7 +114,13 @@ class Driver:
 
     def start(self, *targets: str) -> "subprocess.Popen[str]":
         """Starts Snakemake; jobs find the stand-in as `python`, as from an environment module."""
-        words = [*self._snakemake(), "--workflow-profile", str(self.home / "site"), "--sdm", "env-modules"]
+        words = [
+            *snakemake(self.repository, self.home),
+            "--workflow-profile",
+            str(self.home / "site"),
+            "--sdm",
+            "env-modules",
+        ]
         words += ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"]
         words += ["--seconds-between-status-checks", "2", "--latency-wait", "10", "--", *targets]
         path = f"{self.home}/bin:{self.slurm.environment['PATH']}"
@@ -153,9 +157,18 @@ class Driver:
         return self.calls("train")[-1]["SLURM_JOB_ID"]
 
 
+@pytest.fixture(scope="module")
+def outputs(repository, tmp_path_factory):
+    """The files that all jobs make."""
+    home = tmp_path_factory.mktemp("outputs")
+    listed = subprocess.run([*snakemake(repository, home), "--cores", "1", "--summary"], capture_output=True, text=True)
+    assert listed.returncode == 0, listed.stderr
+    return [line.split("\t")[0] for line in listed.stdout.splitlines() if line.startswith("results/")]
+
+
 @pytest.fixture
-def driver(repository, slurm, tmp_path):
-    return Driver(tmp_path, repository, slurm)
+def driver(repository, slurm, outputs, tmp_path):
+    return Driver(tmp_path, repository, slurm, outputs)
 
 
 @pytest.fixture

@@ -44,7 +44,8 @@ def _filled(table: Path, asked: dict[str, object]) -> int | None:
         metadata = pq.read_metadata(table)
         made_with = settings_of(metadata.schema.to_arrow_schema())
         column = metadata.schema.names.index("shard")
-        highest = [metadata.row_group(group).column(column).statistics.max for group in range(metadata.num_row_groups)]
+        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+        highest = [group.column(column).statistics.max for group in groups if group.num_rows]
     except (OSError, ValueError, AttributeError, pa.ArrowException):
         return None
     if any(made_with.get(key) != value for key, value in asked.items()):
