@@ -114,13 +114,8 @@ class Driver:
 
     def start(self, *targets: str) -> "subprocess.Popen[str]":
         """Starts Snakemake; jobs find the stand-in as `python`, as from an environment module."""
-        words = [
-            *snakemake(self.repository, self.home),
-            "--workflow-profile",
-            str(self.home / "site"),
-            "--sdm",
-            "env-modules",
-        ]
+        words = [*snakemake(self.repository, self.home), "--workflow-profile", str(self.home / "site")]
+        words += ["--sdm", "env-modules"]
         words += ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"]
         words += ["--seconds-between-status-checks", "2", "--latency-wait", "10", "--", *targets]
         path = f"{self.home}/bin:{self.slurm.environment['PATH']}"
@@ -179,6 +174,7 @@ def before_training(driver):
             path = driver.home / line
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("made")
+            os.utime(path, (1, 1))  # none is newer than another
     (driver.home / "slow").touch()
     return driver
 
