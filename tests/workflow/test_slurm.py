@@ -74,6 +74,7 @@ for line in open("outputs.txt"):
             made.write("made")
 """
 STEP_S = 3.0
+WAIT_S = 1800  # on a busy machine every start of Snakemake takes a minute
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ class Driver:
     def ends_well(self, process: "subprocess.Popen[str]") -> None:
         """Waits until it has ended, and with success."""
         try:
-            status = process.wait(300)
+            status = process.wait(WAIT_S)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -144,7 +145,7 @@ class Driver:
 
     def training(self) -> str:
         """Waits until the trainer is in its step; its SLURM job."""
-        until = time.monotonic() + 200
+        until = time.monotonic() + WAIT_S
         log = self.home / "results/logs/train/demo.log"
         while not (log.exists() and "begins" in log.read_text()):
             assert time.monotonic() < until, (self.home / "driver.log").read_text()[-6000:] + self.slurm.logs()
@@ -246,6 +247,6 @@ def test_two_minutes_before_its_time_is_up_a_trainer_is_told(before_training):
 def test_a_site_that_was_not_filled_in_submits_nothing(driver):
     driver.profile()
     process = driver.start()
-    assert process.wait(120) == 2
+    assert process.wait(WAIT_S) == 2
     assert "the account is still YOUR_ACCOUNT" in (driver.home / "driver.log").read_text()
     assert not driver.calls("world")
