@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from refocus.cli.main import COMMANDS
 from refocus.config import code_digest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,12 +84,10 @@ def stages() -> list[tuple[str, str]]:
     pairs = set()
     for file in (ROOT / "workflow" / "rules").glob("*.smk"):
         for rule in re.split(r"(?m)^ *rule ", file.read_text())[1:]:
-            environment, command = (
-                re.search(r"envs/(\w+)\.yaml", rule),
-                re.search(r"(?:-m refocus|start_with}) (\w+)", rule),
-            )
+            environment = re.search(r"envs/(\w+)\.yaml", rule)
+            command = re.search(r"(?:-m refocus|start_with}) ([\w-]+)", rule)
             if environment and command:
-                pairs.add((environment[1], command[1]))
+                pairs.add((environment[1], COMMANDS[command[1]].rpartition(".")[2]))
     return sorted(pairs)
 
 
