@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/pipeline$(if $(PYTHONPATH),:$(PYTHONPATH))
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence study recipes test test-fast test-kernels test-lmms-eval lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train bench-question clean
+.PHONY: help demo evidence study recipes test test-fast test-kernels test-lmms-eval test-slurm lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train bench-question clean
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make test      the tests; make test-fast: those that start no Snakemake and take no seconds, while you edit"
 	@echo "make test-kernels  mamba_ssm's Triton kernels against plain torch, interpreted on a CPU, in minutes"
 	@echo "make test-lmms-eval  the plug-in with the real lmms-eval, on tiny models, in a minute or two"
+	@echo "make test-slurm  profiles/slurm on a SLURM of its own (Debian's slurm-wlm and munge, as root), in minutes"
 	@echo "make evidence  the demo's claims with three seeds in a world that nobody tuned on; writes docs/evidence.md"
 	@echo "make study     which of the paper's claims hold, (a) to (g): 27 runs, hours; resumable; writes docs/study.md"
 	@echo "make recipes   a small run of every overlay, its metrics beside their bounds (tests/recipes); RECIPES=\"beta frames\": some"
@@ -66,6 +67,9 @@ test-kernels: $(VENV)/.triton
 # lmms-eval's entry point is found where .run installed the package; REFOCUS_LMMS_EVAL: nothing may be skipped.
 test-lmms-eval: $(VENV)/.lmms-eval
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/$(VENV)/lmms-eval REFOCUS_LMMS_EVAL=1 python -m pytest tests/lmms_eval -q $(PYTEST_ARGS)
+
+test-slurm: $(VENV)/.slurm
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/$(VENV)/slurm python -m pytest tests/workflow/test_slurm.py -q $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	ruff check .
@@ -143,6 +147,12 @@ $(VENV)/.triton: requirements-triton.txt $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) setuptools wheel
 	MAMBA_FORCE_BUILD=TRUE MAMBA_SKIP_CUDA_BUILD=TRUE $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		$(PIP_ARGS) --no-deps --no-build-isolation --upgrade --target $(VENV)/triton -r requirements-triton.txt
+	touch $@
+
+# The version that environment.yml pins; all that it needs is there.
+$(VENV)/.slurm: environment.yml $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps --upgrade --target $(VENV)/slurm \
+		"snakemake-executor-plugin-slurm==$$(sed -n 's/.*snakemake-executor-plugin-slurm=\([0-9.]*\).*/\1/p' $<)" snakemake-executor-plugin-slurm-jobstep==0.6.1
 	touch $@
 
 # Beside the environment as well: torchvision, once installed, is what transformers reads images with.

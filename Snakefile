@@ -7,19 +7,25 @@ from snakemake.utils import min_version, validate
 
 sys.path.insert(0, os.path.join(workflow.basedir, "pipeline"))
 from refocus.config.layers import merge
+from refocus.config.models_in_use import check_models
 from refocus.config.overlay import check
 from refocus.config.renamed import current_names, without_old_names
+from refocus.config.start_checks import check_site, one_line
 
 min_version("9.27")
 
-OVERLAYS = current_names(config)  # what --configfile and --config set; config.yaml follows
+with one_line():
+    OVERLAYS = current_names(config)  # what --configfile and --config set; config.yaml follows
 
 
 configfile: os.path.join(workflow.basedir, "config.yaml")
 
 
-config = merge(without_old_names(config), OVERLAYS)
-SETTINGS = check(config)
+with one_line():
+    config = merge(without_old_names(config), OVERLAYS)
+    SETTINGS = check(config)
+    check_models(SETTINGS)
+    check_site(workflow.resource_settings.default_resources or {})
 validate(SETTINGS.model_dump(mode="json"), "workflow/schemas/config.schema.yaml", set_default=False)
 
 

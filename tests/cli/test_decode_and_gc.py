@@ -47,6 +47,24 @@ def test_bad_arguments_end_with_status_2(project, flags, capsys):
     assert main(arguments) == 2
 
 
+def test_a_shard_that_is_not_there_is_no_success(project, caplog):
+    out = project / "qa"
+    annotations = ["--annotations", str(project / "1_plotQA.json"), "--videos", str(project / "videos")]
+    assert main(["ingest", "mlvu", *annotations, "--name", "set", "--out", str(out)]) == 0
+    words = ["decode", str(out / "set.clips.parquet"), "--videos", str(project / "videos"), "--out", "s.tar"]
+    assert main([*words, "--shard", "99"]) == 2
+    assert "has no clips in shard 99" in caplog.text
+
+
+def test_shards_that_nobody_waits_for_are_no_success(project, caplog):
+    """Snakemake plans a run before ingest has run; what it has no jobs for would be missing in silence."""
+    arguments = ["--annotations", str(project / "1_plotQA.json"), "--videos", str(project / "videos"), "--name", "set"]
+    words = ["ingest", "mlvu", *arguments, "--out", str(project / "qa"), "--clips-per-shard", "2", "--shards", "9"]
+    assert main([*words, "--planned", "1"]) == 1
+    assert "fill 2 shards, and this run has planned jobs for 1: start it again" in caplog.text
+    assert main([*words, "--planned", "2"]) == 0
+
+
 def test_limit_reads_the_first_rows(project):
     """--limit N looks at N rows and no more."""
     out = project / "qa"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from refocus.cli import filter as command
 from refocus.config.filter import FilterSettings
-from refocus.core.errors import RefocusError
+from refocus.core.errors import RefocusError, UsageError
 from refocus.filter import table_batches
 from refocus.filter.filter_summary import tau_for_share
 from refocus.filter.pairs import write_filtered
@@ -276,6 +276,14 @@ def test_margins_of_questions_that_are_in_no_file_are_counted(tmp_path):
     qa = write_qa(tmp_path / "qa.parquet", ["q0"])
     summary = write_filtered(tmp_path, [qa], variances([rewards], 1), FilterSettings())
     assert summary["rewards_without_question"] == 1
+
+
+def test_the_questions_of_another_set_are_refused(tmp_path):
+    rewards = write_rewards(tmp_path / "r.parquet", {"q0": [1, -1] * 8})
+    qa = write_qa(tmp_path / "qa.parquet", ["q1"])
+    with pytest.raises(UsageError, match=r"none of the 1 scored questions is in .*qa\.parquet"):
+        write_filtered(tmp_path / "out", [qa], variances([rewards], 1), FilterSettings())
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_the_command_writes_its_files_and_says_what_was_kept(tmp_path, capsys):

@@ -27,7 +27,7 @@ def test_a_planned_reward_pass_is_the_one_that_runs(lmm, lmm_folder, tmp_path):
     [cost] = [cost for cost in make_plan(root, root.plan).costs if cost.stage == "reward"]
     results = []
     flops = counted(
-        lambda: results.append(score_shard(lmm, FakeFrames(LENGTHS), asked, root.reward, MarginCache(None, {})))
+        lambda: results.append(score_shard(lambda: lmm, FakeFrames(LENGTHS), asked, root.reward, MarginCache(None, {})))
     )
     assert cost.frames == lmm.work.frames
     assert cost.tokens == pytest.approx(lmm.work.prefix_tokens + lmm.work.suffix_tokens, rel=0.02)

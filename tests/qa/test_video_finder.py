@@ -1,9 +1,11 @@
 """Which file a path means: exact first, then alike, never outside the data root."""
 
+import os
 import time
 import unicodedata
 
 import pytest
+from refocus.qa import video_finder
 from refocus.qa.video_finder import Remote, VideoFinder, checked
 
 
@@ -147,3 +149,15 @@ def test_looking_up_costs_the_same_in_a_large_folder(tmp_path):
         assert all(finder.find([f"v_{index}.mp4"]) == f"V_{index}.MKV" for index in range(count))
         seconds.append(time.process_time() - begin)
     assert seconds[1] < 10 * seconds[0] + 0.2
+
+
+def test_every_folder_is_listed_once_however_many_folders_are_asked_about(tmp_path, monkeypatch):
+    """Also the root, which every path begins at: on a network file system a listing is what costs."""
+    listed = []
+    touch(tmp_path, *(f"d{number}/a.mp4" for number in range(20)))
+    scan = os.scandir
+    monkeypatch.setattr(video_finder.os, "scandir", lambda place: listed.append(str(place)) or scan(place))
+    finder = VideoFinder(tmp_path)
+    for number in range(25):
+        finder.find([f"d{number}/a.mp4", f"D{number}/b.mp4"])
+    assert len(listed) == len(set(listed)) == 21

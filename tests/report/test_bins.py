@@ -99,5 +99,5 @@ def test_bins_that_miss_what_they_are_compared_with_are_refused_by_name(tmp_path
         answers = {"q0": Answer((0,), (1.0, 0.0), 0, True, "A")}
         write_answers(files[-1], AnswerSet("b", "tiny", "tiny", f"{one.name}/demo", 4, 0, answers), {})
     benchmarks = {"b": BenchmarkData("b", "csv", (ASKED,))}
-    with pytest.raises(RefocusError, match="b, tiny, run demo: there are no answers from the frames .*under-20"):
+    with pytest.raises(RefocusError, match=r"b, tiny, run demo: there are no answers from the frames .*under-20"):
         read_bins(files, benchmarks, Evidence({}), {}, 0.95)

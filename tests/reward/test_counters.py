@@ -39,7 +39,7 @@ def run(lmm, n_frames, asked, scheme="wrapped"):
     rows = [question(i, "c", question=text, options=options) for i, (text, options, _) in enumerate(asked)]
     rows = [row if row.answer_index < len(row.options) else question(0, "c") for row in rows]
     return score_shard(
-        lmm, OneClip(n_frames), rows, RewardSettings(model="tiny", windows=scheme), MarginCache(None, {})
+        lambda: lmm, OneClip(n_frames), rows, RewardSettings(model="tiny", windows=scheme), MarginCache(None, {})
     )
 
 

@@ -62,7 +62,7 @@ def check(folder, n_frames, count, scheme, batch_tokens=None):
         for i, (text, options, answer) in enumerate(asked)
     ]
     settings = RewardSettings(model="tiny", windows=scheme)
-    result = score_shard(lmm, clip, ours, settings, MarginCache(None, {}))
+    result = score_shard(lambda: lmm, clip, ours, settings, MarginCache(None, {}))
     assert result.skipped == []
     expected = list(
         reference.rows(clip.images("c", None, lmm.frame_size), clip.record("c").timestamps_s, asked, scheme)

@@ -65,7 +65,7 @@ def questions():
 
 
 def run(lmm, frames, questions, folder=None, settings=SETTINGS):
-    return score_shard(lmm, frames, questions, settings, MarginCache(folder, settings.identity()))
+    return score_shard(lambda: lmm, frames, questions, settings, MarginCache(folder, settings.identity()))
 
 
 def test_every_question_has_a_row_for_every_subset_of_its_clip(lmm, frames, questions):
@@ -127,6 +127,21 @@ def test_a_finished_store_needs_no_frames_at_all(lmm, frames, questions, tmp_pat
     frames.reads.clear()
     assert run(lmm, frames, questions, tmp_path).margins.equals(first.margins)
     assert frames.reads == []
+
+
+def test_no_model_is_loaded_where_nothing_is_left_to_score(lmm, frames, questions, tmp_path):
+    """An empty shard, one that was scored before, and one of which nothing can be scored."""
+
+    def never():
+        raise AssertionError("the model was loaded")
+
+    first = run(lmm, frames, questions, tmp_path)
+    again = score_shard(never, frames, questions, SETTINGS, MarginCache(tmp_path, SETTINGS.identity()))
+    assert again.margins.equals(first.margins) and again.skipped == first.skipped
+    lost = [question(0, "nowhere")]
+    for asked in ([], lost):
+        found = score_shard(never, frames, asked, SETTINGS, MarginCache(None, SETTINGS.identity()))
+        assert found.margins.num_rows == 0 and [row.reason for row in found.skipped] == ["clip_missing"] * len(asked)
 
 
 def test_new_questions_of_a_known_clip_are_the_only_ones_scored(lmm, frames, questions, tmp_path):
@@ -249,3 +264,10 @@ def test_a_clip_of_one_frame_has_the_subsets_that_hold_it(lmm):
 def test_units_are_ordinary_tables(lmm, frames, questions, tmp_path):
     result = run(lmm, frames, questions, tmp_path)
     assert sum(pq.read_table(file).num_rows for file in tmp_path.glob("*.parquet")) == result.margins.num_rows
+
+
+def test_a_tokenizer_that_cannot_read_the_questions_is_said(lmm, frames, caplog):
+    run(lmm, frames, [question(0, "a", question="What colour is shown?")])
+    assert "unknown to the LMM" not in caplog.text
+    run(lmm, frames, [question(0, "a", question="Quelle heure affiche cette horloge ancienne ?")])
+    assert "unknown to the LMM" in caplog.text

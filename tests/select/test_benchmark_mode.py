@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 from refocus.config.select import SelectSettings
 from refocus.config.selectors import SelectorName
-from refocus.core.errors import RefocusError
+from refocus.core.errors import RefocusError, UsageError
 from refocus.qa.records import Question
 from refocus.select import policy_selector as learned
 from refocus.select.baselines import RandomSelector, UniformSelector
-from refocus.select.benchmark import select_benchmark, write_benchmark
+from refocus.select.benchmark import check_index, select_benchmark, write_benchmark
 from refocus.select.build_selector import SelectorSources, build_selector
 from refocus.select.picks import Picks, VideoFile
 from refocus.select.policy_selector import PolicySelector
@@ -139,3 +139,9 @@ def test_a_folder_without_tables_and_a_file_that_is_none_are_named(tmp_path):
     broken.write_bytes(b"no parquet")
     with pytest.raises(RefocusError, match=r"n4\.s0\.parquet: cannot be read as parquet"):
         read_selections(broken)
+
+
+def test_the_index_of_another_benchmark_is_refused():
+    check_index([question("q0", "d"), question("q1", "a")], Store(), "qa.parquet")
+    with pytest.raises(UsageError, match=r"none of the 1 questions of qa\.parquet is about a clip of the index"):
+        check_index([question("q0", "d")], Store(), "qa.parquet")

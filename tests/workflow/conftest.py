@@ -15,7 +15,7 @@ def finished(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     home = tmp_path_factory.mktemp("finished")
     for model in ("lmm", "policy", "siglip"):
         for name in ("config.json", "model.safetensors"):
-            write(home / "assets" / model / name, model)
+            write(home / "assets" / model / name, "{}" if name == "config.json" else model)
     listed = snakemake(repository, "--directory", str(home), "--summary")
     assert listed.returncode == 0, listed.stderr
     outputs = [line.split("\t")[0] for line in listed.stdout.splitlines() if line.startswith("results/")]

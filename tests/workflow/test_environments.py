@@ -2,11 +2,13 @@
 
 import ast
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from refocus.cli.main import COMMANDS
 from refocus.config import code_digest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +21,8 @@ CONDA_NAMES = {
     "pyyaml": "yaml",
     "snakemake-minimal": "snakemake",
 }
+PYPI_NAMES = {"matplotlib-base": "matplotlib", "pytorch-gpu": "torch", "snakemake-minimal": "snakemake"}
+NOT_ON_PYPI = {"python", "cuda-version"}
 BROUGHT_ALONG = {"transformers": {"huggingface_hub", "tokenizers"}}
 ON_DEMAND = {
     "wandb",
@@ -31,10 +35,14 @@ ON_DEMAND = {
 
 def in_environment(path: Path) -> set[str]:
     """Import names of an environment's packages."""
-    lines = [line.partition("::")[2] or line for line in yaml.safe_load(path.read_text())["dependencies"]]
-    names = {re.split("[=<>]", line)[0] for line in lines}
-    names = {CONDA_NAMES.get(name, name.replace("-", "_")) for name in names}
+    names = {CONDA_NAMES.get(name, name.replace("-", "_")) for name in packages(path)}
     return names.union(*(BROUGHT_ALONG.get(name, set()) for name in names))
+
+
+def packages(path: Path) -> set[str]:
+    """An environment's packages by their conda names."""
+    lines = [line.partition("::")[2] or line for line in yaml.safe_load(path.read_text())["dependencies"]]
+    return {re.split("[=<>]", line)[0] for line in lines}
 
 
 def imported_by(command: str) -> set[str]:
@@ -76,9 +84,10 @@ def stages() -> list[tuple[str, str]]:
     pairs = set()
     for file in (ROOT / "workflow" / "rules").glob("*.smk"):
         for rule in re.split(r"(?m)^ *rule ", file.read_text())[1:]:
-            environment, command = re.search(r"envs/(\w+)\.yaml", rule), re.search(r"-m refocus (\w+)", rule)
+            environment = re.search(r"envs/(\w+)\.yaml", rule)
+            command = re.search(r"(?:-m refocus|start_with}) ([\w-]+)", rule)
             if environment and command:
-                pairs.add((environment[1], command[1]))
+                pairs.add((environment[1], COMMANDS[command[1]].rpartition(".")[2]))
     return sorted(pairs)
 
 
@@ -95,3 +104,32 @@ def test_a_stage_finds_what_it_imports(environment, command):
 @pytest.mark.parametrize("command", DRIVER)
 def test_the_drivers_environment_is_enough_for_its_commands(command):
     assert imported_by(command) <= in_environment(ROOT / "environment.yml")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("environment", [*ENVIRONMENTS, "environment"])
+def test_with_the_packages_of_its_file_alone_everything_is_imported(environment):
+    """What its stages import, at the top of their modules or when they run, where nothing else is installed."""
+    file = ENVIRONMENTS.get(environment, ROOT / "environment.yml")
+    commands = DRIVER if file.name == "environment.yml" else [name for where, name in stages() if where == environment]
+    modules: dict[str, None] = {}
+    for command in commands:
+        modules[f"refocus.cli.{command}"] = None
+        named = statements(code_digest._tree(f"refocus.cli.{command}"), everywhere=True)
+        ours = (name for name in sorted(named) if name.startswith("refocus.") and code_digest._file(name))
+        modules |= dict.fromkeys(ours)
+    allowed = [PYPI_NAMES.get(name, name) for name in packages(file) - NOT_ON_PYPI]
+    words = [sys.executable, "-m", "tests.support.only_these_packages", *allowed, "--", *modules]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-1500:]
+
+
+def test_every_rule_that_may_ask_for_a_gpu_goes_to_the_gpu_partition():
+    """profiles/slurm: a rule that is forgotten there would wait for a GPU where there is none."""
+    text = "".join(file.read_text() for file in sorted((ROOT / "workflow" / "rules").glob("*.smk")))
+    rules = {re.match(r"\w+", part)[0]: part for part in re.split(r"(?m)^rule ", text)[1:]}
+    asking = {name for name, body in rules.items() if re.search(r"\bgpu=", body)}
+    inheriting = set(re.findall(r"use rule (?:" + "|".join(asking) + r") as (\w+)", text))
+    profile = (ROOT / "profiles" / "slurm" / "profile.yaml").read_text()
+    assert len(asking) >= 8 and inheriting
+    assert {name for name in asking | inheriting if not re.search(rf"\b{name}\b", profile)} == set()

@@ -36,7 +36,8 @@ def test_the_papers_configuration_plans_every_stage(repository, tmp_path):
             assert f"{files}{'internvl3-8b/' if stage == 'filter' else ''}{name}/{{000000..000008}}." in spelled
     training = next(line for line in commands if " refocus train " in line)
     runtime = json.loads(training.split("--runtime '")[1].split("'")[0])
-    assert runtime["processes"] * runtime["threads"] <= CORES, "no more threads than there are cores"
+    assert (runtime["processes"], runtime["threads"]) == (8, CORES // 8), "one process per GPU, whatever the cores"
+    assert f"8 processes of 12 threads do not fit in {CORES} cores: 8 of 1 run" in done.stdout + done.stderr
     plan = dict(line.split() for line in (done.stdout + done.stderr).splitlines() if len(line.split()) == 2)
     shards = sum(root.source(name).shards for name in sources)
     trained = sum(root.source(name).shards for name in root.use.datasets)

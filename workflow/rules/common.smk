@@ -5,28 +5,32 @@ which keeps it out of Snakemake's record: another batch size or device never rer
 the sources they import, comments aside; decode, reward, train, select and answer carry an integer `version` in their section.
 """
 
+import functools
 import os
 import shlex
 import sys
-from pathlib import Path
 
 from refocus.config.identity import checkpoints_kept, frames_kept, margins_kept, model_files, weights
 from refocus.config.code_digest import sources
-from refocus.config.formats import adapter_module, annotation_files
+from refocus.config.formats import adapter_module
 from refocus.config.selectors import SelectorName, slug, unslug
 from refocus.config.variants import to_json, variants
 from refocus.core import results_folder as RESULTS
 from refocus.core.files import canonical
 from refocus.core.made_by import JOB
 from refocus.core.project import source_root
+from refocus.qa.planned_shards import planned_shards
 
 # Jobs run `python -m refocus`. Where a deployment method brings an environment (`--sdm conda`), `python` is that one's,
 # which holds the stage's dependencies but not the package; else it is the interpreter that runs Snakemake, activated or not.
 # Snakemake records commands without this prefix, so neither where the package lies nor who runs it reruns a job.
-OWN_PYTHON = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; '
+# A scheduler that ends a job sends SIGTERM to all its processes. Bash and tee ignore it, so that they are still there when the
+# stage, which takes it back (refocus/__main__.py), has saved what it has and said so.
 BRINGS_PYTHON = workflow.deployment_settings.deployment_method
+PYTHON = "python" if BRINGS_PYTHON else shlex.quote(sys.executable)
+OWN_PYTHON = f'python() {{ {PYTHON} "$@"; }}; '
 SOURCE_PATH = f"export {JOB}=1 PYTHONSAFEPATH=1 PYTHONPATH={shlex.quote(str(source_root()))}${{PYTHONPATH:+:$PYTHONPATH}}; "
-PREFIX = f"set -euo pipefail; {SOURCE_PATH}{'' if BRINGS_PYTHON else OWN_PYTHON}"
+PREFIX = f"set -euo pipefail; trap '' TERM; {SOURCE_PATH}{'' if BRINGS_PYTHON else OWN_PYTHON}"
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 USE = SETTINGS.use
@@ -61,22 +65,50 @@ def runtime(settings):
 
 
 def fitted(part, threads):
-    """A runtime part that uses no more than `threads` cores."""
-    if "processes" in part:
-        processes = min(part["processes"], max(1, threads // part["threads"]))
-        return {**part, "processes": processes, "threads": min(part["threads"], threads)}
-    return {**part, "threads" if "threads" in part else "workers": threads}
+    """A runtime part that uses no more than `threads` cores: fewer threads per process first, then, without GPUs, fewer processes."""
+    if "processes" not in part:
+        return {**part, "threads" if "threads" in part else "workers": threads}
+    processes = part["processes"] if part["device"] != "cpu" else min(part["processes"], threads)
+    each = max(1, min(part["threads"], threads // processes))
+    if (processes, each) != (part["processes"], part["threads"]):
+        asked = f"{part['processes']} processes of {part['threads']} threads"
+        say_once(f"{asked} do not fit in {threads} cores: {processes} of {each} run")
+    return {**part, "processes": processes, "threads": each}
+
+
+@functools.cache
+def say_once(text):
+    """A warning that the planning and the start of a job would repeat."""
+    logger.warning(text)
+
+
+def launcher(resources, threads, settings):
+    """What starts a stage of several processes: the command itself, or torchrun on each of `resources.nodes` machines.
+
+    torchrun's processes meet on the machine where the job's shell runs, the first one, at a port of this job's own.
+    """
+    nodes = resources.get("nodes", 1)
+    if nodes == 1:
+        return "python -m refocus"
+    each = settings.runtime.processes
+    step = [
+        *(resources.get("mpi", "srun"), f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"),
+        *(f"--cpus-per-task={threads}", f"--gres={resources.get('gres', f'gpu:{each}')}"),
+        *(PYTHON, "-m torch.distributed.run", f"--nnodes={nodes}", f"--nproc-per-node={each}", "--rdzv-backend=c10d"),
+        *("--rdzv-endpoint=$(hostname):$((20000 + ${SLURM_JOB_ID:-0} % 10000))", "-m refocus --"),
+    ]
+    return " ".join(step)
 
 
 def cores(settings):
-    """How many cores a stage asks for: its processes times their threads, or its workers; all there are where it says null."""
+    """How many cores a stage asks for on each machine: its processes times their threads, or its workers; all there are where it says null."""
     part = settings.runtime.model_dump()
     wanted = part.get("threads") or part.get("workers") or workflow.resource_settings.cores or 1
     return wanted * part.get("processes", 1)
 
 
 def gpus(settings):
-    """How many GPUs a stage asks for: none where its runtime says cpu, else one per process."""
+    """How many GPUs a stage asks for on each machine: none where its runtime says cpu, else one per process."""
     return 0 if settings.runtime.device == "cpu" else getattr(settings.runtime, "processes", 1)
 
 
@@ -85,9 +117,20 @@ def times_attempt(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
-def shards(name):
-    """The shard ids of a data set or benchmark; their number is fixed by its entry."""
+def all_shards(name):
+    """The shard ids of a data set or benchmark, which ingest makes a list for; their number is fixed by its entry."""
     return [RESULTS.shard_name(number) for number in range(SETTINGS.source(name).shards)]
+
+
+@functools.cache
+def shards(name):
+    """Those that get jobs: none for the empty ones at the end, once ingest has told which they are."""
+    return all_shards(name)[: planned_shards(SETTINGS, name)]
+
+
+def planned(name):
+    """A params function giving how many shards get jobs; it decides no table, so `threads` keeps it out of the record."""
+    return lambda wildcards, threads: len(shards(name))
 
 
 def frames_of(names):
@@ -167,9 +210,7 @@ def unfiltered(run, paths):
 
 def annotations_of(name):
     """A source's annotation files; of a folder those in it, so that Snakemake sees each of them change."""
-    source = SETTINGS.source(name)
-    folders = (annotation_files(source.format, Path(SETTINGS.path(path))) for path in source.annotations)
-    return [str(file) for files in folders for file in files]
+    return [str(file) for file in SETTINGS.annotations_of(name)]
 
 
 def videos_of(name):

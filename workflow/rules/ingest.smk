@@ -28,7 +28,7 @@ for name in SOURCES:
             evidence=RESULTS.EVIDENCE.fill(dataset=name),
             shards=[
                 file.fill(dataset=name, shard=shard)
-                for shard in shards(name)
+                for shard in all_shards(name)
                 for file in (RESULTS.SHARD_CLIPS, RESULTS.SHARD_QUESTIONS)
             ],
         log:
@@ -48,11 +48,12 @@ for name in SOURCES:
             allowed=flag("--allowed-roots", *map(SETTINGS.path, SETTINGS.source(name).allowed_roots)),
             limit=f"--limit {SETTINGS.source(name).limit}" if SETTINGS.source(name).limit else "",
             shards=SETTINGS.source(name).shards,
+            planned=planned(name),
             videos=videos_of(name),
             name=name,
             store=STORE,
             out=subpath(output.questions, parent=True),
         shell:
             "python -m refocus ingest {params.format:q} --annotations {input:q} --videos {params.videos:q} --name {params.name:q}"
-            " --adapter-options {params.options:q} --shards {params.shards} {params.limit} {params.allowed} --settings {params.settings:q}"
+            " --adapter-options {params.options:q} --shards {params.shards} --planned {params.planned} {params.limit} {params.allowed} --settings {params.settings:q}"
             " --store {params.store:q} --out {params.out:q} 2>&1 | tee {log:q}"

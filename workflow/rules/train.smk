@@ -44,7 +44,9 @@ rule train_policy:
     threads: cores(SETTINGS.train)
     resources:
         gpu=gpus(SETTINGS.train),
-        mem_mb=times_attempt(32_000),
+        mem_mb=times_attempt(
+            32_000 + round(1000 * SETTINGS.train.runtime.feature_cache_gb) * SETTINGS.train.runtime.processes
+        ),
         runtime=times_attempt(1440),
     params:
         frames=lambda wildcards: spelled(RESULTS.INDEX, USE.datasets),
@@ -57,10 +59,11 @@ rule train_policy:
         reward_model=lambda wildcards: reward_model_of(wildcards.run).path,
         reward_weights=lambda wildcards: weights(reward_model_of(wildcards.run).path),
         runtime=runtime(SETTINGS.train),
+        start_with=lambda wildcards, resources, threads: launcher(resources, threads, SETTINGS.train),
         store=lambda wildcards: f"{STORE}/{checkpoints_kept(SETTINGS, wildcards.run)}",
         out=subpath(output.metrics, parent=True),
     shell:
-        "python -m refocus train --pairs {input.pairs:q} {params.unfiltered} --index {params.frames} --start {params.start:q}"
+        "{params.start_with} train --pairs {input.pairs:q} {params.unfiltered} --index {params.frames} --start {params.start:q}"
         " --reward-model {params.reward_model:q} --lmm-settings {params.lmm:q} --policy-settings {params.policy:q}"
         " --settings {params.settings:q} --runtime {params.runtime:q} --work-dir {params.store:q} --out {params.out:q}"
         " 2>&1 | tee {log:q}"

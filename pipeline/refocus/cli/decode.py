@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(f"--videos: the folder {args.videos} does not exist")
     clips = [row for row in read_clips(args.clips) if args.shard is None or row.shard == args.shard]
     if not clips and args.shard is not None:
-        logger.warning("%s has no clips in shard %d", args.clips, args.shard)
+        raise UsageError(f"{args.clips} has no clips in shard {args.shard}")
     index = args.index or INDEX.inside(args.out.parent, shard=args.out.stem)
     report = build_shard(clips, args.videos, args.out, index, settings, args.shared, listed_in=args.clips)
     logger.info(

@@ -48,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--adapter-options", metavar="JSON", help='adapter options, such as {"split": "train"}')
     parser.add_argument("--shards", metavar="N", type=int, help="write exactly N shard lists (default: what is needed)")
     parser.add_argument(
+        "--planned", metavar="N", type=int, help="fail where more shards have clips, because nothing would read them"
+    )
+    parser.add_argument(
         "--store", metavar="DIR", type=Path, help="keep the assignment of clips to shards in DIR/shards"
     )
     add_settings(parser, IngestSettings)
@@ -74,4 +77,4 @@ def run(args: argparse.Namespace) -> None:
         options=options,
         allowed_roots=tuple(args.allowed_roots),
     )
-    ingest(source, args.out, settings, args.shards, args.store)
+    ingest(source, args.out, settings, args.shards, args.store, args.planned)

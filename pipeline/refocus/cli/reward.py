@@ -2,11 +2,17 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from refocus.cli.flags import add_lmm, add_settings, read_lmm, read_settings
+from refocus.config.base import LmmRuntime
+from refocus.config.lmm import LmmSettings
 from refocus.config.reward import RewardSettings
 from refocus.core.devices import claim
 from refocus.core.results_folder import INDEX
+
+if TYPE_CHECKING:
+    from refocus.lmm.option_scorer import Lmm
 
 HELP = "a shard of frames and its questions -> margins of the 16 frame subsets (Eq. 5)"
 DESCRIPTION = """
@@ -35,24 +41,32 @@ def run(args: argparse.Namespace) -> None:
     """Writes the margins of one shard."""
     settings = read_settings(args, RewardSettings)
     model = read_lmm(args, settings.model)
-    claim(settings.runtime.device)
-
-    import torch
 
     from refocus.frames.frame_store import FrameStore
-    from refocus.lmm.option_scorer import load_lmm_entry
     from refocus.qa.records import read_questions
     from refocus.reward.margin_cache import MarginCache
     from refocus.reward.margin_table import write_margins
     from refocus.reward.score_shard import questions_of, score_shard
 
-    torch.set_num_threads(settings.runtime.threads)
     index = args.index or INDEX.inside(args.shard.parent, shard=args.shard.stem)
     frames = FrameStore.open([index])
     questions = read_questions(args.qa)
     if args.shard is not None:
         questions = questions_of(questions, frames, index)
-    lmm = load_lmm_entry(model, settings.runtime.device, settings.runtime.batch_tokens)
     identity = {**settings.identity(), "lmm": model.identity()}
-    result = score_shard(lmm, frames, questions, settings, MarginCache(args.store, identity))
+    result = score_shard(
+        lambda: _load(model, settings.runtime), frames, questions, settings, MarginCache(args.store, identity)
+    )
     write_margins(args.out, result.margins, result.skipped, identity)
+
+
+def _load(model: LmmSettings, runtime: LmmRuntime) -> "Lmm":
+    """The reward LMM on a GPU of its own; a shard in which nothing is left to score takes neither."""
+    claim(runtime.device)
+
+    import torch
+
+    from refocus.lmm.option_scorer import load_lmm_entry
+
+    torch.set_num_threads(runtime.threads)
+    return load_lmm_entry(model, runtime.device, runtime.batch_tokens)

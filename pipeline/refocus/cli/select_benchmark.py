@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
     """Picks, and writes the tables."""
     from refocus.frames.frame_store import FrameStore
     from refocus.qa.records import read_questions
-    from refocus.select.benchmark import frames_asked, select_benchmark, write_benchmark
+    from refocus.select.benchmark import check_index, frames_asked, select_benchmark, write_benchmark
     from refocus.select.build_selector import SelectorSources, build_selector
     from refocus.select.cost import Cost, SelectionCost, write_selection_cost
     from refocus.select.selector_digest import selector_digest, tuned
@@ -77,6 +77,7 @@ def run(args: argparse.Namespace) -> None:
     benchmark = questions[0].dataset if questions else args.qa.stem
     budgets = sorted(set(args.n_frames))
     store = FrameStore.open(args.index)
+    check_index(questions, store, args.qa)
     sources = SelectorSources(
         truth=args.truth,
         selections=args.made,

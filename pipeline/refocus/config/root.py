@@ -1,5 +1,6 @@
 """The whole configuration: one typed section per stage, the entries they work on, and which of those are used."""
 
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -10,7 +11,7 @@ from refocus.config.base import Section, Strict
 from refocus.config.decode import DecodeSettings
 from refocus.config.doctor import DoctorSettings
 from refocus.config.filter import FilterSettings
-from refocus.config.formats import Format
+from refocus.config.formats import Format, annotation_files
 from refocus.config.imports import ImportSettings
 from refocus.config.ingest import IngestSettings
 from refocus.config.layers import merge
@@ -278,6 +279,11 @@ class Root(Strict):
     def path(self, text: str) -> str:
         """A path as the config writes it, with `<results>/` filled in."""
         return f"{self.results}/{text.removeprefix(ROOT)}" if text.startswith(ROOT) else text
+
+    def annotations_of(self, name: str) -> list[Path]:
+        """A source's annotation files; of a folder those in it."""
+        source = self.source(name)
+        return [file for path in source.annotations for file in annotation_files(source.format, Path(self.path(path)))]
 
     def is_rendered(self, name: str) -> bool:
         """Whether a data set's videos come from the synthetic world of this configuration, or are its haystacks."""

@@ -11,7 +11,10 @@ class TrainRuntime(LmmRuntime):
     """How training runs; none of it changes what is learned beyond floating-point error."""
 
     processes: int = Field(
-        1, ge=1, description="training processes that share each batch, one GPU each where there are GPUs"
+        1,
+        ge=1,
+        description="training processes that share each batch, one GPU each where there are GPUs; on each machine "
+        "where a profile gives the job several",
     )
     strategy: Literal["ddp", "zero1", "deepspeed"] = Field(
         "zero1",

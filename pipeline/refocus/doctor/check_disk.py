@@ -5,8 +5,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from refocus.config.root import Root
 from refocus.doctor.findings import Finding, Report
+from refocus.plan.source_lengths import frames_of
 
 
 def examine_disk(root: Root, reports: Sequence[Report]) -> list[Finding]:
@@ -16,16 +19,28 @@ def examine_disk(root: Root, reports: Sequence[Report]) -> list[Finding]:
     if not os.access(there, os.W_OK):
         return [Finding("error", "disk", f"{there}: may not be written to", "set `results` to another folder")]
     free = shutil.disk_usage(there).free
-    known = [report for report in reports if report.frames_bytes is not None]
-    needed = sum(report.frames_bytes or 0 for report in known)
+    frames = {report.name: _frames_bytes(root, report) for report in reports}
+    known = {name: size for name, size in frames.items() if size is not None}
+    needed = sum(known.values())
     text = f"{_gigabytes(free)} are free at {there}"
     if not known:
         return [Finding("note", "disk", text)]
-    names = ", ".join(report.name for report in known)
+    names = ", ".join(known)
     text += f"; frames of {names} will take about {_gigabytes(needed)} as JPEG, less what the store has already"
     if needed > free:
         return [Finding("warning", "disk", text, "set `results` to a larger disk, or lower decode.max_frames")]
     return [Finding("note", "disk", text)]
+
+
+def _frames_bytes(root: Root, report: Report) -> int | None:
+    """Of the lengths that its headers say, else of those that `plan.sources` assumes; None if neither says any."""
+    if report.frames_bytes is not None or not report.clips:
+        return report.frames_bytes
+    assumed = root.plan.sources.get(report.name)
+    if assumed is None or not assumed.seconds:
+        return None
+    kept = frames_of(np.array(assumed.seconds, float), root.decode).mean()
+    return round(report.clips * float(kept) * 1e3 * root.plan.jpeg_frame_kb * (root.decode.size / 384) ** 2)
 
 
 def _gigabytes(number: int) -> str:

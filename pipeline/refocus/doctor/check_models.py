@@ -4,11 +4,11 @@ import json
 import os
 import struct
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
-from refocus.config.lmm import MODEL_TYPES, LmmSettings, unsupported
+from refocus.config.models_in_use import ModelUse, models_in_use, wrong_kind
 from refocus.config.root import Root
-from refocus.config.selectors import SelectorName
 from refocus.core.errors import UsageError
 from refocus.core.model_folder import (
     CONFIG,
@@ -17,7 +17,6 @@ from refocus.core.model_folder import (
     cached_folder,
     local_folder,
     no_such_folder,
-    read_json,
 )
 from refocus.doctor.findings import Finding
 from refocus.policy.public_checkpoints import TOKENIZER as POLICY_TOKENIZER
@@ -27,37 +26,14 @@ TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "voc
 
 def examine_models(root: Root) -> list[Finding]:
     """Findings for every model that the entries in use need."""
-    users: dict[str, list[str]] = defaultdict(list)
-    guessed: set[str] = set()  # LMMs whose own config.json has to say what they are
-
-    def asked(lmm: LmmSettings, key: str) -> None:
-        users[lmm.path].append(key)
-        if lmm.family == "auto":
-            guessed.add(lmm.path)
-
-    for name in root.use.lmms:
-        asked(root.lmms[name], f"lmms.{name}")
-    if root.use.datasets:
-        asked(root.lmms[root.reward.model], "reward.model")
-    needs = {SelectorName.parse(selector).needs for selector in root.use.selectors}
-    if "embeddings" in needs:
-        users[root.scorers[root.embed.model].path].append("embed.model")
-    if "certainty" in needs:
-        asked(root.lmms[root.certainty.model], "certainty.model")
-    for run in root.use.runs:
-        asked(root.lmms[root.run_train(run).reward_model], f"runs.{run}: train.reward_model")
-        policy = root.run_policy(run)
-        users[policy.start].append(f"runs.{run}: policy.start")
-        if policy.vision is not None:
-            users[policy.vision].append(f"runs.{run}: policy.vision")
-    return [
-        found
-        for path, keys in users.items()
-        for found in _model(path, ", ".join(dict.fromkeys(keys)), guessed=path in guessed)
-    ]
+    users: dict[str, list[ModelUse]] = defaultdict(list)
+    for use in models_in_use(root):
+        users[use.path].append(use)
+    return [found for path, uses in users.items() for found in _model(path, uses)]
 
 
-def _model(path: str, keys: str, guessed: bool) -> list[Finding]:
+def _model(path: str, uses: Sequence[ModelUse]) -> list[Finding]:
+    keys = ", ".join(dict.fromkeys(use.key for use in uses))
     try:
         folder = local_folder(path)
     except UsageError as error:
@@ -65,10 +41,10 @@ def _model(path: str, keys: str, guessed: bool) -> list[Finding]:
     if folder is not None:
         if not folder.is_dir():
             return [Finding("error", "model", f"{keys}: {no_such_folder(path)}", "fix the path, or give a hub id")]
-        return _folder(folder, keys, guessed)
+        return _folder(folder, keys, uses)
     cached = cached_folder(path)
     if cached is not None:
-        return _folder(cached, f"{keys}, in the Hugging Face cache", guessed)
+        return _folder(cached, f"{keys}, in the Hugging Face cache", uses)
     text = f"{path} ({keys}): is neither a folder nor in the Hugging Face cache"
     fix = f"run `hf download {path}` where there is a network"
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
@@ -76,8 +52,8 @@ def _model(path: str, keys: str, guessed: bool) -> list[Finding]:
     return [Finding("warning", "model", text + "; it is fetched when it is first needed", fix)]
 
 
-def _folder(folder: Path, keys: str, guessed: bool) -> list[Finding]:
-    """What is wrong with a model's folder; `guessed`: it is an LMM whose config.json names its family."""
+def _folder(folder: Path, keys: str, uses: Sequence[ModelUse]) -> list[Finding]:
+    """What is wrong with a model's folder for those that use it."""
     findings = []
 
     def wrong(what: str, fix: str) -> None:
@@ -85,8 +61,9 @@ def _folder(folder: Path, keys: str, guessed: bool) -> list[Finding]:
 
     if not (folder / CONFIG).is_file():
         wrong("has no config.json", "is it the right folder?")
-    elif guessed and (problem := _no_family(folder / CONFIG)):
-        wrong(problem, "name a model of one of these kinds")
+    for problem in dict.fromkeys(wrong_kind(folder / CONFIG, use.role, use.family) for use in uses):
+        if problem:
+            wrong(problem, "name a model of another kind")
     names = _weight_files(folder)
     if names is None:
         pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
@@ -105,15 +82,6 @@ def _folder(folder: Path, keys: str, guessed: bool) -> list[Finding]:
         elif "policy.vision" not in keys:
             wrong("has no tokenizer", "download tokenizer.json beside the weights")
     return findings
-
-
-def _no_family(config: Path) -> str:
-    """Why the model cannot be an LMM, by its configuration; empty if it may be one."""
-    try:
-        kind = read_json(config).get("model_type")
-    except UsageError as error:
-        return str(error)
-    return "" if kind is None or kind in MODEL_TYPES else unsupported(kind)
 
 
 def _weight_files(folder: Path) -> list[str] | None:

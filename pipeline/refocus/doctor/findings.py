@@ -105,9 +105,23 @@ class Diagnosis:
             if findings:
                 yield title
                 yield from _lines(findings)
-        yield from (f"FAILS: {reason}" for reason in self.fails)
+        yield from self._verdict()
+
+    def _verdict(self) -> Iterator[str]:
+        """Why the status is 1; what stands above as an error is counted, not repeated."""
+        for report in self.sources:
+            said = {found.text for found in report.findings}
+            yield from (f"FAILS: {report.name}: {reason}" for reason in report.fails if reason not in said)
+            if again := sum(reason in said for reason in report.fails):
+                yield f"FAILS: {report.name}: {_errors(again)}"
+        if other := sum(found.level == "error" for found in [*self.models, *self.disk]):
+            yield f"FAILS: models and disk: {_errors(other)}"
         if not self.fails:
             yield "nothing stands in the way"
+
+
+def _errors(count: int) -> str:
+    return f"{count} error{'s' if count > 1 else ''} above"
 
 
 def _lines(findings: Iterable[Finding]) -> Iterator[str]:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from refocus.config.filter import FilterSettings
 from refocus.core import parquet
-from refocus.core.errors import RefocusError
+from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import atomic, provenance, write_json
 from refocus.core.results_folder import FILTER_SUMMARY, PAIRS, VARIANCE
 from refocus.filter.filter_summary import summarise
@@ -59,6 +59,7 @@ def write_filtered(
         The summary.
     Raises:
         RefocusError: a question file is unreadable or a scored question occurs twice.
+        UsageError: the question files are not those of the scored questions.
     """
     used = np.zeros(len(found.values), bool)
     outcomes = [OUTCOME_SCHEMA.empty_table()]
@@ -84,6 +85,11 @@ def write_filtered(
                 pairs.write_table(chosen.cast(pairs_schema))
                 outcome = [batch["dataset"], batch["category"], flag, kept, values]
                 outcomes.append(pa.table(outcome, schema=OUTCOME_SCHEMA))
+        if len(used) and not used.any():
+            raise UsageError(
+                f"none of the {len(used)} scored questions is in {', '.join(map(str, qa))}: are these the questions "
+                "that were scored?"
+            )
         pairs.add_key_value_metadata(note(formats_of_sources(qa)))  # training splits by film, which a format tells
     questions = pa.concat_tables(outcomes).to_pandas()
     summary = {**summarise(questions, settings.tau), "settings": settings.identity()}

@@ -10,6 +10,7 @@ from refocus.plan.flops import Flops, tower_flops, triangle
 from refocus.plan.model_shapes import Tower, square_tower
 from refocus.plan.source_lengths import SourceEstimate
 from refocus.plan.stage_costs import Model, StageCost, of_model, summed
+from refocus.qa.planned_shards import planned_shards
 
 SO400M = Tower(layers=27, width=1152, ffn=4304, tokens=729, patches=729, patch=14)
 VECTOR_BYTES = 2  # per number of a vector: float16
@@ -55,7 +56,7 @@ def embed_cost(root: Root, benchmarks: Sequence[SourceEstimate]) -> StageCost:
     return StageCost(
         "embed",
         root.embed.model,
-        sum(root.source(source.name).shards for source in benchmarks),
+        sum(planned_shards(root, source.name) for source in benchmarks),
         clips=sum(group.clips for group in groups),
         frames=frames,
         flops=frames * each,
@@ -78,5 +79,5 @@ def certainty_cost(root: Root, benchmarks: Sequence[SourceEstimate], model: Mode
         ours, naive = (prefix * (t * times) + suffixes * t for times in (group.clips, group.questions))
         lines.append(of_model(group.clips, ours, naive, model))
         lines.append(StageCost("", "", 0, disk_bytes=CERTAINTY_BYTES * t * group.questions))
-    shards = sum(root.source(source.name).shards for source in benchmarks)
+    shards = sum(planned_shards(root, source.name) for source in benchmarks)
     return summed("certainty", root.certainty.model, shards, lines)

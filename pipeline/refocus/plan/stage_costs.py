@@ -24,6 +24,7 @@ from refocus.plan.prompt_tokens import PromptTokens
 from refocus.plan.reward_layout import SCHEMES, QuestionGroup, reward_work
 from refocus.plan.source_lengths import SourceEstimate
 from refocus.policy.config import PolicyConfig
+from refocus.qa.planned_shards import planned_shards
 
 POLICY_TEXT = 20  # tokens around the frames of the policy's prompt
 FORWARD_AND_BACKWARD = 3  # a backward pass costs two forward ones
@@ -69,7 +70,7 @@ def decode_costs(root: Root, sources: Sequence[SourceEstimate], settings: PlanSe
         StageCost(
             "decode",
             source.name,
-            root.source(source.name).shards,
+            planned_shards(root, source.name),
             clips=source.clips,
             frames=source.frames,
             disk_bytes=source.frames * each if source.stored_bytes is None else source.stored_bytes,
@@ -97,7 +98,7 @@ def reward_cost(
     return StageCost(
         "reward",
         root.reward.model,
-        sum(root.source(source.name).shards for source in sources),
+        sum(planned_shards(root, source.name) for source in sources),
         clips=sum(group.clips for source in sources for group in source.groups),
         frames=ours.frames,
         tokens=ours.tokens,

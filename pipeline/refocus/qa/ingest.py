@@ -85,7 +85,12 @@ def read_source(source: SourceFiles) -> Ingested:
 
 
 def ingest(
-    source: SourceFiles, out: Path, settings: IngestSettings, shards: int | None = None, store: Path | None = None
+    source: SourceFiles,
+    out: Path,
+    settings: IngestSettings,
+    shards: int | None = None,
+    store: Path | None = None,
+    planned: int | None = None,
 ) -> Ingested:
     """Writes `{name}.parquet`, and `.rejects`, `.clips`, `.evidence` beside it, and the lists in `shards/{name}/`.
 
@@ -93,7 +98,9 @@ def ingest(
         shards: how many shard lists are written, empty ones included; None = as many as the clips fill.
         store: where the assignment of clips to shards is kept (`store/shards/{name}.parquet`); None = beside the
             output, in the earlier `{name}.clips.parquet`.
+        planned: how many of the shards somebody waits for; None = all.
     Raises:
+        RefocusError: more shards have clips than are planned.
         RefocusError: no row became a question, and none was dropped on purpose.
     """
     found = read_source(source)
@@ -114,11 +121,15 @@ def ingest(
         notes[NOTE] = [os.path.realpath(folder) for folder in source.allowed_roots]
     if store:
         write_kept(kept_path, kept, rows)
+    filled = max((row.shard for row in rows), default=-1) + 1
+    if planned is not None and filled > planned:
+        raise RefocusError(
+            f"{name}: its clips now fill {filled} shards, and this run has planned jobs for {planned}: start it again"
+        )
     rejects = pa.Table.from_pylist([vars(reject) for reject in found.rejects], schema=REJECT_SCHEMA)
     write_table(REJECTS.inside(out, dataset=name), rejects, "ingest", notes)
     _write_evidence(EVIDENCE.inside(out, dataset=name), source, found)
-    count = shards if shards is not None else max((row.shard for row in rows), default=-1) + 1
-    write_lists(out / "shards" / name, rows, found.questions, count, notes)
+    write_lists(out / "shards" / name, rows, found.questions, filled if shards is None else shards, notes)
     write_table(clips_path, clips_table(rows), "ingest", notes)
     write_questions(QUESTIONS.inside(out, dataset=name), found.questions, "ingest", notes)
     if not found.questions and not any(reject.reason == DROPPED for reject in found.rejects):

@@ -70,18 +70,21 @@ class VideoFinder:
     def _folder(self, path: str) -> "_Folder | None":
         """The listing of a folder; a part whose exact name does not exist may differ in case or normal form."""
         if path not in self._folders:
-            here: _Folder | None = self._folders.setdefault("", _Folder(self.root, "", self._bounds))
+            here = self._listed("")
             for part in filter(None, path.split("/")):
                 name = here.folder(part) if here else None
                 if here is None or name is None:
                     here = None
                     break
-                actual = posixpath.join(here.path, name)
-                if actual not in self._folders:
-                    self._folders[actual] = _Folder(self.root, actual, self._bounds)
-                here = self._folders[actual]
+                here = self._listed(posixpath.join(here.path, name))
             self._folders[path] = here
         return self._folders[path]
+
+    def _listed(self, actual: str) -> "_Folder | None":
+        """The listing of a folder that exists, read from the disk the first time only."""
+        if actual not in self._folders:
+            self._folders[actual] = _Folder(self.root, actual, self._bounds)
+        return self._folders[actual]
 
     def _refuse_link(self, path: str) -> None:
         parts = path.split("/")

@@ -1,9 +1,10 @@
 """The reward pass over one shard (paper A.1): 16 subsets of every question, each unique frame encoded once."""
 
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,8 @@ from refocus.reward.margin_cache import MarginCache
 from refocus.reward.margin_table import MARGIN_SCHEMA, Margin, Skipped, margins_table
 from refocus.reward.prefetch import Prefetcher
 from refocus.reward.windows import Subset, subsets
+
+UNKNOWN_SHARE = 0.1  # of the tokens of a shard's questions, above which a warning says so
 
 log = logging.getLogger(__name__)
 
@@ -80,15 +83,47 @@ def questions_of(questions: Sequence[Question], frames: Frames, where: object) -
     return chosen
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What a shard's questions come to before anything is computed."""
+
+    usable: list[Question]
+    skipped: list[Skipped]
+    known: dict[str, pa.Table]  # stored margins by clip
+    tasks: list[ClipTask]
+
+
 def score_shard(
-    lmm: Lmm, frames: Frames, questions: Sequence[Question], settings: RewardSettings, cache: MarginCache
+    load: Callable[[], Lmm], frames: Frames, questions: Sequence[Question], settings: RewardSettings, cache: MarginCache
 ) -> ShardMargins:
     """Scores every question that can be scored; what `cache` already holds is not computed again.
 
+    Args:
+        load: gives the LMM; called only where something is left to compute.
     Raises:
         RefocusError: frames cannot be read.
     """
-    usable, skipped = _split(questions, frames, lmm.max_options)
+    work = _work(questions, frames, settings, cache)
+    if work.tasks:
+        lmm = load()
+        work = _work(questions, frames, settings, cache, lmm.max_options)
+        _score(lmm, frames, work, settings, cache)
+    elif work.known:
+        log.info("all %d clips were scored before", len(work.known))
+    table = pa.concat_tables([MARGIN_SCHEMA.empty_table(), *work.known.values()])
+    table = _in_order(table, [question.qa_id for question in work.usable])
+    return ShardMargins(table, work.skipped + _not_finite(table, work.usable))
+
+
+def _work(
+    questions: Sequence[Question],
+    frames: Frames,
+    settings: RewardSettings,
+    cache: MarginCache,
+    max_options: float = math.inf,
+) -> _Work:
+    """Stored margins and what they lack. Without a model's own `max_options` it may be too much, never too little."""
+    usable, skipped = _split(questions, frames, max_options)
     known: dict[str, pa.Table] = {}
     tasks = []
     for clip_id, asked in by_clip(usable).items():
@@ -99,6 +134,13 @@ def score_shard(
         known[clip_id] = done
         if missing:
             tasks.append(ClipTask(record, done, missing, _subsets(record.n_frames, settings)))
+    return _Work(usable, skipped, known, tasks)
+
+
+def _score(lmm: Lmm, frames: Frames, work: _Work, settings: RewardSettings, cache: MarginCache) -> None:
+    """Computes and stores what is missing, clip by clip, and puts it among what is known."""
+    known, tasks = work.known, work.tasks
+    _warn_of_unknown_words(lmm.tokenizer, [question for task in tasks for question in task.questions])
     if len(tasks) < len(known):
         log.info("%d of %d clips were scored before", len(known) - len(tasks), len(known))
     prefetcher = Prefetcher(frames, tasks, lmm.frame_size, settings.runtime.readers, pinned=lmm.device.type == "cuda")
@@ -111,9 +153,18 @@ def score_shard(
     if tasks:
         log.info("the model waited for frames in %.1f %% of %.1f s", 100 * prefetcher.share_waited, prefetcher.total_s)
         log.info("computed: %s", lmm.work)
-    table = pa.concat_tables([MARGIN_SCHEMA.empty_table(), *known.values()])
-    table = _in_order(table, [question.qa_id for question in usable])
-    return ShardMargins(table, skipped + _not_finite(table, usable))
+
+
+def _warn_of_unknown_words(tokenizer: Any, questions: Sequence[Question]) -> None:
+    """Says so where an LMM cannot read what it is asked, as one of the synthetic world cannot read real questions."""
+    if tokenizer.unk_token_id is None:
+        return
+    texts = [" ".join([question.question, *question.options]) for question in questions]
+    ids = [token for row in tokenizer(texts, add_special_tokens=False).input_ids for token in row]
+    share = ids.count(tokenizer.unk_token_id) / max(1, len(ids))
+    if share > UNKNOWN_SHARE:
+        percent = 100 * share
+        log.warning("%.0f %% of the words asked are unknown to the LMM's tokenizer: its margins mean little", percent)
 
 
 def score_clip(lmm: Lmm, images: Tensor | np.ndarray, task: ClipTask) -> list[Margin]:
@@ -144,7 +195,7 @@ def score_clip(lmm: Lmm, images: Tensor | np.ndarray, task: ClipTask) -> list[Ma
     ]
 
 
-def _split(questions: Sequence[Question], frames: Frames, max_options: int) -> tuple[list[Question], list[Skipped]]:
+def _split(questions: Sequence[Question], frames: Frames, max_options: float) -> tuple[list[Question], list[Skipped]]:
     """Questions that can be scored, and the others with their reason."""
     present = set(frames.clips())
     usable, skipped = [], []
@@ -157,7 +208,7 @@ def _split(questions: Sequence[Question], frames: Frames, max_options: int) -> t
     return usable, skipped
 
 
-def _obstacle(question: Question, frames: Frames, present: set[str], max_options: int) -> tuple[str, str]:
+def _obstacle(question: Question, frames: Frames, present: set[str], max_options: float) -> tuple[str, str]:
     count = len(question.options)
     if question.clip_id not in present:
         return "clip_missing", f"{question.video_path} is not in the index"

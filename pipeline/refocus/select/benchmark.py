@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refocus.config.selectors import SelectorName
+from refocus.core.errors import UsageError
 from refocus.core.progress import bar
 from refocus.qa.records import Question, by_clip
 from refocus.select.baselines import NO_EVIDENCE
@@ -51,6 +52,19 @@ def select_benchmark(
                 picks = with_last_frame(own, clip.n_frames) if keep_last_frame else own
                 chosen[n][question.qa_id] = Selection.of(picks, clip.timestamps_s, record.source_frames, file)
     return {n: {question.qa_id: rows[question.qa_id] for question in questions} for n, rows in chosen.items()}
+
+
+def check_index(questions: Sequence[Question], store: "FrameStore", where: object) -> None:
+    """Refuses the index files of another benchmark, which would leave every question without frames.
+
+    Raises:
+        UsageError: there are questions, and none is about a clip of the index; `where` names their file.
+    """
+    if questions and not any(question.clip_id in store for question in questions):
+        raise UsageError(
+            f"none of the {len(questions)} questions of {where} is about a clip of the index files: are they another "
+            "benchmark's?"
+        )
 
 
 def frames_asked(questions: Sequence[Question], store: "FrameStore") -> int:

@@ -9,6 +9,7 @@ from refocus.config.root import Root
 from refocus.config.train import TrainSettings
 from refocus.core.errors import UsageError
 from refocus.core.results_folder import INDEX, PAIRS, QUESTIONS, VARIANCE, shard_name
+from refocus.qa.planned_shards import planned_shards
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +53,7 @@ def job_of_run(root: Root, name: str | None, *, start: str | None, work: Path, o
     frames = [
         INDEX.at(root.results, dataset=dataset, shard=shard_name(shard))
         for dataset in root.use.datasets
-        for shard in range(root.source(dataset).shards)
+        for shard in range(planned_shards(root, dataset))
     ]
     pairs = PAIRS.at(root.results, model=root.reward.model)
     variance = VARIANCE.at(root.results, model=root.reward.model) if settings.questions != "filtered" else None

@@ -1,5 +1,6 @@
 """One training run from files to files: what each process does."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from refocus.config.identity import weights
 from refocus.core.files import digest
+from refocus.core.lease import lease
 from refocus.policy.precision import autocast
 from refocus.policy.trained_for import TrainedFor, write_trained_for
 from refocus.qa.formats import Formats, formats_noted
@@ -67,9 +69,12 @@ def work(ranks: Ranks, job: TrainingJob) -> None:
         identity=same,
         ranks=ranks,
     )
-    if ranks.first:
-        policy.save_pretrained(job.out / "initial", getattr(torch, settings.save_dtype))
-    trainer.run()
+    # Snakemake's driver may be killed and started again while its job still runs on another machine.
+    with lease(trainer.work) if ranks.first else contextlib.nullcontext():
+        if ranks.first:
+            policy.save_pretrained(job.out / "initial", getattr(torch, settings.save_dtype))
+        ranks.wait()
+        trainer.run()
     if ranks.first:
         _note_use(job, store)
         from refocus.train.curves import draw

@@ -1,0 +1,36 @@
+"""What the Snakefile checks before anything is planned, and how it ends where that fails."""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from refocus.core.errors import RefocusError, UsageError
+
+PLACEHOLDER = "YOUR_ACCOUNT"
+
+
+@contextlib.contextmanager
+def one_line() -> Iterator[None]:
+    """Ends Snakemake with one line and our exit status where an error of ours comes up, without a trace."""
+    try:
+        yield
+    except RefocusError as error:
+        sys.stderr.write(f"refocus: error: {error}\n")
+        raise SystemExit(error.exit_code) from None
+
+
+def check_site(default_resources: Mapping[str, Any]) -> None:
+    """Refuses a cluster profile whose site was never filled in; SLURM itself may take any account.
+
+    Args:
+        default_resources: what every job asks for, as Snakemake holds it or as plain values.
+    Raises:
+        UsageError: the account is the one that profiles/slurm ships with.
+    """
+    account = default_resources.get("slurm_account")
+    if getattr(account, "raw", account) == PLACEHOLDER:
+        raise UsageError(
+            f"the account is still {PLACEHOLDER}: put your site's account and partitions at the top of the profile "
+            "(profiles/slurm/profile.yaml)"
+        )

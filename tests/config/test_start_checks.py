@@ -1,0 +1,63 @@
+"""What is refused before Snakemake plans anything, also where all results are there already."""
+
+import json
+
+import pytest
+from refocus.config.models_in_use import check_models, models_in_use
+from refocus.config.overlay import check, layered
+from refocus.config.start_checks import check_site, one_line
+from refocus.core.errors import UsageError
+
+
+@pytest.fixture
+def configured(repository, tmp_path, monkeypatch):
+    """The default configuration with changes, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def build(**changes):
+        (tmp_path / "changes.json").write_text(json.dumps(changes))
+        return check(layered([repository / "config.yaml", tmp_path / "changes.json"]))
+
+    return build
+
+
+def test_the_default_and_hub_ids_pass(configured):
+    check_models(configured())
+    check_models(configured(lmms={"tiny": {"path": "OpenGVLab/InternVL3-8B-hf"}}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"policy": {"start": "./gone"}}, r"runs\.demo: policy\.start: \./gone: no such folder"),
+        ({"lmms": {"tiny": {"path": "/nowhere/lmm"}}}, r"lmms\.tiny: /nowhere/lmm: no such folder"),
+        ({"lmms": {"tiny": {"path": "asets/lmm"}}}, r"lmms\.tiny: asets/lmm: .*reads like assets/lmm"),
+        ({"policy": {"start": "assets/lmm"}}, r"assets/lmm: this is an LMM \(internvl\), not a policy"),
+        ({"lmms": {"tiny": {"path": "assets/policy"}}}, r"lmms\.tiny: assets/policy: .*not a supported LMM"),
+    ],
+)
+def test_a_model_that_is_not_there_or_another_kind_is_refused_by_its_key(configured, changes, said):
+    with pytest.raises(UsageError, match=said):
+        check_models(configured(**changes))
+
+
+def test_a_model_that_a_rule_makes_need_not_be_there_yet(configured):
+    check_models(configured(policy={"start": "results/assets/policy"}))
+
+
+def test_every_key_that_names_a_model_in_use_is_known(configured):
+    keys = {use.key for use in models_in_use(configured())}
+    assert {"lmms.tiny", "reward.model", "runs.demo: policy.start", "runs.demo: train.reward_model"} <= keys
+
+
+def test_an_account_that_nobody_filled_in_is_refused():
+    with pytest.raises(UsageError, match="the account is still YOUR_ACCOUNT"):
+        check_site({"slurm_account": "YOUR_ACCOUNT"})
+    check_site({"slurm_account": "lab"})
+    check_site({})
+
+
+def test_an_error_ends_with_one_line_and_its_status(capsys):
+    with pytest.raises(SystemExit) as end, one_line():
+        raise UsageError("what is wrong")
+    assert end.value.code == 2 and capsys.readouterr().err == "refocus: error: what is wrong\n"
