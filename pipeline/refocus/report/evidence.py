@@ -9,6 +9,7 @@ from refocus.core.errors import UsageError
 from refocus.core.results_folder import BENCHMARKS, FIGURE, FILTER_SUMMARY, ROOT
 from refocus.report import bars
 from refocus.report.selector_table import kind_table, selector_table
+from refocus.report.stage_seconds import stage_seconds
 from refocus.report.study import Study
 
 SHOWN_FIGURES = {
@@ -99,15 +100,6 @@ def _filter(path: Path) -> str:
 def _costs(folder: Path) -> str:
     """Jobs, seconds and the largest memory of each stage, from Snakemake's benchmark files."""
     lines = ["| stage | jobs | seconds, all jobs | most memory of one job, MB |", "|---|---:|---:|---:|"]
-    stages = sorted({path.relative_to(folder).parts[0].removesuffix(".jsonl") for path in folder.rglob("*.jsonl")})
-    for stage in stages:
-        files = [*folder.glob(f"{stage}.jsonl"), *(folder / stage).glob("*.jsonl")]
-        runs = [json.loads(path.read_text(encoding="utf-8").splitlines()[-1]) for path in files]
-        seconds, memory = sum(run["s"] for run in runs), max(_number(run["max_rss"]) for run in runs)
-        lines.append(f"| {stage} | {len(runs)} | {seconds:.0f} | {memory:.0f} |")
+    for one in stage_seconds(folder):
+        lines.append(f"| {one.stage} | {one.jobs} | {one.seconds:.0f} | {one.memory_mb:.0f} |")
     return "\n".join(lines)
-
-
-def _number(value: object) -> float:
-    """A benchmark's figure; Snakemake writes a text where a job was too quick to be measured."""
-    return float(value) if isinstance(value, int | float) else 0.0
