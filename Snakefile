@@ -75,3 +75,6 @@ rule all:
         ANSWERED,
         TABLES,
         FIGURES,
+
+
+include: "workflow/rules/report.smk"

@@ -7,19 +7,17 @@ from pathlib import Path
 
 from refocus.core.errors import UsageError
 from refocus.core.results_folder import BENCHMARKS, FIGURE, FILTER_SUMMARY, ROOT
-from refocus.report import bars
+from refocus.report import bars, captions
 from refocus.report.selector_table import kind_table, selector_table
 from refocus.report.stage_seconds import stage_seconds
 from refocus.report.study import Study
 
 SHOWN_FIGURES = {
     "selectors": "Accuracy of every selector, by what must be seen to answer; learned ones are means over the seeds.",
-    "evidence_recall": "How much of the evidence the picks show, without asking any LMM (docs/figures.md).",
-    "fig4_likelihood": "Accuracy from the frames above and below each share of the policy's likelihood (Fig. 4).",
-    "fig5_niah": "Needles in haystacks, by depth and length (Fig. 5).",
-    "training": "Training: the mean over the seeds, shaded from the lowest to the highest.",
-    "fig9_examples": "Questions drawn by lot, with the frames that each selector picks (Fig. 9).",
-    "fig2_variance": "Variance of the margins of every training question (Fig. 2).",
+    **{
+        name: captions.FIGURES[name]
+        for name in ("evidence_recall", "fig4_likelihood", "fig5_niah", "training", "fig9_examples", "fig2_variance")
+    },
 }
 
 

@@ -10,9 +10,9 @@ from refocus.config.root import Root
 from refocus.config.variants import trained
 from refocus.core.errors import RefocusError
 from refocus.core.files import write_text
-from refocus.core.results_folder import BENCHMARKS, CURVES, FIGURES, ROOT, SENSITIVITY_CSV, TABLE, TABLES
+from refocus.core.results_folder import BENCHMARKS, CURVES, FIGURE, FIGURES, ROOT, SENSITIVITY_CSV, TABLE, TABLES
+from refocus.report import captions
 from refocus.report.claims import headline
-from refocus.report.evidence import SHOWN_FIGURES
 from refocus.report.pages.configuration import as_yaml, changes, flat
 from refocus.report.pages.provenance import Made, recorded, versions
 from refocus.report.pages.render import render
@@ -22,15 +22,8 @@ from refocus.report.series import Lines, series
 from refocus.report.stage_seconds import stage_seconds
 from refocus.report.study import Study
 
-FIRST_TABLES = ("world", "table1", "table2", "table3", "table4", "world_frames", "evidence_recall", "niah", "selectors")
-CAPTIONS = {
-    "accuracy": "Accuracy of every selector, by what must be seen to answer.",
-    **{name: caption for name, caption in SHOWN_FIGURES.items() if name != "selectors"},
-    "one_question": "The first question that only the policy's frames answer, of those that need the most moments.",
-    "fig6_temporal_entropy": "How far apart in time the picks lie, over training (Fig. 6).",
-    "fig7_subsets": "The 16 subsets that the margin is computed on: eight windows and their complements (Fig. 7).",
-}
 IMAGES = (".png", ".svg")  # in the order in which one is shown
+KEPT = (".csv", ".md", ".tex", ".html", *IMAGES)
 
 
 @dataclass(frozen=True)
@@ -58,15 +51,23 @@ class IndexPage:
     @property
     def title(self) -> str:
         """What the pages are called."""
-        return f"Results of {self.results.name}"
+        return f"Results in {self.results}"
 
     @cached_property
     def missing(self) -> list[str]:
         """Tables, figures, runs and answers that are not among the results."""
         tables, figures = ({view.name for view, _ in self.tables}, {one.name for one in self.figures})
         return [
-            *(f"table {name}" for name in FIRST_TABLES if name not in tables),
-            *(f"figure {name}" for name in CAPTIONS if name not in figures),
+            *(
+                TABLE.fill(table=name, suffix="csv").removeprefix(ROOT)
+                for name in captions.TABLES
+                if name not in tables
+            ),
+            *(
+                FIGURE.fill(figure=name, suffix="png").removeprefix(ROOT)
+                for name in captions.FIGURES
+                if name not in figures
+            ),
             *self.study.missing,
         ]
 
@@ -126,24 +127,31 @@ class IndexPage:
 
     def _tables(self) -> list[tuple[TableView, list[str]]]:
         """Tables, the paper's first, with copies of their files."""
-        found = {path.stem: path for path in sorted(TABLES.at(self.results).glob("*.csv"))}
-        order = [name for name in FIRST_TABLES if name in found]
+        words = [*TABLES.at(self.results).glob("*.csv"), *FIGURES.at(self.results).glob("*.csv")]
+        found = {path.stem: path for path in sorted(words) if path.with_suffix(".md").is_file()}
+        order = [name for name in captions.TABLES if name in found]
         paths = [found[name] for name in [*order, *(name for name in found if name not in order)]]
-        made = [(read_table(path), self._copied(path, "tables")) for path in paths]
+        made = [self._table(path, "tables") for path in paths]
         for path in sorted(self.results.glob(SENSITIVITY_CSV.fill(model="*").removeprefix(ROOT))):
             title = f"Questions kept by other thresholds of the filter, {path.parent.name}"
-            name = f"sensitivity-{path.parent.name}"
-            made.append((replace(read_table(path), name=name, title=title), self._copied(path, name)))
+            table, files = self._table(path, name := f"sensitivity-{path.parent.name}")
+            made.append((replace(table, name=name, title=title), files))
         return made
+
+    def _table(self, path: Path, to: str) -> tuple[TableView, list[str]]:
+        return read_table(path), self._copied(path.parent.glob(f"{path.stem}.*"), to)
 
     def _figures(self) -> list[Picture]:
         folder = FIGURES.at(self.results)
         there = {path.stem for path in folder.glob("*") if path.suffix in IMAGES}
-        order = [name for name in CAPTIONS if name in there]
-        return [self._picture(folder, name, CAPTIONS.get(name, name)) for name in [*order, *sorted(there - set(order))]]
+        order = [name for name in captions.FIGURES if name in there]
+        return [
+            self._picture(folder, name, captions.FIGURES.get(name, name))
+            for name in [*order, *sorted(there - set(order))]
+        ]
 
     def _picture(self, folder: Path, name: str, caption: str, to: str = "figures") -> Picture:
-        files = [copy for path in sorted(folder.glob(f"{name}.*")) for copy in self._copied(path, to, alone=True)]
+        files = self._copied(folder.glob(f"{name}.*"), to)
         image = next(file for suffix in IMAGES for file in files if file.endswith(suffix))
         return Picture(name, image, caption, tuple(file for file in files if file != image))
 
@@ -158,12 +166,12 @@ class IndexPage:
             if CURVES.inside(folder).is_file()
         ]
 
-    def _copied(self, path: Path, to: str, alone: bool = False) -> list[str]:
-        """Copies a file and those of its name with other endings; where the copies lie, relative to the page."""
+    def _copied(self, files: Iterable[Path], to: str) -> list[str]:
+        """Copies files that a page shows or links to; where the copies lie, relative to the page."""
         folder = self.folder / to
         folder.mkdir(parents=True, exist_ok=True)
-        files = [path] if alone else [one for one in sorted(path.parent.glob(f"{path.stem}.*")) if one.suffix in KEPT]
-        return [Path(shutil.copyfile(one, folder / one.name)).relative_to(self.folder).as_posix() for one in files]
+        kept = [one for one in sorted(files) if one.suffix in KEPT]
+        return [Path(shutil.copyfile(one, folder / one.name)).relative_to(self.folder).as_posix() for one in kept]
 
     def _graph(self) -> tuple[Rulegraph | None, str]:
         try:
@@ -194,7 +202,6 @@ class IndexPage:
         return rows
 
 
-KEPT = (".csv", ".md", ".tex", ".html")
 MADE_TITLES = ("section", "files", "fingerprints", "not as this configuration says")
 RUN_TITLES = (
     *("run", "what is different", "seed", "T'", "steps", "accuracy before, %", "accuracy after, %"),

@@ -1,5 +1,6 @@
 """Where results come from, as they record it themselves: every parquet file holds the settings that made it."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from refocus import __version__
+from refocus.config.base import Section
+from refocus.config.likelihood import LikelihoodSettings
 from refocus.config.root import Root
 from refocus.core.files import fingerprint_of, settings_of
 from refocus.core.project import project_root
@@ -47,7 +50,9 @@ class Made:
     def against(self, root: Root) -> list[tuple[str, str, str]]:
         """Settings that are equal in all files and not what the configuration says: key, recorded, configured."""
         section = getattr(root, self.section, None)
-        wanted = dict(flat(section.identity())) if hasattr(section, "identity") else {}
+        wanted = dict(flat(section.identity())) if isinstance(section, Section) else {}
+        if isinstance(section, LikelihoodSettings):
+            wanted = dict(flat(json.loads(section.sampling())))
         return [(key, value, wanted[key]) for key, value in self.same if wanted.get(key, value) != value]
 
 

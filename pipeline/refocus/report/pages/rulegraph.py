@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 from refocus.config.root import Root
@@ -18,7 +19,10 @@ from refocus.core.project import project_root
 
 BOX, ROW, GAP, LETTER = 26, 64, 18, 7.2  # height of a box, of a layer, space between boxes, width of a letter; pixels
 TARGET = "all"  # leaves the picture: it needs every rule
+HEAD = 5  # of an arrow
 SWEEPS = 8
+
+Place = str | tuple[str, str, int]  # a rule, or the way from one to another through a layer
 
 
 @dataclass(frozen=True)
@@ -58,45 +62,69 @@ class Rulegraph:
         )
 
     @cached_property
-    def layers(self) -> list[list[str]]:
-        """The rules by how many others lie before them, each layer in an order with few crossings."""
-        depth: dict[str, int] = {}
+    def _depth(self) -> dict[str, int]:
+        """How many rules lie before each, on the longest way."""
+        found: dict[str, int] = {}
 
         def deepen(rule: str) -> int:
-            if rule not in depth:
-                depth[rule] = 1 + max(map(deepen, self.needs[rule]), default=-1)
-            return depth[rule]
+            if rule not in found:
+                found[rule] = 1 + max(map(deepen, self.needs[rule]), default=-1)
+            return found[rule]
 
-        found: list[list[str]] = [[] for _ in range(1 + max(map(deepen, sorted(self.needs)), default=-1))]
         for rule in sorted(self.needs):
-            found[depth[rule]].append(rule)
-        near: dict[str, list[str]] = {rule: list(needed) for rule, needed in self.needs.items()}
-        for rule, needed in self.needs.items():
-            for one in needed:
-                near[one].append(rule)
-        for _ in range(SWEEPS):
-            place = {rule: (at + 0.5) / len(layer) for layer in found for at, rule in enumerate(layer)}
-            for layer in found:
-                layer.sort(key=lambda rule: _mean([place[one] for one in near[rule]], place[rule]))
+            deepen(rule)
         return found
 
     @cached_property
-    def boxes(self) -> dict[str, Box]:
-        """Where every rule is drawn; the picture begins at (0, 0)."""
+    def _ways(self) -> dict[tuple[str, str], list[Place]]:
+        """From a rule to one that needs it, through a place of its own in every layer between."""
+        ways: dict[tuple[str, str], list[Place]] = {}
+        for rule, needed in sorted(self.needs.items()):
+            for one in needed:
+                between = range(self._depth[one] + 1, self._depth[rule])
+                ways[one, rule] = [one, *((one, rule, layer) for layer in between), rule]
+        return ways
+
+    @cached_property
+    def layers(self) -> list[list[Place]]:
+        """Rules and ways by layer, in an order with few crossings."""
+        found: list[list[Place]] = [[] for _ in range(1 + max(self._depth.values(), default=-1))]
+        near: dict[Place, list[Place]] = {rule: [] for rule in self.needs}
+        for rule, layer in self._depth.items():
+            found[layer].append(rule)
+        for way in self._ways.values():
+            for place in way[1:-1]:
+                found[place[2]].append(place)
+            for one, two in pairwise(way):
+                near.setdefault(one, []).append(two)
+                near.setdefault(two, []).append(one)
+        for _ in range(SWEEPS):
+            for layer_of in found:
+                at = {place: (n + 0.5) / len(layer) for layer in found for n, place in enumerate(layer)}
+                middle = {place: _mean([at[one] for one in near[place]], at[place]) for place in layer_of}
+                layer_of.sort(key=middle.__getitem__)
+        return found
+
+    @cached_property
+    def _middles(self) -> dict[Place, tuple[float, float]]:
+        """Where the middle of every rule and way is."""
         made = {}
         for number, layer in enumerate(self.layers):
-            widths = [LETTER * len(rule) + 20 for rule in layer]
-            x = (self.width - sum(widths) - GAP * (len(layer) - 1)) / 2
-            for rule, width in zip(layer, widths, strict=True):
-                made[rule] = Box(rule, round(x + width / 2, 1), number * ROW + BOX / 2 + 2, round(width, 1))
-                x += width + GAP
+            x = (self.width - _row(layer)) / 2
+            for place in layer:
+                made[place] = (round(x + _width(place) / 2, 1), number * ROW + BOX / 2 + 2)
+                x += _width(place) + GAP
         return made
+
+    @property
+    def boxes(self) -> list[Box]:
+        """Where every rule is drawn; the picture begins at (0, 0)."""
+        return [Box(rule, *self._middles[rule], round(_width(rule), 1)) for rule in sorted(self.needs)]
 
     @cached_property
     def width(self) -> float:
         """Of the picture, pixels."""
-        rows = [sum(LETTER * len(rule) + 20 for rule in layer) + GAP * (len(layer) - 1) for layer in self.layers]
-        return round(max(rows, default=0.0) + 4, 1)
+        return round(max(map(_row, self.layers), default=0.0) + 4, 1)
 
     @property
     def height(self) -> float:
@@ -106,14 +134,26 @@ class Rulegraph:
     @property
     def arrows(self) -> list[str]:
         """An SVG path from every rule to each that needs it."""
-        paths = []
-        for rule, needed in sorted(self.needs.items()):
-            for one in needed:
-                start, end = self.boxes[one], self.boxes[rule]
-                top, foot = start.y + BOX / 2, end.y - BOX / 2 - 5
-                bend = (foot - top) / 2
-                paths.append(f"M{start.x} {top}C{start.x} {top + bend} {end.x} {foot - bend} {end.x} {foot}")
-        return paths
+        return [self._path(way) for way in self._ways.values()]
+
+    def _path(self, way: Sequence[Place]) -> str:
+        points = [self._middles[place] for place in way]
+        path = f"M{points[0][0]} {points[0][1] + BOX / 2}"
+        for number, (one, two) in enumerate(pairwise(points)):
+            top = one[1] + BOX / 2
+            foot = two[1] - BOX / 2 - (HEAD if number == len(points) - 2 else 0)
+            bend = (foot - top) / 2
+            path += f"C{one[0]} {top + bend} {two[0]} {foot - bend} {two[0]} {foot}"
+            path += "" if number == len(points) - 2 else f"V{two[1] + BOX / 2}"
+        return path
+
+
+def _width(place: Place) -> float:
+    return LETTER * len(place) + 20 if isinstance(place, str) else 0.0
+
+
+def _row(layer: Sequence[Place]) -> float:
+    return sum(map(_width, layer)) + GAP * (len(layer) - 1)
 
 
 def _mean(values: Sequence[float], default: float) -> float:

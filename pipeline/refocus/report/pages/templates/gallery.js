@@ -5,6 +5,8 @@
   const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
   const ALL = "";
   const WIDE = 1000; // units of a time axis; as wide as its column on the screen
+  const SIZES = { strip: 80, few: 74, many: 52 }; // of a picture on the screen, pixels; many: more than FEW picks
+  const FEW = 8;
   const OUTCOMES = {
     win: ["right from ReFoCUS alone", "good"],
     both: ["right from both", "good"],
@@ -139,14 +141,14 @@
 
   // ---- pictures
 
-  function shot(question, clip, time, frame, at, rank, tick) {
+  function shot(question, clip, time, side, frame, at, rank, tick) {
     const place = clip.pictures.indexOf(frame);
-    const side = DATA.sheet.side;
-    const picture = element("div", rank ? {} : { role: "img" }, rank ? element("b", {}, String(rank)) : null);
+    const picture = element("div", {}, rank ? element("b", {}, String(rank)) : null);
     picture.style.width = picture.style.height = `${side + 4}px`;
     if (place >= 0) {
       const columns = Math.min(DATA.sheet.columns, clip.pictures.length);
       picture.style.backgroundImage = `url("${clip.sheet}")`;
+      picture.style.backgroundSize = `${side * columns}px auto`;
       picture.style.backgroundPosition = `-${side * (place % columns)}px -${side * Math.floor(place / columns)}px`;
     }
     const seen = inEvidence(question, time, at);
@@ -159,12 +161,16 @@
     return made;
   }
 
-  function shots(question, clip, time, frames, ranks = [], ticks = []) {
-    const every = frames.map((frame, at) => shot(question, clip, time, frame, clip.times[frame], ranks[at], ticks[at]));
+  const sizeFor = (count) => (count > FEW ? SIZES.many : SIZES.few);
+
+  function shots(question, clip, time, side, frames, ranks = [], ticks = []) {
+    const every = frames.map((frame, at) => shot(question, clip, time, side, frame, clip.times[frame], ranks[at], ticks[at]));
     return element("div", { class: "shots" }, ...every);
   }
 
   // ---- one question
+
+  const rowsOf = (rows) => element("table", { class: "picks" }, element("tbody", {}, ...rows.filter((row) => row !== null)));
 
   function said(question, place) {
     const given = (question.answers[place] ?? []).map((one, lmm) => {
@@ -187,8 +193,8 @@
     const ticks = times.map((at) => made.appendChild(mark(time, at, selector.colour, `${at} s`)));
     const flags = picked.flags.length ? element("small", {}, picked.flags.join(", ")) : null;
     const pictures = picked.times
-      ? element("div", { class: "shots" }, ...times.map((at, n) => shot(question, clip, time, -1, at, null, ticks[n])))
-      : shots(question, clip, time, picked.frames, picked.rank, ticks);
+      ? element("div", { class: "shots" }, ...times.map((at, n) => shot(question, clip, time, sizeFor(times.length), -1, at, null, ticks[n])))
+      : shots(question, clip, time, sizeFor(times.length), picked.frames, picked.rank, ticks);
     return element("tr", {}, ...cells, element("td", {}, pictures, flags));
   }
 
@@ -199,7 +205,8 @@
     const made = lane(question, time, 64, "curve");
     for (const [policy, shares] of drawn) {
       const steps = shares.map((share, n) => `L${time.x(clip.times[n])} ${64 - (60 * share) / most}L${n + 1 < shares.length ? time.x(clip.times[n + 1]) : WIDE} ${64 - (60 * share) / most}`);
-      made.append(shape("path", { d: `M0 64${steps.join("")}L${WIDE} 64Z`, fill: policy.colour, opacity: 0.55 }, `${policy.label} ${policy.run}`));
+      const look = policy.kind === "refocus" ? { fill: policy.colour, "fill-opacity": 0.55 } : { fill: "none", stroke: policy.colour };
+      made.append(shape("path", { class: "share", d: `M0 64${steps.join("")}L${WIDE} 64Z`, ...look }, `${policy.label} ${policy.run}`));
     }
     const names = [...new Set(drawn.map(([policy]) => policy.label))];
     const head = element("th", { scope: "row" }, "Likelihood", element("small", {}, names.join(", ")));
@@ -209,7 +216,7 @@
   function picksOf(question, clip, time) {
     const rows = DATA.selectors.map((selector, place) => (inRun(selector) ? pickRow(question, clip, time, selector, place) : null));
     const foot = element("tr", {}, element("th", {}, ""), element("td", {}), element("td", { class: "when" }, axis(time)), element("td", {}));
-    return element("table", { class: "picks" }, element("tbody", {}, likelihoodRow(question, time, clip), foot, ...rows));
+    return rowsOf([likelihoodRow(question, time, clip), foot, ...rows]);
   }
 
   function marginsOf(question, clip, time) {
@@ -224,11 +231,11 @@
       bar.append(shape("line", { class: "middle", x1: 0, x2: 0, y1: 0, y2: 1, "stroke-width": 0.02 }));
       const name = one.subset < 8 ? `window ${one.subset + 1}` : `without window ${one.subset - 7}`;
       const note = one === ends[0] ? "highest margin" : one === ends[1] ? "lowest margin" : null;
-      const pictures = note && clip.sheet ? [element("small", {}, note), shots(question, clip, time, one.frames)] : [];
-      return element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: "said" }, bar, one.margin === null ? "not a number" : one.margin.toFixed(3)), element("td", { class: "when" }, made), element("td", {}, ...pictures));
+      const pictures = note && clip.sheet ? [element("small", {}, note), shots(question, clip, time, sizeFor(one.frames.length), one.frames)] : [];
+      return element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: "said" }, element("div", { class: "margin" }, bar, one.margin === null ? "no number" : one.margin.toFixed(3))), element("td", { class: "when" }, made), element("td", {}, ...pictures));
     });
     const foot = element("tr", {}, element("th", {}, ""), element("td", { class: "hint" }, "margin, −1 to 1"), element("td", { class: "when" }, axis(time)), element("td", {}));
-    return element("table", { class: "picks" }, element("tbody", {}, foot, ...rows));
+    return rowsOf([foot, ...rows]);
   }
 
   function facts(question, clip, time) {
@@ -245,13 +252,13 @@
     const time = clock(clip);
     const [text, tone] = OUTCOMES[outcome(question)];
     const options = question.options.map((option, n) => element("li", n === question.right ? { class: "right" } : {}, `${LETTERS[n] ?? n + 1}. ${option}${n === question.right ? " ✓" : ""}`));
-    const variance = isTraining(question) ? `variance of the margins ${question.variance ?? "not known"}, τ = ${DATA.tau} ` : "";
+    const variance = isTraining(question) ? `variance of the margins ${question.variance?.toFixed(3) ?? "not known"}, τ = ${DATA.tau} · ` : "";
     const body = !isTraining(question) ? picksOf(question, clip, time) : question.margins.length ? marginsOf(question, clip, time) : element("p", { class: "none" }, "The results hold no margins of this question.");
     return [
       element("h1", {}, question.question),
       options.length ? element("ul", { class: "options" }, ...options) : element("p", {}, `Open question; the published answer: ${question.answer}`),
       element("p", { class: "meta" }, element("span", { class: `outcome ${tone}` }, text), variance, facts(question, clip, time)),
-      clip.why ? element("p", { class: "missing" }, `No pictures: ${clip.why}`) : element("div", { class: "strip" }, shots(question, clip, time, clip.strip)),
+      clip.why ? element("p", { class: "missing" }, `No pictures: ${clip.why}`) : element("div", { class: "strip" }, shots(question, clip, time, SIZES.strip, clip.strip)),
       body,
     ];
   }
