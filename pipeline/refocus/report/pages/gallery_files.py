@@ -24,6 +24,7 @@ from refocus.core.results_folder import (
 )
 from refocus.frames.frame_store import FrameStore
 from refocus.qa.evidence import Evidence, read_evidence
+from refocus.qa.loose_values import Span
 from refocus.qa.records import Question, read_clips, read_columns, read_questions
 from refocus.report.pages.sample import Candidate, Sample, sample
 from refocus.report.recall_set import read_truth
@@ -161,7 +162,8 @@ class _Reader:
         questions = [question for path in tables for question in read_questions(path, wanted)]
         model = self.root.reward.model
         margins: dict[str, list[SubsetMargin]] = {}
-        indexes, spans = [], {}
+        indexes: list[Path] = []
+        spans: dict[str | tuple[str, str], list[Span]] = {}
         for name in self.root.use.datasets:
             clips = {question.clip_id for question in questions if question.dataset == name}
             lists = self._there([CLIPS.at(self.folder, dataset=name)]) if clips else []

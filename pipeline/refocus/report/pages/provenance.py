@@ -40,7 +40,7 @@ class Made:
     @property
     def same(self) -> list[tuple[str, str]]:
         """Settings that are equal in all files."""
-        return [(key, *values) for key, values in sorted(self.values.items()) if len(values) == 1]
+        return [(key, next(iter(values))) for key, values in sorted(self.values.items()) if len(values) == 1]
 
     @property
     def varying(self) -> list[tuple[str, str]]:

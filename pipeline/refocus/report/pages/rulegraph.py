@@ -92,9 +92,9 @@ class Rulegraph:
         near: dict[Place, list[Place]] = {rule: [] for rule in self.needs}
         for rule, layer in self._depth.items():
             found[layer].append(rule)
-        for way in self._ways.values():
-            for place in way[1:-1]:
-                found[place[2]].append(place)
+        for (rule, _), way in self._ways.items():
+            for layer, place in enumerate(way[1:-1], self._depth[rule] + 1):
+                found[layer].append(place)
             for one, two in pairwise(way):
                 near.setdefault(one, []).append(two)
                 near.setdefault(two, []).append(one)
