@@ -17,15 +17,17 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/pipeline$(if $(PYTHONPATH),:$(PYTHONPATH))
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence study recipes test test-fast test-kernels test-lmms-eval test-slurm lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train bench-question clean
+.PHONY: help demo report evidence study recipes test test-fast test-kernels test-lmms-eval test-slurm test-browser lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train bench-question clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      videos -> shards -> rewards -> policy -> tables in the synthetic world, on a CPU, in minutes"
 	@echo "make test      the tests; make test-fast: those that start no Snakemake and take no seconds, while you edit"
 	@echo "make test-kernels  mamba_ssm's Triton kernels against plain torch, interpreted on a CPU, in minutes"
+	@echo "make test-browser  the report's pages in a headless Chromium, which has to be there"
 	@echo "make test-lmms-eval  the plug-in with the real lmms-eval, on tiny models, in a minute or two"
 	@echo "make test-slurm  profiles/slurm on a SLURM of its own (Debian's slurm-wlm and munge, as root), in minutes"
+	@echo "make report    the demo's results as pages for a browser, with a gallery of questions: results/report/index.html"
 	@echo "make evidence  the demo's claims with three seeds in a world that nobody tuned on; writes docs/evidence.md"
 	@echo "make study     which of the paper's claims hold, (a) to (g): 27 runs, hours; resumable; writes docs/study.md"
 	@echo "make recipes   a small run of every overlay, its metrics beside their bounds (tests/recipes); RECIPES=\"beta frames\": some"
@@ -39,6 +41,9 @@ help:
 demo: $(VENV)/.run
 	$(SNAKEMAKE)
 	@python -m refocus summary
+
+report: demo
+	python -m refocus report results --out results/report
 
 study: $(VENV)/.run
 	$(SNAKEMAKE) -- results/assets/lmm_ov/model.safetensors
@@ -70,6 +75,10 @@ test-lmms-eval: $(VENV)/.lmms-eval
 
 test-slurm: $(VENV)/.slurm
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/$(VENV)/slurm python -m pytest tests/workflow/test_slurm.py -q $(PYTEST_ARGS)
+
+# REFOCUS_BROWSER: without a Chromium the tests fail, where make test skips them.
+test-browser: $(VENV)/.dev
+	REFOCUS_BROWSER=1 python -m pytest tests/report -q -m browser $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	ruff check .

@@ -81,3 +81,6 @@ rule all:
         ANSWERED,
         TABLES,
         FIGURES,
+
+
+include: "workflow/rules/report.smk"

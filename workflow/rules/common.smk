@@ -20,6 +20,7 @@ from refocus.core.files import canonical
 from refocus.core.made_by import JOB
 from refocus.core.project import source_root
 from refocus.qa.planned_shards import planned_shards
+from refocus.report import captions
 
 # Jobs run `python -m refocus`. Where a deployment method brings an environment (`--sdm conda`), `python` is that one's,
 # which holds the stage's dependencies but not the package; else it is the interpreter that runs Snakemake, activated or not.
@@ -36,6 +37,7 @@ shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 USE = SETTINGS.use
 SOURCES = [*USE.datasets, *USE.benchmarks, *USE.haystacks]
 N_FRAMES = SETTINGS.answer.n_frames
+TABLE_FORMATS = ("csv", "md", "tex", "html")
 SEED = SETTINGS.select.seed
 STORE = str(RESULTS.STORE.at(SETTINGS.results))
 
@@ -183,19 +185,31 @@ def likelihoods_of(file, runs, benchmarks):
 def table_and_figure(table, figure):
     """A table in all its formats and a figure in those of the settings."""
     return [
-        *(RESULTS.TABLE.fill(table=table, suffix=suffix) for suffix in ("csv", "md", "tex")),
+        *(RESULTS.TABLE.fill(table=table, suffix=suffix) for suffix in TABLE_FORMATS),
         *(RESULTS.FIGURE.fill(figure=figure, suffix=suffix) for suffix in SETTINGS.figures.formats),
     ]
 
 
-def shown(paths, suffix):
-    """Those of a kind, which the report shows."""
-    return [path for path in paths if path.endswith(f".{suffix}")]
+def table_pages(paths):
+    """The tables' pages, which Snakemake's report opens."""
+    return [labelled(path, "tables", captions.TABLES) for path in paths if path.endswith(".html")]
+
+
+def pictures(paths):
+    """The figures that Snakemake's report shows."""
+    return [labelled(path, "figures", captions.FIGURES) for path in paths if path.endswith(".png")]
+
+
+def labelled(path, kind, texts):
+    """An output for Snakemake's report, with what it is called in the paper and what it shows."""
+    name = os.path.splitext(os.path.basename(path))[0]
+    labels = {"in the paper": captions.number(name), "shows": texts.get(name, name)}
+    return report(path, caption=f"../report/{kind}.rst", category=kind.capitalize(), labels=labels)
 
 
 def hidden(paths):
-    """The others."""
-    return [path for path in paths if not path.endswith((".md", ".png"))]
+    """The files that Snakemake's report does not show."""
+    return [path for path in paths if not path.endswith((".html", ".png"))]
 
 
 def reward_model_of(run):

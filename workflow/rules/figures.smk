@@ -22,6 +22,7 @@ FIGURES = [
     if wanted
     for suffix in SETTINGS.figures.formats
 ]
+BINS_TABLE = [RESULTS.FIGURE.fill(figure="fig4_likelihood", suffix=suffix) for suffix in TABLE_FORMATS if BINNED]
 
 
 rule draw_figures:
@@ -37,14 +38,11 @@ rule draw_figures:
         likelihoods=LIKELIHOODS,
         bins=BINNED,
     output:
-        [path for path in FIGURES if not path.endswith(".png")],
+        hidden(FIGURES),
         [RESULTS.FIGURE.fill(figure="fig6_temporal_entropy", suffix="csv")] if TRAINED else [],
-        [RESULTS.FIGURE.fill(figure="fig4_likelihood", suffix=suffix) for suffix in ("csv", "md", "tex") if BINNED],
-        pictures=report(
-            [path for path in FIGURES if path.endswith(".png")],
-            caption="../report/figures.rst",
-            category="Figures",
-        ),
+        hidden(BINS_TABLE),
+        pages=table_pages(BINS_TABLE),
+        pictures=pictures(FIGURES),
     log:
         "<results>/logs/figures.log",
     benchmark:

@@ -1,8 +1,8 @@
 """Stage 6b, recall: whether the picks show the evidence, without asking any LMM; and the maps of needles in haystacks.
 
 Reads:  the picks of every selector, the benchmarks' questions and indexes of frames, and when the evidence is visible.
-Writes: <results>/tables/evidence_recall.{csv,md,tex} and <results>/figures/evidence_recall.{png,svg};
-        for haystacks <results>/tables/niah.{csv,md,tex} and <results>/figures/fig5_niah.{png,svg,csv}.
+Writes: <results>/tables/evidence_recall.{csv,md,tex,html} and <results>/figures/evidence_recall.{png,svg};
+        for haystacks <results>/tables/niah.{csv,md,tex,html} and <results>/figures/fig5_niah.{png,svg,csv}.
 Paper:  Figure 5; the recall is ours.
 """
 
@@ -22,8 +22,8 @@ if RECALLED:
             truth=evidence_of(USE.benchmarks),
         output:
             hidden(RECALLED),
-            readable=report(shown(RECALLED, "md"), caption="../report/tables.rst", category="Tables"),
-            pictures=report(shown(RECALLED, "png"), caption="../report/figures.rst", category="Figures"),
+            pages=table_pages(RECALLED),
+            pictures=pictures(RECALLED),
         log:
             "<results>/logs/recall.log",
         benchmark:
@@ -56,8 +56,8 @@ if NEEDLES:
             truth=evidence_of(USE.haystacks),
         output:
             hidden(NEEDLES),
-            readable=report(shown(NEEDLES, "md"), caption="../report/tables.rst", category="Tables"),
-            pictures=report(shown(NEEDLES, "png"), caption="../report/figures.rst", category="Figures"),
+            pages=table_pages(NEEDLES),
+            pictures=pictures(NEEDLES),
         log:
             "<results>/logs/needles.log",
         benchmark:

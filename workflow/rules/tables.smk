@@ -1,7 +1,7 @@
 """Stage 8a, tables: Tables 1 to 4 from all answers, what selectors reach and cost, and the synthetic world's own.
 
 Reads:  the answers of every benchmark, LMM and selector in use, the benchmarks' questions, what the selections cost, and the policies' likelihoods on Video-MME.
-Writes: <results>/tables/{table1,table4,selectors}.{csv,md,tex}, with the gains in the same harness and the paper's number beside each figure;
+Writes: <results>/tables/{table1,table4,selectors}.{csv,md,tex,html}, with the gains in the same harness and the paper's number beside each figure;
         table2 where Video-MMMU is asked, table3 where a policy picks on Video-MME, world and world_frames where a benchmark comes from the synthetic world.
 Paper:  Tables 1 to 4.
 """
@@ -17,7 +17,7 @@ TABLES = [
         "selectors",
         *["world", "world_frames"] * IN_WORLD,
     ]
-    for suffix in ("csv", "md", "tex")
+    for suffix in TABLE_FORMATS
     if ANSWERED
 ]
 
@@ -29,10 +29,8 @@ rule make_tables:
         costs=COSTS,
         likelihoods=DISTRIBUTIONS,
     output:
-        [path for path in TABLES if not path.endswith(".md")],
-        readable=report(
-            [path for path in TABLES if path.endswith(".md")], caption="../report/tables.rst", category="Tables"
-        ),
+        hidden(TABLES),
+        pages=table_pages(TABLES),
     log:
         "<results>/logs/tables.log",
     benchmark:

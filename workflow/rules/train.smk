@@ -33,7 +33,9 @@ rule train_policy:
         initial=RESULTS.POLICY_CONFIG.fill(state="initial"),
         initial_weights=RESULTS.POLICY_WEIGHTS.fill(state="initial"),
         metrics=RESULTS.METRICS,
-        curves=report(RESULTS.CURVES, caption="../report/curves.rst", category="Training"),
+        curves=report(
+            RESULTS.CURVES, caption="../report/curves.rst", category="Training", labels={"training run": "{run}"}
+        ),
     log:
         "<results>/logs/train/{run}.log",
     benchmark:

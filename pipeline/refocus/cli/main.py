@@ -43,6 +43,7 @@ COMMANDS = {
     "tables": "refocus.cli.tables",
     "recall": "refocus.cli.recall",
     "figures": "refocus.cli.figures",
+    "report": "refocus.cli.report",
     "summary": "refocus.cli.summary",
     "evidence": "refocus.cli.evidence",
     "study": "refocus.cli.study",

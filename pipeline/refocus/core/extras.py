@@ -13,6 +13,7 @@ EXTRAS = {
     "simplejpeg": "workflow",
     "scipy": "workflow",
     "matplotlib": "workflow",
+    "jinja2": "workflow",
     "decord": "decord",
     "wandb": "wandb",
     "deepspeed": "deepspeed",

@@ -86,6 +86,7 @@ TABLES = ResultsFile("<results>/tables")
 TABLE = ResultsFile("<results>/tables/{table}.{suffix}")
 FIGURES = ResultsFile("<results>/figures")
 FIGURE = ResultsFile("<results>/figures/{figure}.{suffix}")
+REPORT = ResultsFile("<results>/report")
 
 # Tiny models of the synthetic world, made by `make assets`
 ASSETS = ResultsFile("<results>/assets")

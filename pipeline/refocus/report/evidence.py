@@ -7,18 +7,17 @@ from pathlib import Path
 
 from refocus.core.errors import UsageError
 from refocus.core.results_folder import BENCHMARKS, FIGURE, FILTER_SUMMARY, ROOT
-from refocus.report import bars
+from refocus.report import bars, captions
 from refocus.report.selector_table import kind_table, selector_table
+from refocus.report.stage_seconds import stage_seconds
 from refocus.report.study import Study
 
 SHOWN_FIGURES = {
     "selectors": "Accuracy of every selector, by what must be seen to answer; learned ones are means over the seeds.",
-    "evidence_recall": "How much of the evidence the picks show, without asking any LMM (docs/figures.md).",
-    "fig4_likelihood": "Accuracy from the frames above and below each share of the policy's likelihood (Fig. 4).",
-    "fig5_niah": "Needles in haystacks, by depth and length (Fig. 5).",
-    "training": "Training: the mean over the seeds, shaded from the lowest to the highest.",
-    "fig9_examples": "Questions drawn by lot, with the frames that each selector picks (Fig. 9).",
-    "fig2_variance": "Variance of the margins of every training question (Fig. 2).",
+    **{
+        name: captions.FIGURES[name]
+        for name in ("evidence_recall", "fig4_likelihood", "fig5_niah", "training", "fig9_examples", "fig2_variance")
+    },
 }
 
 
@@ -100,16 +99,6 @@ def _filter(path: Path) -> str:
 def _costs(folder: Path) -> str:
     """Jobs, seconds and the largest memory of each stage, from Snakemake's benchmark files."""
     lines = ["| stage | jobs | seconds, all jobs | most memory of one job, MB |", "|---|---:|---:|---:|"]
-    stages = sorted({path.relative_to(folder).parts[0].removesuffix(".jsonl") for path in folder.rglob("*.jsonl")})
-    for stage in stages:
-        files = [*folder.glob(f"{stage}.jsonl"), *(folder / stage).glob("*.jsonl")]
-        lines_of = [path.read_text(encoding="utf-8").splitlines() for path in files]
-        runs = [json.loads(found[-1]) for found in lines_of if found]  # a job that is killed may leave an empty file
-        seconds, memory = sum(run["s"] for run in runs), max((_number(run["max_rss"]) for run in runs), default=0.0)
-        lines.append(f"| {stage} | {len(runs)} | {seconds:.0f} | {memory:.0f} |")
+    for one in stage_seconds(folder):
+        lines.append(f"| {one.stage} | {one.jobs} | {one.seconds:.0f} | {one.memory_mb:.0f} |")
     return "\n".join(lines)
-
-
-def _number(value: object) -> float:
-    """A benchmark's figure; Snakemake writes a text where a job was too quick to be measured."""
-    return float(value) if isinstance(value, int | float) else 0.0

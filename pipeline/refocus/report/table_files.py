@@ -1,4 +1,4 @@
-"""Tables as CSV for programs, Markdown for readers, LaTeX for papers. Figures are percent, but for plain amounts."""
+"""Tables: CSV for programs, Markdown and a page for readers, LaTeX for papers. In percent, but for plain amounts."""
 
 import csv
 import io
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from refocus.core.files import write_text
 from refocus.evaluate.scoring import Score
+from refocus.report.pages.table_page import table_page
 
 MISSING = "not run"
 
@@ -105,12 +106,12 @@ class Table:
 
 
 def write(table: Table, out: Path, name: str) -> list[Path]:
-    """Writes NAME.csv, NAME.md and NAME.tex into `out`."""
-    paths = []
-    for suffix, text in (("csv", to_csv(table)), ("md", to_markdown(table)), ("tex", to_latex(table))):
-        paths.append(Path(out) / f"{name}.{suffix}")
-        write_text(paths[-1], text)
-    return paths
+    """Writes NAME.csv, NAME.md, NAME.tex and NAME.html into `out`."""
+    numbers, words = to_csv(table), to_markdown(table)
+    texts = {"csv": numbers, "md": words, "tex": to_latex(table), "html": table_page(name, numbers, words)}
+    for suffix, text in texts.items():
+        write_text(Path(out) / f"{name}.{suffix}", text)
+    return [Path(out) / f"{name}.{suffix}" for suffix in texts]
 
 
 def to_csv(table: Table) -> str:

@@ -1,0 +1,129 @@
+"""The report's pages in a headless Chromium, opened from the disk: sorting sorts, keys move, filters filter."""
+
+import os
+import shutil
+
+import pytest
+from refocus.core import results_folder
+
+from tests.support.reported_results import HOSTILE
+
+pytestmark = pytest.mark.browser
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def give_up(reason: str) -> None:
+    """A failure where a browser was promised (make test-browser), else no test."""
+    (pytest.fail if os.environ.get("REFOCUS_BROWSER") else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = os.environ.get("REFOCUS_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        give_up("there is no Chromium (apt-get install chromium, or REFOCUS_CHROMIUM=/path)")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        give_up("the package playwright is not installed (requirements-dev.txt)")
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=found, args=["--no-sandbox"], timeout=180_000)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page that must stay without errors, and without a request that leaves the disk."""
+    opened = browser.new_page(viewport={"width": 1440, "height": 900})
+    opened.set_default_timeout(60_000)
+    wrong: list[str] = []
+    opened.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("requestfailed", lambda request: wrong.append(request.url))
+    opened.on("request", lambda one: wrong.append(one.url) if not one.url.startswith(("file:", "data:")) else None)
+    yield opened
+    opened.close()
+    assert wrong == []
+
+
+def column(page, number: int) -> list[str]:
+    cells = page.locator("#table-table1 + .wide tbody tr")
+    return [cells.nth(row).locator("td").nth(number).inner_text().split()[0] for row in range(cells.count())]
+
+
+def test_a_click_sorts_by_numbers_and_gaps_stay_last(report, page):
+    page.goto((report / "index.html").as_uri())
+    head = page.locator("#table-table1 + .wide thead button").nth(1)
+    assert column(page, 1) == ["40.0", "35.0", "90.0", "not"]
+    head.click()
+    assert column(page, 1) == ["90.0", "40.0", "35.0", "not"]
+    head.click()
+    assert column(page, 1) == ["35.0", "40.0", "90.0", "not"]
+    page.locator("#table-table1 + .wide thead button").nth(0).press("Enter")
+    assert column(page, 0) == ["oracle", "random", "ReFoCUS", "uniform"]
+
+
+def test_every_picture_of_the_page_is_there(report, page):
+    page.goto((report / "index.html").as_uri())
+    pictures = page.locator("img")
+    assert pictures.count() == 2
+    for number in range(pictures.count()):
+        pictures.nth(number).scroll_into_view_if_needed()
+        page.wait_for_function("n => document.images[n].complete && document.images[n].naturalWidth > 0", arg=number)
+
+
+def test_a_tables_own_page_sorts(reported, page):
+    page.goto(results_folder.TABLE.at(reported[1], table="table1", suffix="html").as_uri())
+    page.locator("thead button").nth(1).click()
+    assert page.locator("tbody tr").first.locator("td").first.inner_text() == "ReFoCUS"
+
+
+def test_keys_move_and_filters_filter(report, page):
+    page.goto((report / "gallery.html").as_uri())
+    place, rows = page.locator("#place"), page.locator("#list button")
+    assert (place.inner_text(), rows.count()) == ("1 of 12", 12)
+    page.keyboard.press("ArrowRight")
+    assert place.inner_text() == "2 of 12" and rows.nth(1).get_attribute("aria-current") == "true"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert place.inner_text() == "1 of 12"
+    page.keyboard.press("End")
+    assert page.locator("table.picks tr").count() == 17  # 16 subsets and the time axis
+    page.locator("#outcome").select_option("win")
+    assert (place.inner_text(), rows.count()) == ("1 of 1", 1)
+    page.keyboard.press("Escape")
+    page.locator("#kind").select_option("seen/always")
+    assert rows.count() == 6
+    page.keyboard.press("Escape")
+    page.locator("#right").select_option(label="uniform")
+    page.locator("#wrong").select_option(label="random")
+    assert rows.count() == 5
+    page.locator("#search").fill("no such words")
+    assert rows.count() == 0 and "No question fits" in page.locator("#view").inner_text()
+
+
+def test_a_question_that_looks_like_a_script_is_read_not_run(report, page):
+    page.goto((report / "gallery.html").as_uri())
+    assert page.locator("#view h1").text_content() == HOSTILE
+    assert page.evaluate("window.broken") is None and page.locator("#view img").count() == 0
+
+
+def test_every_selectors_picks_stand_side_by_side_with_pictures(report, page):
+    page.goto((report / "gallery.html").as_uri())
+    rows = page.locator("table.picks tr:has(.shot)")
+    assert rows.count() == 3
+    pictures = rows.locator(".shot div")
+    assert pictures.count() == 6
+    shown = pictures.evaluate_all("all => all.map(one => one.style.backgroundImage)")
+    assert all("frames/" in one for one in shown)
+    page.keyboard.press("?")
+    assert page.locator("#legend").is_visible()
+
+
+def test_an_address_with_a_question_opens_it(report, page):
+    page.goto((report / "gallery.html").as_uri())
+    page.keyboard.press("End")
+    page.goto(page.url)
+    page.reload()
+    assert page.locator("#place").inner_text() == "12 of 12"
