@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/pipeline$(if $(PYTHONPATH),:$(PYTHONPATH))
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo evidence study recipes test test-fast test-kernels test-lmms-eval lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train bench-question clean
+.PHONY: help demo evidence study recipes test test-fast test-kernels test-lmms-eval test-serve lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train bench-question clean
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make test      the tests; make test-fast: those that start no Snakemake and take no seconds, while you edit"
 	@echo "make test-kernels  mamba_ssm's Triton kernels against plain torch, interpreted on a CPU, in minutes"
 	@echo "make test-lmms-eval  the plug-in with the real lmms-eval, on tiny models, in a minute or two"
+	@echo "make test-serve  the page of refocus serve with the real Gradio, in a headless Chromium if one is there"
 	@echo "make evidence  the demo's claims with three seeds in a world that nobody tuned on; writes docs/evidence.md"
 	@echo "make study     which of the paper's claims hold, (a) to (g): 27 runs, hours; resumable; writes docs/study.md"
 	@echo "make recipes   a small run of every overlay, its metrics beside their bounds (tests/recipes); RECIPES=\"beta frames\": some"
@@ -66,6 +67,10 @@ test-kernels: $(VENV)/.triton
 # lmms-eval's entry point is found where .run installed the package; REFOCUS_LMMS_EVAL: nothing may be skipped.
 test-lmms-eval: $(VENV)/.lmms-eval
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/$(VENV)/lmms-eval REFOCUS_LMMS_EVAL=1 python -m pytest tests/lmms_eval -q $(PYTEST_ARGS)
+
+# REFOCUS_BROWSER=1 in front of it: without a Chromium its tests fail, otherwise they are skipped.
+test-serve: $(VENV)/.serve
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/$(VENV)/serve python -m pytest tests/serve -q $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	ruff check .
@@ -149,4 +154,10 @@ $(VENV)/.triton: requirements-triton.txt $(VENV)/.dev
 $(VENV)/.lmms-eval: requirements-lmms-eval.txt $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps --upgrade --target $(VENV)/lmms-eval \
 		-r requirements-lmms-eval.txt
+	touch $@
+
+# Beside the environment, because of its pillow.
+$(VENV)/.serve: requirements-serve.txt $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps --upgrade --target $(VENV)/serve \
+		-r requirements-serve.txt
 	touch $@
