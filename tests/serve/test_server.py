@@ -1,7 +1,12 @@
 """The page stays on this machine: who may ask for it, what it may load, and what is left when it ends."""
 
 import importlib.util
+import os
+import signal
 import socket
+import subprocess
+import sys
+import urllib.request
 from contextlib import closing
 
 import pytest
@@ -90,6 +95,21 @@ def test_uploads_are_gone_when_it_ends(selectors, monkeypatch, tmp_path):
         (folder / "upload").mkdir()
         (folder / "upload" / "video.mp4").write_bytes(b"video")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_server_leaves_no_folder(number, tmp_path):
+    pytest.importorskip("gradio")
+    line = [sys.executable, "-m", "refocus", "serve", "--selector", "uniform", "--port", "0"]
+    running = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    with running:
+        said = next(text for text in running.stderr if "http://127.0.0.1:" in text)
+        [folder] = tmp_path.glob("refocus-serve-*")
+        with urllib.request.urlopen(said.split()[3]) as page:
+            assert page.status == 200
+        running.send_signal(number)
+    assert running.returncode in (128 + number, -number) and not folder.exists()
 
 
 def test_the_address_is_free_again_at_once():

@@ -64,7 +64,7 @@ def test_text_of_users_and_files_stays_text():
 
 def test_a_selector_without_likelihood_or_picks_is_shown_as_such():
     html = results_html("What?", ("a", "b"), [compared(values=None), Compared("bad", problem="No.")], ["next"])
-    assert "likes all frames alike" in html and "<svg" not in html
+    assert "has no likelihood" in html and "<svg" not in html
     assert 'role="alert">No.' in html and "picking …" in html and "A. a · B. b" in html
 
 

@@ -67,9 +67,10 @@ def run(args: argparse.Namespace) -> None:
     from refocus.serve.selectors import PageSelectors
     from refocus.serve.server import LOCAL, serve
 
-    if args.host != LOCAL:
-        log.warning("WARNING: whoever reaches %s can use this page and upload files; there is no password", args.host)
+    host = LOCAL if args.host == "localhost" else args.host
+    if host != LOCAL:
+        log.warning("WARNING: whoever reaches %s can use this page and upload files; there is no password", host)
     claim(settings.runtime.device)
-    selectors = PageSelectors(settings, args.model, numbers, typed=args.host == LOCAL)
+    selectors = PageSelectors(settings, args.model, numbers, typed=host == LOCAL)
     selectors.choose(args.selector)
-    serve(selectors, args.host, args.port)
+    serve(selectors, host, args.port)

@@ -12,7 +12,7 @@ from refocus.serve.view import problem_html, results_html
 
 TITLE = "Which frames answer the question?"
 CANNOT_PLAY = (
-    '<p class="rf-note rf-cannot-play">Your browser cannot play this video, so a click on a pick shows nothing. '
+    '<p class="rf-note">Your browser cannot play this video, so a click on a pick shows nothing. '
     "The picks are of this video all the same.</p>"
 )
 EMPTY = '<p class="rf-quiet">Picks, their times and the likelihood of every frame appear here.</p>'
@@ -31,16 +31,16 @@ def build_page(comparison: Comparison, uploads: Uploads) -> gr.Blocks:
         n_frames: float | None,
         progress: gr.Progress = gr.Progress(track_tqdm=True),  # noqa: B008 - so Gradio finds it
     ) -> Iterator[str]:
-        asked, wanted = split_options(options or ""), list(names or [])
+        offered, wanted = split_options(options or ""), list(names or [])
         made: list[Compared] = []
         try:
             answers = comparison.ask(
-                Path(video) if video else None, question or "", asked, wanted, int(n_frames or 0)
+                Path(video) if video else None, question or "", offered, wanted, int(n_frames or 0)
             )
-            yield results_html(question or "", asked, made, wanted)
+            yield results_html(question or "", offered, made, wanted)
             for compared in answers:
                 made.append(compared)
-                yield results_html(question or "", asked, made, wanted[len(made) :])
+                yield results_html(question or "", offered, made, wanted[len(made) :])
         except UsageError as error:
             yield problem_html(str(error))
 
@@ -56,8 +56,10 @@ def build_page(comparison: Comparison, uploads: Uploads) -> gr.Blocks:
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
                 video = gr.Video(label="Video", sources=["upload"], elem_id="rf-video", height=300)
-                gr.HTML(CANNOT_PLAY)
-                question = gr.Textbox(label="Question", placeholder="When does she show the chart?", elem_id="rf-question")
+                gr.HTML(CANNOT_PLAY, elem_id="rf-cannot-play")
+                question = gr.Textbox(
+                    label="Question", placeholder="When does she show the chart?", elem_id="rf-question"
+                )
                 options = gr.Textbox(
                     label="Answer options, one on each line (if there are any)", lines=2, elem_id="rf-options"
                 )
@@ -71,14 +73,20 @@ def build_page(comparison: Comparison, uploads: Uploads) -> gr.Blocks:
                     elem_id="rf-selectors",
                 )
                 n_frames = gr.Number(
-                    selectors.named(selectors.chosen[0]).n_frames, label="Frames to pick", precision=0, minimum=1, maximum=128
+                    selectors.named(selectors.chosen[0]).n_frames,
+                    label="Frames to pick",
+                    precision=0,
+                    minimum=1,
+                    maximum=128,
                 )
                 button = gr.Button("Pick frames", variant="primary", elem_id="rf-pick")
             with gr.Column(scale=5, min_width=480):
                 results = gr.HTML(EMPTY, elem_id="rf-results", padding=False)
         asking = [video, question, options, names, n_frames]
-        gr.on([button.click, question.submit], pick, asking, results, api_visibility="private", concurrency_limit=1)
-        video.change(hold, video, results, api_visibility="private", show_progress="hidden")
+        asked = gr.on(
+            [button.click, question.submit], pick, asking, results, api_visibility="private", concurrency_limit=1
+        )
+        video.change(hold, video, results, api_visibility="private", show_progress="hidden", cancels=[asked])
         page.unload(leave)
     return page
 

@@ -33,9 +33,9 @@ UNEXPECTED = "Something went wrong that refocus does not know: {}. The terminal 
 class Compared:
     """What one selector picked, or why it did not.
 
-    selection, thumbnails: the picks in temporal order, and a JPEG of each. n_candidates, length_s: how many frames there
-    were to pick from, and the seconds that they span. seconds: what picking took. notes: what to know before trusting
-    the picks. problem: why there are none, in plain words.
+    selection, thumbnails: the picks in temporal order, and a JPEG of each. n_candidates, length_s: how many frames
+    there were to pick from, and the seconds that they span. seconds: what picking took. notes: what to know before
+    trusting the picks. problem: why there are none, in plain words.
     """
 
     name: str

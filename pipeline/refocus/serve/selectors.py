@@ -11,7 +11,9 @@ from refocus.core.errors import UsageError
 from refocus.select.by_name import without_training
 from refocus.select.frame_selector import FrameSelector
 
-OFFERED = tuple(kind.name for kind in KINDS.values() if kind.needs == "embeddings" or kind.name in ("uniform", "random"))
+OFFERED = tuple(
+    kind.name for kind in KINDS.values() if kind.needs == "embeddings" or kind.name in ("uniform", "random")
+)
 
 
 @dataclass

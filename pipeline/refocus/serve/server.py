@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -43,10 +44,16 @@ def serve(selectors: PageSelectors, host: str = LOCAL, port: int = 7860) -> None
     require("gradio")
     import uvicorn
 
+    signal.signal(signal.SIGTERM, _end)  # uvicorn ends the server and hands the signal on
     with closing(listen(host, port)) as listening, app_with_uploads(selectors, host) as app:
         log.info("the page: http://%s:%d (stop with Ctrl-C)", *listening.getsockname()[:2])
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
         server.run(sockets=[listening])
+
+
+def _end(number: int, frame: object) -> None:
+    """Ends like an interrupt, so that uploads are deleted."""
+    raise SystemExit(128 + number)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -115,4 +122,6 @@ def theme() -> Any:
     import gradio as gr
 
     letters = ["system-ui", "DejaVu Sans", "sans-serif"]
-    return gr.themes.Default(font=letters, font_mono=["ui-monospace", "DejaVu Sans Mono", "monospace"])
+    return gr.themes.Default(
+        primary_hue="blue", font=letters, font_mono=["ui-monospace", "DejaVu Sans Mono", "monospace"]
+    )

@@ -36,14 +36,13 @@ class Pick:
 
 @dataclass(frozen=True)
 class Lane:
-    """One selector on the page. curve: an SVG path, empty where the selector likes all frames alike."""
+    """One selector on the page. curve: an SVG path, empty where it has no likelihood. means: what the curve shows."""
 
     number: int
     colour: str
     compared: Compared
     curve: str
-    low: str
-    high: str
+    means: str
     picks: tuple[Pick, ...]
 
 
@@ -81,17 +80,19 @@ def page_file(name: str) -> str:
 
 
 def _lane(number: int, compared: Compared, length_s: float) -> Lane:
-    picked, curve, low, high = compared.selection, "", "", ""
+    picked, curve, means = compared.selection, "", "has no likelihood"
     if picked is not None and picked.likelihood is not None:
         values = picked.likelihood.values
-        curve, (low, high) = _path(picked.likelihood.timestamps_s, values, length_s), map(_short, _range(values))
+        low, high = _range(values)
+        curve = _path(picked.likelihood.timestamps_s, values, length_s)
+        means = f"{picked.likelihood.means}, {low:.2g} to {high:.2g}"
     picks = []
     if picked is not None:
         rows = zip(picked.timestamps_s, picked.source_frames, picked.pick_rank, compared.thumbnails, strict=True)
         for second, frame, rank, picture in rows:
             data = "data:image/jpeg;base64," + base64.b64encode(picture).decode()
             picks.append(Pick(second, clock(second), frame, rank, 100 * second / length_s, data))
-    return Lane(number, COLOURS[number % len(COLOURS)], compared, curve, low, high, tuple(picks))
+    return Lane(number, COLOURS[number % len(COLOURS)], compared, curve, means, tuple(picks))
 
 
 def _path(times_s: Sequence[float], values: Sequence[float], length_s: float) -> str:
@@ -111,10 +112,6 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     finite = [value for value in values if math.isfinite(value)] or [0.0]
     low, high = min(finite), max(finite)
     return (low, high) if high > low else (low - 0.5, high + 0.5)
-
-
-def _short(value: float) -> str:
-    return f"{value:.2g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def ticks(length_s: float) -> list[float]:
