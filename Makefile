@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/pipeline$(if $(PYTHONPATH),:$(PYTHONPATH))
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo report evidence study recipes test test-fast test-kernels test-lmms-eval test-slurm test-browser lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train bench-question clean
+.PHONY: help demo report evidence study recipes test test-fast test-kernels test-lmms-eval test-serve test-slurm test-browser lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train bench-question clean
 .DEFAULT_GOAL := help
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "make test-kernels  mamba_ssm's Triton kernels against plain torch, interpreted on a CPU, in minutes"
 	@echo "make test-browser  the report's pages in a headless Chromium, which has to be there"
 	@echo "make test-lmms-eval  the plug-in with the real lmms-eval, on tiny models, in a minute or two"
+	@echo "make test-serve  the page of refocus serve with the real Gradio, in a headless Chromium if one is there"
 	@echo "make test-slurm  profiles/slurm on a SLURM of its own (Debian's slurm-wlm and munge, as root), in minutes"
 	@echo "make report    the demo's results as pages for a browser, with a gallery of questions: results/report/index.html"
 	@echo "make evidence  the demo's claims with three seeds in a world that nobody tuned on; writes docs/evidence.md"
@@ -72,6 +73,10 @@ test-kernels: $(VENV)/.triton
 # lmms-eval's entry point is found where .run installed the package; REFOCUS_LMMS_EVAL: nothing may be skipped.
 test-lmms-eval: $(VENV)/.lmms-eval
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/$(VENV)/lmms-eval REFOCUS_LMMS_EVAL=1 python -m pytest tests/lmms_eval -q $(PYTEST_ARGS)
+
+# REFOCUS_BROWSER=1 in front of it: without a Chromium its tests fail, otherwise they are skipped.
+test-serve: $(VENV)/.serve
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/$(VENV)/serve python -m pytest tests/serve -q $(PYTEST_ARGS)
 
 test-slurm: $(VENV)/.slurm
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/$(VENV)/slurm python -m pytest tests/workflow/test_slurm.py -q $(PYTEST_ARGS)
@@ -168,4 +173,10 @@ $(VENV)/.slurm: environment.yml $(VENV)/.dev
 $(VENV)/.lmms-eval: requirements-lmms-eval.txt $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps --upgrade --target $(VENV)/lmms-eval \
 		-r requirements-lmms-eval.txt
+	touch $@
+
+# Beside the environment, because of its pillow.
+$(VENV)/.serve: requirements-serve.txt $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps --upgrade --target $(VENV)/serve \
+		-r requirements-serve.txt
 	touch $@

@@ -47,7 +47,8 @@ def test_lock_files_are_inside_the_declared_ranges():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     texts = project["dependencies"] + [text for extra in project["optional-dependencies"].values() for text in extra]
     locked = {canonicalize_name(name): version for name, version in pins("requirements.txt").items()}
-    locked |= {canonicalize_name(name): version for name, version in pins("requirements-dev.txt").items()}
+    for more in ("requirements-dev.txt", "requirements-serve.txt"):
+        locked |= {canonicalize_name(name): version for name, version in pins(more).items()}
     for requirement in map(Requirement, texts):
         version = locked.get(canonicalize_name(requirement.name))
         assert version is None or version in requirement.specifier, requirement

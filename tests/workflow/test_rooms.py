@@ -23,6 +23,7 @@ ROOMS = (
     "filter",
     "policy",
     "select",
+    "serve",
     "train",
     "evaluate",
     "report",

@@ -35,6 +35,7 @@ COMMANDS = {
     "certainty": "refocus.cli.certainty",
     "select": "refocus.cli.select",
     "select-benchmark": "refocus.cli.select_benchmark",
+    "serve": "refocus.cli.serve",
     "likelihood": "refocus.cli.likelihood",
     "export": "refocus.cli.export",
     "import": "refocus.cli.import_",

@@ -1,0 +1,1 @@
+"""The page of `refocus serve`: what several selectors pick of one video, side by side."""
