@@ -74,12 +74,13 @@ class _Header(tarfile.TarInfo):
         if self.size < 0 or (extends and self.type != tarfile.GNUTYPE_SPARSE and self.size > EXTENDED):
             raise tarfile.ReadError(f"a header of {self.size} bytes")
         if self.type == tarfile.XGLTYPE:  # attributes of all members, which would be held: none of them is needed
-            archive.fileobj.seek(self._block(self.size), os.SEEK_CUR)
+            blocks = -(-self.size // tarfile.BLOCKSIZE)
+            archive.fileobj.seek(archive.fileobj.tell() + blocks * tarfile.BLOCKSIZE)
             return archive.tarinfo.fromtarfile(archive)
-        return super()._proc_member(archive)
+        return super()._proc_member(archive)  # type: ignore[misc]  # private, and the same since Python 2.6
 
     def _proc_gnusparse_00(self, following: tarfile.TarInfo, *_: object) -> None:
-        following.sparse = [(0, 0)]  # holes in a video are of no use: the member is passed over, its map not read
+        following.sparse = b"not read"  # holes in a video are of no use: the member is passed over, its map not read
 
     _proc_gnusparse_01 = _proc_gnusparse_10 = _proc_gnusparse_00
 
@@ -91,7 +92,7 @@ def _listed(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         if member.offset_data <= position or member.size < 0:
             raise tarfile.ReadError("members lie over each other")
         position = member.offset_data
-        archive.members.clear()
+        archive.members.clear()  # type: ignore[attr-defined]
         yield member
 
 
