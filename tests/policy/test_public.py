@@ -190,7 +190,7 @@ def test_hub_ids_are_fetched_without_pickles(tmp_path, monkeypatch):
     build_tokenizer().save_pretrained(tmp_path / "neox")
     asked = {}
 
-    def snapshot(hub_id, allow_patterns):
+    def snapshot(hub_id, allow_patterns, **access):
         asked[hub_id] = allow_patterns
         return str(folders[hub_id])
 

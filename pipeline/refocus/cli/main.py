@@ -31,6 +31,7 @@ COMMANDS = {
     "filter": "refocus.cli.filter",
     "train": "refocus.cli.train",
     "replay": "refocus.cli.replay",
+    "push": "refocus.cli.push",
     "embed": "refocus.cli.embed",
     "certainty": "refocus.cli.certainty",
     "select": "refocus.cli.select",

@@ -1,6 +1,9 @@
 """`refocus train`: policy gradients with margin rewards, from the supervised base to a frame-selection policy."""
 
 import argparse
+import dataclasses
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +22,8 @@ DESCRIPTION = """
 Trains the policy of paper section 3.2 with Eq. 2: N subsets per question from one prefix per clip, the reward LMM's
 margin on each, advantages within the group, entropy bonus (appendix B). Writes to --out:
 
-  policy/, best/, initial/   after the last step; at the best accuracy on held-back videos; before the first update
+  policy/, best/, initial/   after the last step; at the best accuracy on held-back videos; before the first update.
+                             The first two with a model card and provenance.json, for `refocus push`
   metrics.jsonl, tensorboard/, curves.png, curves.svg   a line per step; docs/metrics.md says what each number means
   groups.jsonl                                          every group's picks, rewards and log-probabilities, for replay
 
@@ -77,7 +81,8 @@ def run(args: argparse.Namespace) -> None:
             "--config and --configfile: --config names all files, --configfile those over --base; give one"
         )
     files = args.config or ([args.base, *args.configfile] if args.configfile else None)
-    start(_job_of_flags(args) if files is None else _job_of_configuration(args, files))
+    job = _job_of_flags(args) if files is None else _job_of_configuration(args, files)
+    start(dataclasses.replace(job, command=shlex.join(["refocus", *sys.argv[1:]])))
 
 
 def _job_of_flags(args: argparse.Namespace) -> TrainingJob:

@@ -7,20 +7,33 @@ from typing import Any
 from refocus.config.root import Root
 from refocus.core.errors import UsageError
 from refocus.core.files import digest, file_digest
-from refocus.core.model_folder import CONFIG, WEIGHTS, WEIGHTS_INDEX, local_folder, shipped_folder
+from refocus.core.model_folder import (
+    CONFIG,
+    DESCRIPTIONS,
+    PROVENANCE,
+    WEIGHTS,
+    WEIGHTS_INDEX,
+    local_folder,
+    shipped_folder,
+)
 from refocus.core.results_folder import KEPT_CHECKPOINTS, KEPT_FRAMES, KEPT_MARGINS, KEPT_SHARDS, STORE
 
 HASHED_UP_TO = 64 * 1024 * 1024
 
 
 def weights(path: str) -> str:
-    """12 hex digits for a model: its files' contents for a folder (sizes only above 64 MiB), the name for a hub id."""
+    """12 hex digits for a model: its files' contents for a folder (sizes only above 64 MiB), the name for a hub id.
+
+    Where training described the weights (`refocus.policy.provenance`), the description does not count: with another
+    card, or trained by another command to the same weights, a policy picks the same. In every other folder all files
+    count, as they always have, so that no finished result is known by another name.
+    """
     folder = local_folder(path)
     if folder is None or not folder.is_dir():
         return digest({"hub": path})
-    return digest(
-        {file.name: _content(file, file.stat().st_mtime_ns) for file in sorted(folder.iterdir()) if file.is_file()}
-    )
+    aside = DESCRIPTIONS if (folder / PROVENANCE).is_file() else ()
+    files = [file for file in sorted(folder.iterdir()) if file.is_file() and file.name not in aside]
+    return digest({file.name: _content(file, file.stat().st_mtime_ns) for file in files})
 
 
 def model_files(path: str) -> list[str]:

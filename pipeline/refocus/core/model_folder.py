@@ -10,6 +10,7 @@
 | any other OWNER/NAME | a hub id |
 """
 
+import dataclasses
 import difflib
 import json
 import logging
@@ -26,6 +27,8 @@ CONFIG, WEIGHTS, WEIGHTS_INDEX = "config.json", "model.safetensors", "model.safe
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 SMALL_FILES = ("*.json", "*.txt", "*.model", "*.jinja")  # configurations and tokenizers
 MODEL_FILES = (*SMALL_FILES, "*.safetensors")  # never pickles
+CARD, PROVENANCE = "README.md", "provenance.json"
+DESCRIPTIONS = (CARD, PROVENANCE, "LICENSE", ".gitattributes")  # beside the weights of a shared policy; none is read
 SHIPPED = "assets"  # the models that come with the project, also where they are not there yet
 CLOSE = 0.75  # of difflib's ratio: `asets` is close to `assets`, `google` is not close to `models`
 
@@ -33,6 +36,24 @@ _NAME = r"[A-Za-z0-9](?:(?!--|\.\.)[A-Za-z0-9._-])*(?<![.-])"  # what the hub al
 _HUB_ID = re.compile(f"{_NAME}/{_NAME}")
 
 log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class HubAccess:
+    """How a model of the hub is fetched; names and meaning are those of `huggingface_hub.snapshot_download`.
+
+    revision: branch, tag or commit; None: the newest on the default branch. token: None: what `hf auth login` or
+    HF_TOKEN left here. cache_dir: None: the hub's own cache.
+    """
+
+    revision: str | None = None
+    token: str | bool | None = dataclasses.field(default=None, repr=False)
+    cache_dir: str | os.PathLike[str] | None = None
+    local_files_only: bool = False
+    force_download: bool = False
+
+
+AS_LOGGED_IN = HubAccess()  # the newest revision, with what this machine is logged in as
 
 
 def local_folder(path: str | os.PathLike[str]) -> Path | None:
@@ -67,19 +88,28 @@ def shipped_folder(path: str | os.PathLike[str]) -> Path | None:
     return own if Path(path).parts[:1] == (SHIPPED,) and not Path(path).is_dir() and own.is_dir() else None
 
 
-def find_folder(path: str | os.PathLike[str], files: Sequence[str] = MODEL_FILES, needs: str = CONFIG) -> Path:
+def find_folder(
+    path: str | os.PathLike[str],
+    files: Sequence[str] = MODEL_FILES,
+    needs: str = CONFIG,
+    access: HubAccess = AS_LOGGED_IN,
+) -> Path:
     """The folder itself, or the hub model's snapshot, fetched where the local cache lacks it.
 
     Args:
         files: patterns of what is fetched.
         needs: a file the folder must have.
+        access: how a hub model is fetched.
     Raises:
-        UsageError: it is neither a folder with `needs` nor a hub model that can be reached.
+        UsageError: it is neither a folder with `needs` nor a hub model that can be reached, or a revision of a folder
+            is asked for.
     """
     local = local_folder(path)
     if local is not None and not local.is_dir():
         raise UsageError(no_such_folder(path))
-    folder = fetch(os.fspath(path), files) if local is None else local
+    if local is not None and access.revision is not None:
+        raise UsageError(f"{path} is a folder of this machine, which has no revision {access.revision!r}")
+    folder = fetch(os.fspath(path), files, access) if local is None else local
     if not (folder / needs).is_file():
         raise UsageError(f"{path} is not a model folder: it has no {needs}")
     return folder
@@ -102,7 +132,7 @@ def similar_folders(path: Path) -> list[str]:
     return [str(folder) for folder in shipped if folder.parts[:1] == (SHIPPED,)]
 
 
-def fetch(hub_id: str, files: Sequence[str] = MODEL_FILES) -> Path:
+def fetch(hub_id: str, files: Sequence[str] = MODEL_FILES, access: HubAccess = AS_LOGGED_IN) -> Path:
     """The local snapshot of a hub model's files.
 
     Raises:
@@ -114,7 +144,7 @@ def fetch(hub_id: str, files: Sequence[str] = MODEL_FILES) -> Path:
     if cached_folder(hub_id) is None:
         log.info("%s is no folder here: fetching it from the Hugging Face hub", hub_id)
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=list(files)))
+        return Path(snapshot_download(hub_id, allow_patterns=list(files), **dataclasses.asdict(access)))
     except GatedRepoError:
         fix = f"accept its terms at https://huggingface.co/{hub_id} and log in with `hf auth login`"
         raise UsageError(f"{hub_id} is gated on the hub: {fix}") from None

@@ -16,7 +16,16 @@ from refocus.config.policy import PolicySettings
 from refocus.core.checksums import SUMS, check_sums, write_sums
 from refocus.core.errors import UsageError
 from refocus.core.files import atomic, write_json
-from refocus.core.model_folder import CONFIG, TOKENIZER_FILES, WEIGHTS, WEIGHTS_INDEX, find_folder, read_json
+from refocus.core.model_folder import (
+    AS_LOGGED_IN,
+    CONFIG,
+    TOKENIZER_FILES,
+    WEIGHTS,
+    WEIGHTS_INDEX,
+    HubAccess,
+    find_folder,
+    read_json,
+)
 from refocus.policy.config import PolicyConfig
 from refocus.policy.heads import SelectionHeads
 from refocus.policy.network import PolicyNetwork
@@ -56,18 +65,24 @@ def save(policy: PolicyNetwork, folder: str | os.PathLike[str], dtype: torch.dty
     write_sums(folder)
 
 
-def load(kind: type[P], path: str | os.PathLike[str], settings: PolicySettings | None = None) -> P:
+def load(
+    kind: type[P],
+    path: str | os.PathLike[str],
+    settings: PolicySettings | None = None,
+    access: HubAccess = AS_LOGGED_IN,
+) -> P:
     """Reads a folder or hub model into a float32 model on the CPU, whatever type its tensors are stored as.
 
     Args:
         kind: the class of the model.
         path: our own layout or one of `refocus.policy.public_checkpoints`.
         settings: `vision`, `variant` and `prompt` of it are applied; without its `initialise` there must be heads.
+        access: how a hub model is fetched; its tower and tokenizer, where they are other models, are the newest.
     Raises:
         UsageError: a file is missing or unreadable, or keys or shapes are not this model's.
         RefocusError: a file is not what `save` wrote.
     """
-    folder = find_folder(path)
+    folder = find_folder(path, access=access)
     check_sums(folder)
     values = read_json(folder / CONFIG)
     public = None

@@ -8,6 +8,7 @@ from refocus.config.select import SelectSettings
 from refocus.config.selectors import KINDS, SelectorName
 from refocus.config.training_free import TrainingFreeSettings
 from refocus.core.errors import RefocusError, UsageError
+from refocus.core.model_folder import AS_LOGGED_IN, HubAccess
 from refocus.select.frame_selector import FrameSelector
 from refocus.select.policy_frames import embedded_model, load_policy_selector
 
@@ -28,9 +29,12 @@ def selector_by_name(
     settings: SelectSettings | None = None,
     decode: DecodeSettings | None = None,
     training_free: TrainingFreeSettings | None = None,
+    access: HubAccess = AS_LOGGED_IN,
 ) -> FrameSelector:
-    """See `FrameSelector.from_pretrained`."""
+    """See `FrameSelector.from_pretrained`; access: how a policy is fetched."""
     settings = settings or SelectSettings()
+    if access != AS_LOGGED_IN and (name is None or without_training(str(name))[0] is not None):
+        raise UsageError("a revision or a token is for a policy of the hub, and none is named")
     if name is None and model is None:
         return _default(settings, decode, training_free)
     if name is None:
@@ -39,7 +43,7 @@ def selector_by_name(
     if method is None:
         if model is not None:
             raise UsageError(f"{name} is no selector without training, so it asks no other model ({model})")
-        return load_policy_selector(name, settings, decode)
+        return load_policy_selector(name, settings, decode, access)
     asked = str(model) if model is not None else scorer
     return _without_training(SelectorName.parse(method), asked, settings, decode, training_free)
 

@@ -14,6 +14,7 @@ from refocus.config.select import SelectSettings
 from refocus.config.training_free import TrainingFreeSettings
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import digest
+from refocus.core.model_folder import HubAccess
 from refocus.lmm.prompts import Prompt
 from refocus.select.encoded_video import EncodedVideo, read_encoded, write_encoded
 from refocus.select.picks import Picks
@@ -107,6 +108,8 @@ class FrameSelector(ABC):
         settings: SelectSettings | None = None,
         decode: DecodeSettings | None = None,
         training_free: TrainingFreeSettings | None = None,
+        revision: str | None = None,
+        token: str | bool | None = None,
     ) -> "FrameSelector":
         """A selector by name, or a policy by folder or hub id; see `refocus.select.by_name`.
 
@@ -118,13 +121,15 @@ class FrameSelector(ABC):
             settings: seed, device, and how a policy is asked.
             decode: how candidates are sampled; None: as the policy was trained with.
             training_free: numbers of the methods.
+            revision: of a policy on the hub: branch, tag or commit. token: for one that is private or gated; None: what
+                HF_TOKEN or `hf auth login` left.
         Raises:
             UsageError: there is no such selector or model, or `decode` is not what the policy was trained with.
             ResourceMissing: settings ask for CUDA where there is none.
         """
         from refocus.select.by_name import selector_by_name
 
-        return selector_by_name(name, model, settings, decode, training_free)
+        return selector_by_name(name, model, settings, decode, training_free, HubAccess(revision, token))
 
     def select(
         self,

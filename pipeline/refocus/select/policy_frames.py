@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from refocus.config.decode import DecodeSettings
 from refocus.config.select import SelectSettings
 from refocus.core.errors import UsageError
-from refocus.core.model_folder import SHIPPED
+from refocus.core.model_folder import AS_LOGGED_IN, SHIPPED, HubAccess, find_folder
 from refocus.core.project import project_root
 from refocus.lmm.prompts import Prompt
 from refocus.policy.trained_for import TrainedFor, read_trained_for
@@ -104,15 +104,20 @@ class PolicyFrameSelector(FrameSelector):
 
 
 def load_policy_selector(
-    path: str | Path, settings: SelectSettings | None = None, decode: DecodeSettings | None = None
+    path: str | Path,
+    settings: SelectSettings | None = None,
+    decode: DecodeSettings | None = None,
+    access: HubAccess = AS_LOGGED_IN,
 ) -> PolicyFrameSelector:
-    """A policy folder or hub id.
+    """A policy folder or hub id; access: how the latter is fetched. Of a revision, its files are the identity.
 
     Raises:
         UsageError: there is no such model, or `decode` samples other candidates than its training did.
         ResourceMissing: settings ask for CUDA where there is none.
     """
     settings = settings or SelectSettings()
+    if access != AS_LOGGED_IN:
+        path = find_folder(path, access=access)
     trained_for = read_trained_for(path)
     if trained_for is not None:
         trained_for.decode(decode)  # before the weights are read

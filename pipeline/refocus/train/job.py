@@ -22,6 +22,7 @@ class TrainingJob:
         frames: index files of their stored frames.
         start: folder or hub id of the supervised base; lmm: the reward LMM.
         work: where checkpoints and logs are kept; out: where the results go.
+        command: what was called, for the record.
     """
 
     pairs: Path
@@ -34,6 +35,7 @@ class TrainingJob:
     out: Path
     variance: Path | None = None
     pool: tuple[Path, ...] = ()
+    command: str = ""
 
 
 def job_of_run(root: Root, name: str | None, *, start: str | None, work: Path, out: Path) -> TrainingJob:

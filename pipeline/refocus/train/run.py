@@ -17,6 +17,7 @@ from refocus.policy.trained_for import TrainedFor, write_trained_for
 from refocus.qa.formats import Formats, formats_noted
 from refocus.qa.records import Question
 from refocus.train.data import TrainingSet, build
+from refocus.train.describe import describe
 from refocus.train.feature_cache import FeatureCache
 from refocus.train.job import TrainingJob
 from refocus.train.loop import Trainer
@@ -77,6 +78,7 @@ def work(ranks: Ranks, job: TrainingJob) -> None:
         trainer.run()
     if ranks.first:
         _note_use(job, store)
+        describe(job, trainer, formats, same)
         from refocus.train.curves import draw
         from refocus.train.run_log import METRICS, read
 

@@ -17,7 +17,10 @@ from refocus.train.reward_model import RewardModel
 
 
 class Validation:
-    """A fixed sample of questions on videos that are never trained on, asked once at temperature 1 with fixed seeds."""
+    """A fixed sample of questions on videos that are never trained on, asked once at temperature 1 with fixed seeds.
+
+    size, videos: how many questions, and video files, over all processes.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Validation:
         mine = set(clips[ranks.rank :: ranks.world])
         self.questions = [question for question in order if question.clip_id in mine]
         self.size = len(order)
+        self.videos = len({(question.dataset, question.video_path) for question in order})
         self.n_frames, self.features, self.reward_model = n_frames, features, reward_model
         self.settings, self.ranks = settings, ranks
         self._uniform: dict[int, tuple[float, float]] = {}
