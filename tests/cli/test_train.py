@@ -13,6 +13,7 @@ import pytest
 import simplejpeg
 import torch
 from refocus.cli import train as command
+from refocus.config.identity import weights
 from refocus.config.overlay import merge
 from refocus.config.overlay import read as read_yaml
 from refocus.config.root import Root
@@ -22,6 +23,7 @@ from refocus.filter.pairs import VARIANCE_SCHEMA
 from refocus.frames.index import IndexRow, write_index
 from refocus.lmm import Prompt, load_lmm
 from refocus.policy.frame_policy import FramePolicy
+from refocus.policy.provenance import described
 from refocus.qa.records import write_questions
 from refocus.reward.margin import margins
 from refocus.train.reward_model import LmmRewardModel
@@ -96,6 +98,31 @@ def test_a_run_leaves_everything_a_reader_expects(inputs, tmp_path):
     written = (tmp_path / "policy" / "model.safetensors").read_bytes()
     call(inputs, tmp_path, save_dtype="float16")
     assert (tmp_path / "policy" / "model.safetensors").read_bytes() == written
+
+
+def test_a_run_says_where_its_policies_come_from(inputs, tmp_path, monkeypatch):
+    """Both states are complete as `refocus push` wants them; the numbers are the run's own; a rerun changes no byte."""
+    monkeypatch.setattr(sys, "argv", ["refocus", "train", "--pairs", "/home/ann/pairs.parquet"])
+    call(inputs, tmp_path, validation_share=0.4)
+    lines = [line for line in read(tmp_path / "metrics.jsonl") if "validation/accuracy" in line]
+    made = {state: described(tmp_path / state) for state in ("policy", "best")}
+    policy = made["policy"]
+    assert not (tmp_path / "initial" / "provenance.json").exists()
+    assert (policy.state, policy.step, policy.steps, policy.seed) == ("policy", 2, 2, 0)
+    assert made["best"].state == "best" and made["best"].step == 2
+    (toy,) = policy.data
+    assert (toy.name, toy.format, toy.synthetic, toy.videos + toy.held_back_videos) == ("toy", "", False, len(COUNTS))
+    assert (toy.held_back_videos, toy.held_back_questions, toy.questions) == (2, 6, 9)
+    assert policy.left_out == {"no frames": 1} and policy.filter is None
+    assert policy.validation.accuracy == lines[-1]["validation/accuracy"] and policy.validation.videos == 2
+    assert policy.base.weights == weights(str(inputs / "base")) and policy.base.name == "…/base"
+    assert policy.command == "refocus train --pairs …/pairs.parquet" and policy.settings["train"]["picks"] == 2
+    assert str(inputs) not in json.dumps(policy.model_dump())
+    card = (tmp_path / "policy" / "README.md").read_text()
+    assert "| toy | `unknown` | 9 | 3 | 6 | 2 |" in card
+    written = [(tmp_path / state / "provenance.json").read_bytes() for state in made]
+    call(inputs, tmp_path, validation_share=0.4)
+    assert [(tmp_path / state / "provenance.json").read_bytes() for state in made] == written
 
 
 def test_other_settings_in_the_same_work_folder_are_refused(inputs, tmp_path):

@@ -10,9 +10,10 @@ from huggingface_hub import ModelCard, ModelHubMixin
 from refocus.cli.main import main
 from refocus.config.identity import weights
 from refocus.core.errors import RefocusError, UsageError
+from refocus.filter.filter_summary import FLAGS
 from refocus.policy.frame_policy import FramePolicy
 from refocus.policy.hub import prepare
-from refocus.policy.model_card import card_of
+from refocus.policy.model_card import WHY_LEFT_OUT, card_of
 from refocus.policy.provenance import described, read_provenance, shareable, write_provenance
 from refocus.policy.trained_for import read_trained_for
 from refocus.qa.licences import TERMS, WORLD_CATEGORIES, is_synthetic
@@ -102,6 +103,10 @@ def test_the_worlds_questions_are_known_by_their_categories():
     assert set(WORLD_CATEGORIES) == set(WORLD_GROUPS)
     assert is_synthetic(["moment/color", "static/corner"])
     assert not is_synthetic(["moment/color", "causal"]) and not is_synthetic([])
+
+
+def test_every_reason_of_the_filter_has_words():
+    assert set(WHY_LEFT_OUT) == set(FLAGS)
 
 
 def test_terms_name_where_they_were_read():

@@ -89,7 +89,9 @@ class _Handler(BaseHTTPRequestHandler):
         repo_id, verb = "/".join(path.split("/")[3:5]), path.split("/")[5]
         if verb == "preupload":
             names = [file["path"] for file in json.loads(body)["files"]]
-            return self._json({"files": [{"path": name, "uploadMode": "regular"} for name in names]})
+            return self._json(
+                {"files": [{"path": name, "uploadMode": "regular", "shouldIgnore": False} for name in names]}
+            )
         lines = [json.loads(line) for line in body.splitlines()]
         files = dict(self.hub.files(repo_id))
         for line in lines:
@@ -111,12 +113,14 @@ class _Handler(BaseHTTPRequestHandler):
         if revision not in ("main", *commits):
             return self._json({"error": "Invalid rev id"}, 404, {"X-Error-Code": "RevisionNotFound"})
         files, commit = self.hub.files(repo_id, revision), commits[-1] if revision == "main" else revision
+        if parts[4:5] == ["tree"] and parts[0] == "api":
+            return self._json([_entry(name, content) for name, content in files.items()])
         if parts[0] == "api":
             return self._json({"id": repo_id, "sha": commit, "siblings": [{"rfilename": name} for name in files]})
         name = "/".join(parts[4:])
         if name not in files:
             return self._json({"error": "Entry not found"}, 404, {"X-Error-Code": "EntryNotFound"})
-        tag = hashlib.sha1(files[name]).hexdigest()
+        tag = _entry(name, files[name])["oid"]
         return self._send(files[name], 200, {"X-Repo-Commit": commit, "ETag": f'"{tag}"'})
 
     do_HEAD = do_GET
@@ -137,3 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+
+def _entry(name: str, content: bytes) -> dict[str, object]:
+    return {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}

@@ -10,7 +10,7 @@ from refocus.core.model_folder import CONFIG, SMALL_FILES, HubAccess, find_folde
 from refocus.policy.frame_policy import FramePolicy
 
 MODEL_TYPE = "refocus"  # of our config.json, and of the authors' weights
-IGNORED = ("adapter_kwargs", "code_revision", "_from_auto", "_commit_hash")  # what AutoModel hands to every class
+IGNORED = {"adapter_kwargs", "code_revision", "trust_remote_code", "_from_auto", "_commit_hash"}  # AutoModel's own
 
 
 class RefocusConfig(PretrainedConfig):

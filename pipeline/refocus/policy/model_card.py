@@ -25,7 +25,7 @@ SHOWN_SETTINGS = (  # of the section `train`
     "reward", "candidates", "picks", "curriculum", "batch", "updates", "epochs", "max_steps", "temperature",
     "entropy_weight", "advantage_scale", "lr_pretrained", "lr_new", "precision", "save_dtype",
 )  # fmt: skip
-PICK_OUTCOMES = {
+WHY_LEFT_OUT = {  # by the filter, whatever a question's variance
     "duplicate": "copies of another question",
     "leaked": "about a video that a benchmark has too",
     "too_short": "too few subsets of their clip's frames",
@@ -136,7 +136,7 @@ def _head(made: Provenance) -> str:
         "# A frame selector for video language models\n\n"
         "Given a video and a question, it picks the few frames that help a video language model to answer. It was "
         f"trained by ReFoCUS ([{PAPER}](https://arxiv.org/abs/{PAPER.partition(':')[2]})): policy gradients, with the "
-        f"answers of {_model(made.reward_model)} deciding the reward. Nobody labelled a frame.\n\n"
+        f"answers of {_model(made.reward_model)} deciding the reward. No frame was labelled.\n\n"
         f"These are the weights after {made.step} of {made.steps} steps"
         + (", where the answers on held-back videos were best." if made.state == "best" else ", the end of training.")
     )
@@ -174,7 +174,7 @@ def _filter(made: Provenance) -> str:
             f"Of {told.questions} questions, the filter kept {told.kept}: those whose margin, over their subsets of "
             f"frames, has a variance above tau = {told.settings.get('tau')} ({rest})."
         )
-        dropped = [f"{count} {PICK_OUTCOMES.get(name, name)}" for name, count in told.dropped_as.items() if count]
+        dropped = [f"{count} {WHY_LEFT_OUT.get(name, name)}" for name, count in told.dropped_as.items() if count]
         lines.append(f"Left out whatever their variance: {', '.join(dropped) or 'none'}.")
         if not told.dropped_as.get("leaked"):
             lines.append(

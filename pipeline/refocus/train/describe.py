@@ -11,8 +11,7 @@ from refocus.core.files import digest, fingerprint_of, settings_of, write_text
 from refocus.core.made_by import made_by
 from refocus.core.model_folder import CARD, local_folder, read_json
 from refocus.core.results_folder import FILTER_SUMMARY
-from refocus.filter.filter_summary import FLAGS
-from refocus.policy.model_card import card_of
+from refocus.policy.model_card import WHY_LEFT_OUT, card_of
 from refocus.policy.provenance import DataSet, Filtered, Model, Provenance, Validated, shareable, write_provenance
 from refocus.policy.trained_for import read_trained_for
 from refocus.qa.licences import is_synthetic
@@ -111,7 +110,7 @@ def _filter(pairs: Path) -> Filtered | None:
         settings=settings,
         questions=summary["questions"],
         kept=summary["kept"],
-        dropped_as={flag: summary[flag] for flag in FLAGS if flag in summary},
+        dropped_as={flag: summary[flag] for flag in WHY_LEFT_OUT if flag in summary},
     )
 
 
