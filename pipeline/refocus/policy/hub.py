@@ -73,7 +73,7 @@ def check_id(repo_id: str) -> None:
     UsageError: it is no OWNER/NAME of the hub.
     """
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # re-exported by its documentation
 
     try:
         validate_repo_id(repo_id)
@@ -108,7 +108,7 @@ def _card(folder: Path, repo_id: str, made: Provenance, tables: list[Path], lice
     except ValueError as error:
         raise UsageError(f"{folder / CARD}: its metadata cannot be read ({error})") from None
     if licence is not None:
-        card.data.license = licence
+        card.data["license"] = licence
     text = str(card.content).replace(REPOSITORY, repo_id)
     if not tables:
         return text
