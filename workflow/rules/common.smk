@@ -30,7 +30,9 @@ from refocus.report import captions
 BRINGS_PYTHON = workflow.deployment_settings.deployment_method
 PYTHON = "python" if BRINGS_PYTHON else shlex.quote(sys.executable)
 OWN_PYTHON = f'python() {{ {PYTHON} "$@"; }}; '
-SOURCE_PATH = f"export {JOB}=1 PYTHONSAFEPATH=1 PYTHONPATH={shlex.quote(str(source_root()))}${{PYTHONPATH:+:$PYTHONPATH}}; "
+SOURCE_PATH = (
+    f"export {JOB}=1 PYTHONSAFEPATH=1 PYTHONPATH={shlex.quote(str(source_root()))}${{PYTHONPATH:+:$PYTHONPATH}}; "
+)
 PREFIX = f"set -euo pipefail; trap '' TERM; {SOURCE_PATH}{'' if BRINGS_PYTHON else OWN_PYTHON}"
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 

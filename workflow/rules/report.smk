@@ -28,6 +28,6 @@ rule report:
         configuration=canonical(SETTINGS.model_dump(mode="json")),
         code=sources("refocus.cli.report"),
         templates=digest([file_digest(path) for path in TEMPLATES]),
-        results=SETTINGS.results,
+        results=subpath(output[0], parent=True),
     shell:
         "python -m refocus report {params.results:q} --configuration {params.configuration:q} --out {output:q} 2>&1 | tee {log:q}"
