@@ -140,19 +140,24 @@ def test_a_folder_as_written_is_complete(folder):
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "selection.json", "README.md"])
 def test_a_folder_that_lacks_a_file_is_refused(folder, name):
     (folder / name).unlink()
-    with pytest.raises(UsageError, match=name):
+    with pytest.raises(RefocusError, match=name):
         described(folder)
 
 
 def test_other_weights_than_the_described_are_refused(folder):
+    """Put there by hand, or written by the program itself."""
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    with pytest.raises(RefocusError, match=r"model\.safetensors is not what was written"):
+        described(folder)
     build_policy(1, torch.float32).save_pretrained(folder)
-    with pytest.raises(UsageError, match=r"model\.safetensors is another file"):
+    with pytest.raises(UsageError, match="written again since training described them"):
         described(folder)
 
 
 def test_a_file_beside_them_is_refused(folder):
     (folder / "notes.txt").touch()
-    with pytest.raises(UsageError, match=r"notes.txt was added"):
+    with pytest.raises(UsageError, match=r"notes\.txt: no file of training's"):
         described(folder)
 
 
@@ -268,6 +273,7 @@ def test_push_uploads_what_training_wrote_and_shows_it(hub, folder, tmp_path, mo
     assert main(words) == 0
     shown = capsys.readouterr().out
     uploaded = hub.files("ann/selector")
+    assert "SHA256SUMS" in uploaded
     own = {file.name for file in folder.iterdir()}
     assert uploaded.keys() == own | {"tables/table1.md", "tables/table4.csv"}
     assert all(f"  {name}\n" in shown for name in uploaded) and shown.endswith(f"{hub.commits('ann/selector')[-1]}\n")
@@ -284,9 +290,9 @@ def test_push_refuses_what_is_not_what_training_wrote(hub, folder, monkeypatch, 
     monkeypatch.setenv("HF_TOKEN", hub.token)
     (folder / "model.safetensors").write_bytes(b"other")
     with caplog.at_level(logging.ERROR):
-        assert main(["push", str(folder), "ann/selector"]) == 2
+        assert main(["push", str(folder), "ann/selector"]) == 1
         assert main(["push", str(folder / "nowhere"), "ann/selector"]) == 2
-    assert "model.safetensors is another file than training wrote" in caplog.text
+    assert "model.safetensors is not what was written" in caplog.text
     assert "no such folder" in caplog.text and not hub.repositories
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 from refocus.config.decode import DecodeSettings
+from refocus.core.checksums import CARD
 from refocus.core.files import write_text
-from refocus.core.model_folder import CARD
 from refocus.policy.model_card import card_of
 from refocus.policy.provenance import DataSet, Filtered, Model, Provenance, Validated, write_provenance
 from refocus.policy.trained_for import TrainedFor, write_trained_for
@@ -53,6 +53,7 @@ def write_trained(folder: Path, seed: int = 0, **changes: Any) -> Path:
     """Writes it."""
     build_policy(seed, torch.float32).save_pretrained(folder)
     write_trained_for(folder, TRAINED_FOR)
-    made = write_provenance(folder, provenance(**changes))
+    made = provenance(**changes)
+    write_provenance(folder, made)
     write_text(folder / CARD, card_of(made, TRAINED_FOR).content)
     return folder

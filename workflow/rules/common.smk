@@ -41,6 +41,10 @@ SOURCES = [*USE.datasets, *USE.benchmarks, *USE.haystacks]
 N_FRAMES = SETTINGS.answer.n_frames
 TABLE_FORMATS = ("csv", "md", "tex", "html")
 SEED = SETTINGS.select.seed
+# What null means where a number of cores is asked for. A cluster's nodes are not counted; a job's own Snakemake, which sees all cores of
+# its node, has to say what was asked for when the job was submitted.
+ON_CLUSTER = workflow.remote_exec or workflow.resource_settings.cores is None
+ALL_CORES = 8 if ON_CLUSTER else workflow.resource_settings.cores
 STORE = str(RESULTS.STORE.at(SETTINGS.results))
 
 
@@ -107,7 +111,7 @@ def launcher(resources, threads, settings):
 def cores(settings):
     """How many cores a stage asks for on each machine: its processes times their threads, or its workers; all there are where it says null."""
     part = settings.runtime.model_dump()
-    wanted = part.get("threads") or part.get("workers") or workflow.resource_settings.cores or 1
+    wanted = part.get("threads") or part.get("workers") or ALL_CORES
     return wanted * part.get("processes", 1)
 
 

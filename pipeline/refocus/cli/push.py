@@ -9,8 +9,8 @@ from refocus.cli.flags import local_path
 HELP = "upload a trained policy with its model card to the Hugging Face hub"
 DESCRIPTION = """\
 In:  the folder policy/ or best/ of a training run, as training wrote it; a changed README.md is fine.
-Out: a model repository of the hub: weights, tokenizer, selection.json, provenance.json and the card. What will be
-     uploaded is shown first. A folder that lacks a file, or has another one than training wrote, is refused.
+Out: a model repository of the hub: weights, tokenizer, selection.json, SHA256SUMS, provenance.json and the card. What
+     will be uploaded is shown first. A folder that lacks a file, or has another one than training wrote, is refused.
 
 HF_TOKEN, or `hf auth login`, says who uploads. docs/library.md says what is in the card.
 
@@ -36,8 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Shows and uploads."""
+    from refocus.core.checksums import CARD
     from refocus.core.errors import UsageError
-    from refocus.core.model_folder import CARD, no_such_folder
+    from refocus.core.model_folder import no_such_folder
     from refocus.policy.hub import prepare
 
     folder = Path(args.folder).expanduser()

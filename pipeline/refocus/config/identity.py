@@ -5,17 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from refocus.config.root import Root
+from refocus.core.checksums import DESCRIPTIONS, PROVENANCE
 from refocus.core.errors import UsageError
 from refocus.core.files import digest, file_digest
-from refocus.core.model_folder import (
-    CONFIG,
-    DESCRIPTIONS,
-    PROVENANCE,
-    WEIGHTS,
-    WEIGHTS_INDEX,
-    local_folder,
-    shipped_folder,
-)
+from refocus.core.model_folder import CONFIG, WEIGHTS, WEIGHTS_INDEX, local_folder, shipped_folder
 from refocus.core.results_folder import KEPT_CHECKPOINTS, KEPT_FRAMES, KEPT_MARGINS, KEPT_SHARDS, STORE
 
 HASHED_UP_TO = 64 * 1024 * 1024

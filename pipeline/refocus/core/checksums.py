@@ -6,12 +6,29 @@ from refocus.core.errors import RefocusError
 from refocus.core.files import file_digest, write_text
 
 SUMS = "SHA256SUMS"
+CARD, PROVENANCE = "README.md", "provenance.json"
+DESCRIPTIONS = (CARD, PROVENANCE, "LICENSE", ".gitattributes")  # said about the other files; may change beside them
 
 
 def write_sums(folder: Path) -> None:
-    """Notes the digest of every file in a folder."""
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != "." and path.name != SUMS)
-    write_text(folder / SUMS, "\n".join(f"{file_digest(path)}  {path.name}" for path in files))
+    """Notes the digest of every file in a folder, but for what describes them."""
+    write_text(folder / SUMS, "\n".join(f"{file_digest(path)}  {path.name}" for path in summed(folder)))
+
+
+def summed(folder: Path) -> list[Path]:
+    """The files that `write_sums` notes."""
+    aside = (SUMS, *DESCRIPTIONS)
+    return sorted(
+        path for path in folder.iterdir() if path.is_file() and path.name[0] != "." and path.name not in aside
+    )
+
+
+def noted(folder: Path) -> list[str]:
+    """The names of the files whose digests are noted; none where there are no notes."""
+    if not (folder / SUMS).is_file():
+        return []
+    lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line.partition("  ")[2] for line in lines]
 
 
 def add_sum(folder: Path, name: str) -> None:

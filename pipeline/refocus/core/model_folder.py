@@ -20,15 +20,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from refocus.core.checksums import SUMS
 from refocus.core.errors import UsageError
 from refocus.core.project import project_root
 
 CONFIG, WEIGHTS, WEIGHTS_INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 SMALL_FILES = ("*.json", "*.txt", "*.model", "*.jinja")  # configurations and tokenizers
-MODEL_FILES = (*SMALL_FILES, "*.safetensors")  # never pickles
-CARD, PROVENANCE = "README.md", "provenance.json"
-DESCRIPTIONS = (CARD, PROVENANCE, "LICENSE", ".gitattributes")  # beside the weights of a shared policy; none is read
+MODEL_FILES = (*SMALL_FILES, "*.safetensors", SUMS)  # never pickles
 SHIPPED = "assets"  # the models that come with the project, also where they are not there yet
 CLOSE = 0.75  # of difflib's ratio: `asets` is close to `assets`, `google` is not close to `models`
 

@@ -9,8 +9,9 @@ from typing import Any, Self
 import torch
 
 from refocus.config.policy import PolicySettings
+from refocus.core.checksums import CARD, write_sums
 from refocus.core.files import write_json, write_text
-from refocus.core.model_folder import CARD, CONFIG, HubAccess
+from refocus.core.model_folder import CONFIG, HubAccess
 from refocus.policy import hub, initialise, pretrained
 from refocus.policy import pick as picking
 from refocus.policy.model_card import card_of_weights
@@ -86,6 +87,7 @@ class FramePolicy(PolicyNetwork):
             self.save_pretrained(folder)
             if config is not None:
                 write_json(Path(folder) / CONFIG, dict(config))
+                write_sums(Path(folder))
             write_text(Path(folder) / CARD, str(card_of_weights(repo_id, model_card_kwargs or {}).content))
             with hub.hub(repo_id, token) as api:
                 repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id

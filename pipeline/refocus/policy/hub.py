@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from refocus.core.checksums import CARD, DESCRIPTIONS, SUMS, noted
 from refocus.core.errors import RefocusError, UsageError
-from refocus.core.model_folder import CARD, DESCRIPTIONS
 from refocus.policy.model_card import REPOSITORY, with_results
 from refocus.policy.provenance import Provenance, described
 
@@ -56,14 +56,15 @@ def prepare(folder: Path, repo_id: str, tables: Path | None = None, licence: str
         tables: a folder of tables, such as `<results>/tables`; its Markdown and CSV files go along.
         licence: of the weights, as the hub writes it (`apache-2.0`); None: what the card says.
     Raises:
-        UsageError: the folder is not complete or not what training wrote, there are no tables, or repo_id is none.
+        UsageError, RefocusError: the folder is not complete or not what training wrote (`described`).
+        UsageError: there are no tables, or repo_id is none.
     """
     check_id(repo_id)
     made = described(folder)
     found = [] if tables is None else _tables(tables)
     files: dict[str, Path | bytes] = {CARD: _card(folder, repo_id, made, found, licence).encode()}
-    own = [*made.files, *(name for name in DESCRIPTIONS if name != CARD and (folder / name).is_file())]
-    files |= {name: folder / name for name in dict.fromkeys(own)}
+    beside = [name for name in DESCRIPTIONS if name != CARD and (folder / name).is_file()]
+    files |= {name: folder / name for name in (*noted(folder), SUMS, *beside)}
     files |= {f"{TABLES}/{table.name}": table for table in found}
     return Upload(repo_id, files)
 

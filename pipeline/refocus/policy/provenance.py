@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from refocus.core.checksums import CARD, PROVENANCE, SUMS, check_sums, noted, summed
 from refocus.core.errors import UsageError
 from refocus.core.files import file_digest, write_json
-from refocus.core.model_folder import CARD, CONFIG, DESCRIPTIONS, PROVENANCE, WEIGHTS, read_json
+from refocus.core.model_folder import CONFIG, WEIGHTS, read_json
 
 T = TypeVar("T")
 # A path from the root or a home folder, at the beginning of a word or behind a quote, a bracket or an equals sign.
@@ -82,7 +83,8 @@ class Provenance(_Record):
 
     run: the run's name. state: `policy` (after the last step) or `best` (at the best validation). step: after how many
     of the run's `steps`. learned_from: `train.questions`. left_out: questions that could not be trained on, by reason.
-    fingerprints: 12 hex digits of what the run read. files: SHA-256 of every file of the folder that decides picks.
+    fingerprints: 12 hex digits of what the run read. sums: SHA-256 of the folder's SHA256SUMS, which ties this to its
+    files.
     """
 
     run: str
@@ -102,7 +104,7 @@ class Provenance(_Record):
     filter: Filtered | None
     validation: Validated | None
     fingerprints: dict[str, Any]
-    files: dict[str, str] = {}
+    sums: str = ""
 
     @property
     def is_synthetic(self) -> bool:
@@ -110,12 +112,10 @@ class Provenance(_Record):
         return all(data.synthetic for data in self.data)
 
 
-def write_provenance(folder: Path, made: Provenance) -> Provenance:
-    """Writes it into a policy folder, with the digests of the files that are there. Returns what was written."""
-    files = {path.name: file_digest(path) for path in _counted(folder)}
-    made = made.model_copy(update={"files": files})
+def write_provenance(folder: Path, made: Provenance) -> None:
+    """Writes it into a policy folder whose other files are there, with their digests."""
+    made = made.model_copy(update={"sums": file_digest(folder / SUMS)})
     write_json(folder / PROVENANCE, made.model_dump(mode="json"))
-    return made
 
 
 def read_provenance(folder: Path) -> Provenance | None:
@@ -139,7 +139,8 @@ def described(folder: Path) -> Provenance:
     """Of a folder that holds all that training wrote, as it wrote it: what may be shared.
 
     Raises:
-        UsageError: a file is missing, or is not the one that was written; or nothing describes the weights.
+        UsageError: nothing describes the weights as they are, or there are files that training did not write.
+        RefocusError: a file is missing, or is not the one that was written.
     """
     if not (folder / CONFIG).is_file():
         raise UsageError(f"{folder} is not a policy folder: it has no {CONFIG}")
@@ -150,17 +151,16 @@ def described(folder: Path) -> Provenance:
             "folders policy/ and best/ of a run; for a run that is finished, its `refocus train` command once more "
             "writes what is missing, from the checkpoint"
         )
-    missing = [name for name in (*made.files, CARD) if not (folder / name).is_file()]
-    if missing:
-        raise UsageError(f"{folder} is not complete: it lacks {', '.join(missing)}")
-    if WEIGHTS not in made.files:
-        raise UsageError(f"{folder / PROVENANCE} says nothing of {WEIGHTS}")
-    changed = [name for name, digest in made.files.items() if file_digest(folder / name) != digest]
-    added = sorted({path.name for path in _counted(folder)} - made.files.keys())
-    if changed or added:
-        what = [f"{name} is another file than training wrote" for name in changed]
-        what += [f"{name} was added since" for name in added]
-        raise UsageError(f"{folder}: {'; '.join(what)}. The card and {PROVENANCE} would not be true of it")
+    if not (folder / CARD).is_file():
+        raise UsageError(f"{folder} is not complete: it lacks {CARD}")
+    check_sums(folder)
+    if WEIGHTS not in noted(folder) or file_digest(folder / SUMS) != made.sums:
+        raise UsageError(
+            f"{folder}: its files were written again since training described them, so {CARD} and {PROVENANCE} may not "
+            "be true of them"
+        )
+    if added := sorted({path.name for path in summed(folder)} - set(noted(folder))):
+        raise UsageError(f"{folder}: {', '.join(added)}: no file of training's; take it away")
     return made
 
 
@@ -174,12 +174,3 @@ def shareable(value: T) -> T:
     elif isinstance(value, list | tuple):
         changed = [shareable(inner) for inner in value]
     return changed
-
-
-def _counted(folder: Path) -> list[Path]:
-    """The files that decide picks: all but hidden ones and what describes them."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_file() and path.name not in DESCRIPTIONS and not path.name.startswith(".")
-    )

@@ -7,9 +7,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from refocus.config.lmm import LmmSettings
+from refocus.core.checksums import CARD
 from refocus.core.files import digest, fingerprint_of, settings_of, write_text
 from refocus.core.made_by import made_by
-from refocus.core.model_folder import CARD, local_folder, read_json
+from refocus.core.model_folder import local_folder, read_json
 from refocus.core.results_folder import FILTER_SUMMARY
 from refocus.policy.model_card import WHY_LEFT_OUT, card_of
 from refocus.policy.provenance import DataSet, Filtered, Model, Provenance, Validated, shareable, write_provenance
@@ -62,7 +63,7 @@ def describe(job: TrainingJob, trainer: Trainer, formats: Mapping[str, str], ide
                 "frames": sorted({fingerprint_of(pq.read_schema(index)) for index in job.frames}),
             },
         )
-        made = write_provenance(folder, made)
+        write_provenance(folder, made)
         write_text(folder / CARD, card_of(made, read_trained_for(folder)).content)
 
 
