@@ -81,7 +81,7 @@ def tasks(frames: FrameStore, repeats: int) -> list[ClipTask]:
     for clip in frames.clips():
         record = frames.record(clip)
         asked = Question(clip, "", "", clip, "", None, None, "What is it?", ("red", "green"), 0, "", "", "", ())
-        found.append(ClipTask(clip, tuple(record.timestamps_s), None, (asked,), tuple(subsets(record.n_frames))))
+        found.append(ClipTask(record, None, (asked,), tuple(subsets(record.n_frames))))
     return found * repeats
 
 
@@ -116,7 +116,7 @@ def share_waited(frames: FrameStore, wanted: Sequence[ClipTask], readers: int, s
     """The share of time in which a device waits that takes `device_seconds` for a clip with one question."""
     feed = Prefetcher(frames, wanted, SIDE, readers, pinned=False)
     for task, _ in zip(wanted, feed, strict=True):
-        time.sleep(device_seconds(len(task.timestamps_s), 1, shape, PlanSettings()))
+        time.sleep(device_seconds(task.clip.n_frames, 1, shape, PlanSettings()))
     return feed.share_waited
 
 

@@ -26,6 +26,7 @@ from refocus.evaluate.answering import answer_clip, native_frames
 from refocus.lmm import Lmm, load_lmm
 from refocus.lmm.prompts import Prompt
 from refocus.qa.records import Question
+from refocus.qa.video_root import VideoRoot
 from refocus.select import FrameSelector, VideoSelection
 from refocus.select.picks import Selection
 from refocus.select.policy_frames import embedded_model
@@ -103,7 +104,7 @@ def measure(case: Case, beat: Callable[[], None]) -> Spent:
         (case.picks, one.qa_id): Selection(picks.candidate_indices, picks.timestamps_s, picks.candidate_indices)
         for one, picks in zip(asked, chosen + further, strict=True)
     }
-    native, decoded_again = native_frames(case.video.parent, lmm.frame_size), []
+    native, decoded_again = native_frames(VideoRoot(case.video.parent), lmm.frame_size), []
 
     def pixels(question: Question, frames: Sequence[int], times_s: Sequence[float]) -> np.ndarray:
         seconds, images = cpu_seconds(lambda: native(question, frames, times_s))

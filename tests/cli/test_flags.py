@@ -9,6 +9,9 @@ from refocus.cli.main import _parser
 SEVERAL = {
     "--out": "what a command writes",
     "--shard": "a number for decode, a tar for reward, as documented",
+    "--questions": "how many for a report, a table of them for select",
+    "--selector": "one, or several for a page",
+    "--tables": "files for the evidence, a folder for push",
     "--selections": "a folder for answer, files too for figures",
 }
 SPELLINGS = {
@@ -21,7 +24,7 @@ SPELLINGS = {
     },  # what a command runs; what training starts from; what rewards
     "YAML": {"--configfile"},
     "CONFIG.yaml": {"--base", "--config"},
-    "JSON": {"--settings", "--runtime", "--adapter-options", "--variants"}
+    "JSON": {"--settings", "--runtime", "--adapter-options", "--variants", "--configuration"}
     | {
         f"--{section}-settings"
         for section in ("likelihood", "lmm", "niah", "policy", "reward", "scorer", "training-free", "world")

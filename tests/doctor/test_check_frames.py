@@ -92,7 +92,7 @@ def test_a_corrupted_shard(home, damage, capsys):
     errors = [text for (level, _), text in found().items() if level == "error"]
     assert len(errors) == 1 and "00000" in errors[0]
     if damage == "another picture":
-        assert f"{clip_id('nextqa', NAMES[2], None, None)} frame 5 ({NAMES[2]}): pixels" in errors[0]
+        assert f"{clip_id('nextqa', NAMES[2], None, None)} ({NAMES[2]}): stored: " in errors[0]
     assert main(["doctor", "--base", "a.yaml", "--sample", "100"]) == 1
     out = capsys.readouterr().out
     assert out.count(errors[0]) == 1 and "FAILS: nextqa: 1 error above" in out

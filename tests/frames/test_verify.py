@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from refocus.cli.main import main
 from refocus.config.decode import DecodeRuntime, DecodeSettings
+from refocus.core import parquet
 from refocus.core.errors import RefocusError
 from refocus.frames.build_shard import build_shard
 from refocus.frames.verify import verify_frames
@@ -104,7 +105,7 @@ def test_wrong_times_wrong_frames_and_a_missing_end_are_found(tmp_path):
 
 
 def test_a_picture_that_is_damaged_in_the_store_is_found(tmp_path):
-    """By its pixels, and it alone."""
+    """By its checksum; in a shard of an earlier version, which has none, by its pixels, and it alone."""
     film(tmp_path / "a.mp4", constant(SECONDS))
     index = shard(tmp_path, ["a.mp4"])
     from refocus.frames.encoding import jpeg
@@ -116,6 +117,8 @@ def test_a_picture_that_is_damaged_in_the_store_is_found(tmp_path):
     assert len(other) <= row.sizes[5]
     data[row.offsets[5] : row.offsets[5] + len(other)] = other
     (tmp_path / "s.tar").write_bytes(data)
+    assert [mismatch.kind for mismatch in verify_frames(index, tmp_path).mismatches] == ["stored"]
+    parquet.write(parquet.read_table(index).drop(["checksums"]), index)
     found = verify_frames(index, tmp_path).mismatches
     assert [(mismatch.kind, mismatch.frame) for mismatch in found] == [("pixels", 5)]
 

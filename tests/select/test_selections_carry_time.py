@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from refocus.core.files import write_table  # noqa: E402
+from refocus.frames.index import IndexRow, write_index  # noqa: E402
 from refocus.qa.records import by_clip  # noqa: E402
 from refocus.select.build_selector import SelectorSources  # noqa: E402
 from refocus.select.picks import VideoFile  # noqa: E402
@@ -103,9 +104,8 @@ def test_without_the_videos_all_but_the_number_of_frames_is_known(bench, tmp_pat
 
 def test_a_clip_without_frames_names_its_video_and_nothing_else(tmp_path):
     bench = build_asked_videos(tmp_path, ("even.mp4",))
-    index = pq.read_table(bench.index)
-    (bench.home / "empty.index.parquet").write_bytes(b"")
-    pq.write_table(index.slice(0, 0), bench.home / "empty.index.parquet")
+    clip = bench.questions[0].clip_id
+    write_index(bench.home / "empty.index.parquet", [IndexRow(clip, "failed", "gone", 0, [], [], "", [], [])], {})
     words = ["--qa", bench.qa, "--index", bench.home / "empty.index.parquet", "--selector", "uniform"]
     assert bench.refocus("select-benchmark", *words, "--videos", bench.videos, "--out", tmp_path / "out") == 0
     for row in read_selections(tmp_path / "out" / "n32.s0.parquet").values():

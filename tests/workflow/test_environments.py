@@ -52,7 +52,7 @@ def imported_by(command: str) -> set[str]:
     waiting = [(f"refocus.cli.{command}", True)]
     while waiting:
         module, everywhere = waiting.pop()
-        if module in seen or not code_digest._file(module):
+        if not module or module in seen or not code_digest._file(module):
             continue
         seen.add(module)
         for name in statements(code_digest._tree(module), everywhere):

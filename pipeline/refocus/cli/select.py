@@ -18,7 +18,7 @@ from refocus.core.progress import bar
 
 if TYPE_CHECKING:
     from refocus.select.frame_selector import Ask, FrameSelector
-    from refocus.select.question_list import Asked
+    from refocus.select.question_list import AskedVideo
     from refocus.select.video_selection import VideoSelection
 
 HELP = "pick the frames of a video that answer a question"
@@ -110,10 +110,10 @@ def run(args: argparse.Namespace) -> None:
         _one_video(args, selector, asked[0])
 
 
-def _asked(args: argparse.Namespace) -> "list[Asked]":
+def _asked(args: argparse.Namespace) -> "list[AskedVideo]":
     """The videos, each with its questions."""
     from refocus.select.frame_selector import Ask
-    from refocus.select.question_list import Asked, read_questions
+    from refocus.select.question_list import AskedVideo, read_questions
     from refocus.select.video_source import existing_file
 
     if args.questions is not None:
@@ -136,7 +136,7 @@ def _asked(args: argparse.Namespace) -> "list[Asked]":
     ]
     if not paths:
         raise UsageError(f"no file matches {' '.join(videos)}")
-    return [Asked(existing_file(path), (Ask.of(Ask(question, tuple(args.option))),)) for path in paths]
+    return [AskedVideo(existing_file(path), (Ask.of(Ask(question, tuple(args.option))),)) for path in paths]
 
 
 def _selector(args: argparse.Namespace, settings: SelectSettings) -> "FrameSelector":
@@ -153,7 +153,7 @@ def _selector(args: argparse.Namespace, settings: SelectSettings) -> "FrameSelec
     return FrameSelector.from_pretrained(args.selector, model=args.model, settings=settings, training_free=numbers)
 
 
-def _one_video(args: argparse.Namespace, selector: "FrameSelector", asked: "Asked") -> None:
+def _one_video(args: argparse.Namespace, selector: "FrameSelector", asked: "AskedVideo") -> None:
     video, ask = asked.video, asked.asks[0]
     encoded = selector.encode(video)
     selection = selector.select(encoded, ask.question, ask.options, args.frames)
@@ -221,7 +221,7 @@ def _as_json(
     }
 
 
-def _table(args: argparse.Namespace, selector: "FrameSelector", asked: "list[Asked]") -> None:
+def _table(args: argparse.Namespace, selector: "FrameSelector", asked: "list[AskedVideo]") -> None:
     from refocus.select.question_list import rows_of, write_rows
 
     made = selector.select_batch(((one.video, one.asks) for one in asked), args.frames)

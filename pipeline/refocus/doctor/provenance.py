@@ -19,7 +19,7 @@ _MADE_BY = re.compile(r"^\w[\w-]*: made by (\{.*\})$", re.MULTILINE)
 
 
 @dataclass
-class Step:
+class RuleStep:
     """What one rule made of the chain.
 
     files: its outputs that the result rests on. params: what its jobs were told, each way once. made_by: what they were
@@ -58,7 +58,7 @@ class Chain:
     """A result's steps, the last first, and its sources. problems: what does not fit together, in words."""
 
     result: str
-    steps: list[Step]
+    steps: list[RuleStep]
     sources: list[Source]
     problems: list[str]
 
@@ -82,7 +82,7 @@ def trace(result: str, records: JobRecords) -> Chain:
         raise UsageError(
             f"no job that ran in {records.workdir} made {result}: name a result as the workflow does, from there"
         )
-    order, steps, sources = [result], dict[str, Step](), dict[str, Source]()
+    order, steps, sources = [result], dict[str, RuleStep](), dict[str, Source]()
     problems: list[str] = []
     seen = {result}
     for file in order:  # grows while it is walked through
@@ -90,7 +90,7 @@ def trace(result: str, records: JobRecords) -> Chain:
         if record is None:
             sources[file] = _source(file, records.workdir / file)
             continue
-        steps.setdefault(record.rule, Step(record.rule)).add(file, record, _made_by(record, records.workdir))
+        steps.setdefault(record.rule, RuleStep(record.rule)).add(file, record, _made_by(record, records.workdir))
         problems += _problems(file, record, records)
         order += [name for name in dict.fromkeys(record.inputs) if name not in seen]
         seen.update(record.inputs)
@@ -119,7 +119,7 @@ def lines(chain: Chain) -> Iterator[str]:
     yield from (f"PROBLEM: {problem}" for problem in chain.problems)
 
 
-def _told(step: Step) -> Iterator[tuple[str, str]]:
+def _told(step: RuleStep) -> Iterator[tuple[str, str]]:
     """What the rule compares: settings that all its jobs share, and how many ways there are of others."""
     for values in zip(*step.params, strict=False):
         ways = list(dict.fromkeys(values))

@@ -86,9 +86,11 @@ class ByGeneration:
         """See `Method`."""
         prompts = [Prompt.of(question) for question in asked]
         texts = lmm.generate(clip.features, rows, prompts, clip.timestamps_s, self.most)
-        return [
-            Reply(*self.reading.of(asked[number], text), text) for text, (_, number) in zip(texts, rows, strict=True)
-        ]
+        made = []
+        for text, (_, number) in zip(texts, rows, strict=True):
+            prediction, correct = self.reading.of(asked[number], text)
+            made.append(Reply(prediction, correct, text))
+        return made
 
 
 def method_of(settings: AnswerSettings, form: str) -> Method:

@@ -41,4 +41,5 @@ def note(formats: Formats) -> dict[str, str]:
 
 def formats_noted(path: Path) -> Formats:
     """What `note` put into a table of questions; nothing where it was not written so."""
-    return json.loads((parquet.read_schema(path).metadata or {}).get(KEY.encode(), b"{}"))
+    with parquet.opened(path) as file:  # beside the schema: it is known only when the last question has been written
+        return json.loads((file.metadata.metadata or {}).get(KEY.encode(), b"{}"))

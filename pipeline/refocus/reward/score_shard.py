@@ -29,7 +29,7 @@ UNKNOWN_SHARE = 0.1  # of the tokens of a shard's questions, above which a warni
 log = logging.getLogger(__name__)
 
 
-class Frames(Protocol):
+class FrameReader(Protocol):
     """What the pass needs of a `FrameStore`."""
 
     def clips(self) -> list[str]: ...
@@ -67,7 +67,7 @@ class ShardMargins:
     skipped: list[Skipped]
 
 
-def questions_of(questions: Sequence[Question], frames: Frames, where: object) -> list[Question]:
+def questions_of(questions: Sequence[Question], frames: FrameReader, where: object) -> list[Question]:
     """Those about the clips of one shard: by hand, a data set's whole question file may come with one of its shards.
 
     Raises:
@@ -94,7 +94,11 @@ class _Work:
 
 
 def score_shard(
-    load: Callable[[], Lmm], frames: Frames, questions: Sequence[Question], settings: RewardSettings, cache: MarginCache
+    load: Callable[[], Lmm],
+    frames: FrameReader,
+    questions: Sequence[Question],
+    settings: RewardSettings,
+    cache: MarginCache,
 ) -> ShardMargins:
     """Scores every question that can be scored; what `cache` already holds is not computed again.
 
@@ -117,7 +121,7 @@ def score_shard(
 
 def _work(
     questions: Sequence[Question],
-    frames: Frames,
+    frames: FrameReader,
     settings: RewardSettings,
     cache: MarginCache,
     max_options: float = math.inf,
@@ -137,7 +141,7 @@ def _work(
     return _Work(usable, skipped, known, tasks)
 
 
-def _score(lmm: Lmm, frames: Frames, work: _Work, settings: RewardSettings, cache: MarginCache) -> None:
+def _score(lmm: Lmm, frames: FrameReader, work: _Work, settings: RewardSettings, cache: MarginCache) -> None:
     """Computes and stores what is missing, clip by clip, and puts it among what is known."""
     known, tasks = work.known, work.tasks
     _warn_of_unknown_words(lmm.tokenizer, [question for task in tasks for question in task.questions])
@@ -195,7 +199,9 @@ def score_clip(lmm: Lmm, images: Tensor | np.ndarray, task: ClipTask) -> list[Ma
     ]
 
 
-def _split(questions: Sequence[Question], frames: Frames, max_options: float) -> tuple[list[Question], list[Skipped]]:
+def _split(
+    questions: Sequence[Question], frames: FrameReader, max_options: float
+) -> tuple[list[Question], list[Skipped]]:
     """Questions that can be scored, and the others with their reason."""
     present = set(frames.clips())
     usable, skipped = [], []
@@ -208,7 +214,7 @@ def _split(questions: Sequence[Question], frames: Frames, max_options: float) ->
     return usable, skipped
 
 
-def _obstacle(question: Question, frames: Frames, present: set[str], max_options: float) -> tuple[str, str]:
+def _obstacle(question: Question, frames: FrameReader, present: set[str], max_options: float) -> tuple[str, str]:
     count = len(question.options)
     if question.clip_id not in present:
         return "clip_missing", f"{question.video_path} is not in the index"

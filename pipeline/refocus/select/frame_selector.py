@@ -1,9 +1,11 @@
 """Frames of a video that help to answer a question: the library's front door."""
 
+import importlib
 import logging
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +57,12 @@ class Ask:
         if not ask.question.strip():
             raise UsageError("the question is empty")
         return replace(ask, options=tuple(ask.options))
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    video: VideoSource
+    candidates: DecodedFrames
 
 
 class FrameSelector(ABC):
@@ -127,9 +135,9 @@ class FrameSelector(ABC):
             UsageError: there is no such selector or model, or `decode` is not what the policy was trained with.
             ResourceMissing: settings ask for CUDA where there is none.
         """
-        from refocus.select.by_name import selector_by_name
-
-        return selector_by_name(name, model, settings, decode, training_free, HubAccess(revision, token))
+        # Named as text: the selectors that it makes know this class.
+        made_by = importlib.import_module("refocus.select.by_name").selector_by_name
+        return made_by(name, model, settings, decode, training_free, HubAccess(revision, token))
 
     def select(
         self,
@@ -194,13 +202,15 @@ class FrameSelector(ABC):
             workers: videos that are decoded at a time; each decoded one holds up to 512 candidates, about 220 MB.
         """
         with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-            ahead: list[tuple[Any, Sequence[str | Ask]]] = []
+            ahead: deque[tuple[Future[_Decoded], Sequence[str | Ask]]] = deque()
             for video, questions in requests:
                 ahead.append((pool.submit(self._decoded, video), questions))
                 if len(ahead) > workers:
-                    yield self._one_of_batch(*ahead.pop(0), n_frames, seed)
-            while ahead:
-                yield self._one_of_batch(*ahead.pop(0), n_frames, seed)
+                    decoded, asked = ahead.popleft()
+                    yield self._one_of_batch(decoded, asked, n_frames, seed)
+            while ahead:  # popped, so that a decoded video goes with its answers
+                decoded, asked = ahead.popleft()
+                yield self._one_of_batch(decoded, asked, n_frames, seed)
 
     def encode(self, video: Video) -> EncodedVideo:
         """Decodes a video's candidates and reads them as far as no question is needed; the last one is kept.
@@ -212,7 +222,7 @@ class FrameSelector(ABC):
         source = open_video(video)
         if self._last is None or self._last.video.key != source.key:
             self._last = None  # before the next one takes memory
-            self._last = self.read(*self._decoded(source))
+            self._last = self.read(source, self._decoded(source).candidates)
         return self._last
 
     def read(self, video: VideoSource, candidates: DecodedFrames) -> EncodedVideo:
@@ -261,17 +271,18 @@ class FrameSelector(ABC):
         """The inverse of `_tensors`."""
         raise UsageError(f"{self.name} reads a video anew for every question: there is nothing to load")
 
-    def _decoded(self, video: Video | VideoSource) -> tuple[VideoSource, DecodedFrames]:
+    def _decoded(self, video: Video | VideoSource) -> "_Decoded":
         source = open_video(video)
         candidates = source.candidates(self.decode)
         if candidates.status != "ok":
             log.warning("only part of %s could be decoded: %s", source.name, candidates.error)
-        return source, candidates
+        return _Decoded(source, candidates)
 
     def _one_of_batch(
-        self, decoded: Any, questions: Sequence[str | Ask], n_frames: int | None, seed: int | None
+        self, decoded: "Future[_Decoded]", questions: Sequence[str | Ask], n_frames: int | None, seed: int | None
     ) -> list[VideoSelection] | RefocusError:
         try:
-            return self.select_many(self.read(*decoded.result()), questions, n_frames, seed)
+            made = decoded.result()
+            return self.select_many(self.read(made.video, made.candidates), questions, n_frames, seed)
         except RefocusError as error:
             return error

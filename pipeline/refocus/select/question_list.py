@@ -20,14 +20,14 @@ FIELDS = ("timestamps_s", "frames_indices", "pick_order", "score")
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedVideo:
     """Questions about one video file."""
 
     video: Path
     asks: tuple[Ask, ...]
 
 
-def read_questions(path: Path, videos: Path | None) -> list[Asked]:
+def read_questions(path: Path, videos: Path | None) -> list[AskedVideo]:
     """The questions of a table, video by video in the order in which these come.
 
     Args:
@@ -49,11 +49,11 @@ def read_questions(path: Path, videos: Path | None) -> list[Asked]:
         found.setdefault(video, []).append(Ask(row.question, row.options, row.id or None))
     if not found:
         raise UsageError(f"{path} has no question")
-    return [Asked(video, tuple(asks)) for video, asks in found.items()]
+    return [AskedVideo(video, tuple(asks)) for video, asks in found.items()]
 
 
 def rows_of(
-    asked: Asked, made: list[VideoSelection] | RefocusError, selector: FrameSelector
+    asked: AskedVideo, made: list[VideoSelection] | RefocusError, selector: FrameSelector
 ) -> Iterable[dict[str, Any]]:
     """A row for each question about one video: what was picked, or why nothing could be."""
     picked: Sequence[VideoSelection | None] = [None] * len(asked.asks) if isinstance(made, RefocusError) else made

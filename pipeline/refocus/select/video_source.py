@@ -103,7 +103,7 @@ class FileSource(VideoSource):
         return pictures_at(self.path, timestamps_s)
 
 
-class FrameSource(VideoSource):
+class MemorySource(VideoSource):
     """Frames in memory; each is shown until the next begins."""
 
     def __init__(self, frames: Frames):
@@ -156,7 +156,7 @@ def open_video(video: Video | VideoSource) -> VideoSource:
     if isinstance(video, VideoSource):
         return video
     if isinstance(video, Frames):
-        return FrameSource(video)
+        return MemorySource(video)
     if isinstance(video, bytes | bytearray | memoryview):
         return _temporary(memoryview(video), "video in memory")
     if isinstance(video, str | os.PathLike):

@@ -93,9 +93,10 @@ def _note_use(job: TrainingJob, store: "FrameStore") -> None:
             "the frames were sampled in %d ways, so the policy does not say how to sample those of others", len(ways)
         )
         return
+    trained_for = ways.pop()
     for state in ("initial", "policy", "best"):
         if (job.out / state).is_dir():
-            write_trained_for(job.out / state, *ways)
+            write_trained_for(job.out / state, trained_for)
 
 
 def identity(job: TrainingJob, data: TrainingSet, content: Callable[[str], str]) -> dict[str, Any]:

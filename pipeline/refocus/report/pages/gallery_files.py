@@ -26,7 +26,7 @@ from refocus.frames.frame_store import FrameStore
 from refocus.qa.evidence import Evidence, read_evidence
 from refocus.qa.loose_values import Span
 from refocus.qa.records import Question, read_clips, read_columns, read_questions
-from refocus.report.pages.sample import Candidate, Sample, sample
+from refocus.report.pages.sample import Candidate, GallerySample, sample
 from refocus.report.recall_set import read_truth
 from refocus.report.study import Study
 from refocus.select.likelihood import Likelihood, read_likelihoods
@@ -156,7 +156,7 @@ class _Reader:
         paths = [path for path in dict.fromkeys(own) if path.is_file()]
         return read_truth(paths, self.study.results.benchmarks.values())
 
-    def _training(self, tables: Sequence[Path], drawn: Sample) -> tuple[list[Path], TrainingFiles]:
+    def _training(self, tables: Sequence[Path], drawn: GallerySample) -> tuple[list[Path], TrainingFiles]:
         """The indexes of the shards that hold the sampled questions, and all there is about these."""
         wanted = pa.array(sorted(drawn.training), pa.string())
         questions = [question for path in tables for question in read_questions(path, wanted)]

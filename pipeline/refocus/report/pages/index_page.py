@@ -85,7 +85,7 @@ class IndexPage:
             missing=missing,
             tables=self.tables,
             figures=self.figures,
-            runs=_plain("runs", RUN_TITLES, [self._run(*pair) for pair in self.study.runs.items()]),
+            runs=_plain("runs", RUN_TITLES, [self._run(name, run) for name, run in self.study.runs.items()]),
             curves=self.curves,
             graph=self.graph,
             why_no_graph=self.why_no_graph,

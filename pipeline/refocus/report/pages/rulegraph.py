@@ -119,7 +119,8 @@ class Rulegraph:
     @property
     def boxes(self) -> list[Box]:
         """Where every rule is drawn; the picture begins at (0, 0)."""
-        return [Box(rule, *self._middles[rule], round(_width(rule), 1)) for rule in sorted(self.needs)]
+        places = [(rule, self._middles[rule]) for rule in sorted(self.needs)]
+        return [Box(rule, x, y, round(_width(rule), 1)) for rule, (x, y) in places]
 
     @cached_property
     def width(self) -> float:

@@ -25,7 +25,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Sample:
+class GallerySample:
     """The ids that are shown, of each of the two, and how they were chosen, in words."""
 
     benchmarks: frozenset[str]
@@ -33,7 +33,7 @@ class Sample:
     rule: str
 
 
-def sample(benchmarks: Sequence[Candidate], training: Sequence[Candidate], most: int, seed: int) -> Sample:
+def sample(benchmarks: Sequence[Candidate], training: Sequence[Candidate], most: int, seed: int) -> GallerySample:
     """At most `most` questions, three quarters of them from benchmarks where both have enough.
 
     Within each, places are shared out among data sets and kinds in proportion to their questions, and filled by a
@@ -56,7 +56,7 @@ def sample(benchmarks: Sequence[Candidate], training: Sequence[Candidate], most:
             f", drawn by lot (figures.seed {seed}) in proportion to data set and kind, whatever was answered; "
             "--questions N shows more"
         )
-    return Sample(taken, learned, f"{text}.")
+    return GallerySample(taken, learned, f"{text}.")
 
 
 def _drawn(candidates: Sequence[Candidate], places: int, seed: int) -> frozenset[str]:
