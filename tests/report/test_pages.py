@@ -286,6 +286,7 @@ def test_provenance_counts_files_by_section_and_lists_seeds(report):
     said = " ".join(index_of(report).texts)
     assert "the settings recorded in 3 files" in said  # answers
     assert "runs.one.seed" in said
+    assert "0123456789ab+" in said and "not recorded" in said  # of two logs, one from before they said so
 
 
 def test_kinds_of_the_fixture_are_both_shown(report):

@@ -140,6 +140,11 @@ def _write_shown(results: Path) -> None:
     figure = results_folder.FIGURE.at(results, figure="accuracy", suffix="png")
     figure.parent.mkdir()
     Image.new("RGB", (8, 8)).save(figure)
+    logs = results_folder.LOGS.at(results)
+    logs.mkdir()
+    made_by = {"refocus": "0.2.0", "commit": "0123456789ab+", "python": "3.11.9", "processor": "a CPU"}
+    (logs / "tables.log").write_text(f"tables: made by {json.dumps(made_by)}\ndone\n")
+    (logs / "old.log").write_text("done\n")
     benchmark = results_folder.BENCHMARKS.at(results) / "tables.jsonl"
     benchmark.parent.mkdir()
     benchmark.write_text(json.dumps({"s": 3.0, "max_rss": 100.0}) + "\n")

@@ -14,7 +14,7 @@ from refocus.core.results_folder import BENCHMARKS, CURVES, FIGURE, FIGURES, ROO
 from refocus.report import captions
 from refocus.report.claims import headline
 from refocus.report.pages.configuration import as_yaml, changes, flat
-from refocus.report.pages.provenance import Made, recorded, versions
+from refocus.report.pages.provenance import Made, made_by_logs, recorded, versions
 from refocus.report.pages.render import render
 from refocus.report.pages.rulegraph import Rulegraph, ask_snakemake, parse
 from refocus.report.pages.table_view import CellView, TableView, read_table
@@ -109,6 +109,7 @@ class IndexPage:
             recorded=_plain("recorded", MADE_TITLES, [_made(one, self.root) for one in made]),
             silent=silent,
             seeds=_plain("seeds", ("seed", "configured", "recorded"), self._seeds(made)),
+            jobs=_plain("jobs", ("refocus", "commit", "Python", "processor", "jobs"), made_by_logs(self.results)),
             versions=_plain("versions", ("package", "version"), versions()),
         )
 

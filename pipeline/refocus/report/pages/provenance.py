@@ -1,31 +1,27 @@
 """Where results come from, as they record it themselves: every parquet file holds the settings that made it."""
 
 import json
-import subprocess
-import sys
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from refocus import __version__
 from refocus.config.base import Section
 from refocus.config.likelihood import LikelihoodSettings
 from refocus.config.root import Root
 from refocus.core.files import fingerprint_of, settings_of
-from refocus.core.project import project_root
-from refocus.core.results_folder import STORE
+from refocus.core.made_by import made_by
+from refocus.core.results_folder import LOGS, STORE
 from refocus.report.pages.configuration import flat
 
+HEAD = 1 << 14  # characters of a log
 SHOWN_VALUES = 6  # of a setting that is not the same in all files
-PACKAGES = (
-    *("torch", "transformers", "av", "numpy", "scipy", "pyarrow", "pandas", "pillow", "simplejpeg", "matplotlib"),
-    *("jinja2", "snakemake"),
-)
 
 
 @dataclass
@@ -79,21 +75,29 @@ def recorded(results: Path) -> tuple[list[Made], list[str]]:
     return [found[name] for name in sorted(found)], silent
 
 
+def made_by_logs(results: Path) -> list[tuple[str, str, str, str, str]]:
+    """What jobs were run by, as their logs say: version, commit, Python, processor, how many; last the silent ones."""
+    jobs = Counter(_made_by(path) for path in sorted(LOGS.at(results).rglob("*.log")))
+    silent = jobs.pop(None, 0)
+    rows = [(*(str(key) for key in one), str(count)) for one, count in sorted(jobs.items(), key=str)]
+    return [*rows, *[("not recorded", "–", "–", "–", str(silent))] * bool(silent)]
+
+
 def versions() -> list[tuple[str, str]]:
-    """Of this package, Python and the libraries, where the page is made."""
-    found = [("refocus", __version__), ("commit", commit()), ("Python", sys.version.split()[0])]
-    return found + [(name, _version(name)) for name in PACKAGES]
+    """Of what makes the page: this package, its commit, Python, the packages that decide numbers."""
+    here = made_by()
+    packages = [*here["packages"].items(), ("jinja2", version("jinja2"))]
+    return [("refocus", here["refocus"]), ("commit", here["commit"] or "–"), ("Python", here["python"]), *packages]
 
 
-def commit() -> str:
-    """The commit of the code that makes the page, and whether files differ from it."""
-    git = ["git", "-C", str(project_root())]
-    try:
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        status = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return "not known: no git checkout"
-    return head + (", with changes that are not committed" if status.strip() else "")
+def _made_by(log: Path) -> tuple[str | None, ...] | None:
+    """Version, commit, Python and processor; None where a log does not say."""
+    with log.open(encoding="utf-8", errors="replace") as file:
+        found = re.search(r"made by (\{.*\})$", file.read(HEAD), re.MULTILINE)
+    if found is None:
+        return None
+    said = json.loads(found[1])
+    return tuple(said.get(key) for key in ("refocus", "commit", "python", "processor"))
 
 
 def _notes(path: Path) -> tuple[str, str, Mapping[str, Any]]:
@@ -102,13 +106,6 @@ def _notes(path: Path) -> tuple[str, str, Mapping[str, Any]]:
     except (OSError, pa.ArrowException):
         return "", "", {}
     return (schema.metadata or {}).get(b"refocus.section", b"").decode(), fingerprint_of(schema), settings_of(schema)
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _listed(values: Sequence[str]) -> str:
