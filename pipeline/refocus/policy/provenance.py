@@ -26,7 +26,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Model(_Record):
+class UsedModel(_Record):
     """A model that training started from or asked.
 
     name: hub id, or the name of the folder it was read from; hub: whether it is a hub id. weights: 12 hex digits of
@@ -97,8 +97,8 @@ class Provenance(_Record):
     seed: int
     learned_from: str
     settings: dict[str, Any]
-    base: Model
-    reward_model: Model
+    base: UsedModel
+    reward_model: UsedModel
     data: tuple[DataSet, ...]
     left_out: dict[str, int]
     filter: Filtered | None
