@@ -151,8 +151,8 @@ def described(folder: Path) -> Provenance:
             "folders policy/ and best/ of a run; for a run that is finished, its `refocus train` command once more "
             "writes what is missing, from the checkpoint"
         )
-    if not (folder / CARD).is_file():
-        raise UsageError(f"{folder} is not complete: it lacks {CARD}")
+    if missing := [name for name in (CARD, SUMS) if not (folder / name).is_file()]:
+        raise UsageError(f"{folder} is not complete: it lacks {' and '.join(missing)}")
     check_sums(folder)
     if WEIGHTS not in noted(folder) or file_digest(folder / SUMS) != made.sums:
         raise UsageError(
