@@ -13,7 +13,7 @@ from refocus.core.results_folder import ResultsFile
 from refocus.evaluate import answers
 from refocus.filter.pairs import VARIANCE_SCHEMA
 from refocus.frames.index import INDEX_SCHEMA
-from refocus.policy.provenance import DataSet, Filtered, ModelRecord, Provenance, Validated
+from refocus.policy.provenance import DataSet, Filtered, Provenance, UsedModel, Validated
 from refocus.policy.trained_for import TrainedFor
 from refocus.qa import duplicates, evidence, leakage, records
 from refocus.reward.margin_table import MARGIN_SCHEMA, SKIPPED_SCHEMA
@@ -115,7 +115,7 @@ def test_canonical_lines_have_the_keys_that_are_named():
 
 def test_provenance_is_named():
     text = PAGE.split("`provenance.json` in `policy/`")[1]
-    records = (Provenance, DataSet, Filtered, ModelRecord, Validated)
+    records = (Provenance, DataSet, Filtered, UsedModel, Validated)
     assert all(f"`{name}`" in text for record in records for name in record.model_fields)
     assert all(f"`{field.name}`" in text for field in fields(TrainedFor))
 

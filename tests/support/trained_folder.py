@@ -8,7 +8,7 @@ from refocus.config.decode import DecodeSettings
 from refocus.core.checksums import CARD
 from refocus.core.files import write_text
 from refocus.policy.model_card import card_of
-from refocus.policy.provenance import DataSet, Filtered, ModelRecord, Provenance, Validated, write_provenance
+from refocus.policy.provenance import DataSet, Filtered, Provenance, UsedModel, Validated, write_provenance
 from refocus.policy.trained_for import TrainedFor, write_trained_for
 
 from tests.support.tiny_policy import build_policy
@@ -29,8 +29,8 @@ def provenance(**changes: Any) -> Provenance:
         seed=3,
         learned_from="filtered",
         settings={"train": {"candidates": 16, "picks": 2}, "policy": {"start": "interlive/video-ma2mba-1.3b"}},
-        base=ModelRecord(name="interlive/video-ma2mba-1.3b", hub=True, weights="0123456789ab"),
-        reward_model=ModelRecord(name="…/lmm", hub=False, weights="ba9876543210"),
+        base=UsedModel(name="interlive/video-ma2mba-1.3b", hub=True, weights="0123456789ab"),
+        reward_model=UsedModel(name="…/lmm", hub=False, weights="ba9876543210"),
         data=(_of("vista", "vista", 400, 90), _of("films", "cinepile", 30, 7), _of("own", "my.adapter:read", 12, 3)),
         left_out={"no frames": 4},
         filter=Filtered(settings={"tau": 0.21, "ddof": 1}, questions=4000, kept=446, dropped_as={"leaked": 9}),

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from refocus.policy.provenance import DataSet, ModelRecord, Provenance
+from refocus.policy.provenance import DataSet, Provenance, UsedModel
 from refocus.policy.trained_for import TrainedFor
 from refocus.qa.licences import UNKNOWN, terms_of
 
@@ -273,7 +273,7 @@ def _layout(data: DataSet) -> str:
     return f"synthetic world, in the layout `{data.format}`" if data.synthetic else f"`{data.format or UNKNOWN}`"
 
 
-def _model(model: ModelRecord) -> str:
+def _model(model: UsedModel) -> str:
     return f"[{model.name}](https://huggingface.co/{model.name})" if model.hub else f"`{model.name}`"
 
 

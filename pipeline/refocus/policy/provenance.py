@@ -26,7 +26,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class ModelRecord(_Record):
+class UsedModel(_Record):
     """A model that training started from or asked.
 
     name: hub id, or the name of the folder it was read from; hub: whether it is a hub id. weights: 12 hex digits of
@@ -97,8 +97,8 @@ class Provenance(_Record):
     seed: int
     learned_from: str
     settings: dict[str, Any]
-    base: ModelRecord
-    reward_model: ModelRecord
+    base: UsedModel
+    reward_model: UsedModel
     data: tuple[DataSet, ...]
     left_out: dict[str, int]
     filter: Filtered | None
@@ -151,8 +151,8 @@ def described(folder: Path) -> Provenance:
             "folders policy/ and best/ of a run; for a run that is finished, its `refocus train` command once more "
             "writes what is missing, from the checkpoint"
         )
-    if not (folder / CARD).is_file():
-        raise UsageError(f"{folder} is not complete: it lacks {CARD}")
+    if missing := [name for name in (CARD, SUMS) if not (folder / name).is_file()]:
+        raise UsageError(f"{folder} is not complete: it lacks {' and '.join(missing)}")
     check_sums(folder)
     if WEIGHTS not in noted(folder) or file_digest(folder / SUMS) != made.sums:
         raise UsageError(

@@ -13,7 +13,7 @@ from refocus.core.made_by import made_by
 from refocus.core.model_folder import local_folder, read_json
 from refocus.core.results_folder import FILTER_SUMMARY
 from refocus.policy.model_card import WHY_LEFT_OUT, card_of
-from refocus.policy.provenance import DataSet, Filtered, ModelRecord, Provenance, Validated, shareable, write_provenance
+from refocus.policy.provenance import DataSet, Filtered, Provenance, UsedModel, Validated, shareable, write_provenance
 from refocus.policy.trained_for import read_trained_for
 from refocus.qa.licences import is_synthetic
 from refocus.qa.records import Question
@@ -92,10 +92,10 @@ def _videos(questions: Iterable[Question]) -> int:
     return len({question.video_path for question in questions})
 
 
-def _model(path: str, weights: str, lmm: LmmSettings | None = None) -> ModelRecord:
+def _model(path: str, weights: str, lmm: LmmSettings | None = None) -> UsedModel:
     hub = local_folder(path) is None
     settings = {} if lmm is None else lmm.model_dump(mode="json", exclude={"path"})
-    return ModelRecord(name=path if hub else shareable(path), hub=hub, weights=weights, settings=settings)
+    return UsedModel(name=path if hub else shareable(path), hub=hub, weights=weights, settings=settings)
 
 
 def _filter(pairs: Path) -> Filtered | None:
