@@ -16,7 +16,7 @@ from tests.support.grey_video import write_greys
 gradio = pytest.importorskip("gradio")
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PATIENCE_S = 120
+PATIENCE_S = 300
 QUESTION = "What <b>colour</b> is it? ${1 + 1} {{value}}"
 
 

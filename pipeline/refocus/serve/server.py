@@ -86,7 +86,7 @@ def build_app(selectors: PageSelectors, uploads: Uploads, host: str) -> "FastAPI
     """The page behind what keeps others out: names other than this machine's, and addresses to load from."""
     import gradio as gr
     from fastapi import FastAPI
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
+    from fastapi.middleware.trustedhost import TrustedHostMiddleware
 
     from refocus.serve.blocks import build_page
     from refocus.serve.view import page_file
