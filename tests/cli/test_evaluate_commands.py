@@ -125,8 +125,8 @@ def test_picks_of_another_program_are_answered_beside_ours(answered, tmp_path):
     picked = tmp_path / "selections" / file_name(N, 0)
     write_selections(picked, rows, {"selector": "imported/aks", "seed": 0, "frames": N})
     flags = ["--qa", answered / "bench.parquet", "--videos", answered / "videos", "--model", answered / "lmm"]
-    flags += ["--lmm-settings", '{"dtype": "float32"}', "--device", "cpu", "--selections", picked.parent]
-    flags += ["--max-failure-rate", 1]
+    flags += ["--lmm-settings", '{"dtype": "float32"}', "--device", "cpu", "--max-failure-rate", 1]
+    flags += ["--selections", picked.parent]
     assert main(["answer", *map(str, flags), "--out", str(tmp_path / "answers")]) == 0
     made = read_answers(tmp_path / "answers" / file_name(N, 0))
     assert made.selector == "imported/aks"

@@ -16,7 +16,7 @@ from tests.support.grey_video import write_greys
 gradio = pytest.importorskip("gradio")
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PATIENCE_S = 120
+PATIENCE_S = 300
 QUESTION = "What <b>colour</b> is it? ${1 + 1} {{value}}"
 
 
@@ -109,7 +109,7 @@ def test_errors_are_on_the_page_and_a_video_goes_with_it(page, video, tmp_path):
     ask(page, broken, "What?")
     page.locator(".rf-column .rf-problem").nth(1).wait_for()
     assert "broken.mp4" in page.locator(".rf-column .rf-problem").first.inner_text()
-    assert page.locator("#rf-cannot-play").is_visible()
+    page.locator("#rf-cannot-play").wait_for()
     [copy] = uploaded()
     page.close()
     until = time.monotonic() + PATIENCE_S

@@ -1,5 +1,6 @@
 """The page: a video, a question and selectors on the left, what they pick on the right. Built of Gradio's parts."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,14 +40,15 @@ def build_page(comparison: Comparison, uploads: Uploads) -> gr.Blocks:
             )
             yield results_html(question or "", offered, made, wanted)
             for compared in answers:
+                if not Path(video or "").is_file():
+                    return  # another video has taken its place
                 made.append(compared)
                 yield results_html(question or "", offered, made, wanted[len(made) :])
         except UsageError as error:
             yield problem_html(str(error))
 
-    def hold(video: str | None, request: gr.Request) -> str:
+    def hold(video: str | None, request: gr.Request) -> None:
         uploads.hold(str(request.session_hash), Path(video) if video else None)
-        return EMPTY
 
     def leave(request: gr.Request) -> None:
         uploads.hold(str(request.session_hash), None)
@@ -83,10 +85,9 @@ def build_page(comparison: Comparison, uploads: Uploads) -> gr.Blocks:
             with gr.Column(scale=5, min_width=480):
                 results = gr.HTML(EMPTY, elem_id="rf-results", padding=False)
         asking = [video, question, options, names, n_frames]
-        asked = gr.on(
-            [button.click, question.submit], pick, asking, results, api_visibility="private", concurrency_limit=1
-        )
-        video.change(hold, video, results, api_visibility="private", show_progress="hidden", cancels=[asked])
+        gr.on([button.click, question.submit], pick, asking, results, api_visibility="private", concurrency_limit=1)
+        video.change(hold, video, api_visibility="private", show_progress="hidden")
+        video.change(None, None, results, js=f"() => {json.dumps(EMPTY)}")  # at once, before anybody asks
         page.unload(leave)
     return page
 

@@ -63,8 +63,8 @@ class Comparison:
         Raises:
             UsageError: there is no video, question or selector, or n_frames is not positive.
         """
-        if video is None:
-            raise UsageError("There is no video yet: drop one into the field on the left.")
+        if video is None or not video.is_file():
+            raise UsageError("There is no video yet: drop one into the field Video.")
         if not question.strip():
             raise UsageError("There is no question yet: type what you want to know about the video.")
         if not names:
@@ -138,7 +138,7 @@ def _notes(selector: FrameSelector, encoded: EncodedVideo, n_frames: int) -> tup
 
 def _thumbnails(source: FileSource, picked: VideoSelection) -> tuple[bytes, ...]:
     """A small JPEG of every pick, at the video's aspect."""
-    made = []
+    made: list[bytes] = []
     for first in range(0, len(picked.timestamps_s), AT_A_TIME):
         some = slice(first, first + AT_A_TIME)
         made += [_small(picture) for picture in source.pictures(picked.source_frames[some], picked.timestamps_s[some])]

@@ -102,8 +102,8 @@ def _path(times_s: Sequence[float], values: Sequence[float], length_s: float) ->
     ends = [*times_s[1:], length_s]
     parts = []
     for start, end, value in zip(times_s, ends, values, strict=True):
-        # max takes low for a nan
-        y = HEIGHT - 4 - (min(max(low, value), high) - low) * scale
+        height = 0.0 if math.isnan(value) else min(max(value, low), high) - low
+        y = HEIGHT - 4 - height * scale
         parts.append(f"{WIDTH * start / length_s:.2f} {y:.2f} L{WIDTH * end / length_s:.2f} {y:.2f}")
     return "M" + " L".join(parts)
 

@@ -75,12 +75,12 @@ def recorded(results: Path) -> tuple[list[Made], list[str]]:
     return [found[name] for name in sorted(found)], silent
 
 
-def made_by_logs(results: Path) -> list[tuple[str, str, str, str, str]]:
+def made_by_logs(results: Path) -> list[tuple[str, ...]]:
     """What jobs were run by, as their logs say: version, commit, Python, processor, how many; last the silent ones."""
     jobs = Counter(_made_by(path) for path in sorted(LOGS.at(results).rglob("*.log")))
     silent = jobs.pop(None, 0)
     rows = [(*(str(key) for key in one), str(count)) for one, count in sorted(jobs.items(), key=str)]
-    return [*rows, *[("not recorded", "–", "–", "–", str(silent))] * bool(silent)]
+    return [*rows, ("not recorded", "–", "–", "–", str(silent))] if silent else rows
 
 
 def versions() -> list[tuple[str, str]]:

@@ -43,7 +43,8 @@
     });
   }, true);
   const playable = (event, yes) => {
-    if (event.target === player()) document.body.classList.toggle("rf-unplayable", !yes);
+    const note = document.getElementById("rf-cannot-play");
+    if (note && event.target === player()) note.style.display = yes ? "none" : "block";
   };
   document.addEventListener("error", (event) => playable(event, false), true);
   document.addEventListener("loadedmetadata", (event) => playable(event, true), true);
