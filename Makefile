@@ -36,7 +36,7 @@ help:
 	@echo "make selector  ship the demo's trained policy as the default of refocus select"
 	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-feed, bench-filter, bench-store, bench-train, bench-question:"
 	@echo "               one each; bench-reward-gpu: the reward pass at its true sizes, on a GPU"
-	@echo "make docs      draw docs/architecture.svg from the code"
+	@echo "make docs      draw docs/architecture.svg from the code, and build the site of docs/ in site/, which opens from the disk"
 	@echo "make lint      ruff, mypy, snakefmt, snakemake --lint, rendered files"
 
 demo: $(VENV)/.run
@@ -105,8 +105,9 @@ assets: $(VENV)/.run
 selector: demo
 	python -m refocus assets selector --dir results/train/demo/policy --to assets
 
-docs: $(VENV)/.run
+docs: $(VENV)/.run $(VENV)/.docs
 	python docs/architecture.py
+	NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict --quiet
 
 config: $(VENV)/.run
 	python -m refocus config --write
@@ -139,7 +140,7 @@ bench-question: $(VENV)/.dev
 	python -m benchmarks.bench_question --out docs/benchmarks.md $(BENCH_ARGS)
 
 clean:
-	rm -rf $(VENV) .snakemake results
+	rm -rf $(VENV) .snakemake results site
 
 $(VENV)/bin/python:
 	@$(or $(PYTHON),false) -c '$(ASK)' || { echo 'needs Python 3.11, 3.12 or 3.13 with venv: make PYTHON=/path/to/python' >&2; exit 2; }
@@ -179,4 +180,10 @@ $(VENV)/.lmms-eval: requirements-lmms-eval.txt $(VENV)/.dev
 $(VENV)/.serve: requirements-serve.txt $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps --upgrade --target $(VENV)/serve \
 		-r requirements-serve.txt
+	touch $@
+
+# An environment of its own: what builds the site reads the sources and imports none of the packages above.
+$(VENV)/.docs: requirements-docs.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)/docs
+	$(VENV)/docs/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements-docs.txt
 	touch $@

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES += [path for path in (ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md") if path.is_file()]
 ROOTS = ("", "pipeline/", "pipeline/refocus/", "workflow/rules/", "docs/")  # what a path in backticks is relative to
 OURS = ("assets", "benchmarks", "config", "docs", "pipeline", "profiles", "tests", "workflow")

@@ -34,7 +34,8 @@ class Lmm:
     Attributes:
         frame_size: side in pixels of the images the vision tower takes.
         tokens_per_frame: tokens one frame takes in the prompt.
-        device, dtype: where the weights are and in what type they compute.
+        device: where the weights are.
+        dtype: in what type they compute.
         work: counters of what was computed.
     """
 
@@ -87,6 +88,7 @@ class Lmm:
         Args:
             images: (f, h, w, 3) uint8 RGB of any size; squashed to `frame_size` where they differ. A tensor in pinned
                 memory is copied to the GPU while the GPU computes.
+            batch_tokens: tokens computed at once; the model's own where None.
         Returns:
             (f, p, e·d) in the model's dtype and on its device.
         Raises:
@@ -163,8 +165,12 @@ class Lmm:
         Every token is one pass over frames and question: exact for all families, and quick for replies of a letter.
 
         Args:
-            features, rows, questions, times_s, batch_tokens: as `score` has them; questions may have no options.
+            features: as in `score`.
+            rows: as in `score`.
+            questions: as in `score`; they may have no options.
+            times_s: as in `score`.
             most: tokens of a reply.
+            batch_tokens: as in `score`.
         Returns:
             A reply per row, in their order.
         Raises:
@@ -256,8 +262,13 @@ def load_lmm(
 ) -> Lmm:
     """Loads a frozen LMM from a folder or a hub id. Needs no torchvision and runs no code from the model's folder.
 
-    `batch_tokens` None is what the device's free memory allows; on a CPU at most 16384, as more gains nothing.
-
+    Args:
+        path: the folder or hub id.
+        device: `cpu`, `cuda`, `cuda:1`.
+        dtype: `float32`, `float16` or `bfloat16`.
+        attention: transformers' name of an implementation; `auto`: the fastest that is installed.
+        family: how it is prompted; `auto`: by its config's `model_type`.
+        batch_tokens: None is what the device's free memory allows; on a CPU at most 16384, as more gains nothing.
     Raises:
         UsageError: nothing loadable there, or an unknown family or dtype.
         ResourceMissing: a GPU is asked for and none is here.

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 class ClipFeatures:
     """Some of a clip's kept frames after the LMM's vision tower.
 
-    frame_indices: (f,) which of the kept frames these are. features: (f, p, e·d), from `Lmm.encode`. timestamps_s: (f,)
-    seconds of the file at which they are shown; None where they are not known, which only some families allow.
+    Attributes:
+        frame_indices: (f,) which of the kept frames these are.
+        features: (f, p, e·d), from `Lmm.encode`.
+        timestamps_s: (f,) seconds of the file at which they are shown; None where they are not known, which only some
+            families allow.
     """
 
     frame_indices: Sequence[int]
@@ -39,6 +42,7 @@ def score_subsets(
     """Raw logits of the option letters (the z of Eq. 5) for every row; `option_logits` makes them one per option.
 
     Args:
+        lmm: from `load_lmm`.
         clips: features of every frame that is shown, by clip id.
         questions: questions about these clips, with two options or more each.
         rows: (frame indices of the question's clip in the order shown, index into `questions`).

@@ -23,7 +23,8 @@ class EncodedVideo:
 
     Attributes:
         video: what it was made of.
-        timestamps_s, source_frames: of the T candidates, as in `VideoSelection`.
+        timestamps_s: (T,) when each candidate is shown, in seconds from the video's first frame.
+        source_frames: (T,) the number of each in the video, as in `VideoSelection`.
         problem: why some of the video could not be decoded; None where all of it was.
         state: what the selector keeps of the candidates; only that selector reads it.
         reader: digest of what read it, `FrameSelector.reader`; another one refuses the state.

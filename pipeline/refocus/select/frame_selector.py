@@ -38,8 +38,11 @@ log = logging.getLogger(__name__)
 class Ask:
     """A question about a video, with its answer options if it has any.
 
-    id: what seeds its picks, where they are drawn; the question's own text unless given. A table's `qa_id` here gives
-    the draws that the workflow makes for that row.
+    Attributes:
+        question: the question, without options.
+        options: without letters.
+        id: what seeds its picks, where they are drawn; the question's own text unless given. A table's `qa_id` here
+            gives the draws that the workflow makes for that row.
     """
 
     question: str
@@ -70,8 +73,9 @@ class FrameSelector(ABC):
 
     Questions about the video that was asked about last neither decode nor read it again.
 
-    >>> selector = FrameSelector.from_pretrained("results/train/demo/policy")
-    >>> selector.select("lecture.mp4", "What is written on the board?", n_frames=8).images()
+    Examples:
+        >>> selector = FrameSelector.from_pretrained("results/train/demo/policy")
+        >>> selector.select("lecture.mp4", "What is written on the board?", n_frames=8).images()
 
     Attributes:
         name: the selector's name in tables: `refocus`, `aks`.
@@ -153,6 +157,9 @@ class FrameSelector(ABC):
 
         Args:
             video: a path, bytes, a file opened in binary mode, `Frames`, or what `encode` made of one.
+            question: what is asked about it.
+            options: the answers to choose from, without letters.
+            n_frames: how many; None: `FrameSelector.n_frames`.
             seed: of sampled picks; None: the settings'.
         Raises:
             UsageError: n_frames is not positive, the question is empty, or there is no such file.
@@ -170,7 +177,8 @@ class FrameSelector(ABC):
         """The same for some questions about one video, which is decoded and read once.
 
         Raises:
-            UsageError, RefocusError: as `select`.
+            UsageError: as `select`.
+            RefocusError: as `select`.
         """
         count = self.n_frames if n_frames is None else n_frames
         if count < 1:

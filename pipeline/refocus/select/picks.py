@@ -8,8 +8,11 @@ from dataclasses import dataclass
 class Picks:
     """Frames of one question in the order they were picked.
 
-    order: distinct indices into the clip's kept frames. score: one number per pick, higher is better, in the selector's
-    own unit (log-probability for a policy), or empty. flags: why a row is unusual.
+    Attributes:
+        order: distinct indices into the clip's kept frames.
+        score: one number per pick, higher is better, in the selector's own unit (log-probability for a policy), or
+            empty.
+        flags: why a row is unusual.
     """
 
     order: tuple[int, ...]
@@ -25,9 +28,14 @@ class Picks:
 class VideoFile:
     """What a pick has to say of its video file, so that other programs find the frame and its time.
 
-    video: its path, as the question table has it. video_digest: the first 32 hex digits of the file's SHA-256.
-    total_num_frames: how many frames it shows. fps: average rate by its header. duration_s: how long its video is.
     None is what is not known, never a guess.
+
+    Attributes:
+        video: its path, as the question table has it.
+        video_digest: the first 32 hex digits of the file's SHA-256.
+        total_num_frames: how many frames it shows.
+        fps: average rate by its header.
+        duration_s: how long its video is.
     """
 
     video: str
@@ -41,11 +49,15 @@ class VideoFile:
 class Selection:
     """Frames chosen for one question of a benchmark: a row of the selection table.
 
-    frame_indices: indices into the clip's kept frames, in temporal order; empty where a selection from elsewhere has
-    frames that are not kept. timestamps_s: when each frame is shown, in seconds of the video file. pick_order: the same
-    indices in the order they were picked. score: one number per frame (empty where the selector has none). flags:
-    empty, or why nothing could be picked. frames_indices: numbers of the frames in the file, from 0, ascending. file:
-    the video; None, with no frames_indices, in tables from before these columns.
+    Attributes:
+        frame_indices: indices into the clip's kept frames, in temporal order; empty where a selection from elsewhere
+            has frames that are not kept.
+        timestamps_s: when each frame is shown, in seconds of the video file.
+        pick_order: the same indices in the order they were picked.
+        score: one number per frame; empty where the selector has none.
+        flags: empty, or why nothing could be picked.
+        frames_indices: numbers of the frames in the file, from 0, ascending.
+        file: the video; None, with no frames_indices, in tables from before these columns.
     """
 
     frame_indices: tuple[int, ...]

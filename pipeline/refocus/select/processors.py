@@ -71,7 +71,8 @@ def qwen2_5_positions(inputs: Mapping[str, Tensor], config: Any, timestamps_s: S
 
     Args:
         inputs: what the processor made of the text and `as_video`: one row.
-        config: the model's. timestamps_s: (f,) seconds of the frames.
+        config: the model's.
+        timestamps_s: (f,) seconds of the frames.
     Returns:
         (4, 1, n) int64, to be passed to `model.generate` as `position_ids`: the place in the text, then time, height
         and width.

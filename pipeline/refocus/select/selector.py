@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClipView:
-    """What a selector may know of a clip: when its kept frames are shown, in seconds of the file."""
+    """What a selector may know of a clip.
+
+    Attributes:
+        clip_id: the clip.
+        timestamps_s: when each kept frame is shown, in seconds of the file.
+    """
 
     clip_id: str
     timestamps_s: tuple[float, ...]
@@ -30,7 +35,15 @@ class Selector(Protocol):
     def pick(
         self, clip: ClipView, questions: Sequence["Question"], budgets: Sequence[int]
     ) -> Mapping[int, Sequence[Picks]]:
-        """For each number of frames n in `budgets`, the picks of each question: min(n, T) distinct frames."""
+        """Frames for every question and every number of frames.
+
+        Args:
+            clip: when its T kept frames are shown.
+            questions: about this clip.
+            budgets: numbers of frames n.
+        Returns:
+            For each n the picks of each question, in their order: min(n, T) distinct frames.
+        """
         ...
 
 

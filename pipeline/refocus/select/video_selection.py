@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 class Curve:
     """One number for each candidate frame of a video: how much a selector likes it for one question.
 
-    timestamps_s, values: (T,). means: what the values are, for people.
+    Attributes:
+        timestamps_s: (T,) when each candidate is shown, in seconds.
+        values: (T,) higher is better.
+        means: what the values are, for people.
     """
 
     timestamps_s: tuple[float, ...]
@@ -31,11 +34,16 @@ class Curve:
 class VideoSelection:
     """Frames of one video chosen for one question, in temporal order.
 
-    timestamps_s: when each is shown, in seconds from the video's first frame. source_frames: the number of each in the
-    video, from 0 in the order in which frames are shown: what a decoder is asked for. candidate_indices: the place of
-    each among the candidates, which no decoder knows. pick_rank: when each was picked, 1 is the first. score: one
-    number per pick, higher is better: a policy's log-probability, a cosine, an LMM's log-certainty; empty where the
-    selector has none. likelihood: the same for every candidate, None where the selector has none.
+    Attributes:
+        timestamps_s: when each is shown, in seconds from the video's first frame.
+        source_frames: the number of each in the video, from 0 in the order in which frames are shown: what a decoder
+            is asked for.
+        candidate_indices: the place of each among the candidates, which no decoder knows.
+        pick_rank: when each was picked, 1 is the first.
+        score: one number per pick, higher is better: a policy's log-probability, a cosine, an LMM's log-certainty;
+            empty where the selector has none.
+        likelihood: the same for every candidate; None where the selector has none.
+        video: what the frames are decoded from.
     """
 
     timestamps_s: tuple[float, ...]

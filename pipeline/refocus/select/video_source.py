@@ -33,8 +33,10 @@ LONG_S = 120.0  # from here on a bar shows how far decoding is
 class Frames:
     """A video that is decoded already.
 
-    images: (T, h, w, 3) uint8 RGB, or as many pictures (PIL images or arrays) of one size. fps: how many of them are
-    shown in a second; without it `timestamps_s`, when each begins, increasing seconds.
+    Attributes:
+        images: (T, h, w, 3) uint8 RGB, or as many pictures (PIL images or arrays) of one size.
+        fps: how many of them are shown in a second; None: `timestamps_s` says when.
+        timestamps_s: when each begins, increasing seconds, where there is no `fps`.
     """
 
     images: Any
