@@ -77,8 +77,8 @@ def recorded(results: Path) -> tuple[list[Made], list[str]]:
 
 def made_by_logs(results: Path) -> list[tuple[str, ...]]:
     """What jobs were run by, as their logs say: version, commit, Python, processor, how many; last the silent ones."""
-    jobs = Counter(_made_by(path) for path in sorted(LOGS.at(results).rglob("*.log")))
-    silent = jobs.pop(None, 0)
+    found = [_made_by(path) for path in sorted(LOGS.at(results).rglob("*.log"))]
+    silent, jobs = found.count(None), Counter(one for one in found if one is not None)
     rows = [(*(str(key) for key in one), str(count)) for one, count in sorted(jobs.items(), key=str)]
     return [*rows, ("not recorded", "–", "–", "–", str(silent))] if silent else rows
 
