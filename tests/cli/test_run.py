@@ -44,7 +44,7 @@ def test_the_whole_workflow_is_planned_in_an_empty_folder(home):
     done = refocus_run(home, "-n", "--quiet", "rules")
     jobs = planned(done.stdout + done.stderr)
     assert done.returncode == 0, done.stderr
-    assert jobs["train_policy"] == 1 and jobs["make_tables"] == 1 and jobs["select_frames"] == 26
+    assert jobs["train_policy"] == 1 and jobs["make_tables"] == 1 and jobs["select_frames"] == 28
 
 
 def test_modules_of_the_current_folder_are_not_taken_for_the_librarys(home):

@@ -33,7 +33,7 @@ def test_a_selector_plans_its_scores_once_per_shard_whatever_else_shares_them(pl
 
 
 def test_one_more_method_and_more_frames_score_nothing_anew(plan):
-    usual = ["topk", "topk-options", "aks", "bolt", "mdp3", "confidence", "refocus-question/demo"]
+    usual = ["topk", "topk-options", "aks", "bolt", "mdp3", "mdp3-options", "confidence", "refocus-question/demo"]
     assert plan({"use": {"selectors": [*LEARNED, *usual, "bolt-options"]}}) == picked(1)
     assert not {"embed_shard", "certain_shard"} & plan({"answer": {"n_frames": [2, 4, 8, 16]}}).keys()
 

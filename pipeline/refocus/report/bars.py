@@ -50,7 +50,7 @@ def table(made: list[Contrast]) -> str:
     ]
     for bar in made:
         word = {True: "met", False: "**not met**", None: "not run"}[bar.met]
-        ours, theirs = (percent(score) for score in bar.scores)
+        ours, theirs = (percent(score, seeds) for score, seeds in zip(bar.scores, bar.seeds, strict=True))
         lines.append(f"| {bar.what} | {ours} | {theirs} | {points(bar.difference)} | {100 * bar.least:g} | {word} |")
     return "\n".join(lines)
 

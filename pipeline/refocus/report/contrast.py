@@ -56,8 +56,8 @@ class Contrast:
         found = self.difference
         if found is None:
             return "not run"
-        if found.low is None or found.high is None:
-            return "open"
+        if found.low is None or found.high is None or found.low == found.high:
+            return "open"  # no interval, or none of a difference that is the same in every video: too few of them
         if found.low > self.least:
             return "holds"
         nothing = self.least == 0 and found.low >= -MARGIN and found.high <= MARGIN

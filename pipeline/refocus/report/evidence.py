@@ -47,8 +47,8 @@ def page(study: Study, commands: Sequence[str], figures: Sequence[Path]) -> str:
         selector_table(study),
         f"`{best}` is the best without training: of all selectors that need none, the one of highest mean on questions "
         "about one or two moments, chosen on these very questions. Left aside are `confidence`, which asks the "
-        "answering LMM about every frame, `uniform-seen`, which hands it far more frames, and the oracle, which knows "
-        "when the evidence is visible. Costs are those of picking, without answering."
+        f"answering LMM about every frame, `uniform-seen`, which hands it up to {study.root.training_free.seen_frames} "
+        "frames where it was taught to read 1 to 8, and the oracle, which knows when the evidence is visible. Costs are those of picking, without answering."
         if best
         else "",
         bars.verdict(must),
@@ -77,7 +77,9 @@ def _intro(study: Study) -> str:
         f"results on real videos, and differ a little between processors. Accuracy in % on held-out videos from "
         f"{root.main_n_frames} picks, answered by {root.use.lmms[0]}; {learned}. Questions are named by "
         "what must be seen to answer them: two moments, one moment, or any frame. "
-        f"Differences are paired by question, with {root.tables.confidence_level:.0%} intervals over videos."
+        f"Differences are paired by question, with {root.tables.confidence_level:.0%} intervals over videos; longer "
+        "clips are other videos than shorter ones, so that their difference is not paired. In brackets behind a mean: "
+        "each seed."
     )
 
 

@@ -41,7 +41,9 @@ def selector_table(study: Study) -> str:
     head += [f"{name} a question" for name in COSTS]
     lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
     for side in shown:
-        cells = [side.name, *(percent(study.score(side, group)) for group in study.groups)]
+        of_seeds = [tuple(study.seeds(side, group)) for group in study.groups]
+        cells = [side.name]
+        cells += [percent(study.score(side, group), each) for group, each in zip(study.groups, of_seeds, strict=True)]
         for group in asked if best else []:
             same = side.selectors == (best,)
             cells.append(
