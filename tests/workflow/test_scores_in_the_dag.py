@@ -39,6 +39,6 @@ def test_one_more_method_and_more_frames_score_nothing_anew(plan):
 
 
 def test_a_methods_number_and_a_models_scores_are_used_where_they_are_read(plan):
-    assert plan({"training_free": {"bolt_power": 2.0}}) == picked(5)
-    assert plan({"embed": {"version": 9}}) == {"embed_shard": 2, **picked(5)}
+    assert plan({"training_free": {"bolt_power": 2.0}}) == picked(6)
+    assert plan({"embed": {"version": 9}}) == {"embed_shard": 2, **picked(6)}
     assert plan({"certainty": {"version": 9}}) == {"certain_shard": 2, **picked(1)}
