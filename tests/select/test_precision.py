@@ -93,7 +93,7 @@ def test_a_video_is_read_and_asked_about_in_that_precision(policy, computed_in, 
     selector = PolicyFrameSelector(policy, SelectSettings(precision="bfloat16"))
     picked = selector.select(bench.videos / "even.mp4", "which colour", n_frames=2)
     assert set.union(*computed_in.values()) == {torch.bfloat16} and all(computed_in.values())
-    assert sum(picked.likelihood.value) == pytest.approx(1, abs=1e-3)
+    assert sum(picked.likelihood.values) == pytest.approx(1, abs=1e-3)
 
 
 def test_what_was_read_in_another_precision_is_refused(bench, tmp_path):
