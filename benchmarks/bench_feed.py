@@ -81,7 +81,7 @@ def tasks(frames: FrameStore, repeats: int) -> list[ClipTask]:
     for clip in frames.clips():
         record = frames.record(clip)
         asked = Question(clip, "", "", clip, "", None, None, "What is it?", ("red", "green"), 0, "", "", "", ())
-        found.append(ClipTask(clip, tuple(record.timestamps_s), None, (asked,), tuple(subsets(record.n_frames))))
+        found.append(ClipTask(record, None, (asked,), tuple(subsets(record.n_frames))))
     return found * repeats
 
 

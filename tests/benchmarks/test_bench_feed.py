@@ -2,6 +2,7 @@
 
 import pytest
 from refocus.config.plan import PlanSettings
+from refocus.frames.index import ClipFrames
 from refocus.reward.score_shard import ClipTask
 from refocus.reward.windows import subsets
 
@@ -24,7 +25,8 @@ def test_what_a_gpu_takes_follows_its_rate_and_the_models_size():
 def test_a_device_waits_for_slow_readers_and_not_for_fast_ones(monkeypatch):
     """One reader that takes three times what the device takes makes it wait for 3 and then 2 of every 3; none else."""
     shape = bench_feed.MODELS["InternVL3-1B"]
-    wanted = [ClipTask("c", (0.0,) * 40, None, (), tuple(subsets(40)))] * 4
+    clip = ClipFrames("c", "ok", None, 40, [0.0] * 40, list(range(40)))
+    wanted = [ClipTask(clip, None, (), tuple(subsets(40)))] * 4
     busy = bench_feed.device_seconds(40, 1, shape, PlanSettings())
     clock = Clock(read_s=3 * busy).install(monkeypatch)
     monkeypatch.setattr(bench_feed, "time", clock)
