@@ -116,7 +116,7 @@ def share_waited(frames: FrameStore, wanted: Sequence[ClipTask], readers: int, s
     """The share of time in which a device waits that takes `device_seconds` for a clip with one question."""
     feed = Prefetcher(frames, wanted, SIDE, readers, pinned=False)
     for task, _ in zip(wanted, feed, strict=True):
-        time.sleep(device_seconds(len(task.timestamps_s), 1, shape, PlanSettings()))
+        time.sleep(device_seconds(task.clip.n_frames, 1, shape, PlanSettings()))
     return feed.share_waited
 
 
@@ -143,7 +143,7 @@ def measure(folder: Path, videos: Path, names: Sequence[str], repeats: int) -> l
         ]
         model = " / ".join(f"{share_waited_by_a_model(frames, wanted, readers):.0%}" for readers in READERS)
         cores = [f"{hungriest(shape) / rate.per_core_second:.2f}" for shape in MODELS.values()]
-        lengths = sorted({len(task.timestamps_s) for task in wanted})
+        lengths = sorted({task.clip.n_frames for task in wanted})
         lines.append(
             f"| {form} | {', '.join(map(str, lengths))} | {rate.frames} | {rate.per_core_second:.0f} |"
             f" {rate.frames / rate.wall:.0f} | {' | '.join(cores)} | {' | '.join(waits)} | {model} |"
