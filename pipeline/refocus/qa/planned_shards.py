@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from refocus.config.root import Root
+from refocus.core.errors import RefocusError
 from refocus.core.files import settings_of
 from refocus.core.results_folder import CLIPS, INDEX
 
@@ -37,16 +38,16 @@ def _filled(table: Path, asked: dict[str, object]) -> int | None:
 
     None where ingest is to run again, because other settings were asked for, or where it cannot be told.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from refocus.core import parquet
 
     try:
-        metadata = pq.read_metadata(table)
+        with parquet.opened(table) as file:
+            metadata = file.metadata
         made_with = settings_of(metadata.schema.to_arrow_schema())
         column = metadata.schema.names.index("shard")
         groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
         highest = [group.column(column).statistics.max for group in groups if group.num_rows]
-    except (OSError, ValueError, AttributeError, pa.ArrowException):
+    except (RefocusError, ValueError, AttributeError):
         return None
     if any(made_with.get(key) != value for key, value in asked.items()):
         return None

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from refocus.config.lmm import LmmSettings
+from refocus.core import parquet
 from refocus.core.checksums import CARD
 from refocus.core.files import digest, fingerprint_of, settings_of, write_text
 from refocus.core.made_by import made_by
@@ -59,8 +58,8 @@ def describe(job: TrainingJob, trainer: Trainer, formats: Mapping[str, str], ide
             fingerprints={
                 "run": digest(dict(identity)),
                 "questions": identity["questions"],
-                "pairs": fingerprint_of(pq.read_schema(job.pairs)),
-                "frames": sorted({fingerprint_of(pq.read_schema(index)) for index in job.frames}),
+                "pairs": fingerprint_of(parquet.read_schema(job.pairs)),
+                "frames": sorted({fingerprint_of(parquet.read_schema(index)) for index in job.frames}),
             },
         )
         write_provenance(folder, made)
@@ -104,7 +103,7 @@ def _filter(pairs: Path) -> Filtered | None:
     if not file.is_file():
         return None
     summary = read_json(file)
-    settings = settings_of(pq.read_schema(pairs))
+    settings = settings_of(parquet.read_schema(pairs))
     if summary.get("settings") != settings:
         return None
     return Filtered(

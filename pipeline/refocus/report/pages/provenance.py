@@ -9,12 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from refocus.config.base import Section
 from refocus.config.likelihood import LikelihoodSettings
 from refocus.config.root import Root
+from refocus.core import parquet
+from refocus.core.errors import RefocusError
 from refocus.core.files import fingerprint_of, settings_of
 from refocus.core.made_by import made_by
 from refocus.core.results_folder import LOGS, STORE
@@ -102,8 +101,8 @@ def _made_by(log: Path) -> tuple[str | None, ...] | None:
 
 def _notes(path: Path) -> tuple[str, str, Mapping[str, Any]]:
     try:
-        schema = pq.read_schema(path)
-    except (OSError, pa.ArrowException):
+        schema = parquet.read_schema(path)
+    except RefocusError:
         return "", "", {}
     return (schema.metadata or {}).get(b"refocus.section", b"").decode(), fingerprint_of(schema), settings_of(schema)
 
