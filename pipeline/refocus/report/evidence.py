@@ -48,7 +48,8 @@ def page(study: Study, commands: Sequence[str], figures: Sequence[Path]) -> str:
         f"`{best}` is the best without training: of all selectors that need none, the one of highest mean on questions "
         "about one or two moments, chosen on these very questions. Left aside are `confidence`, which asks the "
         f"answering LMM about every frame, `uniform-seen`, which hands it up to {study.root.training_free.seen_frames} "
-        "frames where it was taught to read 1 to 8, and the oracle, which knows when the evidence is visible. Costs are those of picking, without answering."
+        "frames where it was taught to read 1 to 8, and the oracle, which knows when the evidence is visible. Costs "
+        "are those of picking, without answering."
         if best
         else "",
         bars.verdict(must),
