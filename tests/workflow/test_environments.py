@@ -58,7 +58,7 @@ def imported_by(command: str) -> set[str]:
         for name in statements(code_digest._tree(module), everywhere):
             top = name.partition(".")[0]
             if top == "refocus":
-                waiting += [(name, False), (name.rpartition(".")[0], False)]
+                waiting += [(name, False), (name.rpartition(".")[0] or name, False)]
             elif top not in sys.stdlib_module_names:
                 found.add(top)
     return found
