@@ -25,7 +25,7 @@ def files(folder: Path) -> set[Path]:
 
 def test_the_wheel_carries_everything_snakemake_reads():
     """All top-level entries but those that are about the repository itself."""
-    about = {"pipeline", "tests", "benchmarks", "docs", "Makefile", "pyproject.toml", "environment.yml"}
+    about = {"pipeline", "tests", "benchmarks", "docs", "Makefile", "pyproject.toml", "environment.yml", "mkdocs.yml"}
     about |= {"README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md"}
     about |= {path.name for path in ROOT.glob("requirements*.txt")}
     made = {"build", "dist", "mypy.ini", "site"}

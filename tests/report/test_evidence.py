@@ -9,6 +9,7 @@ from refocus.config.overlay import load
 from refocus.config.selectors import kind_of
 from refocus.core.errors import UsageError
 from refocus.core.results_folder import SELECTION_COST
+from refocus.report.contrast import percent
 from refocus.report.evidence import page
 from refocus.report.study import Study
 from refocus.select.cost import Cost, SelectionCost, write_selection_cost
@@ -57,7 +58,9 @@ def test_the_first_table_has_a_row_per_selector_and_the_mean_of_the_seeds(root, 
     assert len(table) == len({kind_of(name) for name in root.use.selectors}), "runs are no rows of their own"
     learned = study.of(study.base, "", "refocus")
     shown = table["**learned** (sampled)"]
-    assert shown[:3] == [f"{100 * study.score(learned, group).value:.1f}" for group in study.groups]
+    assert shown[:3] == [
+        percent(study.score(learned, group), tuple(study.seeds(learned, group))) for group in study.groups
+    ]
     best = study.best_baseline()
     difference = study.compare("", learned, study.by(best), study.groups[0]).difference
     assert shown[3].startswith(f"{100 * difference.value:+.1f} [")
