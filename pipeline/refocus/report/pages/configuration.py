@@ -37,9 +37,9 @@ def as_yaml(root: Root) -> dict[str, str]:
 
 
 def flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    """Plain values by their keys with dots, each as text."""
+    """Plain values by their keys with dots, each as text; empty mappings are none."""
     for key, value in values.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping):
             yield from flat(value, f"{before}{key}.")
         else:
             yield before + key, value if isinstance(value, str) else canonical(value)

@@ -205,7 +205,7 @@ class IndexPage:
 
 MADE_TITLES = ("section", "files", "fingerprints", "not as this configuration says")
 RUN_TITLES = (
-    *("run", "what is different", "seed", "T'", "steps", "accuracy before, %", "accuracy after, %"),
+    *("run", "what is different", "seed", "T'", "last step", "accuracy before, %", "accuracy after, %"),
     *("from uniform frames, %", "mean margin, last step"),
 )
 

@@ -191,7 +191,8 @@
     if (!picked) return element("tr", {}, ...cells, element("td", { class: "none" }, "no picks in the results"));
     const times = picked.times ?? picked.frames.map((frame) => clip.times[frame]);
     const ticks = times.map((at) => made.appendChild(mark(time, at, selector.colour, `${at} s`)));
-    const flags = picked.flags.length ? element("small", {}, picked.flags.join(", ")) : null;
+    const notes = [...(times.length === DATA.frames ? [] : [`${times.length} frames`]), ...picked.flags];
+    const flags = notes.length ? element("small", {}, notes.join(", ")) : null;
     const pictures = picked.times
       ? element("div", { class: "shots" }, ...times.map((at, n) => shot(question, clip, time, sizeFor(times.length), -1, at, null, ticks[n])))
       : shots(question, clip, time, sizeFor(times.length), picked.frames, picked.rank, ticks);
