@@ -161,12 +161,13 @@ def test_a_driver_that_fails_is_no_driver(machine, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["reward", "train", "select"])
 def test_cuda_without_a_gpu_ends_with_status_75(stage, repository, tmp_path):
-    """So that a scheduler can send the job elsewhere; a machine's GPUs are hidden for it. A reward job asks for one only
-    where there is something to score."""
+    """So that a scheduler can send the job elsewhere; a machine's GPUs are hidden for it.
+
+    A reward job asks for one only where there is something to score.
+    """
     question, n = asked("nextqa", "video.mp4"), 16
-    row = IndexRow(
-        question.clip_id, "ok", None, n, [0.25 * k for k in range(n)], list(range(n)), "s.tar", [0] * n, [1] * n
-    )
+    times_s = [0.25 * k for k in range(n)]
+    row = IndexRow(question.clip_id, "ok", None, n, times_s, list(range(n)), "s.tar", [0] * n, [1] * n)
     write_index(tmp_path / "s.index.parquet", [row], {})
     write_questions(tmp_path / "qa.parquet", [question], "ingest")
     (tmp_path / "video.mp4").touch()
