@@ -109,7 +109,8 @@ def test_a_stopped_server_leaves_no_folder(number, tmp_path):
         with urllib.request.urlopen(said.split()[3]) as page:
             assert page.status == 200
         running.send_signal(number)
-    assert running.returncode in (128 + number, -number) and not folder.exists()
+    done = (0,) if number == signal.SIGINT else ()  # who stops a server by hand has all that was wanted
+    assert running.returncode in (*done, 128 + number, -number) and not folder.exists()
 
 
 def test_the_address_is_free_again_at_once():
