@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 import json
 import shutil
 import subprocess
@@ -17,8 +18,9 @@ from refocus.config.identity import weights
 from refocus.config.overlay import merge
 from refocus.config.overlay import read as read_yaml
 from refocus.config.root import Root
-from refocus.core.errors import UsageError
+from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import write_table
+from refocus.core.lease import lease
 from refocus.filter.pairs import VARIANCE_SCHEMA
 from refocus.frames.index import IndexRow, write_index
 from refocus.lmm import Prompt, load_lmm
@@ -26,6 +28,7 @@ from refocus.policy.frame_policy import FramePolicy
 from refocus.policy.provenance import described
 from refocus.qa.records import write_questions
 from refocus.reward.margin import margins
+from refocus.train import run as run_module
 from refocus.train.reward_model import LmmRewardModel
 from refocus.train.run_log import read
 from torch.distributed.run import parse_args
@@ -131,6 +134,17 @@ def test_other_settings_in_the_same_work_folder_are_refused(inputs, tmp_path):
     call(inputs, tmp_path, "--clips-per-micro-batch", 1, max_steps=1)
     with pytest.raises(UsageError, match=r"train\.entropy"):
         call(inputs, tmp_path, "--entropy-weight", 0.5, max_steps=1)
+
+
+def test_a_second_trainer_keeps_out_of_a_work_folder_in_use(inputs, tmp_path, monkeypatch):
+    """As after a kill of Snakemake whose job still runs, when the same command is started again."""
+    call(inputs, tmp_path)
+    [held] = tmp_path.glob("work/*/in-use-by")
+    before = (tmp_path / "metrics.jsonl").read_bytes()
+    monkeypatch.setattr(run_module, "lease", functools.partial(lease, patience_s=0))
+    with lease(held.parent), pytest.raises(RefocusError, match="is in use by process"):
+        call(inputs, tmp_path)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == before
 
 
 def test_grown_data_begins_anew_beside_the_old_checkpoints(inputs, tmp_path):
