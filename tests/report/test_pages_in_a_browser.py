@@ -1,35 +1,18 @@
 """The report's pages in a headless Chromium, opened from the disk: sorting sorts, keys move, filters filter."""
 
-import os
-import shutil
-
 import pytest
 from refocus.core import results_folder
 
+from tests.support.browser import chromium
 from tests.support.reported_results import HOSTILE
 
 pytestmark = pytest.mark.browser
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-def give_up(reason: str) -> None:
-    """A failure where a browser was promised (make test-browser), else no test."""
-    (pytest.fail if os.environ.get("REFOCUS_BROWSER") else pytest.skip)(reason)
 
 
 @pytest.fixture(scope="module")
 def browser():
-    found = os.environ.get("REFOCUS_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        give_up("there is no Chromium (apt-get install chromium, or REFOCUS_CHROMIUM=/path)")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        give_up("the package playwright is not installed (requirements-dev.txt)")
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=found, args=["--no-sandbox"], timeout=180_000)
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture

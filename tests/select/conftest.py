@@ -18,5 +18,24 @@ def even(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The folder of a tiny random policy."""
+    import torch
+
+    from tests.support.tiny_policy import build_policy
+
+    folder = tmp_path_factory.mktemp("policy")
+    build_policy(0, torch.float32).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def selector(model):
+    from refocus import FrameSelector
+
+    return FrameSelector.from_pretrained(model)
+
+
+@pytest.fixture(scope="module")
 def table(bench):
     return bench.select("random", N, bench.home / "random")

@@ -33,18 +33,6 @@ def video(tmp_path_factory):
     return write_greys(tmp_path_factory.mktemp("video") / "grey scale.mp4", range(30))
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("policy")
-    build_policy(0, torch.float32).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def selector(model):
-    return FrameSelector.from_pretrained(model)
-
-
 def test_picks_are_frames_of_the_file_in_temporal_order(selector, video):
     """12 candidates at 4 fps; times are when the frame is shown, and the file's own frame numbers go with them."""
     selection = selector.select(video, "What colour is it?", ["red", "green"], n_frames=5)

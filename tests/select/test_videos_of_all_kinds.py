@@ -22,18 +22,6 @@ QUESTION = "What colour is it?"
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("policy")
-    build_policy(0, torch.float32).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def selector(model):
-    return FrameSelector.from_pretrained(model)
-
-
-@pytest.fixture(scope="module")
 def video(tmp_path_factory):
     return write_greys(tmp_path_factory.mktemp("video") / "wide.mp4", range(30), width=128, height=48)
 

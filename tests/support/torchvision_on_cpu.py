@@ -2,9 +2,9 @@
 
 import importlib.util
 
-import torch
+from torch import library
 
-LIBRARIES: list[torch.library.Library] = []
+LIBRARIES: list[library.Library] = []
 
 
 def make_importable() -> None:
@@ -17,7 +17,7 @@ def make_importable() -> None:
     try:
         import torchvision  # noqa: F401
     except RuntimeError:
-        operators = torch.library.Library("torchvision", "FRAGMENT")
+        operators = library.Library("torchvision", "FRAGMENT")
         for name in ("nms", "qnms"):
             operators.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         LIBRARIES.append(operators)  # an operator lasts as long as its library
