@@ -97,12 +97,16 @@ def test_a_video_that_cannot_be_read_and_questions_that_cannot_be_asked_are_flag
     assert list(made) == list("1234")
 
 
+@pytest.mark.fault("damaged input or result", "answer", "damaged stored frames stop the job")
 def test_damaged_stored_frames_stop_the_job():
     """They are our own file, and decoding again mends it; a wrong answer would stay."""
     with pytest.raises(RefocusError, match="damaged"):
         answer_benchmark(Lmm(), [question("1", "damaged")], {1: {"1": frames(1)}}, Pixels())
 
 
+@pytest.mark.fault(
+    "input missing or unreadable", "answer", "more lost videos than tolerated: status 1, and no table is written"
+)
 def test_too_many_videos_without_an_answer_fail_the_job(tmp_path, caplog):
     """Missing ones before it begins, those that go away meanwhile at its end; clips without picks do not count."""
     asked = [question(str(n), clip) for n, clip in enumerate(("a", "b", "c", "d", "no picks"))]

@@ -78,6 +78,11 @@ def picks(home, name):
     }
 
 
+@pytest.mark.fault(
+    "input replaced or corrected",
+    "ingest select workflow",
+    "corrected annotations make everything anew that rests on them",
+)
 def test_evidence_of_annotations_reaches_the_oracle_and_a_change_is_seen(repository, home):
     """Of a table and of an own adapter; then a piece more in the folder, and another version of the adapter."""
     run(repository, home)

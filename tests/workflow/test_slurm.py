@@ -228,6 +228,7 @@ def preempted(slurm: Slurm, job: str) -> None:
 
 
 @pytest.mark.parametrize("end", [cancelled, requeued, preempted])
+@pytest.mark.fault("told to end", "train", "`scancel`, requeue, preemption in a long step: saved, and gone on with")
 def test_a_trainer_that_is_ended_in_a_long_step_saves_it_and_is_continued(before_training, end):
     driver = before_training
     process = driver.start(TRAINED)
@@ -238,6 +239,7 @@ def test_a_trainer_that_is_ended_in_a_long_step_saves_it_and_is_continued(before
     assert (driver.home / TRAINED).exists()
 
 
+@pytest.mark.fault("told to end", "train", "time limit: told two minutes before, saved")
 def test_two_minutes_before_its_time_is_up_a_trainer_is_told(before_training):
     driver = before_training
     driver.profile(YOUR_ACCOUNT="lab", **{"nodes: 1": "nodes: 1\n    runtime: 3"})

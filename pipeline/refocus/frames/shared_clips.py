@@ -38,12 +38,14 @@ class SharedClip:
 
 
 def write_sources(reader: ShardReader) -> None:
-    """Writes what other shards may copy from a finished one: clips that are whole."""
+    """Writes what other shards may copy from a finished one."""
+    write_json(_sources(reader.path), catalogue(reader))
+
+
+def catalogue(reader: ShardReader) -> list[list[Any]]:
+    """What other shards may copy from a finished one: clips that are whole."""
     clips = [metadata for clip in reader.order() if (metadata := reader.metadata(clip)) and metadata.status == "ok"]
-    write_json(
-        _sources(reader.path),
-        [[clip.source_bytes, clip.source_sha256, clip.start_s, clip.end_s, clip.clip_id] for clip in clips],
-    )
+    return [[clip.source_bytes, clip.source_sha256, clip.start_s, clip.end_s, clip.clip_id] for clip in clips]
 
 
 def shared_clips(jobs: Sequence[DecodeJob], folder: Path, tar: Path) -> dict[str, SharedClip]:
