@@ -4,6 +4,7 @@ Each time the command ends with one line that says what to do, and the same comm
 where nothing happens.
 """
 
+import errno
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from refocus.cli.main import main
 from refocus.core import files
+from refocus.core.disk import refusal
 from refocus.evaluate import answering
 from refocus.frames import build_shard
 from refocus.frames.decode_clip import decode_clip
@@ -24,6 +26,7 @@ from tests.support.asked_videos import AskedVideos, build_asked_videos
 from tests.support.forked import CONTEXT
 from tests.support.reliability import ALL, READING
 from tests.support.tiny_lmm import build_lmm
+from tests.support.tiny_training import build_trainer
 
 DISK_MB = 8
 IN_TEN_YEARS = time.time() + 10 * 365 * 86400
@@ -152,6 +155,22 @@ def test_a_read_only_folder_is_said_and_afterwards_the_bytes_are_the_same(inputs
     assert main(words(stage, inputs.home, disk)) == 0
     assert_as_expected(stage, inputs.home, disk)
     shutil.rmtree(disk / stage)
+
+
+@pytest.mark.fault("full disk", "train", "checkpoints so far are kept; after making room the weights are the same")
+def test_training_on_a_full_disk_goes_on_after_making_room(disk, tmp_path):
+    build_trainer(tmp_path).run()
+    checkpoint = sum(path.stat().st_size for path in next((tmp_path / "work").glob("step-*")).iterdir())
+    filler = fill(disk, 2 * checkpoint)
+    with pytest.raises(Exception, match=r"No space left|os error 28") as told:
+        build_trainer(disk).run()
+    assert refusal(told.value) == errno.ENOSPC
+    filler.unlink()
+    build_trainer(disk).run()
+    weights = Path("out", "policy", "model.safetensors")
+    assert (disk / weights).read_bytes() == (tmp_path / weights).read_bytes()
+    shutil.rmtree(disk / "work")
+    shutil.rmtree(disk / "out")
 
 
 def killed_at(call: int, command: list[str]) -> None:

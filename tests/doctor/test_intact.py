@@ -92,7 +92,11 @@ def test_a_file_without_a_digest_has_one_where_a_job_read_it(home, capsys):
     assert status == 1
     assert "DAMAGED: selections/bench/uniform/cost.json: is not what tables/table1.csv was made of" in text
     status, text = run(home, capsys, "--directory", str(home / "results"))
-    assert status == 0 and "what jobs noted of their inputs was not compared" in text and "carries no digest" in text
+    assert (
+        status == 0
+        and "what jobs noted of their inputs was not compared, or not all" in text
+        and "carries no digest" in text
+    )
 
 
 @pytest.mark.fault("input replaced or corrected", "workflow", "`refocus check` names results of an earlier input")
@@ -172,7 +176,7 @@ def test_files_of_nobody_and_of_killed_runs_are_told_apart(home, capsys):
 def test_a_copy_without_its_jobs_elsewhere_is_compared_with_theirs(home, tmp_path, capsys):
     copy = shutil.copytree(home / "results", tmp_path / "archive" / "results")
     assert main(["check", str(copy), "--directory", str(home)]) == 0
-    assert "was not compared" not in capsys.readouterr().out
+    assert "or not all" not in capsys.readouterr().out
     (copy / "selections/bench/uniform/cost.json").write_text("{}")
     assert main(["check", str(copy), "--directory", str(home)]) == 1
 
@@ -186,6 +190,17 @@ def test_links_to_other_disks_are_followed(home, tmp_path, capsys):
     assert status == 0 and "frames" in text
     flipped(next((tmp_path / "disk").rglob("*.tar")), random.Random(1))
     assert run(home, capsys)[0] == 1
+
+
+def test_a_link_that_leads_nowhere_is_damaged_and_a_record_that_cannot_be_read_is_said(home, capsys):
+    table = home / "results" / "qa" / "bench.parquet"
+    table.unlink()
+    table.symlink_to(home / "nowhere")
+    record = next((home / ".snakemake" / "metadata").iterdir())
+    record.write_text("{")
+    status, text = run(home, capsys)
+    assert status == 1 and "DAMAGED: qa/bench.parquet: " in text
+    assert "or not all: " in text and "cannot be read" in text
 
 
 def test_where_nothing_is_compared_the_status_says_so(tmp_path, capsys, caplog):

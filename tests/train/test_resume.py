@@ -1,6 +1,7 @@
 """Killed anywhere is never killed: SIGKILL in every phase, and checkpoints that are no longer what was written."""
 
 import json
+import os
 import random
 import signal
 from pathlib import Path
@@ -152,6 +153,27 @@ def test_a_checkpoint_that_is_not_whole_gives_way_to_the_one_before(stopped, who
     assert "step-00000004 cannot be read" in caplog.text
     assert run(folder, settings) == 0
     assert_same(results(folder), whole)
+
+
+@pytest.mark.fault("clock wrong", "train", "checkpoints dated in the future are gone on from, to the same end")
+def test_checkpoints_dated_in_the_future_are_gone_on_from(stopped, whole):
+    folder, settings = stopped
+    for path in (folder / "work").rglob("*"):
+        os.utime(path, (4e9, 4e9))
+    assert run(folder, settings) == 0
+    assert_same(results(folder), whole)
+
+
+def test_a_random_state_that_was_changed_is_no_checkpoint(stopped, caplog):
+    """It is a number like any other: only the digest of the state says so."""
+    folder, settings = stopped
+    state = folder / "work" / "step-00000004" / "state.json"
+    values = json.loads(state.read_text())
+    values["python"][0]["random"][1][7] ^= 1
+    state.write_text(json.dumps(values))
+    trainer = build_trainer(folder, settings)
+    assert trainer.checkpoints.resume(trainer.policy, trainer.optimiser, trainer.ranks)[0] == 2
+    assert "state.json is not what was written" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", "groups.jsonl"])

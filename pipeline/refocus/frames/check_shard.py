@@ -91,6 +91,6 @@ def _as_written(clip: StoredClip) -> bytes:
 
 def _same(noted: IndexRow, stored: IndexRow) -> bool:
     """Whether two rows agree; what an index of an earlier version lacks is not held against it."""
-    old = {"video_digest": None, "checksums": []}
+    old = ("video_digest", "checksums")
     mine, theirs = vars(noted), vars(stored)
     return all(value == theirs[name] or (name in old and value in (None, [])) for name, value in mine.items())

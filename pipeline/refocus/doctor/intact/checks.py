@@ -1,4 +1,4 @@
-"""How each kind of file is checked, by the readers that the stages use. Each check gives an `Outcome`."""
+"""How each kind of file is checked, by the readers that the stages use. Each check fills a `Tally`."""
 
 import json
 import warnings
@@ -14,7 +14,7 @@ from refocus.core.errors import RefocusError
 from refocus.core.files import file_digest
 from refocus.core.results_folder import ASSETS_MANIFEST
 from refocus.doctor.intact.kinds import How, Kind
-from refocus.doctor.intact.outcome import Damage, Outcome
+from refocus.doctor.intact.tally import Damage, Tally
 from refocus.doctor.intact.training import checkpoint_damage, in_part, log_damage, vouched_for, without_digest
 from refocus.frames.check_shard import catalogue_damage, index_damage, shard_damage, without_checksums
 from refocus.policy.provenance import read_provenance
@@ -49,10 +49,11 @@ class Part:
         return Damage(self.place if path is None else self.name(path), what, self.kind.mend)
 
 
-def check(part: Part) -> Outcome:
+def check(part: Part) -> Tally:
     """Everything of one part; what cannot be read at all is damaged too."""
-    found = Outcome(len(part.files), sum((part.results / file).stat().st_size for file in part.files))
+    found = Tally(len(part.files))
     try:
+        found.bytes = sum((part.results / file).stat().st_size for file in part.files)
         CHECKS[part.kind.how](part, found)
     except RefocusError as error:
         found.damage.append(part.damage(str(error).removeprefix(f"{part.path}: ")))
@@ -61,35 +62,35 @@ def check(part: Part) -> Outcome:
     return found
 
 
-def _table(part: Part, found: Outcome) -> None:
+def _table(part: Part, found: Tally) -> None:
     if not parquet.check_bytes(part.path):
         found.partly[part.place] = f"{EARLIER}, its pages alone"
 
 
-def _index(part: Part, found: Outcome) -> None:
+def _index(part: Part, found: Tally) -> None:
     _table(part, found)
     found.damage += [part.damage(what) for what in index_damage(part.path)]
 
 
-def _shard(part: Part, found: Outcome) -> None:
+def _shard(part: Part, found: Tally) -> None:
     found.damage += [part.damage(what) for what in shard_damage(part.path)]
     if without_checksums(part.path):
         found.partly[part.place] = f"clips were {EARLIER}"
 
 
-def _sources(part: Part, found: Outcome) -> None:
+def _sources(part: Part, found: Tally) -> None:
     tar = part.path.with_name(part.path.name.replace(".sources.json", ".tar"))
     found.damage += [part.damage(what) for what in catalogue_damage(part.path, tar)]
 
 
-def _model(part: Part, found: Outcome) -> None:
+def _model(part: Part, found: Tally) -> None:
     folder = part.path
     if not (folder / SUMS).is_file():
         found.damage += [part.damage("is not what was written", path) for path in _by_manifest(part, found)]
         return
     found.damage += [part.damage("is not what was written, or its digest is not", path) for path in differing(folder)]
     made = read_provenance(folder)
-    if made is not None and made.sums != file_digest(folder / SUMS):
+    if made is not None and made.sums not in ("", file_digest(folder / SUMS)):
         found.damage.append(part.damage(f"is not what {PROVENANCE} describes", folder / SUMS))
     listed = {*noted(folder), SUMS}
     for file in part.files:
@@ -100,7 +101,7 @@ def _model(part: Part, found: Outcome) -> None:
             found.unknown.append(file)
 
 
-def _by_manifest(part: Part, found: Outcome) -> list[Path]:
+def _by_manifest(part: Part, found: Tally) -> list[Path]:
     """The files of a tiny model that are not what its manifest says."""
     manifest = ASSETS_MANIFEST.at(part.results)
     digests = json.loads(manifest.read_text(encoding="utf-8"))["files"] if manifest.is_file() else {}
@@ -115,7 +116,7 @@ def _by_manifest(part: Part, found: Outcome) -> list[Path]:
     return wrong
 
 
-def _video(part: Part, found: Outcome) -> None:
+def _video(part: Part, found: Tally) -> None:
     digests = part.videos.get(part.place)
     if digests is None:
         found.bare[part.place] = "no frames of it are stored"
@@ -123,7 +124,7 @@ def _video(part: Part, found: Outcome) -> None:
         found.damage.append(part.damage("is not the file that its frames were decoded from"))
 
 
-def _picture(part: Part, found: Outcome) -> None:
+def _picture(part: Part, found: Tally) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(part.path) as picture:
@@ -132,7 +133,7 @@ def _picture(part: Part, found: Outcome) -> None:
         found.damage.append(part.damage("does not end as it was written"))
 
 
-def _checkpoints(part: Part, found: Outcome) -> None:
+def _checkpoints(part: Part, found: Tally) -> None:
     found.damage += [part.damage(what, path) for path, what in checkpoint_damage(part.path)]
     found.partly |= {part.name(path): why for path, why in in_part(part.path)}
     found.bare |= {part.name(path): why for path, why in without_digest(part.path) if path.is_file()}
@@ -140,7 +141,7 @@ def _checkpoints(part: Part, found: Outcome) -> None:
     found.unknown += [file for file in part.files if file not in known]
 
 
-def _log(part: Part, found: Outcome) -> None:
+def _log(part: Part, found: Tally) -> None:
     what = log_damage(part.results, part.path)
     if what is None:
         found.bare[part.place] = "no checkpoint of its run is kept"
@@ -148,11 +149,11 @@ def _log(part: Part, found: Outcome) -> None:
         found.damage.append(part.damage(what))
 
 
-def _nothing(part: Part, found: Outcome) -> None:
+def _nothing(part: Part, found: Tally) -> None:
     found.bare |= dict.fromkeys(part.files, "carries no digest")
 
 
-CHECKS: dict[How, Callable[[Part, Outcome], None]] = {
+CHECKS: dict[How, Callable[[Part, Tally], None]] = {
     How.TABLE: _table,
     How.INDEX: _index,
     How.SHARD: _shard,

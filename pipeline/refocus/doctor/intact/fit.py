@@ -16,7 +16,7 @@ PICKED = "was picked from other frames than are stored now (question {qa_id})"
 ANSWERED = "answers other frames than {selection} has (question {qa_id})"
 
 
-class Frames:
+class BenchmarkFrames:
     """The stored frames of one benchmark's questions.
 
     Raises:
@@ -49,23 +49,24 @@ class Frames:
 def misfits(results: Path, files: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Selections that do not fit the frames, and answers that do not fit the selections; files that cannot be read are
     left out, as they are damaged anyway."""
-    for benchmark in sorted({names(SELECTIONS, Path(file)).get("benchmark", "") for file in files} - {""}):
+    selections: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    answers: dict[tuple[str, ...], list[str]] = {}
+    for file in files:
+        if where := names(SELECTIONS, Path(file)):
+            selections.setdefault(where["benchmark"], []).append((file, tuple(where.values())))
+        elif where := names(ANSWERS, Path(file)):
+            del where["lmm"]
+            answers.setdefault(tuple(where.values()), []).append(file)
+    for benchmark, tables in selections.items():
         try:
-            frames = Frames(results, benchmark)
+            frames = BenchmarkFrames(results, benchmark)
         except RefocusError:
             continue
-        for file in files:
-            where = names(SELECTIONS, Path(file))
-            if where.get("benchmark") == benchmark:
-                yield from _misfits(results, file, frames, [other for other in files if _answers(where, other)])
+        for file, key in tables:
+            yield from _misfits(results, file, frames, answers.get(key, []))
 
 
-def _answers(selection: dict[str, str], file: str) -> bool:
-    """Whether a file holds answers from the picks of a selection."""
-    return {**names(ANSWERS, Path(file)), "lmm": ""} == {**selection, "lmm": ""}
-
-
-def _misfits(results: Path, file: str, frames: Frames, answers: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _misfits(results: Path, file: str, frames: BenchmarkFrames, answers: Sequence[str]) -> Iterator[tuple[str, str]]:
     try:
         picked = read_selections(results / file)
     except RefocusError:

@@ -13,14 +13,14 @@ from pathlib import Path
 from refocus.core.errors import RefocusError
 from refocus.core.files import file_digest
 from refocus.core.progress import bar
-from refocus.doctor.intact.outcome import Damage
+from refocus.doctor.intact.tally import Damage
 from refocus.doctor.job_records import JobRecord, JobRecords
 
 REMAKE = "run again; if nothing runs, no configuration in use asks for it: delete it"
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadByJob:
     """A file as a job read it. reader: a file that the job made."""
 
     sha256: str
@@ -38,8 +38,8 @@ class Noted:
     """
 
     def __init__(self, results: Path, workdir: Path, files: Sequence[str]) -> None:
-        self.problem: str | None = None  # why there are no readings
-        self._readings: dict[str, dict[tuple[str, datetime], Reading]] = {}
+        self.problem: str | None = None  # why there are no readings, or not all
+        self._readings: dict[str, dict[tuple[str, datetime], ReadByJob]] = {}
         self._made: dict[str, datetime] = {}
         try:
             records = JobRecords(workdir)
@@ -54,7 +54,11 @@ class Noted:
 
     def _read(self, start: str, records: JobRecords, files: Iterable[str]) -> None:
         for file in bar(files, desc="jobs", unit="file"):
-            record = records.of(f"{start}/{file}")
+            try:
+                record = records.of(f"{start}/{file}")
+            except RefocusError as error:
+                self.problem = str(error)
+                continue
             if record is not None:
                 self._made[file] = record.ended
                 self._add(start, file, record)
@@ -62,7 +66,7 @@ class Noted:
     def _add(self, start: str, file: str, record: JobRecord) -> None:
         for name, sha256 in record.checksums.items():
             if name.startswith(f"{start}/"):
-                reading = Reading(sha256, file, record.began)
+                reading = ReadByJob(sha256, file, record.began)
                 self._readings.setdefault(name.removeprefix(f"{start}/"), {})[sha256, record.began] = reading
 
     def __contains__(self, file: str) -> bool:

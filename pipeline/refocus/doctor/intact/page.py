@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from refocus.doctor.intact.kinds import KINDS
-from refocus.doctor.intact.outcome import Damage
 from refocus.doctor.intact.survey import Survey
+from refocus.doctor.intact.tally import Damage
 from refocus.frames.store_survey import size
 
 SHOWN = 20  # files in a list without --all
@@ -27,7 +27,7 @@ def lines(found: Survey, everything: bool = False) -> Iterator[str]:
         )
     yield ""
     if found.no_jobs:
-        yield f"what jobs noted of their inputs was not compared: {found.no_jobs}"
+        yield f"what jobs noted of their inputs was not compared, or not all: {found.no_jobs}"
     yield from _excepted("compared in part", {name: one.partly for name, one in found.kinds.items()}, everything)
     yield from _excepted("not compared", {name: one.bare for name, one in found.kinds.items()}, everything)
     yield from _files("files that no stage writes", found.unknown, everything)

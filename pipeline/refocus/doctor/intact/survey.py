@@ -13,7 +13,7 @@ from refocus.doctor.intact.checks import Part, check
 from refocus.doctor.intact.fit import misfits
 from refocus.doctor.intact.kinds import KINDS, How, Kind, kind_of, names
 from refocus.doctor.intact.noted import REMAKE, Noted
-from refocus.doctor.intact.outcome import Damage, Outcome
+from refocus.doctor.intact.tally import Damage, Tally
 from refocus.frames.index import read_index
 from refocus.qa.records import read_clips
 
@@ -25,7 +25,7 @@ class Survey:
     """
 
     results: Path
-    kinds: dict[str, Outcome] = field(default_factory=dict)
+    kinds: dict[str, Tally] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     no_jobs: str | None = None
@@ -33,17 +33,17 @@ class Survey:
     @property
     def damage(self) -> list[Damage]:
         """Of all kinds, in their order."""
-        return [damage for outcome in self.kinds.values() for damage in outcome.damage]
+        return [damage for tally in self.kinds.values() for damage in tally.damage]
 
     @property
     def outdated(self) -> list[Damage]:
         """Of all kinds, in their order."""
-        return [damage for outcome in self.kinds.values() for damage in outcome.outdated]
+        return [damage for tally in self.kinds.values() for damage in tally.outdated]
 
     @property
     def compared(self) -> int:
         """How many files were compared with a digest."""
-        return sum(outcome.files - len(outcome.bare) - len(outcome.unknown) for outcome in self.kinds.values())
+        return sum(tally.files - len(tally.bare) - len(tally.unknown) for tally in self.kinds.values())
 
     @property
     def is_right(self) -> bool:
@@ -58,21 +58,21 @@ def survey(results: Path, workdir: Path, workers: int) -> Survey:
         workdir: the folder that Snakemake was run in, for what it noted.
         workers: threads; each holds one clip's frames in memory, or one table.
     """
-    files = sorted(_files(results))
     found = Survey(results)
-    found.left = [file for file in files if _is_draft(Path(file))]
-    files = [file for file in files if file not in set(found.left)]
+    files: list[str] = []
+    for file in sorted(_files(results)):
+        (found.left if _is_draft(Path(file)) else files).append(file)
     noted = Noted(results, workdir, files)
     found.no_jobs = noted.problem
     parts, found.unknown = _parts(results, files)
     with ThreadPoolExecutor(workers) as pool:
-        outcomes = pool.map(check, parts)
-        for part, outcome in zip(bar(parts, desc="check", unit="part"), outcomes, strict=True):
-            _compare(part, outcome, noted)
-            found.kinds.setdefault(part.kind.name, Outcome()).add(outcome)
+        tallies = pool.map(check, parts)
+        for part, tally in zip(bar(parts, desc="check", unit="part"), tallies, strict=True):
+            _compare(part, tally, noted)
+            found.kinds.setdefault(part.kind.name, Tally()).add(tally)
     found.kinds = {kind.name: found.kinds[kind.name] for kind in KINDS if kind.name in found.kinds}
-    for outcome in found.kinds.values():
-        found.unknown += outcome.unknown
+    for tally in found.kinds.values():
+        found.unknown += tally.unknown
     damaged = {damage.file for damage in found.damage}
     for file, what in misfits(results, [file for file in files if file not in damaged]):
         kind = kind_of(Path(file))
@@ -92,7 +92,7 @@ def _files(results: Path) -> Iterator[str]:
     for folder, inside, names_here in os.walk(results, followlinks=True):
         for name in list(inside):
             real = os.path.realpath(os.path.join(folder, name))
-            if real in seen:
+            if real in seen or name == ".snakemake":
                 inside.remove(name)
             seen.add(real)
         for name in names_here:
@@ -140,7 +140,7 @@ def _videos(results: Path, files: Sequence[str]) -> dict[str, set[str]]:
     return found
 
 
-def _compare(part: Part, found: Outcome, noted: Noted) -> None:
+def _compare(part: Part, found: Tally, noted: Noted) -> None:
     """With what jobs noted of their inputs, which may be the only digest that a file has."""
     damaged = {damage.file for damage in found.damage}
     for file in part.files:

@@ -13,7 +13,7 @@ class Damage:
 
 
 @dataclass
-class Outcome:
+class Tally:
     """Of some files of one kind.
 
     files, bytes: what was looked at. damage: what is not what was written. outdated: what is whole, but was made of
@@ -29,7 +29,7 @@ class Outcome:
     bare: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
 
-    def add(self, other: "Outcome") -> None:
+    def add(self, other: "Tally") -> None:
         """Takes another's into this one."""
         self.files += other.files
         self.bytes += other.bytes
