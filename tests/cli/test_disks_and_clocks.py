@@ -5,6 +5,7 @@ where nothing happens.
 """
 
 import errno
+import multiprocessing
 import os
 import shutil
 import signal
@@ -23,7 +24,6 @@ from refocus.frames.decode_clip import decode_clip
 from refocus.frames.frame_store import FrameStore
 
 from tests.support.asked_videos import AskedVideos, build_asked_videos
-from tests.support.forked import CONTEXT
 from tests.support.reliability import ALL, READING
 from tests.support.tiny_lmm import build_lmm
 from tests.support.tiny_training import build_trainer
@@ -193,7 +193,9 @@ def killed_at(call: int, command: list[str]) -> None:
 def test_killed_before_a_file_gets_its_name(inputs, tmp_path, stage):
     """The second file, where the stage names two."""
     call = 1 if stage in ("decode", "answer") else 2
-    child = CONTEXT.Process(target=killed_at, args=(call, words(stage, inputs.home, tmp_path)))
+    child = multiprocessing.get_context("fork").Process(
+        target=killed_at, args=(call, words(stage, inputs.home, tmp_path))
+    )
     child.start()
     child.join()
     assert child.exitcode == -signal.SIGKILL

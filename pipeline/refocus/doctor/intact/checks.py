@@ -22,6 +22,7 @@ from refocus.video.source_digest import source_digest
 from refocus.video.tars import locate
 
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"  # pillow reads no further than its name
+ADVICE = "; if a stage wrote it, "  # of `refocus.core.parquet`; the kind's own is better
 EARLIER = "written by an earlier version or another program"
 
 
@@ -56,7 +57,8 @@ def check(part: Part) -> Tally:
         found.bytes = sum((part.results / file).stat().st_size for file in part.files)
         CHECKS[part.kind.how](part, found)
     except RefocusError as error:
-        found.damage.append(part.damage(str(error).removeprefix(f"{part.path}: ")))
+        what, _, _ = str(error).removeprefix(f"{part.path}: ").partition(ADVICE)
+        found.damage.append(part.damage(what))
     except Exception as error:  # whatever a library says of bytes that are not what it wrote
         found.damage.append(part.damage(f"cannot be read ({type(error).__name__}: {error})"))
     return found
