@@ -119,6 +119,11 @@ def is_fragmented(container: InputContainer, stream: VideoStream) -> bool:
     return "mov" in container.format.name and not stream.frames
 
 
+def indexed(container: InputContainer, stream: VideoStream) -> int:
+    """How many packets the index of an mp4 lists, of fragments as far as they were read; 0 in other formats."""
+    return len(stream.index_entries) if "mov" in container.format.name else 0
+
+
 def is_edited(container: InputContainer, stream: VideoStream) -> bool:
     """Whether an edit list (mp4) hides some of the stream's samples."""
     return "mov" in container.format.name and 0 < len(stream.index_entries) < stream.frames

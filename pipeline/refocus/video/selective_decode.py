@@ -22,10 +22,10 @@ from refocus.video.closure import WantedFrame, runs, shown_at
 from refocus.video.decode_report import SLACK_S, DecodeReport
 from refocus.video.ffmpeg_log import FfmpegLog
 from refocus.video.frame_plan import ROUNDING_S
-from refocus.video.length import header_duration
+from refocus.video.length import header_duration, indexed
 from refocus.video.packets import Heartbeat, shortened, without_a_container
 from refocus.video.presentation_times import PresentationTimes
-from refocus.video.probe import VideoError, opened
+from refocus.video.probe import VideoError, is_cropped, opened
 from refocus.video.run_check import NOT_DECODED, RunCheck
 from refocus.video.track import NO_PTS, PacketTable, Track, read_again
 from refocus.video.truncation import declares_its_size, is_truncated
@@ -62,10 +62,16 @@ def selective_decode(
         report.notes += table.gaps()
     if table.clock_unclear:
         report.notes.append("the clock goes on much later: it was set anew, or there is a gap")
+    if table.whole and 0 < table.timeless < len(table.pts):
+        report.notes.append(f"the last {table.timeless} packets have no times")
     if without_a_container(container) and len(table.pts) > 1:
         report.notes.append("a raw stream says neither when its frames are shown nor where it ends")
     if table.whole and (truncated := is_truncated(path, container.format.name)):
         report.notes.append(truncated)
+    elif table.whole and (missing := indexed(container, stream) - len(table.pts)) > 0:
+        report.notes.append(f"the file ends before the last {missing} packets of its index")
+    if is_cropped(container, stream):
+        report.notes.append("the container says that pictures are to be cropped, which is not done")
     with ExitStack() as files:
         yield from _once(_SelectiveDecoder(path, stream, table, report, heartbeat, files).frames(times_s))
 
@@ -104,7 +110,10 @@ class _SelectiveDecoder:
 
     def __post_init__(self) -> None:
         if not self.stream.codec_context.is_open:  # libdav1d keeps the skip_frame that it was opened with
-            self.stream.codec_context.open()
+            try:
+                self.stream.codec_context.open()
+            except av.FFmpegError as error:  # headers that make no sense
+                raise VideoError(f"{self.path}: its decoder cannot be opened ({error.strerror})") from None
 
     def start_afresh(self) -> None:
         """Goes on with a decoder that has seen nothing: a run that began where none can may have changed it for good.
@@ -215,6 +224,8 @@ class _SelectiveDecoder:
         if held is None:
             raise VideoError(f"{self.path}: not one frame decodes")
         report.ended_s = max(report.ended_s, table.held_s)
+        if presentation.unclear:
+            report.notes.append(f"{presentation.unclear} frames have no presentation time of their own")
         if table.decode_order and presentation.count != sum(table.shown):
             report.notes.append(
                 f"{sum(table.shown)} packets gave {presentation.count} frames, whose times are not known"
