@@ -1,20 +1,23 @@
 """What a container or a stream leaves open: cropping, times, decoders that do not open."""
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 from av.bitstream import BitStreamFilterContext
 from refocus.video import track
-from refocus.video.decode import decode_frames, plan_clip
+from refocus.video.decode import decode_frames
 from refocus.video.every_frame import every_frame
-from refocus.video.packets import demuxed
+from refocus.video.length import Ends
+from refocus.video.packets import demuxed, read_head
 from refocus.video.presentation_times import PresentationTimes
 from refocus.video.probe import probe
 from refocus.video.starts import CleanStarts
 
-from tests.support.faulty_files import ENCODERS, FPS, SECONDS, sound
+from tests.support.faults import judge
+from tests.support.faulty_files import ENCODERS, FPS, SECONDS, Made, sound
 from tests.support.videos import constant, moving, write_video
 from tests.video.test_faults import frame, table_of
 
@@ -69,22 +72,41 @@ def test_a_decoder_that_does_not_open_costs_one_clip(tmp_path):
     assert (got.status, "cannot be opened" in got.error) == ("failed", True)
 
 
-@pytest.mark.parametrize("timeless", [range(1), range(65, 75)])
-def test_packets_without_any_time(tmp_path, monkeypatch, timeless):
-    """At the beginning the first frame would be lost, at the end the length would be too short."""
+def test_a_first_packet_without_any_time(tmp_path, monkeypatch):
+    """When its frame is shown is not known, so it may not push another one aside in silence."""
 
     def stripped(*arguments):
         for number, packet in enumerate(demuxed(*arguments)):
-            if number in timeless:
+            if number == 0:
                 packet.pts = packet.dts = None
             yield packet
 
     path = sound(tmp_path / "a.mkv", "h264 no b")
-    plan = plan_clip(path, 25.0, 512, None, None)
-    assert decode_frames(path, plan.times_s).status == "ok"
+    assert judge(Made(path)) == ("right", "")
     monkeypatch.setattr(track, "demuxed", stripped)
-    got = decode_frames(path, plan.times_s)
-    assert (got.status, "time" in got.error) == ("partial", True)
+    assert judge(Made(path)) == ("partial", "1 frames have no time")
+
+
+def test_packets_without_times_at_the_end_belong_to_the_length():
+    """As in program streams with several pictures in a packet: they follow each other."""
+    stream = SimpleNamespace(index=0, time_base=Fraction(1, 25), average_rate=Fraction(25), guessed_rate=None)
+    ends = Ends(stream)
+    for pts in (0, None, 2, 3, None, None):
+        packet = {"stream_index": 0, "pts": pts, "duration": 1, "time_base": Fraction(1, 25), "size": 9}
+        ends.add(SimpleNamespace(**packet, is_keyframe=pts == 0, is_discard=False))
+    assert ends.video_s(Fraction(0)) == pytest.approx(6 / 25)
+
+
+def test_decoding_times_that_are_times_of_presentation():
+    """As FFmpeg makes them up for VVC in Matroska: the first packet seems to be shown first, and is the last."""
+    read = [SimpleNamespace(pts=pts, dts=pts, size=9, is_keyframe=pts == 7, is_discard=False) for pts in (7, 3, 1, 0)]
+    shown = {0: [frame(0, 0)]}
+    stream = SimpleNamespace(
+        codec_context=SimpleNamespace(name="vvc", flush_buffers=lambda: None),
+        time_base=Fraction(1, 25),
+        decode=lambda packet: shown.get(packet.pts, []),
+    )
+    assert read_head(iter(read), stream) == (read, 0)
 
 
 def test_a_frame_without_a_time_that_cannot_have_been_shown():

@@ -10,6 +10,8 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from refocus.video.starts import SELECTIVE_CODECS
+
 MAX_FAILED_READS = 64  # in a row; then reading ends
 Heartbeat = Callable[[], None]
 NO_TIMESTAMPS, TS_DISCONT = 0x80, 0x200  # AVFMT_NOTIMESTAMPS, AVFMT_TS_DISCONT
@@ -116,7 +118,9 @@ class PacketClock:
         self.due: dict[int, float] = {}  # by stream: that of the next one
         self.last: float | None = None  # the last packet's, of any stream
         self.unclear = False  # the clock went on to where a frame was to be shown, or made step after step
-        self._taken: dict[int, list[float]] = {}  # by stream: presentation times that were taken away since the last step
+        self._taken: dict[
+            int, list[float]
+        ] = {}  # by stream: presentation times that were taken away since the last step
         self._stepped: set[int] = set()  # streams whose last packet came with a step forward
         self._before: int | None = None  # of the one stream that is bound: the last decoding time, ticks
         self._step = self._moved = self._most = 0  # its last step, what is added, and the longest step that may be
@@ -197,8 +201,9 @@ def read_head(packets: Iterator[Packet], stream: VideoStream) -> StreamHead:
         return StreamHead(read, Fraction(0))
     leading = begin.pts is not None and any(time < begin.pts for time in times)
     timeless = begin.pts is None and begin.dts is None
+    unknown = stream.codec_context.name not in SELECTIVE_CODECS  # also how far frames are moved, as of VVC in Matroska
     first = min(times)
-    if leading or timeless or not begin.is_keyframe:
+    if leading or timeless or unknown or not begin.is_keyframe:
         shown = _first_frame(read, packets, stream)
         first = first if shown is None else shown
     return StreamHead(read, first * stream.time_base)

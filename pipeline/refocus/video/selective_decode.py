@@ -62,8 +62,6 @@ def selective_decode(
         report.notes += table.gaps()
     if table.clock_unclear:
         report.notes.append("the clock goes on much later: it was set anew, or there is a gap")
-    if table.whole and 0 < table.timeless < len(table.pts):
-        report.notes.append(f"the last {table.timeless} packets have no times")
     if without_a_container(container) and len(table.pts) > 1:
         report.notes.append("a raw stream says neither when its frames are shown nor where it ends")
     if table.whole and (truncated := is_truncated(path, container.format.name)):
@@ -208,7 +206,7 @@ class _SelectiveDecoder:
 
         for frame in self._decoded(ahead, first, None):
             time_s = presentation(frame)
-            report.went_back = presentation.went_back
+            report.went_back, report.timeless = presentation.went_back, presentation.unclear
             if held is not None and time_s < held[1]:
                 report.misplaced += 1
                 continue
@@ -224,8 +222,6 @@ class _SelectiveDecoder:
         if held is None:
             raise VideoError(f"{self.path}: not one frame decodes")
         report.ended_s = max(report.ended_s, table.held_s)
-        if presentation.unclear:
-            report.notes.append(f"{presentation.unclear} frames have no presentation time of their own")
         if table.decode_order and presentation.count != sum(table.shown):
             report.notes.append(
                 f"{sum(table.shown)} packets gave {presentation.count} frames, whose times are not known"

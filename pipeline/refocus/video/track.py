@@ -50,7 +50,6 @@ class PacketTable:
     damaged: int = 0  # errors that FFmpeg logged while reading
     clock_unclear: bool = False  # it was set anew, or there was a gap
     encrypted: bool = False  # a packet is, and there is no key
-    timeless: int = 0  # packets at the end of the file without any time
     stopped: str | None = None  # why reading ended early
     decode_order: bool = False  # `pts` are times of decoding: they say when frames are shown, not which
 
@@ -173,7 +172,6 @@ class Track:
                 if vp9 is not None and vp9.frees_previous(bytes(packet)):
                     table.needed[len(dts) - 1] = 0
                 dts.append(NO_PTS if packet.dts is None else packet.dts)
-                table.timeless = table.timeless + shown if packet.pts is packet.dts is None else 0
                 if packet.dts is not None:
                     if packet.dts < latest or (packet.pts is not None and packet.pts < start <= packet.dts):
                         table.in_order = table.in_order or "the clock goes back"
