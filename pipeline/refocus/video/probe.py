@@ -93,7 +93,7 @@ def is_cropped(container: InputContainer, stream: VideoStream) -> bool:
     level = logging.get_level()
     logging.set_level(logging.INFO)  # else FFmpeg says nothing
     try:
-        _, _, own = container.dumps_format().partition(f"Stream #0:{stream.index}")
+        _, _, own = container.dumps_format().partition(f"Stream #0:{stream.index}")  # type: ignore[attr-defined]
     finally:
         logging.set_level(level)
     return _CROPPED in own.partition("Stream #")[0]

@@ -67,9 +67,9 @@ class CleanStarts:
         if self.codec == "hevc":
             return self._hevc(bytes(packet)) and packet.is_keyframe
         if self.codec == "mjpeg":
-            return self._mjpeg(memoryview(packet)) and packet.is_keyframe
+            return self._mjpeg(bytes(packet)) and packet.is_keyframe
         if self.codec in ("mpeg1video", "mpeg2video"):
-            return self._mpeg(bytes(packet).partition(_MPEG_PICTURE)[0]) and packet.is_keyframe
+            return packet.is_keyframe and self._mpeg(bytes(packet).partition(_MPEG_PICTURE)[0])
         if self.codec == "mpeg4":
             head = bytes(packet).partition(_MPEG4_VOP)[0]
             layers = [unit for unit in _nal_units(head, 0) if 0x20 <= unit[0] < 0x30]
@@ -112,14 +112,14 @@ class CleanStarts:
             self._size = behind[:3]
         return bool(found)
 
-    def _mjpeg(self, data: memoryview) -> bool:
+    def _mjpeg(self, data: bytes) -> bool:
         """Whether a picture brings the tables that it needs, which otherwise hold from the pictures before."""
-        segments, at = set(), 2
-        while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _JPEG_SCAN:
-            segments.add(data[at + 1])
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        self._codes = self._codes or _JPEG_CODES in segments
-        return _JPEG_QUANTISERS in segments and (_JPEG_CODES in segments or not self._codes)
+        quantisers, codes, at = False, False, 2
+        while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _JPEG_SCAN and not (quantisers and codes):
+            quantisers, codes = quantisers or data[at + 1] == _JPEG_QUANTISERS, codes or data[at + 1] == _JPEG_CODES
+            at += 2 + (data[at + 2] << 8 | data[at + 3])
+        self._codes = self._codes or codes
+        return quantisers and (codes or not self._codes)
 
     def _knows_headers(self, headers: list[bytes], complete: bool) -> bool:
         """Whether a decoder that begins here has the headers in force: those of extradata, or the packet's own."""
