@@ -143,7 +143,7 @@ def _mpeg(video: _Video) -> str | None:
 
 
 def _gif(video: _Video) -> str | None:
-    return None if _tail(video).rstrip(b"\0").endswith(b";") else _NO_END
+    return None if _tail(video).rstrip(b"\0").endswith(b"\0;") else _NO_END  # a block's end, and the file's
 
 
 def _apng(video: _Video) -> str | None:
