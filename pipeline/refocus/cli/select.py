@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from refocus.cli.flags import add_settings, add_training_free, local_path, read_settings, read_training_free
 from refocus.config.select import SelectSettings
-from refocus.config.selectors import SelectorName
+from refocus.config.selectors import OPTIONS, SelectorName
 from refocus.core.devices import claim
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.progress import bar
@@ -144,11 +144,11 @@ def _selector(args: argparse.Namespace, settings: SelectSettings) -> "FrameSelec
     from refocus.select.frame_selector import FrameSelector
 
     if args.selector is not None and without_training(args.selector)[0] is None:
-        SelectorName.parse(args.selector)
-        raise UsageError(
-            f"{args.selector} picks for a benchmark only; a video is asked about with {known_names()}, or a policy "
-            "(--model, no --selector)"
-        )
+        try:
+            wrong = f"{SelectorName.parse(args.selector)} picks for a benchmark only"
+        except UsageError:
+            wrong = f"no selector is called '{args.selector}'"
+        raise UsageError(f"{wrong}; a video is asked about with {known_names()}, or a policy (--model, no --selector)")
     numbers = read_training_free(args)
     return FrameSelector.from_pretrained(args.selector, model=args.model, settings=settings, training_free=numbers)
 
@@ -160,6 +160,10 @@ def _one_video(args: argparse.Namespace, selector: "FrameSelector", asked: "Aske
     wanted = selector.n_frames if args.frames is None else args.frames
     if len(selection.timestamps_s) < wanted:
         log.info("the video has only %d candidates, so all of them are picked", encoded.n_candidates)
+    if len(selection.timestamps_s) > wanted:
+        log.info("%s hands over all that a selector would look at, whatever --frames says", selector.name)
+    if (args.selector or "").endswith(OPTIONS) and not ask.options:
+        log.info("no --option is given, so %s compares with the question alone", selector.name)
     written = _pictures(args, selector, video, ask.options, selection)
     if args.json:
         sys.stdout.write(

@@ -12,7 +12,7 @@ from refocus.report.table_files import Cell, Table
 def world_table(
     results: Results, frames: Sequence[int], settings: TablesSettings, detail: bool = False
 ) -> Table | None:
-    """Questions on two moments (where there are any), on one, and static ones, all benchmarks of the world together.
+    """Questions on two moments (where there are any), on one, and on any frame, all benchmarks of the world together.
 
     With `detail`, each kind of question also has its column. `closed` is the share of the distance from uniform to
     oracle that a selector covers on questions on one moment.
@@ -38,9 +38,9 @@ def world_table(
                 body.append(((lmm, row.name, str(n)), tuple(cells)))
     columns = (
         *((group[:-1], f"two moments (n={counts[group]})") for group in two),
-        ("moment", f"moment-dependent (n={counts['moment/']})"),
+        ("moment", f"one moment (n={counts['moment/']})"),
         ("closed", "uniform→oracle closed"),
-        ("static", f"static (n={counts['static/']})"),
+        ("static", f"any frame (n={counts['static/']})"),
         *((kind, kind) for kind in kinds),
     )
     names = ", ".join(benchmark.name for benchmark in worlds)
@@ -48,8 +48,7 @@ def world_table(
     notes = [
         f"in square brackets: {settings.confidence_level:.0%} interval; in round brackets: gain over uniform sampling",
         STARS.format(level=settings.confidence_level),
-        *["questions on two moments need frames of two events that belong together"] * bool(two),
-        "moment-dependent questions can only be answered from frames of one event; static ones from any frame",
+        "questions are named by what must be seen to answer them: frames of two events, of one, or any frame",
         "swapped: the policy's own picks, made for another question about the same video",
         *flag_notes(results),
     ]
