@@ -23,7 +23,7 @@ from typing import Any
 from tests.support.forked_python import JOBS_PYTHON, forked_python
 
 BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NUMBER = re.compile(r"[+-]?\d[\d.,:]*")
+NUMBER = re.compile(r"[+-]?\d[\d.,:]*(?:e[+-]?\d+)?")
 COMMANDS = {
     # `refocus run` becomes Snakemake, which a forked process cannot; its jobs are forked again.
     "refocus": 'if [ "$1" = run ]; then exec {python} -m refocus "$@"; else exec {quick} -m refocus "$@"; fi',
@@ -38,6 +38,7 @@ class Tutorial:
     Attributes:
         skip: beginnings of shell lines that are not run here, such as what asks the network; each must be there.
         instead: texts of the page and what is run for them; each must be there.
+        environment: variables beside or in place of this process's. python: script that stands in for that command.
         names: of the page's Python.
         said: what each shell block printed.
         here: the folder that one is in by then.
@@ -47,6 +48,8 @@ class Tutorial:
     home: Path
     skip: Sequence[str] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    python: str = ""
     names: dict[str, Any] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
 
@@ -85,10 +88,15 @@ class Tutorial:
         bin_folder = self.home.parent / f"{self.home.name}.bin"
         bin_folder.mkdir(exist_ok=True)
         quick = forked_python()
-        for name, script in COMMANDS.items():
-            (bin_folder / name).write_text("#!/bin/sh\n" + script.format(python=sys.executable, quick=quick) + "\n")
+        scripts = {
+            name: f"#!/bin/sh\n{script.format(python=sys.executable, quick=quick)}\n"
+            for name, script in COMMANDS.items()
+        }
+        for name, script in (scripts | ({"python": self.python} if self.python else {})).items():
+            (bin_folder / name).write_text(script)
             (bin_folder / name).chmod(0o755)
-        environment = {**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}", JOBS_PYTHON: str(quick)}
+        environment = {**os.environ, **self.environment, JOBS_PYTHON: str(quick)}
+        environment["PATH"] = f"{bin_folder}:{environment['PATH']}"
         command = ["bash", "-euo", "pipefail", "-c", "\n".join([*lines, f"pwd > {shlex.quote(str(bin_folder))}/pwd"])]
         done = subprocess.run(command, cwd=self.here, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, f"{body}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
@@ -103,5 +111,6 @@ class Tutorial:
 
 
 def shape(text: str) -> list[str]:
-    """Its lines without what differs between machines: numbers and the width of columns."""
-    return [" ".join(NUMBER.sub("0", line).split()) for line in text.strip().splitlines()]
+    """Its lines without what differs between machines: numbers, whether one is starred, and the width of columns."""
+    plain = re.sub(r"-{3,}", "---", NUMBER.sub("0", text.strip()).replace(")*", ")"))
+    return [" ".join(line.split()) for line in plain.splitlines()]
