@@ -41,7 +41,7 @@ def test_a_selector_ships_beside_the_models_it_was_trained_with_and_goes_with_th
     write_trained(tmp_path / "real")
     with pytest.raises(RefocusError, match="not trained in the synthetic world alone"):
         assets.promote_selector(tmp_path / "real", tmp_path / "shipped")
-    world = [data.model_copy(update={"synthetic": True}) for data in provenance().data]
+    world = tuple(data.model_copy(update={"synthetic": True}) for data in provenance().data)
     write_trained(tmp_path / "trained", data=world)
     assets.promote_selector(tmp_path / "trained", tmp_path / "shipped")
     shipped = tmp_path / "shipped" / assets.SELECTOR
