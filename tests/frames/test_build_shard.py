@@ -169,14 +169,15 @@ def test_webdataset_reads_the_shard(built):
 def test_the_way_to_read_a_shard_in_docs_data_gives_the_stored_frames(built):
     pytest.importorskip("webdataset")
     out, _, settings = built
-    if settings.storage != "jpeg":
-        pytest.skip("the page shows it for JPEGs")
     page = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
-    code = page.split("```python\n")[1].split("```")[0]
+    code = page.split("## Reading the stored frames elsewhere")[1].split("```python\n")[1].split("```")[0]
     read = {}
     exec(code.replace("000000.tar", str(out / "s.tar")), read)
+    assert read["clip_id"] == BAD[2].clip_id and len(read["times_s"]) == len(read["frames"])
     last = FrameStore.open([out / "s.index.parquet"]).images(BAD[2].clip_id)
-    np.testing.assert_allclose(np.stack(read["frames"]), last.astype(int), atol=2)
+    apart = np.abs(np.stack(read["frames"]) - last.astype(int))
+    most = (0.5, 2) if settings.storage == "jpeg" else (4, 20)  # FFmpeg's own conversion is not quite ours
+    assert (apart.mean(), apart.max()) <= most and apart.max() <= most[1]
 
 
 @pytest.mark.parametrize("settings", FORMS.values(), ids=list(FORMS))

@@ -15,6 +15,7 @@ from refocus.core.model_folder import (
     WEIGHTS,
     WEIGHTS_INDEX,
     cached_folder,
+    hf_download,
     local_folder,
     no_such_folder,
 )
@@ -46,7 +47,7 @@ def _model(path: str, uses: Sequence[ModelUse]) -> list[Finding]:
     if cached is not None:
         return _folder(cached, f"{keys}, in the Hugging Face cache", uses)
     text = f"{path} ({keys}): is neither a folder nor in the Hugging Face cache"
-    fix = f"run `hf download {path}` where there is a network"
+    fix = f"run `{hf_download(path)}` where there is a network"
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return [Finding("error", "model", text + ", and HF_HUB_OFFLINE forbids to fetch it", fix)]
     return [Finding("warning", "model", text + "; it is fetched when it is first needed", fix)]

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from refocus.core.errors import UsageError
-from refocus.core.model_folder import CONFIG, find_folder, read_json
+from refocus.core.model_folder import CONFIG, find_folder, read_json, split_revision
 from refocus.policy.config import SIGLIP_SO400M, PolicyConfig
 
 TOKENIZER = "EleutherAI/gpt-neox-20b"  # of all public Mamba-2 models
@@ -146,8 +146,8 @@ def read_tower(path: str) -> dict[str, Any]:
     Raises:
         UsageError: there is none at `path`, or it is another kind of tower.
     """
-    if path in TOWERS:
-        return dict(TOWERS[path])
+    if (known := TOWERS.get(split_revision(path)[0])) is not None:
+        return dict(known)
     values = read_json(find_folder(path) / CONFIG)
     kind = values.get("model_type")
     if kind not in ("siglip", "siglip_vision_model"):
