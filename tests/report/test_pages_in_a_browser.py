@@ -1,10 +1,15 @@
 """The report's pages in a headless Chromium, opened from the disk: sorting sorts, keys move, filters filter."""
 
+import shutil
+
 import pytest
+from refocus.config.root import Root
 from refocus.core import results_folder
+from refocus.report.pages import index_page
+from refocus.report.pages.site import write_report
 
 from tests.support.browser import chromium
-from tests.support.reported_results import HOSTILE
+from tests.support.reported_results import DOT, HOSTILE
 
 pytestmark = pytest.mark.browser
 
@@ -110,3 +115,33 @@ def test_an_address_with_a_question_opens_it(report, page):
     page.goto(page.url)
     page.reload()
     assert page.locator("#place").inner_text() == "12 of 12"
+
+
+@pytest.mark.parametrize("name", ["index.html", "gallery.html"])
+def test_on_a_narrow_screen_nothing_lies_beside_it(report, page, name):
+    page.set_viewport_size({"width": 500, "height": 900})
+    page.goto((report / name).as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == 500
+    rights = page.locator(".shot").evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
+    assert all(right <= 500 for right in rights) and bool(rights) == (name == "gallery.html")
+
+
+@pytest.mark.parametrize("lost", ["tars", "tars and indexes"])
+def test_questions_without_stored_frames_are_shown_without_pictures(reported, page, tmp_path, monkeypatch, lost):
+    root, results = reported
+    shutil.copytree(results, tmp_path / "results")
+    indexes = [results_folder.INDEX.at(tmp_path / "results", dataset=d, shard="000000") for d in ("bench", "taught")]
+    for index in indexes:
+        index.with_name("000000.tar").unlink()
+        if "indexes" in lost:
+            index.unlink()
+    monkeypatch.setattr(index_page, "ask_snakemake", lambda root, results: DOT)
+    write_report(root, Root(), tmp_path / "results", tmp_path / "out", 100, [])
+    page.goto((tmp_path / "out" / "gallery.html").as_uri() + "#%E0%A4%A")
+    for number in range(12):
+        assert page.locator("#place").inner_text() == f"{number + 1} of 12"
+        assert "No pictures" in page.locator("#view").inner_text()
+        if number < 6:
+            seconds = page.locator("table.picks .shot").all_inner_texts()
+            assert len(seconds) == 6 and all(text.endswith(" s") and "?" not in text for text in seconds)
+        page.keyboard.press("ArrowRight")
