@@ -7,6 +7,7 @@
   const WIDE = 1000; // units of a time axis; as wide as its column on the screen
   const SIZES = { strip: 80, few: 74, many: 52 }; // of a picture on the screen, pixels; many: more than FEW picks
   const FEW = 8;
+  const LONG = 240; // characters of a question that is set smaller
   const OUTCOMES = {
     win: ["right from ReFoCUS alone", "good"],
     both: ["right from both", "good"],
@@ -82,7 +83,7 @@
     find("list").replaceChildren(
       ...state.shown.map((question, at) => {
         const [text, tone] = OUTCOMES[outcome(question)];
-        const row = element("button", { type: "button" }, question.question, element("span", {}, `${question.dataset} · ${question.kind || "no kind"} · `, element("em", { class: tone }, text)));
+        const row = element("button", { type: "button" }, element("div", { class: "asked" }, question.question), element("span", {}, `${question.dataset} · ${question.kind || "no kind"} · `, element("em", { class: tone }, text)));
         row.addEventListener("click", () => show(at));
         return element("li", {}, row);
       }),
@@ -258,7 +259,7 @@
     const variance = isTraining(question) ? `variance of the margins ${question.variance?.toFixed(3) ?? "not known"}, τ = ${DATA.tau} · ` : "";
     const body = !isTraining(question) ? picksOf(question, clip, time) : question.margins.length ? marginsOf(question, clip, time) : element("p", { class: "none" }, "The results hold no margins of this question.");
     return [
-      element("h1", {}, question.question),
+      element("h1", question.question.length > LONG ? { class: "long" } : {}, question.question),
       options.length ? element("ul", { class: "options" }, ...options) : element("p", {}, `Open question; the published answer: ${question.answer}`),
       element("p", { class: "meta" }, element("span", { class: `outcome ${tone}` }, text), variance, facts(question, clip, time)),
       clip.why ? element("p", { class: "missing" }, `No pictures: ${clip.why}`) : element("div", { class: "strip" }, shots(question, clip, time, SIZES.strip, clip.strip)),
@@ -270,7 +271,7 @@
     const question = state.shown[at];
     state.at = question ? at : 0;
     find("place").textContent = question ? `${at + 1} of ${state.shown.length}` : "";
-    find("view").replaceChildren(...(question ? page(question) : [element("p", { class: "none" }, "No question fits these filters.")]));
+    find("view").replaceChildren(...(question ? page(question) : [element("p", { class: "none" }, DATA.questions.length ? "No question fits these filters." : "There are no questions in the results.")]));
     find("view").scrollTop = 0;
     for (const row of find("list").querySelectorAll("[aria-current]")) row.removeAttribute("aria-current");
     if (!question) return;
