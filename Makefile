@@ -24,7 +24,7 @@ help:
 	@echo "make demo      videos -> shards -> rewards -> policy -> tables in the synthetic world, on a CPU, in minutes"
 	@echo "make test      the tests; make test-fast: those that start no Snakemake and take no seconds, while you edit"
 	@echo "make test-kernels  mamba_ssm's Triton kernels against plain torch, interpreted on a CPU, in minutes"
-	@echo "make test-browser  the report's pages in a headless Chromium, which has to be there"
+	@echo "make test-browser  the pages of both reports in a headless Chromium, which has to be there"
 	@echo "make test-lmms-eval  the plug-in with the real lmms-eval, on tiny models, in a minute or two"
 	@echo "make test-serve  the page of refocus serve with the real Gradio, in a headless Chromium if one is there"
 	@echo "make test-slurm  profiles/slurm on a SLURM of its own (Debian's slurm-wlm and munge, as root), in minutes"
@@ -83,7 +83,7 @@ test-slurm: $(VENV)/.slurm
 
 # REFOCUS_BROWSER: without a Chromium the tests fail, where make test skips them.
 test-browser: $(VENV)/.dev
-	REFOCUS_BROWSER=1 python -m pytest tests/report -q -m browser $(PYTEST_ARGS)
+	REFOCUS_BROWSER=1 python -m pytest tests/report tests/workflow/test_snakemakes_report.py -q -m browser $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	ruff check .

@@ -50,7 +50,7 @@ class VllmRequests:
         with atomic(path) as draft, draft.open("w", encoding="utf-8") as handle:
             for question in bar(table.asked.questions, desc="frames", unit="question"):
                 row = table.rows[question.qa_id]
-                frames = pictures_at(sources.videos / question.video_path, row.timestamps_s)
+                frames = pictures_at(table.asked.video(question, sources.videos), row.timestamps_s)
                 if len({frame.shape for frame in frames}) > 1:
                     raise RefocusError(f"{question.video_path}: the picked frames are of several sizes")
                 line = {
