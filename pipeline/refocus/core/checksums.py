@@ -1,5 +1,6 @@
 """`SHA256SUMS` in a folder: what its files were when they were written, as `sha256sum -c SHA256SUMS` reads it."""
 
+import os
 from pathlib import Path
 
 from refocus.core.errors import RefocusError
@@ -49,7 +50,7 @@ def check_sums(folder: Path) -> None:
     for line in (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines():
         digest, _, name = line.partition("  ")
         file = folder / Path(name).name
-        if not file.is_file() or file_digest(file) != digest:
+        if not os.path.isfile(file) or file_digest(file) != digest:
             raise RefocusError(
                 f"{file} is not what was written: make it again, or remove {folder / SUMS} if it was changed on purpose"
             )

@@ -11,6 +11,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from refocus.core.errors import RefocusError
+from refocus.core.limits import PICTURE_PIXELS
 from refocus.video.length import header_duration
 from refocus.video.orientation import Orientation, orientation
 from refocus.video.packets import rate_of
@@ -72,6 +73,12 @@ def opened(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
             raise VideoError(f"{path}: no decoder for its video stream")
         stream.thread_type = "NONE"
         stream.codec_context.thread_count = 1
+        stream.codec_context.options = {
+            "max_pixels": str(PICTURE_PIXELS.value())
+        }  # also of frames that grow on the way
+        pixels = stream.codec_context.width * stream.codec_context.height
+        if pixels > PICTURE_PIXELS.value():
+            raise VideoError(f"{path}: {PICTURE_PIXELS.refusal(f'pictures of {pixels} pixels')}")
         yield container, stream
 
 
