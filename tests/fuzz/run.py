@@ -23,6 +23,8 @@ from random import Random
 from typing import Any
 
 from benchmarks.report import table, write
+from refocus.core.limits import LIMITS
+
 from tests.fuzz.harness import Finding, Parser, judge, limited
 from tests.fuzz.parsers import PARSERS
 
@@ -117,6 +119,12 @@ def record(file: Path, outcomes: Mapping[Parser, Outcome]) -> None:
         counts = [f"{made.inputs:,}", f"{made.accepted:,}", f"{sum(made.refused.values()):,}", len(made.refused)]
         rows.append([one.name, one.room, one.whose, *counts, f"{made.seconds:.0f}"])
     write(file, MARK, table(head, rows))
+    write(file, "limits", limits_table())
+
+
+def limits_table() -> str:
+    """What docs/security.md says of the limits."""
+    return table(["variable", "of", "limit"], [[f"`{one.variable}`", one.of, f"{one.default:,}"] for one in LIMITS])
 
 
 def main() -> int:
