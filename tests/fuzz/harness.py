@@ -80,9 +80,9 @@ def judge(parse: Parse, value: Any) -> str | None:
 
 def in_general(reason: str) -> str:
     """A reason without what it quotes, so that reasons can be counted."""
-    text = re.sub(r"/\S*/", "", reason)
-    text = re.sub(r"'[^']*'|\"[^\"]*\"|\(.*", "…", text)
-    return " ".join(re.sub(r"\d+", "#", text).split())[:70]
+    text = re.sub(r"/(?:dev|tmp)/.*?(?=: |; | is |$)", "FILE", reason)
+    text = re.sub(r"['\"(\[{].*", "…", text)
+    return " ".join(re.sub(r"\d+", "#", text).split())[:60]
 
 
 class Watch:

@@ -22,9 +22,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from benchmarks.report import table, write
 from refocus.core.limits import LIMITS
 
+from benchmarks.report import table, write
 from tests.fuzz.harness import Finding, Parser, judge, limited
 from tests.fuzz.parsers import PARSERS
 

@@ -122,6 +122,7 @@ FOUND: list[tuple[str, Any]] = [
     ("SHA256SUMS", b"0  " + b"n" * 300),
     ("weights and their index", (b'{"weight_map": {"a": []}}', b"")),
     ("weights and their index", (b'{"weight_map": [1]}', b"")),
+    ("weights and their index", (b'{"weight_map": {"a": "\\ud800"}}', b"")),
     ("weights and their index", (b"{}", (2).to_bytes(8, "little") + b"[]" + bytes(99))),
     ("metrics.jsonl", b"[1]"),
     ("metrics.jsonl", DEEP.encode()),

@@ -160,7 +160,7 @@ class Shards:
             return safe_open(folder / name, framework="pt")
         except FileNotFoundError:
             raise UsageError(f"{self.where}: {name} is missing, which {WEIGHTS_INDEX} names") from None
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, UnicodeEncodeError) as error:
             raise UsageError(f"{folder / name} cannot be read: {error}") from None
 
 
