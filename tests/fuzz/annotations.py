@@ -250,7 +250,7 @@ def _paths(folder: Path) -> tuple[Make, Parse]:
                 continue
             if target != real and not target.startswith(f"{real}/"):
                 raise Finding(f"{text!r} leads to {target}")
-        return reason
+        return reason and reason.replace(text, "PATH")
 
     return lambda random: changed_text(random, ["b/a.mp4", "b/c/x.mkv", "out/secret.mp4", "b/file.mp4"], words), parse
 

@@ -130,6 +130,7 @@ FOUND: list[tuple[str, Any]] = [
     ("arrays as videos", (5, 1, None)),
     ("arrays as videos", (np.zeros(()), 1, None)),
     ("arrays as videos", (np.zeros((2, 4, 4, 3), np.uint8), LARGE, None)),
+    ("arrays as videos", (np.zeros((2, 4, 4, 3), np.uint8), 1e-320, None)),
     ("arrays as videos", (np.zeros((2, 4, 4, 3), np.uint8), None, [None])),
     ("arrays as videos", (np.zeros((2, 0, 4, 3), np.uint8), 1, None)),
 ]

@@ -117,7 +117,7 @@ class MemorySource(VideoSource):
             raise UsageError("Frames needs either fps, frames per second, or timestamps_s, when each frame begins")
         if frames.timestamps_s is None:
             self.fps = _number(frames.fps)
-            if not 0 < self.fps < float("inf"):
+            if not 0 < self.fps < math.inf or not count / self.fps < math.inf:
                 raise UsageError(f"Frames: fps must be a positive number, not {frames.fps}")
             self.times_s = [number / self.fps for number in range(count)]
             self.duration_s: float | None = count / self.fps
