@@ -1,6 +1,7 @@
 """`SHA256SUMS` in a folder: what its files were when they were written, as `sha256sum -c SHA256SUMS` reads it."""
 
 from collections.abc import Iterator
+import os
 from pathlib import Path
 
 from refocus.core.errors import RefocusError
@@ -60,7 +61,7 @@ def differing(folder: Path) -> Iterator[Path]:
     for line in lines:
         digest, _, name = line.partition("  ")
         file = folder / Path(name).name
-        if not file.is_file() or file_digest(file) != digest:
+        if not os.path.isfile(file) or file_digest(file) != digest:
             yield file
     if text.rstrip("\n") != "\n".join(lines):
         yield folder / SUMS

@@ -13,7 +13,6 @@
 
 import dataclasses
 import difflib
-import json
 import logging
 import os
 import re
@@ -23,6 +22,7 @@ from typing import Any
 
 from refocus.core.checksums import SUMS
 from refocus.core.errors import UsageError
+from refocus.core.json_text import loads
 from refocus.core.project import project_root
 
 CONFIG, WEIGHTS, WEIGHTS_INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
@@ -30,6 +30,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_ma
 SMALL_FILES = ("*.json", "*.txt", "*.model", "*.jinja")  # configurations and tokenizers
 MODEL_FILES = (*SMALL_FILES, "*.safetensors", SUMS)  # never pickles
 SHIPPED = "assets"  # the models that come with the project, also where they are not there yet
+FLOATS = ("Infinity", "-Infinity", "NaN")
 CLOSE = 0.75  # of difflib's ratio: `asets` is close to `assets`, `google` is not close to `models`
 
 _NAME = r"[A-Za-z0-9](?:(?!--|\.\.)[A-Za-z0-9._-])*(?<![.-])"  # what the hub allows
@@ -197,7 +198,7 @@ def read_json(file: Path) -> dict[str, Any]:
         UsageError: it is none.
     """
     try:
-        values = json.loads(file.read_text(encoding="utf-8"), object_hook=_special_float)
+        values = loads(file.read_text(encoding="utf-8"), as_object=_with_special_floats)
     except ValueError as error:
         raise UsageError(f"{file} is not JSON: {error}") from None
     if not isinstance(values, dict):
@@ -205,9 +206,10 @@ def read_json(file: Path) -> dict[str, Any]:
     return values
 
 
-def _special_float(values: dict[str, Any]) -> Any:
-    """transformers 5 writes an infinity as an object."""
-    return float(values["__float__"]) if values.keys() == {"__float__"} else values
+def _with_special_floats(entries: list[tuple[str, Any]]) -> Any:
+    """An object; transformers 5 writes an infinity as one."""
+    values = dict(entries)
+    return float(values["__float__"]) if values.keys() == {"__float__"} and values["__float__"] in FLOATS else values
 
 
 def _similar_below(base: Path, parts: Sequence[str]) -> list[Path]:

@@ -60,10 +60,9 @@ def opened(path: Path, columns: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
             yield file
     except FileNotFoundError:
         raise RefocusError(f"{path}: no such file") from None
-    except (OSError, pa.ArrowException) as error:
-        raise RefocusError(
-            f"{path}: cannot be read as parquet ({error}); if a stage wrote it, delete it and run that stage again"
-        ) from None
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        fix = "if a stage wrote it, delete it and run that stage again"
+        raise RefocusError(f"{path}: cannot be read as parquet ({in_one_line(error)}); {fix}") from None
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
@@ -106,6 +105,11 @@ def check_bytes(path: Path) -> bool:
             for _ in file.iter_batches():  # compares the pages
                 pass
     return noted is not None
+
+
+def in_one_line(error: Exception) -> str:
+    """What the library says, which may be a page."""
+    return " ".join(str(error).split())[:300]
 
 
 def _check_footer(path: Path) -> None:

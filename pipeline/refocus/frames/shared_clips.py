@@ -5,7 +5,6 @@ the bytes of another set's, and whose bounds are the same, is copied from there.
 same moment do not know of each other yet; each then decodes for itself, to the same bytes.
 """
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from refocus.core.files import write_json
+from refocus.core.json_text import loads
 from refocus.frames.decode_clip import DecodeJob, StoredClip
 from refocus.frames.shard_reader import ShardReader
 from refocus.video.source_digest import source_digest
@@ -83,7 +83,7 @@ def _catalogues(folder: Path, tar: Path) -> Iterator[tuple[Path, list[Entry]]]:
         if path == _sources(tar):
             continue
         try:
-            entries = [_entry(values) for values in json.loads(path.read_bytes())]
+            entries = [_entry(values) for values in loads(path.read_bytes())]
         except (OSError, ValueError, TypeError) as error:
             logger.warning("%s: passed over, its videos are decoded again (%s)", path, error)
         else:

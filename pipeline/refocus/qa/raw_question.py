@@ -1,17 +1,18 @@
 """From an annotation row to a question or a reject: the checks that every adapter shares."""
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from refocus.qa.loose_values import Span, as_list, as_text
+from refocus.core.limits import TEXT_CHARS
+from refocus.qa.loose_values import LARGE, Span, as_list, as_text
 from refocus.qa.records import OPEN, Question, Reject, clip_id, qa_id
 from refocus.qa.video_finder import Remote, VideoFinder
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+SHOWN = 500  # characters of a message, which quotes what it is about
 MANY_OPTIONS = 5  # questions with more are kept and flagged
 _PREFIX = re.compile(r"\s*\(?([A-Z])[.):]\s*(.*)", re.DOTALL)
 
@@ -20,6 +21,7 @@ class BadRow(Exception):
     """A row that is no usable question; becomes a `Reject` with this reason."""
 
     def __init__(self, reason: str, detail: str) -> None:
+        detail = detail if len(detail) <= SHOWN else f"{detail[:SHOWN]}…"
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
@@ -77,17 +79,20 @@ def _typed(row: RawQuestion) -> RawQuestion:
     texts = {name: (getattr(row, name),) for name in ("source_id", "question", "category", "answer_text", "split")}
     lists = {name: getattr(row, name) for name in ("options", "videos", "flags")}
     lists = {name: (value,) if isinstance(value, str) else tuple(value) for name, value in lists.items()}
+    most = TEXT_CHARS.value()
     for name, values in (texts | lists).items():
         for text in values:
             if not isinstance(text, str):
                 raise BadRow("bad_field", f"{name}: {text!r} is not text")
+            if len(text) > most:
+                raise BadRow("too_long", f"{name}: {TEXT_CHARS.refusal(f'{len(text)} characters')}")
             if text != _printable(text):
                 raise BadRow("bad_text", f"{name}: not valid Unicode: {_printable(text)!r}; save the file as UTF-8")
     if isinstance(row.answer_index, bool) or not isinstance(row.answer_index, int):
         raise BadRow("bad_field", f"answer_index: {row.answer_index!r} is not a whole number")
     for name in ("start_s", "end_s"):
         value = getattr(row, name)
-        if value is not None and not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
+        if value is not None and not (isinstance(value, int | float) and 0 <= value < LARGE):
             raise BadRow("bad_times", f"{name}: {value!r} is no time of a video, in seconds")
     return replace(row, **lists)
 

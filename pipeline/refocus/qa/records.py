@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from refocus.core import parquet
+from refocus.core.errors import RefocusError
 from refocus.core.files import digest, write_table
 from refocus.qa.clips import ClipRow
 
@@ -107,13 +108,19 @@ def read_questions(path: Path | str, only: pa.Array | None = None) -> list[Quest
 
     Args:
         only: the qa_ids wanted; None: all.
+    Raises:
+        RefocusError: as `read_columns`, or a row is no question.
     """
     table = read_columns(path, [field.name for field in fields(Question)])
     if only is not None:
         table = table.filter(pc.is_in(table["qa_id"], only))
-    return [
-        Question(**{**row, "options": tuple(row["options"]), "flags": tuple(row["flags"])}) for row in table.to_pylist()
-    ]
+    try:
+        return [
+            Question(**{**row, "options": tuple(row["options"]), "flags": tuple(row["flags"])})
+            for row in table.to_pylist()
+        ]
+    except (TypeError, ValueError) as error:  # a cell is empty or of another kind
+        raise RefocusError(f"{path} is not a table of questions: {error}") from None
 
 
 def by_clip(questions: Iterable[Question]) -> dict[str, list[Question]]:

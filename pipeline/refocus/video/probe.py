@@ -13,6 +13,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from refocus.core.errors import RefocusError
+from refocus.core.limits import PICTURE_PIXELS
 from refocus.video.length import header_duration
 from refocus.video.orientation import Orientation, orientation
 from refocus.video.packets import rate_of
@@ -76,6 +77,12 @@ def opened(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
         stream.thread_type = "NONE"
         stream.codec_context.thread_count = 1
         stream.codec_context.flags |= Flags.unaligned  # else columns cut off at the left may come back
+        stream.codec_context.options = {
+            "max_pixels": str(PICTURE_PIXELS.value())
+        }  # also of frames that grow on the way
+        pixels = stream.codec_context.width * stream.codec_context.height
+        if pixels > PICTURE_PIXELS.value():
+            raise VideoError(f"{path}: {PICTURE_PIXELS.refusal(f'pictures of {pixels} pixels')}")
         yield container, stream
 
 

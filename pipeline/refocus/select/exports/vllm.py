@@ -70,8 +70,8 @@ class VllmRequests:
         known = {question.qa_id for question in asked.questions}
         found: dict[str, ForeignPicks] = {}
         for where, qa_id, said in _requests(path):
-            if qa_id not in known:
-                raise RefocusError(f"{where}: custom_id {qa_id!r} is no question of {asked.benchmark}")
+            if not isinstance(qa_id, str) or qa_id not in known:
+                raise RefocusError(f"{where}: custom_id {qa_id!r:.80} is no question of {asked.benchmark}")
             shown = whole_numbers(said["frames_indices"], where)
             found[once(found, qa_id, where, f"question {qa_id}")] = (
                 ForeignPicks(seconds=tuple(number / MILLISECONDS for number in shown))
