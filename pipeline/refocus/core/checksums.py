@@ -1,7 +1,7 @@
 """`SHA256SUMS` in a folder: what its files were when they were written, as `sha256sum -c SHA256SUMS` reads it."""
 
-from collections.abc import Iterator
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from refocus.core.errors import RefocusError
