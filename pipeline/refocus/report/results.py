@@ -147,7 +147,7 @@ class Results:
     def outcomes(self, lmm: str, row: ResultRow, benchmark: str, frames: int) -> list[Outcome]:
         """Results of a row on one benchmark; empty where any of its runs is missing."""
         runs = [outcomes(self._questions[benchmark], run.answers) for run in self._runs(lmm, row, benchmark, frames)]
-        return mean_outcomes(runs) if len(runs) > 1 else sum(runs, [])
+        return mean_outcomes(runs) if len(runs) > 1 else next(iter(runs), [])
 
     def without_video(self, lmm: str, row: ResultRow, benchmark: str, frames: int) -> list[Outcome]:
         """The questions that one of a row's runs was not asked, because their frames were not there."""
