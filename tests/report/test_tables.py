@@ -286,7 +286,7 @@ def test_answers_without_their_questions_and_two_files_for_one_cell_are_refused(
         Results([MME], [answers(MLVU, "uniform", static)])
     with pytest.raises(UsageError, match="two files"):
         Results([MME], [answers(MME, "uniform", static)] * 2)
-    with pytest.raises(UsageError, match="1 of 12 answers of uniform by tiny .* lacks .one is videomme11"):
+    with pytest.raises(UsageError, match=r"1 of 12 answers of uniform by tiny .* lacks .one is videomme11"):
         Results([replace(MME, questions=MME.questions[:-1])], [answers(MME, "uniform", static)])
 
 

@@ -12,6 +12,9 @@ class RefocusError(Exception):
 
     exit_code = 1
 
+    def __init__(self, *lines: object):
+        super().__init__(*lines)
+
     def __str__(self) -> str:
         return "\n  ".join(map(_line, self.args))
 
