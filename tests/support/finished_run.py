@@ -10,8 +10,11 @@ from tests.support.dry_runs import STAND_IN, Plan, planned, snakemake, write
 
 
 def finish(repository: Path, home: Path) -> Path:
-    """Makes `home` a working directory in which Snakemake has run the default configuration with stand-ins."""
-    for model in ("lmm", "policy", "siglip"):
+    """Makes `home` a working directory in which Snakemake has run the default configuration with stand-ins.
+
+    Its model `assets/other` is there for configurations that name another one.
+    """
+    for model in ("lmm", "policy", "siglip", "other"):
         for name in ("config.json", "model.safetensors"):
             write(home / "assets" / model / name, "{}" if name == "config.json" else model)
     listed = snakemake(repository, "--directory", str(home), "--summary")
