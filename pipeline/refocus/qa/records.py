@@ -1,7 +1,7 @@
 """What passes between stages: clips, questions, rejected rows, and their parquet tables (DESIGN section 4, stage 1)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,9 @@ def _milliseconds(seconds: float | None) -> float | None:
 
 def questions_table(questions: Iterable[Question]) -> pa.Table:
     """The questions as a table of `QUESTION_SCHEMA`."""
-    return pa.Table.from_pylist([asdict(question) for question in questions], schema=QUESTION_SCHEMA)
+    rows = list(questions)
+    columns = {name: [getattr(row, name) for row in rows] for name in QUESTION_SCHEMA.names}
+    return pa.Table.from_pydict(columns, schema=QUESTION_SCHEMA)
 
 
 def write_questions(
