@@ -32,6 +32,6 @@ def test_every_set_is_read_to_the_last_question_and_every_video_is_there(tmp_pat
 def test_a_tiny_run_measures_every_command(tmp_path):
     rows, videos = bench_ingest.measure(tmp_path / "home", 0, str(forked_python()))
     assert len(rows) == len(paper_sources.SIZES) + 4 and {len(row) for row in rows} == {len(bench_ingest.HEAD)}
-    assert videos > 10 * paper_sources.LEAST
+    assert videos > 9 * paper_sources.LEAST  # of 11 sets; some share videos or link fewer
     doctor = json.loads((tmp_path / "home/doctor.json").read_text())
     assert doctor["sources"][0]["probed"] == paper_sources.LEAST
