@@ -6,6 +6,7 @@ NaN, which pandas writes where a value is missing, comes as None.
 import contextlib
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,16 @@ MAX_CELL = 1 << 24  # characters of one CSV cell
 CSV = (".csv", ".tsv")
 LINES = (".jsonl", ".ndjson")
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Row(dict[str, Any]):
+    """A row that knows the line it begins in, from 1, which an editor shows."""
+
+    __slots__ = ("line",)
+
+    def __init__(self, values: Mapping[str, Any], line: int) -> None:
+        super().__init__(values)
+        self.line = line
 
 
 def rows_of(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterable[Any]:
@@ -106,9 +117,12 @@ def json_lines(path: Path) -> Iterator[Any]:
 
 def _line(number: int, line: str) -> Any:
     try:
-        return json.loads(line, parse_constant=_no_number)
+        value = json.loads(line, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        return BadRow("bad_row", f"line {number} is not JSON: {error.msg} in column {error.colno}")
     except (ValueError, RecursionError) as error:
         return BadRow("bad_row", f"line {number} is not JSON: {error}")
+    return Row(value, number) if isinstance(value, dict) else value
 
 
 def _no_number(constant: str) -> None:
@@ -154,6 +168,7 @@ def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str] | Ba
     with _csv(path) as (header, reader):
         _refuse_missing(path, columns, header)
         while True:
+            first = reader.line_num + 1
             try:
                 cells = next(reader)
             except StopIteration:
@@ -162,9 +177,12 @@ def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str] | Ba
                 yield BadRow("bad_row", f"line {reader.line_num}: {error}")
                 continue
             if len(cells) == len(header):
-                yield dict(zip(header, cells, strict=True))
+                yield Row(dict(zip(header, cells, strict=True)), first)
             elif cells:
-                yield BadRow("bad_row", f"{len(cells)} cells where the header has {len(header)}")
+                where, hint = f"line {first}", ""
+                if reader.line_num > first:
+                    where, hint = f"lines {first} to {reader.line_num}", "; is a quotation mark not closed?"
+                yield BadRow("bad_row", f"{where}: {len(cells)} cells where the header has {len(header)}{hint}")
 
 
 @contextlib.contextmanager
@@ -178,7 +196,13 @@ def _csv(path: Path) -> Iterator[tuple[list[str], Any]]:
             start = handle.readline()
             handle.seek(0)
             reader = csv.reader(handle, delimiter=max(",;\t", key=start.count))
-            yield next(reader, []), reader
+            header = next(reader, [])
+            if not header:
+                raise RefocusError(f"{path}: the file is empty; its first line has to name the columns")
+            for name, count in Counter(filter(None, header)).items():
+                if count > 1:
+                    raise RefocusError(f"{path}: {count} columns are called '{name}'; rename all but one of them")
+            yield header, reader
     except FileNotFoundError:
         raise RefocusError(f"{path}: no such annotation file") from None
     except OSError as error:
@@ -240,9 +264,14 @@ def _present(row: dict[str, Any]) -> dict[str, Any]:
 def each(
     path: Path, rows: Iterable[Any], parse: Callable[[str, int, Any], RawQuestion], first: int = 0
 ) -> Iterator[RawQuestion | Reject]:
-    """Parses rows one by one with `parse(where, number, row)`; what it refuses becomes a reject that says where."""
+    """Parses rows one by one with `parse(where, number, row)`; what it refuses becomes a reject that says where.
+
+    Args:
+        first: number of the first row; a line of the file, where there are lines, is named beside it.
+    """
     for number, row in enumerate(rows, first):
-        where = f"{path.name} row {number}"
+        line = f", line {row.line}" if isinstance(row, Row) else ""
+        where = f"{path.name} row {number}{line}"
         try:
             if isinstance(row, BadRow):
                 raise row
