@@ -17,25 +17,27 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/pipeline$(if $(PYTHONPATH),:$(PYTHONPATH))
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo report evidence study recipes test test-fast test-kernels test-lmms-eval test-serve test-slurm test-browser lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-train bench-question clean
+.PHONY: help demo report evidence study recipes test test-fast fuzz test-kernels test-lmms-eval test-serve test-slurm test-browser lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-ingest bench-train bench-question reruns clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      videos -> shards -> rewards -> policy -> tables in the synthetic world, on a CPU, in minutes"
 	@echo "make test      the tests; make test-fast: those that start no Snakemake and take no seconds, while you edit"
 	@echo "make test-kernels  mamba_ssm's Triton kernels against plain torch, interpreted on a CPU, in minutes"
-	@echo "make test-browser  the report's pages in a headless Chromium, which has to be there"
+	@echo "make test-browser  the pages of both reports in a headless Chromium, which has to be there"
 	@echo "make test-lmms-eval  the plug-in with the real lmms-eval, on tiny models, in a minute or two"
 	@echo "make test-serve  the page of refocus serve with the real Gradio, in a headless Chromium if one is there"
 	@echo "make test-slurm  profiles/slurm on a SLURM of its own (Debian's slurm-wlm and munge, as root), in minutes"
+	@echo "make fuzz      100,000 inputs for every parser of other people's files, in 20 minutes of CPU; writes docs/security.md; FUZZ_ARGS=\"--only JSON\": some"
 	@echo "make report    the demo's results as pages for a browser, with a gallery of questions: results/report/index.html"
 	@echo "make evidence  the demo's claims with three seeds in a world that nobody tuned on; writes docs/evidence.md"
 	@echo "make study     which of the paper's claims hold, (a) to (g): 27 runs, hours; resumable; writes docs/study.md"
 	@echo "make recipes   a small run of every overlay, its metrics beside their bounds (tests/recipes); RECIPES=\"beta frames\": some"
 	@echo "make assets    train the tiny models of the synthetic world anew and promote them into assets/"
 	@echo "make selector  ship the demo's trained policy as the default of refocus select"
-	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-feed, bench-filter, bench-store, bench-train, bench-question:"
+	@echo "make bench     the benchmarks; bench-decode, bench-reward, bench-feed, bench-filter, bench-ingest, bench-store, bench-train, bench-question:"
 	@echo "               one each; bench-reward-gpu: the reward pass at its true sizes, on a GPU"
+	@echo "make reruns    which rules run again when a key of config.yaml changes: docs/reruns.md, in minutes"
 	@echo "make docs      draw docs/architecture.svg from the code, and build the site of docs/ in site/, which opens from the disk"
 	@echo "make lint      ruff, mypy, snakefmt, snakemake --lint, rendered files"
 
@@ -67,6 +69,9 @@ test: $(VENV)/.dev
 test-fast: $(VENV)/.dev
 	$(PYTEST) -m "not slow"
 
+fuzz: $(VENV)/.dev
+	python -m tests.fuzz.run --out docs/security.md $(FUZZ_ARGS)
+
 test-kernels: $(VENV)/.triton
 	PYTHONPATH=$(CURDIR)/$(VENV)/triton TRITON_INTERPRET=1 python -m pytest tests/policy -q -m triton $(PYTEST_ARGS)
 
@@ -79,11 +84,11 @@ test-serve: $(VENV)/.serve
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/$(VENV)/serve python -m pytest tests/serve -q $(PYTEST_ARGS)
 
 test-slurm: $(VENV)/.slurm
-	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/$(VENV)/slurm python -m pytest tests/workflow/test_slurm.py -q $(PYTEST_ARGS)
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/$(VENV)/slurm python -m pytest tests/workflow/test_slurm_submission.py tests/workflow/test_slurm.py -q $(PYTEST_ARGS)
 
 # REFOCUS_BROWSER: without a Chromium the tests fail, where make test skips them.
 test-browser: $(VENV)/.dev
-	REFOCUS_BROWSER=1 python -m pytest tests/report -q -m browser $(PYTEST_ARGS)
+	REFOCUS_BROWSER=1 python -m pytest tests/report tests/workflow/test_snakemakes_report.py -q -m browser $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	ruff check .
@@ -109,10 +114,14 @@ docs: $(VENV)/.run $(VENV)/.docs
 	python docs/architecture.py
 	NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict --quiet
 
+# What runs again when a key changes: tests/workflow/reruns.yaml and docs/reruns.md.
+reruns: $(VENV)/.dev
+	python -m tests.support.reruns
+
 config: $(VENV)/.run
 	python -m refocus config --write
 
-bench: bench-decode bench-store bench-reward bench-feed bench-filter bench-train bench-question
+bench: bench-decode bench-store bench-reward bench-feed bench-filter bench-ingest bench-train bench-question
 
 # BENCH_ARGS="--peers PYTHON --ffmpeg FFMPEG" compares with libraries that live in an environment of their own.
 bench-decode: $(VENV)/.dev
@@ -132,6 +141,9 @@ bench-feed: $(VENV)/.dev
 
 bench-filter: $(VENV)/.dev
 	python -m pytest benchmarks/test_filter.py -q -s
+
+bench-ingest: $(VENV)/.dev
+	python -m benchmarks.bench_ingest --out docs/benchmarks.md $(BENCH_ARGS)
 
 bench-train: $(VENV)/.dev
 	python -m benchmarks.bench_train --out docs/benchmarks.md $(BENCH_ARGS)

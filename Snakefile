@@ -10,7 +10,7 @@ from refocus.config.layers import merge
 from refocus.config.models_in_use import check_models
 from refocus.config.overlay import check
 from refocus.config.renamed import current_names, without_old_names
-from refocus.config.start_checks import check_adapters, check_site, mixed_world, one_line
+from refocus.config.start_checks import IMAGE, check_adapters, check_image, check_site, mixed_world, one_line
 
 min_version("9.27")
 
@@ -27,11 +27,17 @@ with one_line():
     check_models(SETTINGS)
     check_adapters(SETTINGS)
     check_site(workflow.resource_settings.default_resources or {})
+    check_image(workflow.deployment_settings.deployment_method, os.environ.get(IMAGE))
 validate(SETTINGS.model_dump(mode="json"), "workflow/schemas/config.schema.yaml", set_default=False)
 
 
 pathvars:
     results=SETTINGS.results,
+
+
+if os.environ.get(IMAGE):
+
+    container: os.environ[IMAGE]
 
 
 report: "workflow/report/workflow.rst"

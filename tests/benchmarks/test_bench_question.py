@@ -34,6 +34,16 @@ def test_every_part_of_some_questions_about_a_video_is_measured(tmp_path):
     assert min(spent.decode, spent.first, spent.others, spent.again, spent.answer) > 0
     assert spent.all == pytest.approx(spent.decode + spent.first + spent.others + spent.again + spent.answer)
     assert 0 < spent.loaded_mb <= spent.peak_mb
+    assert (spent.decodes, spent.readings) == (1, 1)
+
+
+def test_what_is_computed_again_for_a_further_question_misses_the_bar():
+    good = Spent(**{**vars(SPENT), "others": 0.7})
+    slow, again = (Spent(**{**vars(good), **change}) for change in ({"others": 0.8}, {"readings": 2}))
+    assert bench_question.missed({(1, 1): SPENT, (10, 10): good}) == []
+    missed = bench_question.missed({(10, 10): slow, (60, 10): again})
+    assert [line.partition(",")[0] for line in missed] == ["10 minutes", "60 minutes"]
+    assert "| 10 | 10 | 2.50 | 3.20 | 1.28 | 1 | 1 | – |" in bench_question.shared({(10, 10): good})
 
 
 def test_questions_differ(tmp_path):
@@ -50,10 +60,10 @@ def test_the_cheapest_round_counts_and_the_largest_peak(monkeypatch, tmp_path):
 def test_the_page_has_every_case_and_says_what_is_computed(models):
     spent = {(1, 1): SPENT, (1, 10): SPENT, (60, 1): SPENT, (60, 10): SPENT}
     page = report(spent, models, "command")
-    assert page.count("\n| 1 | 10 | ") == page.count("\n| 60 | 1 | ") == 3
+    assert (page.count("\n| 1 | 10 | "), page.count("\n| 60 | 1 | ")) == (4, 3)
     assert page.index("**Measured**") < page.index("**Computed, not measured**") and "nan" not in page
     tables = [part for part in page.split("\n\n") if part.startswith("| ")]
-    assert len(tables) == 5
+    assert len(tables) == 6
     assert all(len({line.count("|") for line in part.strip().splitlines()}) == 1 for part in tables)
 
 

@@ -118,6 +118,8 @@ def test_a_broken_video_has_its_error_and_the_command_fails_at_the_end(select, h
         (["{home}/one.mp4"], "name a video and a question"),
         (["{home}/one.mp4", " "], "the question is empty"),
         (["{home}/one.mp4", "What?", "--frames", "0"], "positive number"),
+        (["{home}/one.mp4", "What?", "--selector", "topkk"], "'topkk'; a video is asked about with uniform, random"),
+        (["{home}/one.mp4", "What?", "--selector", "refocus/demo"], "refocus/demo picks for a benchmark only; a video"),
         (["{home}/one.mp4", "{home}/two.mp4", "What?"], "need --out"),
         (["{home}/one.mp4", "What?", "--out", "picks.txt"], "name it .parquet or .jsonl"),
         (["{home}/one.mp4", "What?", "--out", "picks.jsonl", "--json"], "--json is for one video"),
@@ -129,6 +131,23 @@ def test_a_wrong_request_ends_before_a_model_is_loaded(home, words, says, caplog
     monkeypatch.setattr("refocus.select.by_name.selector_by_name", lambda *words: pytest.fail("a model is loaded"))
     assert main(["select", *(word.format(home=home) for word in words)]) == 2
     assert says in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--selector", "uniform-seen", "--frames", "4"], "uniform-seen hands over all"),
+        (["--selector", "mdp3-options", "--model", "{assets}/siglip"], "so mdp3-options compares with the"),
+        (["--selector", "mdp3-options", "--model", "{assets}/siglip", "--option", "red"], None),
+        (["--selector", "topk", "--model", "{assets}/siglip"], None),
+    ],
+)
+def test_what_a_selector_does_otherwise_than_asked_is_said(home, repository, words, says, caplog):
+    caplog.set_level("INFO")
+    asked = [word.format(assets=repository / "assets") for word in words]
+    assert main(["select", str(home / "one.mp4"), "What color is the star?", *asked]) == 0
+    said = [line for line in caplog.messages if "whatever --frames" in line or "no --option" in line]
+    assert len(said) == (says is not None) and (says or "") in "".join(said)
 
 
 @pytest.mark.parametrize(

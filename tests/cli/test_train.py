@@ -136,6 +136,7 @@ def test_other_settings_in_the_same_work_folder_are_refused(inputs, tmp_path):
         call(inputs, tmp_path, "--entropy-weight", 0.5, max_steps=1)
 
 
+@pytest.mark.fault("two at once", "train", "a second trainer keeps out of the checkpoints")
 def test_a_second_trainer_keeps_out_of_a_work_folder_in_use(inputs, tmp_path, monkeypatch):
     """As after a kill of Snakemake whose job still runs, when the same command is started again."""
     call(inputs, tmp_path)
@@ -147,6 +148,7 @@ def test_a_second_trainer_keeps_out_of_a_work_folder_in_use(inputs, tmp_path, mo
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
 
 
+@pytest.mark.fault("input replaced or corrected", "train", "other questions begin anew beside the old checkpoints")
 def test_grown_data_begins_anew_beside_the_old_checkpoints(inputs, tmp_path):
     """A configuration keeps its work folder when its data grow: neither a refusal nor a run on stale checkpoints."""
     call(inputs, tmp_path / "all", "--work-dir", tmp_path / "work")
@@ -157,6 +159,7 @@ def test_grown_data_begins_anew_beside_the_old_checkpoints(inputs, tmp_path):
         assert [line["step"] for line in read(tmp_path / out / "metrics.jsonl") if "time/step" in line] == [0, 1]
 
 
+@pytest.mark.fault("input missing or unreadable", "train", "named, status 2")
 def test_missing_inputs_are_named(inputs, tmp_path):
     """One line that says which flag."""
     parser = argparse.ArgumentParser()

@@ -5,7 +5,7 @@ import json
 import pytest
 from refocus.config.models_in_use import check_models, models_in_use
 from refocus.config.overlay import check, layered
-from refocus.config.start_checks import check_site, one_line
+from refocus.config.start_checks import IMAGE, check_image, check_site, one_line
 from refocus.core.errors import UsageError
 
 
@@ -55,6 +55,14 @@ def test_an_account_that_nobody_filled_in_is_refused():
         check_site({"slurm_account": "YOUR_ACCOUNT"})
     check_site({"slurm_account": "lab"})
     check_site({})
+
+
+def test_containers_without_an_image_are_refused():
+    """Jobs would run outside any container, with whichever `python` comes first."""
+    with pytest.raises(UsageError, match=f"name the image in the environment variable {IMAGE}"):
+        check_image(["apptainer"], None)
+    check_image(["apptainer"], "refocus.sif")
+    check_image(["conda", "env-modules"], None)
 
 
 def test_an_error_ends_with_one_line_and_its_status(capsys):

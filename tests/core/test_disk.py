@@ -44,6 +44,7 @@ def _limited(name: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.fault("full disk", "ingest train tables", "text, table or tensors: the file is named and no draft stays")
 def test_what_the_disk_refuses_names_the_file_and_leaves_no_draft(tmp_path, name):
     path = tmp_path / "a.file"
     code = f"from tests.core.test_disk import _limited, Path; _limited({name!r}, Path({str(path)!r}))"

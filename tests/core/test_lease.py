@@ -31,11 +31,13 @@ def holder(tmp_path, monkeypatch):
     process.wait()
 
 
+@pytest.mark.fault("two at once", "train", "the second is told who works there, and how to end that")
 def test_the_second_is_refused_with_how_to_end_the_first(holder, tmp_path):
     with pytest.raises(RefocusError, match=rf"in use by process {holder.pid} on .*scancel 17"), lease(tmp_path, 0):
         raise AssertionError("two at once")
 
 
+@pytest.mark.fault("two at once", "train", "one that is being ended is waited for")
 def test_it_waits_for_one_that_is_being_ended(holder, tmp_path, monkeypatch, caplog):
     """As after `scancel`, when the job is submitted again before its processes are gone."""
     monkeypatch.setattr(leases, "POLL_S", 0.05)

@@ -6,7 +6,7 @@ import huggingface_hub
 import huggingface_hub.constants
 import pytest
 from refocus.core.errors import UsageError
-from refocus.core.model_folder import find_folder, local_folder
+from refocus.core.model_folder import HubAccess, cached_folder, find_folder, local_folder
 
 
 @pytest.fixture
@@ -47,6 +47,11 @@ def here(tmp_path, monkeypatch):
         ("model/mine", "error"),
         ("modles/mnie", "error"),
         ("model/quite-another", "hub"),  # no folder here reads like that
+        ("owner/name@v1.0", "hub"),
+        ("owner/name@refs/pr/1", "hub"),
+        ("owner/name@", "folder"),
+        ("models/mine@v1.0", "folder"),
+        ("asets/lmm@v1.0", "error"),
     ],
 )
 def test_the_rule(here, text, reading):
@@ -80,11 +85,50 @@ def test_a_hub_model_in_the_cache_is_one_whatever_it_reads_like(here):
 
 
 def test_a_download_is_announced(here, monkeypatch, caplog):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(here / "models/mine"))
     (here / "models/mine/config.json").write_text("{}")
     with caplog.at_level(logging.INFO):
         assert find_folder("owner/name") == here / "models/mine"
     assert "fetching it from the Hugging Face hub" in caplog.text
+
+
+def test_without_a_network_it_is_not_announced_and_the_reason_is_short(here, monkeypatch, caplog):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    says = r"\(HF_HUB_OFFLINE forbids .* lacks it\); where"
+    with caplog.at_level(logging.INFO), pytest.raises(UsageError, match=says):
+        find_folder("owner/name")
+    assert "fetching" not in caplog.text
+
+
+def test_a_hub_id_may_name_its_revision(here, monkeypatch):
+    asked = []
+
+    def snapshot_download(name, revision, **rest):
+        asked.append((name, revision))
+        return str(here / "models/mine")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    (here / "models/mine/config.json").write_text("{}")
+    find_folder("owner/name@v1.0")
+    find_folder("owner/name", access=HubAccess(revision="v1.0"))
+    find_folder("owner/name@v1.0", access=HubAccess(revision="v1.0"))
+    assert asked == [("owner/name", "v1.0")] * 3
+    with pytest.raises(UsageError, match="another revision than 'v2'"):
+        find_folder("owner/name@v1.0", access=HubAccess(revision="v2"))
+
+
+def test_the_cache_is_asked_for_the_revision(here):
+    """The one that is cached is not the one that is named."""
+    for commit, branch in (("0" * 40, "main"), ("1" * 40, "v1")):
+        snapshot = here / "cache/models--owner--name/snapshots" / commit
+        snapshot.mkdir(parents=True)
+        (snapshot / "config.json").write_text("{}")
+        (here / "cache/models--owner--name/refs").mkdir(exist_ok=True)
+        (here / "cache/models--owner--name/refs" / branch).write_text(commit)
+    assert cached_folder("owner/name").name == "0" * 40
+    assert cached_folder("owner/name@v1").name == cached_folder("owner/name", "v1").name == "1" * 40
+    assert cached_folder("owner/name@v2") is None
 
 
 def test_a_typo_of_a_model_of_the_project_is_no_hub_id(tmp_path, monkeypatch):

@@ -31,6 +31,11 @@ def test_other_programs_read_it(written):
     assert pq.read_table(written).equals(ROWS)
 
 
+@pytest.mark.fault(
+    "damaged input or result",
+    "ingest screen decode reward filter select answer",
+    "bits of any table: the same rows and settings, or refused with what to delete",
+)
 def test_no_flipped_bit_gives_other_rows_or_other_settings(written):
     data, rng, refused = written.read_bytes(), random.Random(0), 0
     for place in sorted({rng.randrange(len(data)) for _ in range(600)}):
@@ -54,6 +59,11 @@ def test_every_bit_of_the_footer_counts(written):
 
 
 @pytest.mark.parametrize("left", [0, 3, 11, 0.5, 0.99])
+@pytest.mark.fault(
+    "damaged input or result",
+    "ingest screen decode reward filter select answer",
+    "a table that is cut off is named, with what to delete",
+)
 def test_a_file_that_is_cut_off_is_refused_by_its_name(written, left):
     data = written.read_bytes()
     written.write_bytes(data[: left if isinstance(left, int) else int(left * len(data))])

@@ -3,14 +3,18 @@
 import shutil
 
 import pytest
+from refocus.config.answer import AnswerSettings
 from refocus.config.tables import TablesSettings
-from refocus.evaluate.answers import UNREADABLE, Answer, AnswerSet, read_answers
+from refocus.evaluate.answers import UNREADABLE, Answer, AnswerSet, read_answers, write_answers
 from refocus.evaluate.letters import named_option
 from refocus.evaluate.replies import Reading
+from refocus.lmm.prompts import LETTERS
+from refocus.report import figure_set
 from refocus.report.results import BenchmarkData, Results
 from refocus.report.table_files import to_markdown
 from refocus.report.tables import table1
 from refocus.select.last_frame import LAST_FRAME
+from refocus.select.likelihood_bins import ALL, Bin
 
 from tests.support.asked_videos import AskedVideos, build_asked_videos
 from tests.support.tiny_lmm import build_lmm
@@ -89,3 +93,23 @@ def test_tables_count_stored_replies_by_the_other_harness(bench):
     assert results.counted_by("lmms_eval").readings == {Reading("lmms_eval", "csv")}
     text = to_markdown(table1(results, 2, TablesSettings(bootstrap_resamples=0)))
     assert "generated replies as by Video-MME's own evaluation" in text
+
+
+def test_figures_count_stored_replies_as_the_tables_do(bench, tmp_path, monkeypatch):
+    """Replies that lmms-eval reads as the right option; the file was read by the authors' rule, which sees a B."""
+    letters = {q.qa_id: LETTERS[q.answer_index] for q in bench.questions}
+    answers = {qa: Answer((0, 1), (), 1, False, f"Because I think ({letter})") for qa, letter in letters.items()}
+    for selector, path in (("uniform", "answers/n2.s0.parquet"), ("all", "bins/all.parquet")):
+        made = AnswerSet("bench", "lmm", "lmm", selector, 2, 0, answers)
+        (tmp_path / path).parent.mkdir()
+        write_answers(tmp_path / path, made, AnswerSettings(method="generation", extractor="authors").identity())
+    drawn = {}
+    monkeypatch.setattr(figure_set, "draw_accuracy", lambda results, *_: drawn.setdefault("results", results))
+    monkeypatch.setattr(figure_set, "draw_bins", lambda groups, *_: drawn.setdefault("groups", groups))
+    monkeypatch.setattr(figure_set, "save", lambda *_: None)
+    words = ["--qa", bench.qa, "--index", bench.index, "--answers", tmp_path / "answers", "--n-frames", 2]
+    words += ["--bins", tmp_path / "bins/all.parquet", "--extractor", "lmms_eval", "--out", tmp_path / "figures"]
+    assert bench.refocus("figures", *words) == 0
+    first = bench.questions[0]
+    assert drawn["results"].answer("lmm", "uniform", "bench", 2, first.qa_id).correct
+    assert drawn["groups"][0].value(Bin(ALL)) == 1

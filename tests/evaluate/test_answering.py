@@ -1,6 +1,8 @@
 """Answers belong to their frames; a video is read once; the prediction is the highest option logit."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from refocus.core.errors import RefocusError
@@ -97,12 +99,16 @@ def test_a_video_that_cannot_be_read_and_questions_that_cannot_be_asked_are_flag
     assert list(made) == list("1234")
 
 
+@pytest.mark.fault("damaged input or result", "answer", "damaged stored frames stop the job")
 def test_damaged_stored_frames_stop_the_job():
     """They are our own file, and decoding again mends it; a wrong answer would stay."""
     with pytest.raises(RefocusError, match="damaged"):
         answer_benchmark(Lmm(), [question("1", "damaged")], {1: {"1": frames(1)}}, Pixels())
 
 
+@pytest.mark.fault(
+    "input missing or unreadable", "answer", "more lost videos than tolerated: status 1, and no table is written"
+)
 def test_too_many_videos_without_an_answer_fail_the_job(tmp_path, caplog):
     """Missing ones before it begins, those that go away meanwhile at its end; clips without picks do not count."""
     asked = [question(str(n), clip) for n, clip in enumerate(("a", "b", "c", "d", "no picks"))]
@@ -133,6 +139,25 @@ def test_a_table_of_answers_reads_back_with_what_made_it(tmp_path):
     assert read_answers(tmp_path / "n2.s0.parquet") == made
     with pytest.raises(RefocusError, match=r"nothing\.parquet: no such file"):
         read_answers(tmp_path / "nothing.parquet")
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (lambda row: [row, row], "answers question 1 more than once"),
+        (lambda row: [{**row, "correct": None}], "row 0 has no correct"),
+        (lambda row: [{**row, "qa_id": None}], "row 0 has no qa_id"),
+        (lambda row: [{**row, "logits": [float("nan"), 1.0]}], "some logits are no numbers"),
+    ],
+)
+def test_a_table_of_answers_with_gaps_or_copies_is_refused(tmp_path, broken, said):
+    path = tmp_path / "n2.s0.parquet"
+    answers = answer_benchmark(Lmm(), [question("1")], {2: {"1": frames(3, 9)}}, Pixels())[2]
+    write_answers(path, AnswerSet("bench", "tiny", "assets/lmm", "uniform", 2, 0, answers), {"version": 1})
+    table = pq.read_table(path)
+    pq.write_table(pa.Table.from_pylist(broken(table.to_pylist()[0]), schema=table.schema), path)
+    with pytest.raises(RefocusError, match=said):
+        read_answers(path)
 
 
 def test_frames_that_are_not_stored_count_as_shown_too():

@@ -96,7 +96,8 @@ def test_an_open_question_without_its_video_is_missed_only_where_it_would_have_b
 
 def test_the_table_counts_them_and_says_by_which_rule():
     data = BenchmarkData("b", "videommmu", tuple(ASKED[:2]))
-    made = AnswerSet("b", "lmm", "lmm", "uniform", 1, 0, answered("generation"), "lmms_eval")
+    given = {asked.qa_id: answered("generation")[asked.qa_id] for asked in data.questions}
+    made = AnswerSet("b", "lmm", "lmm", "uniform", 1, 0, given, "lmms_eval")
     text = to_markdown(table1(Results([data], [made]), 1, TablesSettings(bootstrap_resamples=0)))
     assert "(n=2)" in text and "100.0" in text
     assert "open questions judged as by lmms-eval 0.7.2" in text

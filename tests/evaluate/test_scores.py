@@ -53,7 +53,16 @@ def test_gain_compares_only_questions_both_answered():
     base = results(("a", 1), ("a", 0), ("a", 0))
     score = gain(ours, base)
     assert (score.value, score.n) == (pytest.approx(1 / 3), 3)
+
+
+def test_a_gain_has_an_interval_where_as_many_clips_could_tell_it_from_chance():
+    """Ten clips of two questions; of five that all agree, a fair coin makes as much one time in sixteen."""
+    ours, base = results(*[("a", 1)] * 20), results(*[("a", number % 2) for number in range(20)])
+    score = gain(ours, base)
     assert score.low <= score.value <= score.high
+    few = gain(ours[:10], base)
+    assert (few.value, few.low, few.high) == (0.5, None, None)
+    assert gain(ours[:12], base).low is not None and gain(ours[:10], base, level=0.9).low is not None
 
 
 def test_gain_over_itself_is_exactly_nothing():

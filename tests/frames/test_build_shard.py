@@ -169,14 +169,15 @@ def test_webdataset_reads_the_shard(built):
 def test_the_way_to_read_a_shard_in_docs_data_gives_the_stored_frames(built):
     pytest.importorskip("webdataset")
     out, _, settings = built
-    if settings.storage != "jpeg":
-        pytest.skip("the page shows it for JPEGs")
     page = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
-    code = page.split("```python\n")[1].split("```")[0]
+    code = page.split("## Reading the stored frames elsewhere")[1].split("```python\n")[1].split("```")[0]
     read = {}
     exec(code.replace("000000.tar", str(out / "s.tar")), read)
+    assert read["clip_id"] == BAD[2].clip_id and len(read["times_s"]) == len(read["frames"])
     last = FrameStore.open([out / "s.index.parquet"]).images(BAD[2].clip_id)
-    np.testing.assert_allclose(np.stack(read["frames"]), last.astype(int), atol=2)
+    apart = np.abs(np.stack(read["frames"]) - last.astype(int))
+    most = (0.5, 2) if settings.storage == "jpeg" else (4, 20)  # FFmpeg's own conversion is not quite ours
+    assert (apart.mean(), apart.max()) <= most and apart.max() <= most[1]
 
 
 @pytest.mark.parametrize("settings", FORMS.values(), ids=list(FORMS))
@@ -303,6 +304,7 @@ def test_other_settings_or_another_file_decode_again(video_files, tmp_path, deco
     assert (decoded, report.copied) == ([], 2)
 
 
+@pytest.mark.fault("input missing or unreadable", "decode", "too many lost videos: status 1; what was decoded is kept")
 def test_too_many_failures_fail_the_job_and_keep_the_work(video_files, tmp_path, decoded):
     """The message lists the clips; nothing looks finished; the next run decodes nothing twice."""
     strict = SETTINGS.model_copy(update={"tolerated_failures": 1})
@@ -333,6 +335,7 @@ def test_paths_of_a_clip_list_cannot_leave_the_root(video_files, tmp_path):
     assert "leaves the data root" in report.failed[0]
 
 
+@pytest.mark.fault("damaged input or result", "decode", "a shard that is cut off is named, with the mend")
 def test_a_shard_cut_behind_its_index_is_told(built, tmp_path):
     """Reading from a truncated or damaged tar names the files and the fix; it never gives other pixels."""
     out, _, _ = built
@@ -351,6 +354,7 @@ def test_a_shard_cut_behind_its_index_is_told(built, tmp_path):
         store.images(GOOD[0].clip_id)
 
 
+@pytest.mark.fault("damaged input or result", "decode", "whole clips are kept, the others decoded anew, byte-equal")
 def test_a_damaged_shard_is_mended(built, video_files, tmp_path, decoded):
     """A tar cut off behind our back costs its lost clips only."""
     build_shard(GOOD, video_files, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
@@ -362,6 +366,7 @@ def test_a_damaged_shard_is_mended(built, video_files, tmp_path, decoded):
     assert (tmp_path / "s.tar").read_bytes() == whole
 
 
+@pytest.mark.fault("input replaced or corrected", "decode", "decoded anew, even of equal size and date")
 def test_a_file_replaced_under_its_name_size_and_date_is_decoded_again(video_files, tmp_path, decoded):
     """Content decides, as a camera or a copy may keep all the rest; who works from the frames sees the change."""
     videos, tar, index = tmp_path / "videos", tmp_path / "s.tar", tmp_path / "s.index.parquet"
@@ -380,6 +385,7 @@ def test_a_file_replaced_under_its_name_size_and_date_is_decoded_again(video_fil
     assert [before[clip] == after[clip] for clip in before] == [False, True]
 
 
+@pytest.mark.fault("damaged input or result", "decode", "a bit of a frame: refused, and mended by decode")
 def test_a_flipped_bit_in_a_frame_is_refused_and_mended(built, video_files, tmp_path, decoded):
     """Most flipped bits of a JPEG decode, to other pixels."""
     _, _, settings = built
@@ -397,6 +403,7 @@ def test_a_flipped_bit_in_a_frame_is_refused_and_mended(built, video_files, tmp_
     assert decoded == ["b.mkv"] and tar.read_bytes() == whole
 
 
+@pytest.mark.fault("damaged input or result", "decode", "a byte of a clip's metadata: decoded anew")
 def test_a_changed_byte_of_the_metadata_is_no_metadata():
     """Times and digests of a shard are what was written, or the clip is decoded again."""
     content = dataclasses.replace(metadata("0" * 16), checksums=(7,)).to_json()

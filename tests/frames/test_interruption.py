@@ -118,6 +118,9 @@ def complete_clips(folder):
 
 
 @pytest.mark.parametrize("previous", list(BEFORE))
+@pytest.mark.fault(
+    "killed", "decode", "at any line: nothing that looks finished is half; the next run gives the same bytes"
+)
 def test_killed_at_any_line_it_leaves_the_previous_state_or_nothing_finished(
     settings, video_files, finished, tmp_path, previous
 ):
@@ -156,6 +159,7 @@ def test_killed_at_any_line_it_leaves_the_previous_state_or_nothing_finished(
         assert not list(folder.glob(".s.tar*"))
 
 
+@pytest.mark.fault("killed", "decode", "finished clips are kept")
 def test_killed_again_and_again_no_clip_is_decoded_twice_but_those_in_hand(settings, video_files, finished, tmp_path):
     """Every kill costs at most the clip that was being decoded, and there is never more than one draft."""
     log = tmp_path / ".decoded"
@@ -170,6 +174,9 @@ def test_killed_again_and_again_no_clip_is_decoded_twice_but_those_in_hand(setti
     assert len(log.read_text().split()) <= len(CLIPS) + kills
 
 
+@pytest.mark.fault(
+    "killed", "decode", "command and workers at random moments: no process stays, and the next run gives the same bytes"
+)
 def test_the_command_and_its_workers_killed_at_random_times(settings, video_files, finished, tmp_path):
     """The real thing, with worker processes and a clock; no worker outlives its parent."""
     import pyarrow.parquet as pq
@@ -222,6 +229,7 @@ class FullDisk(TarWriter):
         return super().add(name, content)
 
 
+@pytest.mark.fault("full disk", "decode", "told; finished clips are kept")
 def test_a_full_disk_is_told_and_costs_the_clip_in_hand(settings, video_files, finished, tmp_path, monkeypatch):
     """One line says what to do; the next run goes on in the same draft, so that it needs no second copy of it."""
     tar, index = tmp_path / "s.tar", tmp_path / "s.index.parquet"
@@ -240,6 +248,7 @@ def test_a_full_disk_is_told_and_costs_the_clip_in_hand(settings, video_files, f
     assert (tmp_path / ".decoded").read_text().split() == [row.clip_id for row in CLIPS[3:]]
 
 
+@pytest.mark.fault("full disk", "decode", "told; the finished shard is kept, and no index looks finished")
 def test_a_full_disk_under_the_index_leaves_the_shard_and_no_index(settings, video_files, tmp_path, monkeypatch):
     """The next run writes the index in no time."""
     tar, index = tmp_path / "s.tar", tmp_path / "s.index.parquet"
@@ -271,6 +280,7 @@ def test_drafts_of_a_changed_list_lose_nothing(settings, video_files, finished, 
     assert set((tmp_path / ".decoded").read_text().split()) == {row.clip_id for row in CLIPS} - held
 
 
+@pytest.mark.fault("two at once", "decode", "the second says that another run writes the shard")
 def test_two_runs_on_one_shard_are_told_apart_from_a_full_disk(settings, video_files, tmp_path, monkeypatch):
     """Two checkouts with the same results folder: the second to end finds its draft gone."""
     tar, index = tmp_path / "s.tar", tmp_path / "s.index.parquet"

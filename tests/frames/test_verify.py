@@ -104,6 +104,18 @@ def test_wrong_times_wrong_frames_and_a_missing_end_are_found(tmp_path):
     assert frames == [(1, "source frame 7 is stored, 6 is on screen")]
 
 
+@pytest.mark.parametrize("end", [3.0, 3.1, 20.0])
+def test_a_length_that_cuts_a_clip_short_is_found(tmp_path, end):
+    """Of a clip that is to go on behind the video's end, what is stored may lack the rest: all frames are right."""
+    path = film(tmp_path / "a.mp4", constant(SECONDS))
+    index, size = shard(tmp_path, [path.name], start=1.0, end=end), path.stat().st_size
+    assert verify_frames(index, tmp_path).mismatches == []
+    options = {"crf": "20", "preset": "veryfast", "g": "24"}
+    padded(film(path, constant(2 * SECONDS), options=options), size)
+    longer = {"end"} if end > SECONDS else set()
+    assert {one.kind for one in verify_frames(index, tmp_path).mismatches} - {"pixels"} == longer
+
+
 def test_a_picture_that_is_damaged_in_the_store_is_found(tmp_path):
     """By its checksum; in a shard of an earlier version, which has none, by its pixels, and it alone."""
     film(tmp_path / "a.mp4", constant(SECONDS))

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import shutil
 from typing import get_args
 
@@ -10,12 +11,28 @@ from refocus.config.lmm import MODEL_TYPES, LmmSettings
 from refocus.core.errors import RefocusError, ResourceMissing, UsageError
 from refocus.lmm import load_lmm
 from refocus.lmm.families import FAMILIES
-from refocus.lmm.loading import load_statistics
+from refocus.lmm.loading import load_config, load_statistics
 
 
 def test_a_folder_without_a_model_is_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match="no config"):
         load_lmm(tmp_path)
+
+
+def test_a_siglip_loads_without_a_warning_about_another_models_ids(repository):
+    """transformers warns of the ids of a default text encoder, which the folder does not have."""
+    source, said = logging.getLogger("transformers.configuration_utils"), []
+    getattr(type(source).warning_once, "cache_clear", lambda: None)()
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    source.addHandler(handler)
+    try:
+        assert load_config(repository / "assets" / "siglip").text_config.eos_token_id is None
+        assert said == []
+        source.warning("another")
+        assert said == ["another"]
+    finally:
+        source.removeHandler(handler)
 
 
 @pytest.mark.parametrize("path", ["./nowhere", "/no/such/folder", "nowhere", "a/b/c"])

@@ -28,9 +28,10 @@ def shared(tmp_path_factory):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_examples_show_the_picked_frames_at_their_seconds(name, shared, tmp_path):
     folder, names = build_with_processor(name, tmp_path), dict(shared)
-    exec(re.sub(r'from_pretrained\("[^"]+"\)', f"from_pretrained({str(folder)!r})", NAMES[name]), names)
+    exec(re.sub(r'from_pretrained\("[^"]+"', f"from_pretrained({str(folder)!r}", NAMES[name]), names)
     inputs, seconds = names["inputs"], names["picks"].timestamps_s
     assert names["reply"].shape[1] > inputs["input_ids"].shape[1] and len(seconds) == 8
+    assert isinstance(names["answer"], str)
     frames = {
         "internvl": lambda: len(inputs["pixel_values"]),
         "llava_onevision": lambda: inputs["pixel_values_videos"].shape[1],

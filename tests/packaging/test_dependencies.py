@@ -102,7 +102,9 @@ def core_only(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_core_is_enough_to_pick_frames(core_only, tmp_path):
+@pytest.mark.parametrize("selector", [[], ["--selector", "mdp3-options", "--model", str(ROOT / "assets" / "siglip")]])
+def test_the_core_is_enough_to_pick_frames(core_only, tmp_path, selector):
+    """By a policy, and by what is asked for unless a policy is named."""
     video = tmp_path / "grey.mp4"
     with av.open(str(video), "w") as container:
         stream = container.add_stream("libx264", rate=4)
@@ -112,7 +114,9 @@ def test_the_core_is_enough_to_pick_frames(core_only, tmp_path):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
         container.mux(stream.encode())
     sheet = ["--contact-sheet", str(tmp_path / "sheet.png")]
-    done = core_only("select", str(video), "Which colour?", "--option", "red", "--frames", "2", "--json", *sheet)
+    done = core_only(
+        "select", str(video), "Which colour?", "--option", "red", "--frames", "2", "--json", *sheet, *selector
+    )
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["timestamps_s"]) == 2
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import first_page
 from tests.support.bare_site import link_packages
 from tests.support.dry_runs import planned
 
@@ -59,6 +60,19 @@ def test_every_file_of_the_project_is_in_the_wheel(wheel):
     carried = {f"refocus/project/{path.relative_to(ROOT)}" for name in CARRIED for path in files(ROOT / name)}
     assert package | carried == {name for name in names if ".dist-info/" not in name}
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+
+
+@pytest.mark.slow
+def test_the_first_pages_lines_run_with_the_wheel_and_what_it_needs_alone(wheel, tmp_path):
+    """Outside of the repository, in an environment with the packages that `pip install` of the wheel brings."""
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    site = link_packages(PYPROJECT["project"]["dependencies"], tmp_path / "site")
+    home = tmp_path / "empty"
+    home.mkdir()
+    path = os.pathsep.join([str(tmp_path / "installed"), str(site)])
+    table, counts = first_page.run([sys.executable, "-S"], home, {**os.environ, "PYTHONPATH": path})
+    assert "8 of 12 candidate frames of video.mp4" in table and counts == "8 8\n" * 2
+    assert (home / "picks.png").stat().st_size > 0
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from refocus.policy.trained_for import read_trained_for
 from refocus.qa.licences import TERMS, WORLD_CATEGORIES, is_synthetic
 from refocus.report.results import WORLD_GROUPS
 
+from tests.support.grey_video import write_greys
 from tests.support.hub_server import hub_server
 from tests.support.tiny_policy import build_policy
 from tests.support.trained_folder import TRAINED_FOR, provenance, write_trained
@@ -318,6 +319,33 @@ def test_the_front_door_takes_a_revision_and_a_token(hub, folder, monkeypatch):
     assert selector.n_frames == 2 and selector.reader == FrameSelector.from_pretrained(folder).reader
     with pytest.raises(UsageError, match="for a policy of the hub"):
         FrameSelector.from_pretrained("uniform", revision=commit)
+
+
+def test_an_older_revision_is_asked_by_flag_by_name_and_from_python(hub, folder, tmp_path, monkeypatch, capsys):
+    """They load the first of two states, which picks otherwise than the second."""
+    from refocus import FrameSelector
+
+    monkeypatch.setenv("HF_TOKEN", hub.token)
+    write_greys(tmp_path / "video.mp4", range(30))
+    for seed in (0, 1):
+        write_trained(folder, seed)
+        assert main(["push", str(folder), "ann/selector", "--private"]) == 0
+    first = hub.commits("ann/selector")[1]  # the one before it is empty
+    python = [
+        FrameSelector.from_pretrained("ann/selector", revision=first),
+        FrameSelector.from_pretrained(model="ann/selector", revision=first),
+        FrameSelector.from_pretrained(f"ann/selector@{first}"),
+    ]
+    select = ["select", str(tmp_path / "video.mp4"), "What?", "--json", "--model"]
+    capsys.readouterr()
+    said = []
+    for words in (["ann/selector", "--revision", first], [f"ann/selector@{first}"], ["ann/selector"]):
+        assert main([*select, *words]) == 0
+        said.append(json.loads(capsys.readouterr().out)["likelihood"]["values"])
+    assert said[0] == said[1] != said[2]
+    for selector in python:
+        assert list(selector.select(tmp_path / "video.mp4", "What?").likelihood.values) == said[0]
+    assert main([*select[:4], "--selector", "uniform", "--revision", first]) == 2
 
 
 # ---- transformers

@@ -197,6 +197,7 @@ def test_text_that_is_not_utf8_costs_one_row(tmp_path):
     assert [(r.source_id, r.reason) for r in found.rejects] == [("train_1", "bad_text")]
 
 
+@pytest.mark.fault("input missing or unreadable", "ingest", "named")
 def test_files_that_cannot_be_read_are_named(tmp_path):
     """Missing, no parquet, damaged in the middle, or without a column."""
     path = tmp_path / "train.parquet"

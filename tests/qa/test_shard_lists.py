@@ -1,6 +1,7 @@
 """Clips keep their shards, and unchanged lists keep their files."""
 
 import json
+import shutil
 
 import pytest
 from hypothesis import given
@@ -86,3 +87,21 @@ def test_no_question_at_all_is_an_error(tmp_path):
     path.write_text(json.dumps([{"video": "a.mp4", "question": "what?"}]))
     with pytest.raises(RefocusError, match=r"1_plotQA\.json row 0"):
         ingest(SourceFiles("set", "mlvu", (path,), tmp_path), tmp_path / "qa", IngestSettings())
+
+
+@pytest.mark.parametrize(("shards", "per_shard"), [(6, 2), (4, 3), (5, 1)])
+def test_clips_keep_their_shards_under_other_settings(tmp_path, shards, per_shard):
+    """As Snakemake runs ingest again with more shards, or with larger or smaller ones: what it made before is gone, and
+    what is decoded is kept by the shard's number."""
+    path, out, store = tmp_path / "1_plotQA.json", tmp_path / "qa", tmp_path / "store"
+    source = SourceFiles("set", "mlvu", (path,), tmp_path)
+    annotate(path, "abcde")
+    ingest(source, out, IngestSettings(clips_per_shard=2), 4, store)
+    lists = [out / "shards" / "set" / f"{number:06d}.clips.parquet" for number in range(3)]
+    before = [read_clips(file) for file in lists]
+    shutil.rmtree(out)
+    annotate(path, "zabcdey")
+    ingest(source, out, IngestSettings(clips_per_shard=per_shard), shards, store)
+    after = [read_clips(file) for file in lists]
+    assert all(now[: len(old)] == old for old, now in zip(before, after, strict=True))
+    assert len(read_clips(out / "set.clips.parquet")) == 7

@@ -174,6 +174,33 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path, forma
         read(tmp_path, ROW, format=format, columns={"start": "nobody"})
 
 
+@pytest.mark.parametrize("field", ["start", "end", "evidence", "category", "id"])
+def test_a_name_that_no_row_has_is_no_column(tmp_path, field):
+    """Of JSON lines too: clips would silently be whole videos."""
+    with pytest.raises(UsageError, match=rf"questions.jsonl: no column 'begin_s'.*columns: \{{{field}: NAME"):
+        read(tmp_path, ROW, ROW, columns={field: "begin_s"})
+    assert len(read(tmp_path, ROW, {**ROW, "begin_s": None}, columns={field: "begin_s"}).questions) == 2
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_a_column_that_is_there_twice_is_refused(tmp_path, format):
+    """Which one counts cannot be known; of columns that are not read it does not matter."""
+    names, cells = ["video", "question", "A", "B", "answer", "note", "note"], ["a.mp4", "What?", "x", "y", "A", "", ""]
+    path = tmp_path / f"questions.{format}"
+
+    def write(names, cells):
+        if format == "csv":
+            path.write_text(",".join(names) + "\n" + ",".join(cells) + "\n")
+        else:
+            pq.write_table(pa.table([[cell] for cell in cells], names), path)
+
+    write(names, cells)
+    assert len(read_source(SourceFiles("set", format, (path,), tmp_path)).questions) == 1
+    write([*names, "answer"], [*cells, "B"])
+    with pytest.raises(UsageError, match="the column 'answer' more than once"):
+        read_source(SourceFiles("set", format, (path,), tmp_path))
+
+
 def test_evidence_that_cannot_be_read_is_flagged_and_costs_nothing(tmp_path):
     rows = [{**ROW, "evidence": value} for value in ([[2, 1]], "early", [["0:05", 6]], [3, 4], [], None)]
     found = read(tmp_path, *rows)

@@ -1,10 +1,16 @@
 """The report's pages in a headless Chromium, opened from the disk: sorting sorts, keys move, filters filter."""
 
+import json
+import shutil
+
 import pytest
+from refocus.config.root import Root
 from refocus.core import results_folder
+from refocus.report.pages import index_page
+from refocus.report.pages.site import write_report
 
 from tests.support.browser import chromium
-from tests.support.reported_results import HOSTILE
+from tests.support.reported_results import DOT, HOSTILE
 
 pytestmark = pytest.mark.browser
 
@@ -110,3 +116,63 @@ def test_an_address_with_a_question_opens_it(report, page):
     page.goto(page.url)
     page.reload()
     assert page.locator("#place").inner_text() == "12 of 12"
+
+
+@pytest.mark.parametrize("name", ["index.html", "gallery.html"])
+def test_on_a_narrow_screen_nothing_lies_beside_it(report, page, name):
+    page.set_viewport_size({"width": 500, "height": 900})
+    page.goto((report / name).as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == 500
+    rights = page.locator(".shot").evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
+    assert all(right <= 500 for right in rights) and bool(rights) == (name == "gallery.html")
+
+
+@pytest.mark.parametrize("lost", ["tars", "tars and indexes"])
+def test_questions_without_stored_frames_are_shown_without_pictures(reported, page, tmp_path, monkeypatch, lost):
+    root, results = reported
+    shutil.copytree(results, tmp_path / "results")
+    indexes = [results_folder.INDEX.at(tmp_path / "results", dataset=d, shard="000000") for d in ("bench", "taught")]
+    for index in indexes:
+        index.with_name("000000.tar").unlink()
+        if "indexes" in lost:
+            index.unlink()
+    monkeypatch.setattr(index_page, "ask_snakemake", lambda root, results: DOT)
+    write_report(root, Root(), tmp_path / "results", tmp_path / "out", 100, [])
+    page.goto((tmp_path / "out" / "gallery.html").as_uri() + "#%E0%A4%A")
+    for number in range(12):
+        assert page.locator("#place").inner_text() == f"{number + 1} of 12"
+        assert "No pictures" in page.locator("#view").inner_text()
+        if number < 6:
+            seconds = page.locator("table.picks .shot").all_inner_texts()
+            assert len(seconds) == 6 and all(text.endswith(" s") and "?" not in text for text in seconds)
+        page.keyboard.press("ArrowRight")
+
+
+def test_only_filters_with_a_choice_are_shown(report, page):
+    """One run and one LMM: nothing to choose from."""
+    page.goto((report / "gallery.html").as_uri())
+    visible = {name: page.locator(f"#{name}").is_visible() for name in ("outcome", "right", "run", "lmm")}
+    assert visible == {"outcome": True, "right": True, "run": False, "lmm": False}
+
+
+def test_a_gallery_of_nothing_says_so_and_shows_no_filter_but_the_search(reported, page, tmp_path, monkeypatch):
+    (tmp_path / "results").mkdir()
+    monkeypatch.setattr(index_page, "ask_snakemake", lambda root, results: DOT)
+    write_report(reported[0], Root(), tmp_path / "results", tmp_path / "out", 10, [])
+    page.goto((tmp_path / "out" / "gallery.html").as_uri())
+    assert page.locator("#view").inner_text() == "There are no questions in the results."
+    for key in ("ArrowRight", "End", "k", "o", "r", "Escape"):
+        page.keyboard.press(key)
+    assert page.locator("#filters select:visible").count() == 0 and page.locator("#search").is_visible()
+
+
+def test_a_question_of_many_pages_leaves_room_for_the_others(report, page, tmp_path):
+    shutil.copytree(report, tmp_path / "report")
+    data = tmp_path / "report" / "gallery-data.js"
+    values = json.loads(data.read_text().removeprefix("window.GALLERY = ").removesuffix(";\n"))
+    values["questions"][0]["question"] = "word" * 2000
+    data.write_text(f"window.GALLERY = {json.dumps(values)};\n")
+    page.goto((tmp_path / "report" / "gallery.html").as_uri())
+    heights = [page.locator(one).first.bounding_box()["height"] for one in ("#list button", "#view h1")]
+    assert heights[0] < 150 and heights[1] < 300
+    assert page.locator("#view").evaluate("one => one.scrollWidth - one.clientWidth") == 0

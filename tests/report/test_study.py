@@ -50,6 +50,25 @@ def test_the_sentence_has_every_deciding_comparison_with_its_interval():
     assert sentence([]) == "**Not run.**"
 
 
+@pytest.mark.parametrize(
+    ("seeds", "least", "mixed"),
+    [
+        (((0.5, 0.9), (0.6, 0.7)), 0.0, True),
+        (((0.5, 0.9), (0.6,)), 0.0, True),  # a baseline without seeds, above the worst run
+        (((0.8, 0.9), (0.6, 0.8)), 0.0, True),  # the worst is as good as the best of the others
+        (((0.8, 0.9), (0.6, 0.7)), 0.0, False),
+        (((0.2, 0.3), (0.6, 0.7)), 0.0, False),
+        (((0.6,), (0.6,)), 0.0, False),
+        (((0.5, 0.9), (0.6, 0.7)), -0.05, False),
+    ],
+)
+def test_claims_that_other_seeds_may_turn_are_named(seeds, least, mixed):
+    decided = replace(contrast(0.01, 0.1, 0.2, least), seeds=seeds)
+    assert (" Seeds overlap: x." in sentence([decided])) == mixed
+    undecided = replace(contrast(-0.05, 0.01, 0.07), seeds=seeds)
+    assert "Seeds overlap" not in sentence([undecided])
+
+
 @pytest.fixture(scope="module")
 def root(repository):
     return load([repository / "config.yaml", repository / "config" / "study.yaml"])

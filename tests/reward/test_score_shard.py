@@ -103,6 +103,7 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing in the code under test catches it."""
 
 
+@pytest.mark.fault("killed", "reward", "finished clips are kept")
 def test_a_killed_job_computes_only_the_clips_it_lacks(lmm, frames, questions, tmp_path, monkeypatch):
     whole = run(lmm, frames, questions)
     score, calls = lmm.score, []
@@ -158,6 +159,7 @@ def test_a_question_that_is_gone_leaves_no_rows(lmm, frames, questions, tmp_path
     assert run(lmm, frames, questions[:2], tmp_path).margins["qa_id"].unique().to_pylist() == ["q00", "q01"]
 
 
+@pytest.mark.fault("input replaced or corrected", "reward", "corrected answers change the margins")
 def test_a_corrected_answer_changes_margins_without_scoring_again(lmm, frames, questions, tmp_path):
     run(lmm, frames, questions, tmp_path)
     frames.reads.clear()
@@ -168,6 +170,11 @@ def test_a_corrected_answer_changes_margins_without_scoring_again(lmm, frames, q
 
 
 @pytest.mark.parametrize("damage", ["cut", "bit", "settings", "frames", "video"])
+@pytest.mark.fault(
+    "damaged input or result",
+    "reward",
+    "stored margins that are cut, flipped, or of other frames or settings are computed anew",
+)
 def test_units_that_do_not_fit_are_computed_again(lmm, frames, questions, tmp_path, damage):
     settings = SETTINGS
     run(lmm, frames, questions, tmp_path)

@@ -132,6 +132,7 @@ def test_a_table_of_picks_reads_back_and_says_what_made_it(tmp_path):
     assert {"qa_id", "frame_indices", "pick_order", "timestamps_s", "score"} <= set(pq.read_schema(file).names)
 
 
+@pytest.mark.fault("input missing or unreadable", "answer", "a folder without picks, or a file that is none, is named")
 def test_a_folder_without_tables_and_a_file_that_is_none_are_named(tmp_path):
     with pytest.raises(RefocusError, match=str(tmp_path)):
         selection_files(tmp_path)

@@ -88,6 +88,19 @@ def test_picked_frames_are_saved_for_people_too(bench, table, tmp_path):
             assert picture.size == (96, 64)
 
 
+@pytest.mark.parametrize("words", [("jsonl", "--save-frames", "frames"), ("vllm", "--served-model", "m")])
+def test_frames_of_a_file_outside_the_folder_of_the_videos_are_not_given_away(words, tmp_path, caplog):
+    """The video was put elsewhere after ingest, and a link in its place."""
+    bench = build_asked_videos(tmp_path / "bench", ("even.mp4",))
+    picked = bench.select("random", N, tmp_path / "random")
+    video = (bench.videos / "even.mp4").rename(tmp_path / "elsewhere.mp4")
+    (bench.videos / "even.mp4").symlink_to(video)
+    name, flag, value = words
+    value = str(tmp_path / value) if flag == "--save-frames" else value
+    assert export(bench, name, picked, tmp_path / "file", flag, value) == 1
+    assert "leaves the data root" in caplog.text and not list(tmp_path.rglob("*.jpg"))
+
+
 def test_a_clip_without_frames_goes_out_and_comes_back_flagged(table, tmp_path):
     bench = build_asked_videos(tmp_path, ("even.mp4", "long.mp4"))
     index = pq.read_table(bench.index)

@@ -101,6 +101,7 @@ CLOCK = {"frames_indices": [0], "fps": 30, "total_num_frames": 9}
     ("name", "entry", "why"),
     [
         ("jsonl", {"key": "77", "frames_indices": [0]}, "neither its qa_id nor its key is a question of bench"),
+        ("jsonl", {"qa_id": {}, "key": [1], "frames_indices": [0]}, "neither its qa_id nor its key"),
         ("videoitg", {"doc_id": 6, "index": [0]}, "there is no row 6"),
         ("videoitg", {"doc_id": -1, "index": [0]}, "there is no row -1"),
         ("bolt", {"even": [{"question_id": "77", "question": "?", "frames": [0.0]}]}, "77 is no question of it"),

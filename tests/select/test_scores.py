@@ -14,8 +14,8 @@ from refocus.select.ask_frames import certain_clip, certain_shard
 from refocus.select.build_selector import SelectorSources, build_selector
 from refocus.select.certainty import read_certainty, write_certainty
 from refocus.select.cost import Cost, SelectionCost, cost_of, read_selection_cost, write_selection_cost
-from refocus.select.dual_encoder import load_dual_encoder
-from refocus.select.embed_clips import embed_shard, texts_of
+from refocus.select.dual_encoder import load_dual_encoder, texts_of
+from refocus.select.embed_clips import embed_shard
 from refocus.select.embeddings import EmbeddingStore, write_embeddings
 from refocus.select.selections import NOT_ASKED
 from refocus.select.selector import ClipView

@@ -208,6 +208,15 @@ def test_mdp3_of_a_still_clip_and_of_several_budgets_at_once():
     assert together == {n: mdp3(frames, cosines, [n], 0.2, 16, WIDTHS)[n] for n in (2, 5, 9)}
 
 
+def test_mdp3_takes_more_frames_than_differ():
+    """Once nothing is left of a frame, rounding errors of float32 vectors neither overflow nor decide."""
+    frames = np.repeat(vectors(3, width=3), 26, axis=0) + 0.01 * vectors(78, width=3, seed=2)
+    frames = (frames / np.linalg.norm(frames, axis=1, keepdims=True)).astype(np.float32)
+    with np.errstate(over="raise", divide="raise", invalid="raise"):
+        found = mdp3(frames, frames @ frames[5], [60, 78], 0.2, 32, WIDTHS)
+    assert len(set(found[60])) == 60 and found[78] == list(range(78))
+
+
 def test_kernels_are_one_at_no_distance():
     assert kernel(np.array([1.0]), WIDTHS) == pytest.approx(1.0)
     assert np.all(np.diff(kernel(np.linspace(-1, 1, 9), WIDTHS)) > 0)

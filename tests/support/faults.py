@@ -29,6 +29,7 @@ from tests.support.faulty_files import (
     unchanged,
     without_container,
 )
+from tests.support.odd_streams import borrowed_tables, cut_between, goes_back, not_coded, spliced, wraps
 from tests.support.videos import level, played_at
 
 
@@ -135,6 +136,16 @@ FAULTS: dict[str, tuple[Maker, list[tuple[str, str]]]] = {
         held,
         made_of("h264_no_b.mp4, h264.mkv, h264_no_b.flv, mpeg4.mkv, mpeg4_no_b.mov, hevc_no_b.mp4"),
     ),
+    "pictures that are not coded": (
+        not_coded,
+        made_of("mpeg4_no_b.mp4, mpeg4_no_b.mkv, mpeg4_no_b.avi, mpeg4_no_b.nut"),
+    ),
+    "a sequence that ends in the middle": (spliced(False), made_of("hevc.ts, hevc.mkv, hevc.mp4")),
+    "a broken link": (spliced(True), made_of("hevc_open.ts, hevc_open.mkv, hevc_open.mp4")),
+    "tables that only some pictures bring": (borrowed_tables, made_of("mjpeg.mkv, mjpeg.avi, mjpeg.mov")),
+    "cut off between its last pictures": (cut_between, made_of("h264.mp4, h264.mov, hevc.mp4, mpeg4.mp4")),
+    "a clock that goes back": (goes_back, made_of("flv1.flv, h264_no_b.flv, h264_no_b.mkv, vp8.mkv, mpeg4_no_b.mkv")),
+    "a clock that wraps": (wraps, made_of("flv1.flv, h264_no_b.flv")),
     "encryption": (encrypted, made_of("h264.mp4, hevc.mp4")),
 }
 

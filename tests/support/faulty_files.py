@@ -26,6 +26,7 @@ ENCODERS = {  # with B-frames where the codec has them, a key frame every second
     "h264 open": ("libx264", {"x264-params": "keyint=25:bframes=3:b-adapt=0:open-gop=1:scenecut=0"}),
     "h264 no b": ("libx264", {"g": "25", "bf": "0", "crf": "6"}),
     "hevc": ("libx265", {"x265-params": f"{QUIET}:bframes=3:b-adapt=0"}),
+    "hevc open": ("libx265", {"x265-params": f"{QUIET}:keyint=24:bframes=4:b-adapt=0:open-gop=1"}),
     "hevc no b": ("libx265", {"x265-params": f"{QUIET}:bframes=0"}),
     "hevc radl": ("libx265", {"x265-params": f"{QUIET}:bframes=3:b-adapt=0:open-gop=0:radl=2"}),
     "mpeg4": ("mpeg4", {"g": "25", "bf": "2", "qmin": "2", "qmax": "2"}),
@@ -215,7 +216,7 @@ def begins_early(folder: Path, codec: str, kind: str) -> Made:
     keys = [number for number, (_, _, key, _) in enumerate(packets) if key]
     path = folder / f"a.{kind}"
     remuxed(base, path, lambda number, packet: None, begin=keys[1])
-    return _as_decoded(path)
+    return as_decoded(path)
 
 
 def tuned_into(folder: Path, codec: str, kind: str) -> Made:
@@ -223,10 +224,10 @@ def tuned_into(folder: Path, codec: str, kind: str) -> Made:
     path = sound(folder / f"a.{kind}", codec)
     data = path.read_bytes()
     path.write_bytes(data[len(data) // 4 // 188 * 188 :])
-    return _as_decoded(path)
+    return as_decoded(path)
 
 
-def _as_decoded(path: Path) -> Made:
+def as_decoded(path: Path) -> Made:
     """By a plain loop over all frames."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -267,7 +268,7 @@ def edited_without_key(folder: Path, codec: str, kind: str) -> Made:
     at = data.index(b"stss")
     struct.pack_into(">I", data, at + 12, struct.unpack_from(">I", data, at + 16)[0])
     path.write_bytes(data)
-    return _as_decoded(path)
+    return as_decoded(path)
 
 
 def odd_message(folder: Path, codec: str, kind: str) -> Made:

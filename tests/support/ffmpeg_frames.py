@@ -13,7 +13,7 @@ FFMPEG = shutil.which("ffmpeg")
 
 def frames_by_ffmpeg(path: Path) -> list[tuple[float, np.ndarray]]:
     """Every frame that ffmpeg shows: seconds from the first one, and (H, W, 3) RGB, turned as it turns it."""
-    how = ["-nostdin", "-v", "fatal", "-threads", "1", "-i", str(path), "-an", "-sn", "-vsync", "passthrough"]
+    how = ["-nostdin", "-v", "fatal", "-threads", "1", "-i", str(path), "-an", "-sn", "-fps_mode", "passthrough"]
     scaled = ["-sws_flags", "bicubic+accurate_rnd+full_chroma_int", "-pix_fmt", "rgb24", "-enc_time_base", "1:90000"]
     piped = ["-c:v", "rawvideo", "-f", "nut", "-"]
     made = subprocess.run([str(FFMPEG), *how, *scaled, *piped], capture_output=True, check=False).stdout

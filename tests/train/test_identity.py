@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import pytest
 from refocus.config.lmm import LmmSettings
 from refocus.config.policy import PolicySettings
 from refocus.train.data import TrainingSet
@@ -26,6 +27,7 @@ def test_the_same_data_are_the_same_in_any_order():
     assert questions_of(data) == questions_of(dataclasses.replace(data, train=data.train[::-1]))
 
 
+@pytest.mark.fault("input replaced or corrected", "train", "corrected answers are other data: training begins anew")
 def test_corrected_answers_are_other_data():
     data = training_set()
     first, *rest = data.train
@@ -33,6 +35,7 @@ def test_corrected_answers_are_other_data():
     assert questions_of(dataclasses.replace(data, train=(corrected, *rest))) != questions_of(data)
 
 
+@pytest.mark.fault("input replaced or corrected", "train", "a replaced video is other data: training begins anew")
 def test_a_replaced_video_is_other_data():
     replaced = {**CONTENTS, training_set().train[0].clip_id: "f" * 16}
     assert questions_of(training_set(), replaced) != questions_of(training_set())

@@ -224,6 +224,7 @@ def test_checkpoints_hold_no_pickles(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("killed", "train", "one process of several: the others end too")
 def test_a_worker_that_dies_ends_the_run(tmp_path):
     """The other processes stop with a message instead of waiting for ever."""
     with pytest.raises(RefocusError, match="worker process 1 died"):
@@ -239,6 +240,7 @@ def test_a_worker_that_does_not_listen_is_ended(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("told to end", "train", "all processes stop with a checkpoint")
 def test_a_signal_to_one_process_stops_all_with_a_checkpoint(tmp_path):
     """And the run then goes on to the same end as one that was never stopped."""
     settings = change(max_steps=3)

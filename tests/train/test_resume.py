@@ -1,6 +1,7 @@
 """Killed anywhere is never killed: SIGKILL in every phase, and checkpoints that are no longer what was written."""
 
 import json
+import os
 import random
 import signal
 from pathlib import Path
@@ -74,6 +75,9 @@ def assert_same(found: dict[str, object], whole: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("death", DEATHS, ids=lambda d: f"{d.place}-{d.call}{'-after' * d.after}{'-half' * d.half}")
+@pytest.mark.fault(
+    "killed", "train", "in every phase: weights, metrics and groups are those of a run that never stopped, bit for bit"
+)
 def test_killed_in_any_phase_is_never_killed(tmp_path, whole, death):
     """Weights, metrics and groups of the run that goes on are those of one that never stopped, bit for bit."""
     assert run(tmp_path, SIX, death) == -signal.SIGKILL
@@ -81,6 +85,7 @@ def test_killed_in_any_phase_is_never_killed(tmp_path, whole, death):
     assert_same(results(tmp_path), whole)
 
 
+@pytest.mark.fault("killed", "train", "many times in one run: the same, bit for bit")
 def test_killed_again_and_again_is_never_killed(tmp_path, whole):
     """One run that dies in most places, one after the other, also while it cuts its logs back."""
     places = {death.place: death for death in DEATHS if death.call < 4}
@@ -95,6 +100,7 @@ def test_every_place_is_killed_in():
     assert {death.place for death in DEATHS} | {"cutting back of the logs"} == set(PLACES)
 
 
+@pytest.mark.fault("killed", "train", "at random moments: the same, bit for bit")
 def test_killed_at_random_moments_is_never_killed(tmp_path, whole):
     """By the clock, wherever that may be."""
     moments = random.Random(0)
@@ -129,6 +135,11 @@ def stopped(tmp_path):
 @pytest.mark.parametrize(
     "name", ["policy.safetensors", "optimiser-00000.safetensors", "random.safetensors", "state.json", None]
 )
+@pytest.mark.fault(
+    "damaged input or result",
+    "train",
+    "a checkpoint that is not whole is named and the one before it taken, to the same end",
+)
 def test_a_checkpoint_that_is_not_whole_gives_way_to_the_one_before(stopped, whole, name, caplog):
     """Cut short, changed in one bit or incomplete: a warning names it, and the end is the same."""
     folder, settings = stopped
@@ -144,7 +155,31 @@ def test_a_checkpoint_that_is_not_whole_gives_way_to_the_one_before(stopped, who
     assert_same(results(folder), whole)
 
 
+@pytest.mark.fault("clock wrong", "train", "checkpoints dated in the future are gone on from, to the same end")
+def test_checkpoints_dated_in_the_future_are_gone_on_from(stopped, whole):
+    folder, settings = stopped
+    for path in (folder / "work").rglob("*"):
+        os.utime(path, (4e9, 4e9))
+    assert run(folder, settings) == 0
+    assert_same(results(folder), whole)
+
+
+def test_a_random_state_that_was_changed_is_no_checkpoint(stopped, caplog):
+    """It is a number like any other: only the digest of the state says so."""
+    folder, settings = stopped
+    state = folder / "work" / "step-00000004" / "state.json"
+    values = json.loads(state.read_text())
+    values["python"][0]["random"][1][7] ^= 1
+    state.write_text(json.dumps(values))
+    trainer = build_trainer(folder, settings)
+    assert trainer.checkpoints.resume(trainer.policy, trainer.optimiser, trainer.ranks)[0] == 2
+    assert "state.json is not what was written" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["metrics.jsonl", "groups.jsonl"])
+@pytest.mark.fault(
+    "damaged input or result", "train", "a log that lost lines: from the checkpoint before them on, to the same end"
+)
 def test_a_log_that_lost_lines_takes_the_run_back_to_where_it_had_them(stopped, whole, name, caplog):
     """Nothing brings back what a log no longer says but the steps themselves."""
     folder, settings = stopped
@@ -159,6 +194,9 @@ def test_a_log_that_lost_lines_takes_the_run_back_to_where_it_had_them(stopped, 
     assert_same(results(folder), whole)
 
 
+@pytest.mark.fault(
+    "damaged input or result", "train", "a finished run whose log was cut says so and ends with status 1"
+)
 def test_a_finished_run_whose_log_was_cut_does_not_end_well(tmp_path):
     """It would write the shorter log over the whole one."""
     assert run(tmp_path, SIX) == 0
@@ -168,6 +206,9 @@ def test_a_finished_run_whose_log_was_cut_does_not_end_well(tmp_path):
         build_trainer(tmp_path, SIX).run()
 
 
+@pytest.mark.fault(
+    "damaged input or result", "train", "no checkpoint is whole: says so, and does not begin anew by itself"
+)
 def test_a_run_whose_checkpoints_are_all_damaged_does_not_begin_anew(stopped):
     """Somebody has to say so."""
     folder, settings = stopped

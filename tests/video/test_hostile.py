@@ -4,14 +4,25 @@ import contextlib
 import io
 import resource
 import tarfile
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from refocus.config.decode import DecodeRuntime, DecodeSettings
+from refocus.core.limits import PICTURE_PIXELS
 from refocus.frames.build_shard import build_shard
+from refocus.frames.encoding import DamagedFrames, jpeg
+from refocus.frames.encoding import pictures as stored_pictures
 from refocus.frames.index import read_index
 from refocus.qa.clips import ClipRow
+from refocus.video import pictures, truncation
+from refocus.video.every_frame import every_frame
+from refocus.video.pictures import pictures_at
 from refocus.video.probe import VideoError, opened, probe
+from refocus.video.rgb import RgbConverter
 from refocus.video.tars import locate, members
 
 from tests.support.videos import constant, write_video
@@ -131,3 +142,61 @@ def test_what_stands_behind_odd_headers_is_found(tmp_path):
     good = _header(tarfile.REGTYPE, 3, "good.mp4") + b"abc".ljust(512, b"\0")
     (tmp_path / "x.tar").write_bytes(everywhere + holes + good + bytes(1024))
     assert list(members(tmp_path / "x.tar")) == ["good.mp4"]
+
+
+def test_a_picture_has_so_many_pixels_and_no_more(tmp_path, monkeypatch):
+    """By the header, in the stream behind it, and stretched to square pixels."""
+    video = write_video(tmp_path / "a.mp4", constant(1.0), size=(64, 96))
+    monkeypatch.setenv(PICTURE_PIXELS.variable, str(64 * 128))  # FFmpeg counts rows as it pads them
+    assert probe(video).width == 96
+    assert pictures_at(video, [0.0])[0].shape == (64, 96, 3)
+    monkeypatch.setattr(pictures, "_square_pixels", partial(_stretched, pictures._square_pixels))
+    with pytest.raises(VideoError, match=r"96000x64 square pixels, .*REFOCUS_MAX_PICTURE_PIXELS"):
+        pictures_at(video, [0.0])
+    monkeypatch.setenv(PICTURE_PIXELS.variable, str(64 * 96 - 1))
+    with pytest.raises(VideoError, match=r"pictures of 6144 pixels, .*REFOCUS_MAX_PICTURE_PIXELS"), opened(video):
+        pass
+
+
+def _stretched(square, image, aspect):
+    assert aspect == 1
+    return square(image, Fraction(1000))
+
+
+def test_a_stream_whose_pictures_grow_is_not_followed(tmp_path, monkeypatch):
+    """An annex B stream may say anything of its size, at any time."""
+    small, large = (write_video(tmp_path / f"{side}.h264", constant(0.2), size=(side, side)) for side in (32, 256))
+    (tmp_path / "grows.h264").write_bytes(small.read_bytes() + large.read_bytes())
+    assert {frame.frame.width for frame in every_frame(tmp_path / "grows.h264")} == {32, 256}
+    monkeypatch.setenv(PICTURE_PIXELS.variable, "4096")
+    with pytest.raises(VideoError, match="a plain decode stops"):
+        list(every_frame(tmp_path / "grows.h264"))
+
+
+def test_a_line_of_pixels_is_not_blown_up_to_a_square(monkeypatch):
+    """Cropped, a picture of 96x1 would first become size * 96 wide."""
+    frame = VideoFrame.from_ndarray(np.zeros((2, 96, 3), np.uint8), format="rgb24")
+    assert RgbConverter(32, "crop")(frame).shape == (32, 32, 3)
+    monkeypatch.setenv(PICTURE_PIXELS.variable, str(32 * 32 * 48 - 1))
+    with pytest.raises(VideoError, match="1536x32 pixels in this shape"):
+        RgbConverter(32, "crop")(frame)
+
+
+def test_a_stored_picture_is_measured_before_it_is_decoded(monkeypatch):
+    data = jpeg(np.zeros((32, 32, 3), np.uint8), 90)
+    assert next(stored_pictures(data, [0], [len(data)], [0])).shape == (32, 32, 3)
+    claims = data.replace((32).to_bytes(2) * 2, (65500).to_bytes(2) * 2, 1)
+    with pytest.raises(DamagedFrames, match=r"65500x65500 pixels, .*REFOCUS_MAX_PICTURE_PIXELS"):
+        next(stored_pictures(claims, [0], [len(data)], [0]))
+
+
+@pytest.mark.parametrize("container", ["mp4", "ivf", "roq", "avi"])
+def test_a_container_of_nothing_but_headers_is_not_walked_to_its_end(tmp_path, container, monkeypatch):
+    parts = {"mp4": b"\0\0\0\x08free", "ivf": bytes(12), "roq": bytes(8), "avi": b"RIFF\x01\0\0\0\0\0"}
+    (tmp_path / "x").write_bytes(parts[container] * 5000)
+    monkeypatch.setattr(truncation, "_PARTS", 100)
+    reads = []
+    read = truncation._Video.read
+    monkeypatch.setattr(truncation._Video, "read", lambda self, *at: (reads.append(at), read(self, *at))[1])
+    truncation.is_truncated(tmp_path / "x", container)
+    assert len(reads) < 300

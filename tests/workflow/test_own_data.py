@@ -5,6 +5,9 @@ import json
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from refocus.cli.main import main
+from refocus.core import parquet
+from refocus.core.files import write_table
 
 from tests.support.dry_runs import planned, snakemake
 from tests.support.videos import constant, write_video
@@ -78,6 +81,11 @@ def picks(home, name):
     }
 
 
+@pytest.mark.fault(
+    "input replaced or corrected",
+    "ingest select workflow",
+    "corrected annotations make everything anew that rests on them",
+)
 def test_evidence_of_annotations_reaches_the_oracle_and_a_change_is_seen(repository, home):
     """Of a table and of an own adapter; then a piece more in the folder, and another version of the adapter."""
     run(repository, home)
@@ -92,3 +100,15 @@ def test_evidence_of_annotations_reaches_the_oracle_and_a_change_is_seen(reposit
     assert plan["ingest_own"] == 1 and "ingest_table" not in plan
     (home / "tables" / "test-1.jsonl").write_text((home / "tables" / "test-0.jsonl").read_text())
     assert planned(run(repository, home, *dry))["ingest_table"] == 1
+
+
+def test_what_jobs_noted_of_their_inputs_is_what_check_compares(repository, home, capsys):
+    """Snakemake's own records: a list of clips that is changed, whole as it is, is not what decode read."""
+    run(repository, home)
+    check = ["check", str(home / "results"), "--directory", str(home)]
+    assert main(check) == 0
+    assert "or not all" not in capsys.readouterr().out
+    clips = home / "results/qa/shards/table/000000.clips.parquet"
+    write_table(clips, parquet.read_table(clips), "ingest", {"somebody": "else"})
+    assert main(check) == 1
+    assert "DAMAGED: qa/shards/table/000000.clips.parquet: is not what frames/table/" in capsys.readouterr().out

@@ -92,7 +92,9 @@ def test_nothing_is_handed_on_without_its_name():
     for tree in trees.values():
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                takes[node.name] = takes.get(node.name, False) or bool(getattr(node, "args", None) and node.args.vararg)
+                made_by = [inner for inner in node.body if getattr(inner, "name", "") == "__init__"]
+                function = node if isinstance(node, ast.FunctionDef) else next(iter(made_by), None)
+                takes[node.name] = takes.get(node.name, False) or bool(function and function.args.vararg)
     splats = [
         f"{name}:{node.lineno}: {ast.unparse(node)}"
         for name, tree in trees.items()

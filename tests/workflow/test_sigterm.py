@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.support.dry_runs import write
+from tests.support.reliability import ALL
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +28,7 @@ sys.exit(1)
 """
 
 
+@pytest.mark.fault("told to end", "workflow", "shell and `tee` outlive the stage, which saves and says so")
 def test_a_stage_that_is_told_to_end_is_heard_to_its_last_word(repository, tmp_path):
     write(tmp_path / "bin" / "python", STAGE.format(python=sys.executable))
     (tmp_path / "bin" / "python").chmod(0o755)
@@ -58,6 +60,7 @@ except SystemExit:
 """
 
 
+@pytest.mark.fault("told to end", ALL, "what saves nothing ends at once")
 def test_a_stage_that_saves_nothing_still_ends_at_once():
     """The shell hands on that it ignores SIGTERM; `python -m refocus` takes that back."""
     words = ["bash", "-c", "trap '' TERM; exec \"$@\"", "bash", sys.executable, "-c", MAIN]

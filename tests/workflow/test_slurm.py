@@ -7,6 +7,7 @@ munge and the plugin: `make test-slurm`.
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 import yaml
 
 from tests.support.slurm import Slurm, missing, running
+from tests.support.tutorial import Tutorial
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 pytestmark = [
@@ -228,6 +230,7 @@ def preempted(slurm: Slurm, job: str) -> None:
 
 
 @pytest.mark.parametrize("end", [cancelled, requeued, preempted])
+@pytest.mark.fault("told to end", "train", "`scancel`, requeue, preemption in a long step: saved, and gone on with")
 def test_a_trainer_that_is_ended_in_a_long_step_saves_it_and_is_continued(before_training, end):
     driver = before_training
     process = driver.start(TRAINED)
@@ -238,6 +241,7 @@ def test_a_trainer_that_is_ended_in_a_long_step_saves_it_and_is_continued(before
     assert (driver.home / TRAINED).exists()
 
 
+@pytest.mark.fault("told to end", "train", "time limit: told two minutes before, saved")
 def test_two_minutes_before_its_time_is_up_a_trainer_is_told(before_training):
     driver = before_training
     driver.profile(YOUR_ACCOUNT="lab", **{"nodes: 1": "nodes: 1\n    runtime: 3"})
@@ -251,3 +255,32 @@ def test_a_site_that_was_not_filled_in_submits_nothing(driver):
     assert process.wait(WAIT_S) == 2
     assert "the account is still YOUR_ACCOUNT" in (driver.home / "driver.log").read_text()
     assert not driver.calls("world")
+
+
+def test_the_page_leads_to_a_finished_run(repository, slurm, outputs, tmp_path):
+    """docs/cluster.md from a login node on; what is added are a small world and shorter waits."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(OVERLAY))
+    (tmp_path / "outputs.txt").write_text("\n".join(outputs) + "\n")
+    run, waits = "\nrefocus run --workflow-profile slurm", "--seconds-between-status-checks 2 --latency-wait 10"
+    waits += " --slurm-init-seconds-before-status-checks 2"
+    instead = {
+        "\ncd mine\n": "\ncd mine\ncp ../../small.yaml config.yaml\ncp ../../outputs.txt .\n",
+        f"{run}\n": f"{run} --sdm env-modules {waits}\n",
+    }
+    page = (repository / "docs" / "cluster.md").read_text(encoding="utf-8").split("\n## 6. Your own data\n")[0]
+    stage = STAGE.format(python=sys.executable, step_s=STEP_S)
+    skip = ["python3 -m venv", "pip install", "refocus summary"]
+    done = Tutorial(page, home, skip, instead, {**slurm.environment, "HF_HUB_OFFLINE": "1"}, stage).follow()
+    assert "gpu:8" in done.said[2]
+    assert all((home / "mine" / line).exists() for line in outputs)
+    calls = [json.loads(line) for line in (home / "mine" / "calls.jsonl").read_text().splitlines()]
+    [trained] = [call for call in calls if call["stage"] == "train"]
+    assert slurm.job(trained["SLURM_JOB_ID"])["Account"] == "lab"
+
+
+def test_the_page_and_the_environment_name_one_plugin(repository):
+    """As `make test-slurm` installs it."""
+    version = re.search(r"plugin-slurm=([\d.]+)", (repository / "environment.yml").read_text())[1]
+    assert f"plugin-slurm=={version}" in (repository / "docs" / "cluster.md").read_text(encoding="utf-8")

@@ -1,15 +1,11 @@
 """The tiny models' tasks: what is asked of which token, and that training sees what the pipeline later scores."""
 
 import dataclasses
-import json
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from refocus.core.errors import RefocusError
-from refocus.core.files import write_json
 from refocus.lmm import Prompt, load_lmm
 from refocus.lmm.families import FAMILIES
 from refocus.policy.frame_policy import FramePolicy
@@ -42,7 +38,6 @@ from refocus.world.tokenizer import build_tokenizer
 
 pytestmark = pytest.mark.slow
 
-SHIPPED = Path(__file__).parents[2] / "assets"
 TASK = Task("choose", "static/corner", "which corner has the dot?", ("top left", "nowhere", "top right"), "C", "top")
 PROMPT = Prompt(TASK.text, TASK.options)
 SHARES = (0.4, 0.4, 0.2)
@@ -362,47 +357,3 @@ def test_aligned_frames_are_as_long_as_their_descriptions():
         seen = lmm.lmm.project(lmm._tower(camera(lmm.rng, moments))).norm(dim=-1).mean()
         said = described(lmm.model.get_input_embeddings(), describe(lmm.tokenizer, moments)).norm(dim=-1).mean()
     assert seen.item() == pytest.approx(said.item(), rel=0.1)
-
-
-def test_only_what_the_manifest_describes_is_promoted(tmp_path):
-    for model in assets.MODELS:
-        (tmp_path / "new" / model).mkdir(parents=True)
-        (tmp_path / "new" / model / "config.json").write_text(model)
-    with pytest.raises(RefocusError, match="missing"):
-        assets.promote(tmp_path / "new", tmp_path / "shipped")
-    manifest = {"files": assets.checksums(tmp_path / "new")}
-    (tmp_path / "new" / assets.MANIFEST).write_text(json.dumps(manifest))
-    assets.promote(tmp_path / "new", tmp_path / "shipped")
-    assert assets.checksums(tmp_path / "shipped") == manifest["files"]
-    (tmp_path / "new" / "lmm" / "config.json").write_text("changed")
-    with pytest.raises(RefocusError, match="other files"):
-        assets.promote(tmp_path / "new", tmp_path / "shipped")
-
-
-def test_a_selector_ships_beside_the_models_it_was_trained_with_and_goes_with_them(tmp_path):
-    for folder in (*(f"new/{model}" for model in assets.MODELS), "trained"):
-        (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "config.json").write_text(folder)
-    write_json(tmp_path / "new" / assets.MANIFEST, {"files": assets.checksums(tmp_path / "new"), "exams": [1]})
-    assets.promote(tmp_path / "new", tmp_path / "shipped")
-    with pytest.raises(RefocusError, match="no trained policy"):
-        assets.promote_selector(tmp_path / "nothing", tmp_path / "shipped")
-    assets.promote_selector(tmp_path / "trained", tmp_path / "shipped")
-    manifest = json.loads((tmp_path / "shipped" / assets.MANIFEST).read_text())
-    assert manifest == {"files": assets.checksums(tmp_path / "shipped"), "exams": [1]}
-    assert "selector/config.json" in manifest["files"]
-    assets.promote(tmp_path / "new", tmp_path / "shipped")
-    assert not (tmp_path / "shipped" / assets.SELECTOR).exists()
-
-
-def test_the_shipped_models_are_the_examined_ones_and_small():
-    manifest = json.loads((SHIPPED / assets.MANIFEST).read_text())
-    assert assets.checksums(SHIPPED) == manifest["files"]
-    assert sum(entry["bytes"] for entry in manifest["files"].values()) < assets.MOST_BYTES
-
-    for exam in manifest["exams"]:  # a world each
-        accuracy = {name: score["accuracy"] for name, score in exam["scores"].items()}
-        for group in ("moment", "sequence"):
-            for frames in ("", ", nothing else"):
-                assert accuracy[f"lmm {group} with evidence{frames}"] >= 0.9
-                assert accuracy[f"lmm {group} with a moment left out{frames}"] <= accuracy[f"chance {group}"] + 0.1

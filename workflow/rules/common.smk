@@ -244,9 +244,9 @@ def benchmark_videos(wildcards, threads):
 
 
 def tolerated(wildcards, threads):
-    """A source's own share of clips that may fail, as a flag; it decides no frame, so `threads` keeps it out of the record."""
-    share = SETTINGS.source(wildcards.dataset).max_failure_rate
-    return "" if share is None else flag("--max-failure-rate", str(share))
+    """How many clips of a source may fail, as flags; it decides no frame, so `threads` keeps it out of the record."""
+    asked = SETTINGS.decode.tolerance(SETTINGS.source(wildcards.dataset).max_failure_rate)
+    return " ".join(flag(f"--{key.replace('_', '-')}", str(value)) for key, value in asked.items())
 
 
 def truth_of(names):

@@ -25,7 +25,7 @@ rule decode_shard:
         mem_mb=times_attempt(4000),
         runtime=times_attempt(240),
     params:
-        settings=lambda wildcards: SETTINGS.decode_of(wildcards.dataset).canonical(),
+        settings=lambda wildcards: SETTINGS.decode_of(wildcards.dataset).compared(),
         runtime=runtime(SETTINGS.decode),
         tolerated=tolerated,
         videos=lambda wildcards: SETTINGS.path(SETTINGS.source(wildcards.dataset).videos),

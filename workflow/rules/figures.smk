@@ -69,9 +69,10 @@ rule draw_figures:
         likelihoods=lambda wildcards, input: flag("--likelihoods", *input.likelihoods),
         bins=lambda wildcards, input: flag("--bins", *input.bins),
         samples=SETTINGS.likelihood.samples,
+        extractor=flag("--extractor", *filter(None, [SETTINGS.tables.extractor])),
         out=subpath(output[0], parent=True),
     shell:
         "python -m refocus figures {params.filtered} {params.pool} --reward-settings {params.reward:q} {params.runs} --variants {params.variants:q}"
         " {params.questions} {params.answers} {params.selections} {params.frames} {params.truth}"
-        " {params.likelihoods} {params.bins} --samples {params.samples}"
+        " {params.likelihoods} {params.bins} --samples {params.samples} {params.extractor}"
         " --n-frames {params.n_frames} --settings {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"

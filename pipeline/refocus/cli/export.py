@@ -73,4 +73,4 @@ def run(args: argparse.Namespace) -> None:
             row = table.rows[question.qa_id]
             folder = args.save_frames / slug(table.selector) / table.path.stem / question.qa_id
             if row.frames_indices:
-                save_frames(folder, args.videos / question.video_path, row.frames_indices, row.timestamps_s)
+                save_frames(folder, table.asked.video(question, args.videos), row.frames_indices, row.timestamps_s)

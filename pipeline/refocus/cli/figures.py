@@ -2,8 +2,10 @@
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 from refocus.cli.flags import add_settings, read_settings
+from refocus.config.answer import Extractor
 from refocus.config.parsing import parse, parse_json
 from refocus.config.reward import RewardSettings
 from refocus.config.tables import FiguresSettings
@@ -85,6 +87,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--bins", type=Path, nargs="+", default=[], metavar="PATH", help="answers of `refocus bins` (Fig. 4)")
     add("--samples", type=int, default=64, metavar="N", help="rollouts behind both (default: 64)")
+    add(
+        "--extractor",
+        choices=get_args(Extractor),
+        help="whose way of finding the letter counts generated replies, as in `refocus tables` (default: as answered)",
+    )
     add("--n-frames", type=int, default=32, metavar="N", help="frames per question (default: 32)")
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the figures")
     add_settings(parser, FiguresSettings)
@@ -114,6 +121,7 @@ def run(args: argparse.Namespace) -> None:
         likelihoods=args.likelihoods,
         bins=args.bins,
         samples=args.samples,
+        extractor=args.extractor,
     )
     draw_figures(inputs, settings, args.out)
 

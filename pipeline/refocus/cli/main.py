@@ -54,6 +54,7 @@ COMMANDS = {
     "plan": "refocus.cli.plan",
     "config": "refocus.cli.config",
     "provenance": "refocus.cli.provenance",
+    "check": "refocus.cli.check",
     "gc": "refocus.cli.gc",
 }
 

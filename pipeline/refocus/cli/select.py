@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from refocus.cli.flags import add_settings, add_training_free, local_path, read_settings, read_training_free
 from refocus.config.select import SelectSettings
-from refocus.config.selectors import SelectorName
+from refocus.config.selectors import OPTIONS, SelectorName
 from refocus.core.devices import claim
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.progress import bar
@@ -69,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "a small SigLIP 2 from the hub, which needs no policy; where it cannot be had, the tiny policy of the "
         "synthetic world)",
     )
+    add("--revision", metavar="REV", help="branch, tag or commit of --model, where that is a policy of the hub")
     out = parser.add_argument_group("output")
     out.add_argument("--json", action="store_true", help="print JSON instead of text")
     out.add_argument("--contact-sheet", type=Path, metavar="OUT.png", help="write the picked frames as one picture")
@@ -144,13 +145,19 @@ def _selector(args: argparse.Namespace, settings: SelectSettings) -> "FrameSelec
     from refocus.select.frame_selector import FrameSelector
 
     if args.selector is not None and without_training(args.selector)[0] is None:
-        SelectorName.parse(args.selector)
+        try:
+            wrong = f"{SelectorName.parse(args.selector)} picks for a benchmark only"
+        except UsageError:
+            wrong = f"no selector is called '{args.selector}'"
+        raise UsageError(f"{wrong}; a video is asked about with {known_names()}, or a policy (--model, no --selector)")
+    if args.revision is not None and (args.model is None or args.selector is not None):
         raise UsageError(
-            f"{args.selector} picks for a benchmark only; a video is asked about with {known_names()}, or a policy "
-            "(--model, no --selector)"
+            "--revision is of the policy that --model names; what a --selector asks has its own, --model OWNER/NAME@REV"
         )
     numbers = read_training_free(args)
-    return FrameSelector.from_pretrained(args.selector, model=args.model, settings=settings, training_free=numbers)
+    return FrameSelector.from_pretrained(
+        args.selector, model=args.model, settings=settings, training_free=numbers, revision=args.revision
+    )
 
 
 def _one_video(args: argparse.Namespace, selector: "FrameSelector", asked: "AskedVideo") -> None:
@@ -159,7 +166,11 @@ def _one_video(args: argparse.Namespace, selector: "FrameSelector", asked: "Aske
     selection = selector.select(encoded, ask.question, ask.options, args.frames)
     wanted = selector.n_frames if args.frames is None else args.frames
     if len(selection.timestamps_s) < wanted:
-        log.info("the video has only %d candidates, so all of them are picked", encoded.n_candidates)
+        log.info("the video has only %d candidate frames, so all of them are picked", encoded.n_candidates)
+    if len(selection.timestamps_s) > wanted:
+        log.info("%s hands over all that a selector would look at, whatever --frames says", selector.name)
+    if (args.selector or "").endswith(OPTIONS) and not ask.options:
+        log.info("no --option is given, so %s compares with the question alone", selector.name)
     written = _pictures(args, selector, video, ask.options, selection)
     if args.json:
         sys.stdout.write(
@@ -233,6 +244,7 @@ def _table(args: argparse.Namespace, selector: "FrameSelector", asked: "list[Ask
             failed += 1
             log.warning("%s", selections)
     write_rows(args.out, rows)
-    log.info("%d questions about %d videos: %s", len(rows), len(asked), args.out)
+    counts = [f"{n} {what}{'s' * (n != 1)}" for n, what in ((len(rows), "question"), (len(asked), "video"))]
+    log.info("picks for %s about %s: %s", *counts, args.out)
     if failed:
         raise RefocusError(f"{failed} of {len(asked)} videos could not be decoded; the column error says why")

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from refocus.config.base import LmmRuntime, Section
 
+Extractor = Literal["lmms_eval", "authors"]  # whose way of finding a letter in a reply
 REPLIES = 2  # raised when the same settings give other generated replies or read them otherwise; not with likelihoods
 
 
@@ -34,7 +35,7 @@ class AnswerSettings(Section):
         description="likelihood: the option whose letter is likeliest after `Answer:`; generation: a greedy reply, in "
         "which a letter is looked for, or the answer to a question without options, which is asked in no other way",
     )
-    extractor: Literal["lmms_eval", "authors"] = Field(
+    extractor: Extractor = Field(
         "lmms_eval",
         description="whose way of finding the letter in a generated reply: lmms_eval (0.7.2) or authors (the "
         "benchmark's own); the replies are stored, so `tables.extractor` counts them by the other one without asking "

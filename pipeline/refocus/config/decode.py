@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from refocus.config.base import Runtime, Section
-from refocus.core.files import digest
+from refocus.core.files import canonical, digest
 
 _TOLERANCE = {"max_failure_rate", "tolerated_failures"}
 _COMPRESSION = {"jpeg": {"quality"}, "video": {"crf", "gop"}}
@@ -77,8 +77,28 @@ class DecodeSettings(Section):
 
         How many failures are tolerated does not count, nor does the compression of the storage that is not used.
         """
-        aside = _TOLERANCE | _COMPRESSION["jpeg" if self.storage == "video" else "video"]
-        deciding = {key: value for key, value in self.identity().items() if key not in aside}
+        deciding = {key: value for key, value in self.identity().items() if key not in self._aside()}
         if self.runtime.backend != "pyav":  # another decoder's pixels must not mix with these
             deciding["backend"] = self.runtime.backend
         return digest(deciding)
+
+    def compared(self) -> str:
+        """The identity as the rule passes it and Snakemake compares it: what decides no frame stands at its default."""
+        fields = type(self).model_fields
+        identity = self.identity()
+        return canonical({**identity, **{key: fields[key].default for key in self._aside() & set(identity)}})
+
+    def tolerance(self, max_failure_rate: float | None) -> dict[str, float]:
+        """How many failures are tolerated, as far as it is not the default.
+
+        Args:
+            max_failure_rate: of the source's own entry, if it has one.
+        """
+        asked = {key: getattr(self, key) for key in sorted(_TOLERANCE)}
+        if max_failure_rate is not None:
+            asked["max_failure_rate"] = max_failure_rate
+        return {key: value for key, value in asked.items() if value != type(self).model_fields[key].default}
+
+    def _aside(self) -> set[str]:
+        """Settings that decide no frame."""
+        return _TOLERANCE | _COMPRESSION["jpeg" if self.storage == "video" else "video"]

@@ -6,16 +6,15 @@ from typing import Any
 
 from refocus.config.root import Root
 from refocus.core.checksums import DESCRIPTIONS, PROVENANCE
+from refocus.core.content import content, mark
 from refocus.core.errors import UsageError
-from refocus.core.files import digest, file_digest
+from refocus.core.files import digest
 from refocus.core.model_folder import CONFIG, WEIGHTS, WEIGHTS_INDEX, local_folder, shipped_folder
 from refocus.core.results_folder import KEPT_CHECKPOINTS, KEPT_FRAMES, KEPT_MARGINS, KEPT_SHARDS, STORE
 
-HASHED_UP_TO = 64 * 1024 * 1024
-
 
 def weights(path: str) -> str:
-    """12 hex digits for a model: its files' contents for a folder (sizes only above 64 MiB), the name for a hub id.
+    """12 hex digits for a model: its files' contents for a folder, the name for a hub id.
 
     Where training described the weights (`refocus.policy.provenance`), the description does not count: with another
     card, or trained by another command to the same weights, a policy picks the same. In every other folder all files
@@ -26,7 +25,7 @@ def weights(path: str) -> str:
         return digest({"hub": path})
     aside = DESCRIPTIONS if (folder / PROVENANCE).is_file() else ()
     files = [file for file in sorted(folder.iterdir()) if file.is_file() and file.name not in aside]
-    return digest({file.name: _content(file, file.stat().st_mtime_ns) for file in files})
+    return digest({file.name: _content(file, mark(file)) for file in files})
 
 
 def model_files(path: str) -> list[str]:
@@ -142,8 +141,6 @@ def _lmm(root: Root, name: str) -> list[Any]:
 
 
 @functools.cache
-def _content(file: Path, modified: int) -> str:
-    """SHA-256 of a file, or its size where reading it would take seconds; `modified` keeps the cache honest."""
-    if file.stat().st_size > HASHED_UP_TO:
-        return f"{file.stat().st_size} bytes"
-    return file_digest(file)
+def _content(file: Path, marked: tuple[int, ...]) -> str:
+    """SHA-256 of a file; `marked` keeps this process's memory of it honest."""
+    return content(file)

@@ -19,7 +19,7 @@ QWEN_SIDE = 448  # pixels of a Qwen-VL frame where the folder's `vision_config` 
 class LmmSettings(Section):
     """One entry of `lmms`; device, threads and batch size are those of the stage that runs it."""
 
-    path: str = Field("OpenGVLab/InternVL3-8B-hf", description="folder or hub id of the model")
+    path: str = Field("OpenGVLab/InternVL3-8B-hf", description="folder or hub id (OWNER/NAME, OWNER/NAME@REVISION)")
     family: Literal["auto", "internvl", "llava_onevision", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"] = Field(
         "auto",
         description="decides prompt, image layout and how frames are told their times; auto: what the model says",

@@ -80,6 +80,7 @@ def wrong_kind(config: Path, role: Role, family: str = "") -> str:
         return ""
     try:
         kind = read_json(config).get("model_type")
+        kind = kind if kind is None or isinstance(kind, str) else str(kind)
     except UsageError as error:
         return str(error)
     if role == "lmm" and family == "auto" and kind is not None and kind not in MODEL_TYPES:

@@ -1,12 +1,12 @@
 """Plain values as typed settings, with errors that name the key."""
 
-import json
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from refocus.config.base import Strict
 from refocus.core.errors import UsageError
+from refocus.core.json_text import loads
 
 S = TypeVar("S", bound=Strict)
 
@@ -17,6 +17,8 @@ def parse(model: type[S], values: dict[str, Any]) -> S:
         return model.model_validate(values)
     except ValidationError as error:
         raise UsageError("; ".join(_explain(item) for item in error.errors())) from None
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{error.object!a:.80}: not valid Unicode") from None
 
 
 def parse_json(text: str | None, flag: str) -> dict[str, Any]:
@@ -28,8 +30,8 @@ def parse_json(text: str | None, flag: str) -> dict[str, Any]:
     if not text:
         return {}
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
+        value = loads(text)
+    except ValueError as error:
         raise UsageError(f"{flag} is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise UsageError(f"{flag} must be a JSON object")
@@ -42,4 +44,4 @@ def _explain(item: Any) -> str:
         return f"unknown key '{key}'"
     if item["type"] == "value_error":  # raised by our own validators, which say where and what
         return f"{key}: {item['ctx']['error']}" if key else str(item["ctx"]["error"])
-    return f"{key}: {item['msg']} (got {item['input']!r})"
+    return f"{key}: {item['msg']} (got {item['input']!r:.200})"

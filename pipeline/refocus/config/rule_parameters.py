@@ -24,6 +24,8 @@ def rule_parameter(root: Root, name: str) -> str:
     entry, _, part = rest.partition(".")
     if name == "variants":
         return to_json(variants(root))
+    if name == "decode":
+        return root.decode.compared()
     if name == "likelihood.sampling":
         return root.likelihood.sampling()
     if section in MODELS and entry in getattr(root, section) and not part:

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from refocus.config.code_digest import imports
@@ -11,6 +11,7 @@ from refocus.config.root import Root
 from refocus.core.errors import RefocusError, UsageError
 
 PLACEHOLDER = "YOUR_ACCOUNT"
+IMAGE = "REFOCUS_IMAGE"  # environment variable: the container that `--sdm apptainer` runs jobs in
 
 
 @contextlib.contextmanager
@@ -61,3 +62,16 @@ def check_site(default_resources: Mapping[str, Any]) -> None:
             f"the account is still {PLACEHOLDER}: put your site's account and partitions at the top of the profile "
             "(profiles/slurm/profile.yaml)"
         )
+
+
+def check_image(methods: Iterable[object], image: str | None) -> None:
+    """Refuses to run jobs in containers while no image is named: they would run outside, with whatever is there.
+
+    Args:
+        methods: what `--sdm` names, as Snakemake holds it.
+        image: the value of `IMAGE`.
+    Raises:
+        UsageError: containers are asked for without an image.
+    """
+    if "apptainer" in map(str, methods) and not image:
+        raise UsageError(f"--sdm apptainer: name the image in the environment variable {IMAGE} (docs/cluster.md)")

@@ -1,9 +1,8 @@
 """Settings of `tables` and `figures`: how results are counted and drawn."""
 
-from typing import Literal
-
 from pydantic import Field
 
+from refocus.config.answer import Extractor
 from refocus.config.base import Section
 
 
@@ -20,9 +19,10 @@ class TablesSettings(Section):
         1000, ge=0, description="bootstrap resamples over videos, for intervals of gains and macro averages; 0: none"
     )
     seed: int = Field(0, ge=0, description="seed of the bootstrap")
-    extractor: Literal["lmms_eval", "authors"] | None = Field(
+    extractor: Extractor | None = Field(
         None,
-        description="whose way of finding the letter counts generated replies (answer.extractor); null: as answered",
+        description="whose way of finding the letter counts generated replies in tables, figures and the report "
+        "(answer.extractor); null: as answered",
     )
     distance_videos: int | None = Field(
         200, ge=1, description="videos of each duration group in Table 3, drawn by lot; null: all (Appendix C: 200)"

@@ -1,5 +1,7 @@
 """`SHA256SUMS` in a folder: what its files were when they were written, as `sha256sum -c SHA256SUMS` reads it."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from refocus.core.errors import RefocusError
@@ -44,12 +46,22 @@ def check_sums(folder: Path) -> None:
     Raises:
         RefocusError: a file is missing or is not what was written.
     """
+    for file in differing(folder):
+        raise RefocusError(
+            f"{file} is not what was written: make it again, or remove {folder / SUMS} if it was changed on purpose"
+        )
+
+
+def differing(folder: Path) -> Iterator[Path]:
+    """The files of a folder that are missing or not what was noted, and the notes where they are not as written."""
     if not (folder / SUMS).is_file():
         return
-    for line in (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines():
+    text = (folder / SUMS).read_text(encoding="utf-8", errors="replace")
+    lines = text.splitlines()
+    for line in lines:
         digest, _, name = line.partition("  ")
         file = folder / Path(name).name
-        if not file.is_file() or file_digest(file) != digest:
-            raise RefocusError(
-                f"{file} is not what was written: make it again, or remove {folder / SUMS} if it was changed on purpose"
-            )
+        if not os.path.isfile(file) or file_digest(file) != digest:
+            yield file
+    if text.rstrip("\n") != "\n".join(lines):
+        yield folder / SUMS

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 _UMASK = os.umask(0)  # can only be read by setting it
 os.umask(_UMASK)
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)  # made once: ids take millions
 
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def digest(value: Any, length: int = 12) -> str:

@@ -8,11 +8,11 @@
 | `assets/x`, or OWNER/NAME where OWNER is a folder here | a folder |
 | OWNER/NAME that differs by a typo from a folder here, and is not in the hub's cache on this machine | an error |
 | any other OWNER/NAME | a hub id |
+| OWNER/NAME@REVISION, where no folder has that name | that branch, tag or commit of the hub model |
 """
 
 import dataclasses
 import difflib
-import json
 import logging
 import os
 import re
@@ -22,6 +22,7 @@ from typing import Any
 
 from refocus.core.checksums import SUMS
 from refocus.core.errors import UsageError
+from refocus.core.json_text import loads
 from refocus.core.project import project_root
 
 CONFIG, WEIGHTS, WEIGHTS_INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
@@ -29,10 +30,12 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_ma
 SMALL_FILES = ("*.json", "*.txt", "*.model", "*.jinja")  # configurations and tokenizers
 MODEL_FILES = (*SMALL_FILES, "*.safetensors", SUMS)  # never pickles
 SHIPPED = "assets"  # the models that come with the project, also where they are not there yet
+FLOATS = ("Infinity", "-Infinity", "NaN")
 CLOSE = 0.75  # of difflib's ratio: `asets` is close to `assets`, `google` is not close to `models`
 
 _NAME = r"[A-Za-z0-9](?:(?!--|\.\.)[A-Za-z0-9._-])*(?<![.-])"  # what the hub allows
 _HUB_ID = re.compile(f"{_NAME}/{_NAME}")
+_AT = re.compile(rf"({_NAME}/{_NAME})@([A-Za-z0-9][\w./-]*)")
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,18 @@ class HubAccess:
 AS_LOGGED_IN = HubAccess()  # the newest revision, with what this machine is logged in as
 
 
+def split_revision(hub_id: str) -> tuple[str, str | None]:
+    """OWNER/NAME@REVISION → OWNER/NAME and the revision; any other text → itself and None."""
+    found = _AT.fullmatch(hub_id)
+    return (found[1], found[2]) if found else (hub_id, None)
+
+
+def hf_download(hub_id: str) -> str:
+    """The command that fetches a hub model into the cache."""
+    name, revision = split_revision(hub_id)
+    return f"hf download {name}" + (f" --revision {revision}" if revision else "")
+
+
 def local_folder(path: str | os.PathLike[str]) -> Path | None:
     """The folder that a text names, which need not exist; None for a hub id.
 
@@ -63,17 +78,18 @@ def local_folder(path: str | os.PathLike[str]) -> Path | None:
     """
     text = os.fspath(path)
     folder = Path(text).expanduser()
-    owner = text.partition("/")[0]
+    name, _ = split_revision(text)
+    owner = name.partition("/")[0]
     own = shipped_folder(path)
     if own is not None:
         return own
-    if not _HUB_ID.fullmatch(text) or owner == SHIPPED or folder.is_dir() or Path(owner).is_dir():
+    if not _HUB_ID.fullmatch(name) or owner == SHIPPED or folder.is_dir() or Path(owner).is_dir():
         return folder
-    close = similar_folders(folder)
+    close = similar_folders(Path(name))
     if close and cached_folder(text) is None:
         raise UsageError(
             f"{text}: no such folder, but it reads like {' or '.join(close)}, so it is not looked up on the hub. "
-            f"Correct it; if a model of the hub is meant, `hf download {text}` first"
+            f"Correct it; if a model of the hub is meant, `{hf_download(text)}` first"
         )
     return None
 
@@ -135,31 +151,43 @@ def fetch(hub_id: str, files: Sequence[str] = MODEL_FILES, access: HubAccess = A
     """The local snapshot of a hub model's files.
 
     Raises:
-        UsageError: it cannot be fetched, with the reason.
+        UsageError: it cannot be fetched, with the reason, or `access` asks for another revision than the id names.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 
-    if cached_folder(hub_id) is None:
+    name, revision = split_revision(hub_id)
+    if revision is not None and access.revision not in (None, revision):
+        raise UsageError(f"{hub_id} names another revision than {access.revision!r}")
+    access = dataclasses.replace(access, revision=revision or access.revision)
+    offline = constants.HF_HUB_OFFLINE
+    if not offline and cached_folder(name, access.revision) is None:
         log.info("%s is no folder here: fetching it from the Hugging Face hub", hub_id)
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=list(files), **dataclasses.asdict(access)))
+        return Path(snapshot_download(name, allow_patterns=list(files), **dataclasses.asdict(access)))
     except GatedRepoError:
-        fix = f"accept its terms at https://huggingface.co/{hub_id} and log in with `hf auth login`"
+        fix = f"accept its terms at https://huggingface.co/{name} and log in with `hf auth login`"
         raise UsageError(f"{hub_id} is gated on the hub: {fix}") from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        fix = f"where there is no network, `hf download {hub_id}` before, or give a folder"
+        if offline and isinstance(error, LocalEntryNotFoundError):
+            reason = "HF_HUB_OFFLINE forbids to ask the hub, and the cache of this machine lacks it"
+        fix = f"where there is no network, `{hf_download(hub_id)}` before, or give a folder"
         raise UsageError(
             f"{hub_id} is neither a folder nor a hub model that can be fetched ({reason}); {fix}"
         ) from None
 
 
-def cached_folder(hub_id: str) -> Path | None:
-    """The snapshot of a hub model in the cache of this machine; None where there is none."""
+def cached_folder(hub_id: str, revision: str | None = None) -> Path | None:
+    """The snapshot of a hub model in the cache of this machine; None where there is none.
+
+    Args:
+        revision: of the model; None: the one that the id names, else the newest that was fetched.
+    """
     from huggingface_hub import constants, try_to_load_from_cache
 
-    found = try_to_load_from_cache(hub_id, CONFIG, cache_dir=constants.HF_HUB_CACHE)
+    name, named = split_revision(hub_id)
+    found = try_to_load_from_cache(name, CONFIG, cache_dir=constants.HF_HUB_CACHE, revision=revision or named)
     return Path(found).parent if isinstance(found, str) else None
 
 
@@ -170,7 +198,7 @@ def read_json(file: Path) -> dict[str, Any]:
         UsageError: it is none.
     """
     try:
-        values = json.loads(file.read_text(encoding="utf-8"), object_hook=_special_float)
+        values = loads(file.read_text(encoding="utf-8"), as_object=_with_special_floats)
     except ValueError as error:
         raise UsageError(f"{file} is not JSON: {error}") from None
     if not isinstance(values, dict):
@@ -178,9 +206,10 @@ def read_json(file: Path) -> dict[str, Any]:
     return values
 
 
-def _special_float(values: dict[str, Any]) -> Any:
-    """transformers 5 writes an infinity as an object."""
-    return float(values["__float__"]) if values.keys() == {"__float__"} else values
+def _with_special_floats(entries: list[tuple[str, Any]]) -> Any:
+    """An object; transformers 5 writes an infinity as one."""
+    values = dict(entries)
+    return float(values["__float__"]) if values.keys() == {"__float__"} and values["__float__"] in FLOATS else values
 
 
 def _similar_below(base: Path, parts: Sequence[str]) -> list[Path]:

@@ -2,7 +2,8 @@
 
 The library compares pages with theirs when it reads them. The footer, which says what the columns are and what made the
 file, is compared by `opened`; its CRC-32 stands right before it, where no reader looks and no copy of the table takes
-it along. Files without checksums, written by earlier versions or by other programs, are read too.
+it along. Before that stands the CRC-32 of all that comes before the two, page headers included, which only
+`check_bytes` compares. Files without checksums, written by earlier versions or by other programs, are read too.
 """
 
 import contextlib
@@ -18,8 +19,10 @@ from refocus.core.errors import RefocusError
 
 Path = str | os.PathLike[str]
 
-_MARK, _CRC = b"refocus:", 4  # what stands before the footer: this, and so many bytes
+_BODY, _MARK, _CRC = b"refocus=", b"refocus:", 4  # what stands before the footer: each of these, and so many bytes
 _TAIL = 8  # bytes behind the footer: its length and the magic number
+_NEAR = 8  # bits: what differs from a mark by no more was one
+_CHUNK = 1 << 20
 
 
 def write(table: pa.Table, path: Path) -> None:
@@ -36,8 +39,9 @@ def writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     with open(path, "r+b") as handle:
         start, footer = _footer(handle)
         tail = handle.read()
+        body = _crc(handle, start)
         handle.seek(start)
-        handle.write(_MARK + zlib.crc32(footer).to_bytes(_CRC) + footer + tail)
+        handle.write(_BODY + body.to_bytes(_CRC) + _MARK + zlib.crc32(footer).to_bytes(_CRC) + footer + tail)
 
 
 @contextlib.contextmanager
@@ -56,10 +60,9 @@ def opened(path: Path, columns: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
             yield file
     except FileNotFoundError:
         raise RefocusError(f"{path}: no such file") from None
-    except (OSError, pa.ArrowException) as error:
-        raise RefocusError(
-            f"{path}: cannot be read as parquet ({error}); if a stage wrote it, delete it and run that stage again"
-        ) from None
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        fix = "if a stage wrote it, delete it and run that stage again"
+        raise RefocusError(f"{path}: cannot be read as parquet ({in_one_line(error)}); {fix}") from None
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
@@ -82,13 +85,65 @@ def read_schema(path: Path) -> pa.Schema:
         return file.schema_arrow
 
 
+def check_bytes(path: Path) -> bool:
+    """Compares everything in a file with the checksums that it holds.
+
+    Returns:
+        Whether every byte has one. In a file of an earlier version only the pages have, and the footer; in one that
+        another program wrote there may be none.
+    Raises:
+        RefocusError: the file is missing or is not what was written.
+    """
+    with opened(path) as file:
+        with open(path, "rb") as handle:
+            start, _ = _footer(handle)
+            end = start - 2 * (len(_MARK) + _CRC)
+            noted = _noted(handle, end, _BODY) if _noted(handle, end + len(_BODY) + _CRC, _MARK) is not None else None
+            if noted is not None and _crc(handle, end) != noted:
+                raise pa.ArrowInvalid("its bytes are not what was written")
+        if noted is None:
+            for _ in file.iter_batches():  # compares the pages
+                pass
+    return noted is not None
+
+
+def in_one_line(error: Exception) -> str:
+    """What the library says, which may be a page."""
+    return " ".join(str(error).split())[:300]
+
+
 def _check_footer(path: Path) -> None:
     with open(path, "rb") as handle:
         start, footer = _footer(handle)
-        handle.seek(max(0, start - len(_MARK) - _CRC))
-        mark, crc = handle.read(len(_MARK)), handle.read(_CRC)
-    if mark == _MARK and int.from_bytes(crc) != zlib.crc32(footer):
+        noted = _noted(handle, start - len(_MARK) - _CRC, _MARK)
+    if noted not in (None, zlib.crc32(footer)):
         raise pa.ArrowInvalid("its footer is not what was written")
+
+
+def _noted(handle: BinaryIO, place: int, mark: bytes) -> int | None:
+    """The CRC-32 behind a mark at some place of a file; None where there is no mark.
+
+    Raises:
+        pa.ArrowInvalid: there was one.
+    """
+    if place < 0:
+        return None
+    handle.seek(place)
+    found, crc = handle.read(len(mark)), handle.read(_CRC)
+    differing = (int.from_bytes(found) ^ int.from_bytes(mark)).bit_count()
+    if 0 < differing <= _NEAR:
+        raise pa.ArrowInvalid("its checksums are not what was written")
+    return None if differing else int.from_bytes(crc)
+
+
+def _crc(handle: BinaryIO, size: int) -> int:
+    """CRC-32 of the first `size` bytes."""
+    handle.seek(0)
+    crc = 0
+    while size and (chunk := handle.read(min(_CHUNK, size))):
+        crc = zlib.crc32(chunk, crc)
+        size -= len(chunk)
+    return crc
 
 
 def _footer(handle: BinaryIO) -> tuple[int, bytes]:

@@ -1,1 +1,1 @@
-"""What is missing or broken in the data, before anything runs."""
+"""What is missing or broken: in the data before anything runs, in results afterwards."""

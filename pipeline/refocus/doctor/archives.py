@@ -1,15 +1,17 @@
 """Archives beside the videos: which hold missing videos, and which were not fully unpacked."""
 
 import posixpath
-import tarfile
+import struct
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from refocus.core.limits import TAR_MEMBERS
 from refocus.core.progress import bar
 from refocus.doctor.data_root import Tree
+from refocus.video.tars import DAMAGES, every_member
 
 
 @dataclass
@@ -78,14 +80,15 @@ def _members(path: Path) -> tuple[dict[str, int], bool]:
                     if not info.is_dir() and "__MACOSX" not in info.filename:
                         members[info.filename] = info.file_size
             return members, True
-        with tarfile.open(path, "r:") as archive:
-            total, end = path.stat().st_size, 0
-            for member in archive:
-                if member.isfile():
-                    members[member.name] = member.size
-                end = member.offset_data + member.size
-            return members, end <= total
-    except (zipfile.BadZipFile, tarfile.TarError, OSError, ValueError, EOFError):
+        total, end = path.stat().st_size, 0
+        for member in every_member(path):
+            if member.isfile():
+                members[member.name] = member.size
+            end = member.offset_data + member.size
+            if len(members) > TAR_MEMBERS.value():
+                return members, False
+        return members, end <= total
+    except (zipfile.BadZipFile, *DAMAGES, struct.error, NotImplementedError):
         return members, False
 
 

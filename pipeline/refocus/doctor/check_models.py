@@ -1,6 +1,5 @@
 """Whether the models are there: folders with whole weight files, hub ids in the local cache, LMMs of a known family."""
 
-import json
 import os
 import struct
 from collections import defaultdict
@@ -10,11 +9,13 @@ from pathlib import Path
 from refocus.config.models_in_use import ModelUse, models_in_use, wrong_kind
 from refocus.config.root import Root
 from refocus.core.errors import UsageError
+from refocus.core.json_text import loads
 from refocus.core.model_folder import (
     CONFIG,
     WEIGHTS,
     WEIGHTS_INDEX,
     cached_folder,
+    hf_download,
     local_folder,
     no_such_folder,
 )
@@ -46,7 +47,7 @@ def _model(path: str, uses: Sequence[ModelUse]) -> list[Finding]:
     if cached is not None:
         return _folder(cached, f"{keys}, in the Hugging Face cache", uses)
     text = f"{path} ({keys}): is neither a folder nor in the Hugging Face cache"
-    fix = f"run `hf download {path}` where there is a network"
+    fix = f"run `{hf_download(path)}` where there is a network"
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return [Finding("error", "model", text + ", and HF_HUB_OFFLINE forbids to fetch it", fix)]
     return [Finding("warning", "model", text + "; it is fetched when it is first needed", fix)]
@@ -88,8 +89,8 @@ def _weight_files(folder: Path) -> list[str] | None:
     """Names of the weight files there should be; None if there are none."""
     if (folder / WEIGHTS_INDEX).is_file():
         try:
-            return sorted(set(json.loads((folder / WEIGHTS_INDEX).read_text(encoding="utf-8"))["weight_map"].values()))
-        except (OSError, ValueError, KeyError, AttributeError):
+            return sorted(set(loads((folder / WEIGHTS_INDEX).read_text(encoding="utf-8"))["weight_map"].values()))
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
             return [WEIGHTS_INDEX]
     return [WEIGHTS] if (folder / WEIGHTS).exists() else None
 
@@ -100,12 +101,12 @@ def _safetensors(path: Path) -> str:
         size = path.stat().st_size
         with open(path, "rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
-            tensors = json.loads(file.read(length)) if length < size else {}
+            tensors = loads(file.read(length)) if length < size else {}
         end = max(int(tensor["data_offsets"][1]) for key, tensor in tensors.items() if key != "__metadata__")
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    except (ValueError, KeyError, TypeError, struct.error):
+    except (ValueError, KeyError, IndexError, AttributeError, TypeError, struct.error):
         return "is no safetensors file"
     return "" if size == 8 + length + end else f"has {size:,} bytes and should have {8 + length + end:,}"

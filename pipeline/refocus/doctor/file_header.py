@@ -24,6 +24,7 @@ SUSPECT = {"cut_off": "are shorter than they say and will end early"}
 _MP4 = frozenset([b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp"])
 _OTHER_VIDEO = (b"FLV\x01", b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3", b"\x30\x26\xb2\x75", b"OggS", b"GIF8")
 _ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
+BOXES = 1 << 16  # at the top of an mp4, that are looked at
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
@@ -84,7 +85,9 @@ def _mp4(file: BinaryIO, size: int) -> Header:
 def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int, int]]:
     """(kind, place, length, place of the body) of the boxes at the top; stops at what is none."""
     place = 0
-    while place + 8 <= size:
+    for _ in range(BOXES):
+        if place + 8 > size:
+            return
         file.seek(place)
         head = file.read(16)
         length, kind = struct.unpack(">I4s", head[:8])

@@ -1,9 +1,11 @@
 """What Snakemake noted of each job in `.snakemake/metadata`: rule, inputs, parameters, log, times."""
 
+import ast
 import json
 import os
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +20,7 @@ class JobRecord:
     """The job that made a file.
 
     rule: its name. inputs, logs: paths as the workflow writes them. params: what the rule compares, as text. began,
-    ended: when.
+    ended: when. checksums: SHA-256 of the inputs as the job read them, without those above a megabyte.
     """
 
     rule: str
@@ -27,6 +29,7 @@ class JobRecord:
     logs: tuple[str, ...]
     began: datetime
     ended: datetime
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
 
 class JobRecords:
@@ -53,10 +56,11 @@ class JobRecords:
                 logs=tuple(found["log"]),
                 began=datetime.fromtimestamp(found["starttime"], UTC),
                 ended=datetime.fromtimestamp(found["endtime"], UTC),
+                checksums=_checksums(found.get("input_checksums")),
             )
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, SyntaxError) as error:
             raise RefocusError(f"{path}, Snakemake's record of {file}, cannot be read: {error}") from None
 
 
@@ -64,6 +68,14 @@ def _params(value: object) -> list[str]:
     """A list, or a list as JSON text."""
     values = json.loads(value) if isinstance(value, str) else value
     return [str(one) for one in values] if isinstance(values, list) else []
+
+
+def _checksums(value: object) -> dict[str, str]:
+    """Of `sha256:…`; a mapping, or one as Python prints it. Other algorithms are left out."""
+    values = ast.literal_eval(value) if isinstance(value, str) else value
+    named = values.items() if isinstance(values, dict) else ()
+    parts = [(file, str(text).partition(":")) for file, text in named]
+    return {file: digest for file, (algorithm, _, digest) in parts if algorithm == "sha256"}
 
 
 def _parts(file: str, longest: int) -> list[str]:

@@ -11,12 +11,18 @@ _JOB = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):\n(?:    .*\n)*?    rea
 _PARAMS = re.compile(r"Params have changed since last execution: .*?before: (.*) now: (.*?) *(?=;|$)")
 _VALUE = re.compile(r"'((?:[^'\\]|\\.)*)'|([^,\s][^,]*)")
 _DIGEST = re.compile(r"[0-9a-f]{12}")
-SHOWN = 3  # files in a line
+SHOWN = 3  # reasons in a line
+_NEWER_FILES = re.compile(r"Updated input files: (.*?)(?=;|$)")
+NEWER = "newer than what was made of it"
+COPIED = (
+    "if no file but its time changed, as in a copy by `cp -r`: `snakemake --touch`, with the same words, takes all "
+    "results as they are"
+)
 
 REASONS = {  # as Snakemake begins them, and in short
     "Missing output files": "not made yet",
     "Input files updated by another job": "made anew before it",
-    "Updated input files": "newer than what was made of it",
+    "Updated input files": NEWER,
     "Set of input files has changed since last execution": "other inputs than last time",
     "Code has changed since last execution": "the rule's command changed",
     "Software environment definition has changed since last execution": "its environment changed",
@@ -32,6 +38,7 @@ class Planned:
     rule: str
     jobs: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    newer: list[str] = field(default_factory=list)  # files that are, each once
 
 
 def planned(dry_run: str) -> list[Planned]:
@@ -43,6 +50,8 @@ def planned(dry_run: str) -> list[Planned]:
         one = found.setdefault(rule, Planned(rule))
         one.jobs += 1
         one.reasons.update(dict.fromkeys(_reasons(reason), 1))
+        if files := _NEWER_FILES.search(reason):
+            one.newer += [file for file in files[1].split(", ") if file not in one.newer]
     return list(found.values())
 
 
@@ -53,9 +62,15 @@ def lines(rules: list[Planned]) -> Iterator[str]:
     width = max((len(one.rule) for one in rules), default=0)
     for one in rules:
         jobs = f"{one.jobs:,} job{'s' if one.jobs > 1 else ''}"
-        texts = [text + (f" (of {count:,})" if count < one.jobs else "") for text, count in one.reasons.most_common()]
+        named = f": {one.newer[0]}{' …' * (len(one.newer) > 1)}" if one.newer else ""
+        texts = [
+            text + named * (text == NEWER) + (f" (of {count:,})" if count < one.jobs else "")
+            for text, count in one.reasons.most_common()
+        ]
         more = f"; {len(texts) - SHOWN} reasons more" if len(texts) > SHOWN else ""
         yield f"{one.rule:<{width}}  {jobs:>10}  {'; '.join(texts[:SHOWN]) or 'no reason is told'}{more}"
+    if any(one.newer for one in rules):
+        yield COPIED
 
 
 def changes(before: Any, now: Any, key: str = "") -> Iterator[str]:

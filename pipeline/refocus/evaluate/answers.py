@@ -1,16 +1,18 @@
 """The table of answers of one (benchmark, LMM, selector, number of frames) (DESIGN section 4, stage 7)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from refocus.config.answer import Extractor
 from refocus.core import parquet
 from refocus.core.errors import RefocusError
 from refocus.core.files import settings_of, write_table
-from refocus.evaluate.letters import Extractor
 
 OPEN = "open_question"  # no options to choose from
 UNREADABLE = "unreadable"  # the picked frames could not be decoded from the video
@@ -28,6 +30,7 @@ SCHEMA = pa.schema(
     ]
 )
 ADDED_LATER = ("frames_indices",)  # tables from before lack it
+AGAIN = "delete the file and answer again"
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def read_answers(path: Path) -> AnswerSet:
     """Reads a file of answers.
 
     Raises:
-        RefocusError: the file is missing or is no table of answers.
+        RefocusError: the file is missing or is no table of answers, has gaps or logits that are no numbers, or answers
+            a question twice.
     """
     try:
         table = parquet.read_table(path)
@@ -105,6 +109,7 @@ def read_answers(path: Path) -> AnswerSet:
         notes, extractor = settings["made"], settings.get("extractor")
         absent = {name for name in ADDED_LATER if name not in table.column_names}
         names = [name for name in SCHEMA.names if name not in absent]
+        _check_whole(path, table.select(names))
         columns = [table.column(name).to_pylist() for name in names] + [[()] * table.num_rows for _ in absent]
     except (KeyError, TypeError, ValueError) as error:
         raise RefocusError(f"{path} is not a table of answers: {error}") from None
@@ -112,4 +117,18 @@ def read_answers(path: Path) -> AnswerSet:
         qa: Answer(tuple(frames), tuple(logits), prediction, correct, reply, tuple(flags), tuple(numbers))
         for qa, frames, logits, prediction, correct, reply, flags, numbers in zip(*columns, strict=True)
     }
+    if len(answers) < table.num_rows:
+        twice = next(qa for qa, times in Counter(columns[0]).items() if times > 1)
+        raise RefocusError(f"{path} answers question {twice} more than once; {AGAIN}")
     return AnswerSet(**notes, answers=answers, extractor=extractor)
+
+
+def _check_whole(path: Path, table: pa.Table) -> None:
+    for name in table.column_names:
+        column = table.column(name)
+        if column.null_count:
+            row = column.is_null().to_pylist().index(True)
+            raise RefocusError(f"{path}: row {row} has no {name}; {AGAIN}")
+    logits = pc.list_flatten(table.column("logits"))
+    if not pc.all(pc.is_finite(logits), min_count=0).as_py():
+        raise RefocusError(f"{path}: some logits are no numbers, so that no option is the likeliest; {AGAIN}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from refocus.evaluate.scoring import Outcome, Score, resampled
+from refocus.evaluate.scoring import Outcome, Score, resampled, too_few
 
 
 def knowledge_gain(
@@ -19,7 +19,7 @@ def knowledge_gain(
 
     With `before` for `theirs` it is Δknowledge: what was gained, as a share of what could be. With another selector's
     results it is how far their Δknowledge lies apart. The interval is a percentile bootstrap over clips, which draws
-    the question's results before and after together.
+    the question's results before and after together; none where there are `too_few` clips for one.
 
     Args:
         before: results without the lecture, under the qa_ids of `ours`.
@@ -37,7 +37,7 @@ def knowledge_gain(
     value = float(_gained(sums.sum(1)))
     if not np.isfinite(value):
         return None
-    if resamples == 0 or len(clips) < 2:
+    if resamples == 0 or too_few(len(clips), level):
         return Score(value, None, None, len(shared))
     drawn = _gained(sums @ resampled(len(clips), resamples, seed).astype(float).T)  # (r,)
     low, high = np.quantile(drawn[np.isfinite(drawn)], [(1 - level) / 2, (1 + level) / 2])

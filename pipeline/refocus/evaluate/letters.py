@@ -6,12 +6,11 @@ where it has so many options; the harnesses look for A to D, or A to E, whatever
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
+from refocus.config.answer import Extractor
 from refocus.evaluate.authors import authors_letter
 from refocus.lmm.prompts import LETTERS
 
-Extractor = Literal["lmms_eval", "authors"]
 NONE = -1
 FOLLOWS = "lmms-eval 0.7.2, tasks/_task_utils/mcq_extract.py"
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from refocus.config.answer import Extractor
 from refocus.evaluate import open_answers
 from refocus.evaluate.authors import authors_rule
-from refocus.evaluate.letters import FOLLOWS, NONE, Extractor, named_option
+from refocus.evaluate.letters import FOLLOWS, NONE, named_option
 from refocus.qa.records import Question
 
 

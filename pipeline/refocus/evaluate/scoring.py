@@ -133,14 +133,25 @@ def gain(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Score | None:
-    """Difference of accuracies on the questions both answered, with a bootstrap over clips of the paired difference."""
+    """Difference of accuracies on the questions both answered, with a bootstrap over clips of the paired difference.
+
+    Without an interval where there are `too_few` clips for one.
+    """
     ours, baseline = common(ours, baseline)
     if not ours:
         return None
     sums = _sums([ours, baseline], statistic)
     values = _value(sums)
-    low, high = _interval(sums, level, resamples, seed)
+    low, high = (None, None) if too_few(sums.shape[1], level) else _interval(sums, level, resamples, seed)
     return Score(float(values[0] - values[1]), low, high, len(ours))
+
+
+def too_few(clips: int, level: float) -> bool:
+    """Whether a difference could not be told from chance if all clips agreed on its sign (the sign test).
+
+    At 95 % that is so with fewer than six, where all resamples may lie on one side of 0 and still mean nothing.
+    """
+    return 2.0 ** (1 - clips) > 1 - level
 
 
 def common(ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> tuple[list[Outcome], list[Outcome]]:

@@ -172,10 +172,10 @@ def _refuse_many(clips: Sequence[ClipRow], failures: Mapping[str, str], settings
     if len(failures) <= allowed:
         return
     listed = [f"{row.clip_id}: {failures[row.clip_id]}" for row in clips if row.clip_id in failures]
-    shown = "\n  ".join(listed[:SHOWN])
-    more = f"\n  … and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    more = [f"… and {len(listed) - SHOWN} more"] if len(listed) > SHOWN else []
     raise RefocusError(
         f"{len(listed)} of {len(clips)} clips failed; {allowed} may, by max_failure_rate of the set's entry or of "
-        f"decode ({settings.max_failure_rate:g}) and decode.tolerated_failures ({settings.tolerated_failures}):"
-        f"\n  {shown}{more}"
+        f"decode ({settings.max_failure_rate:g}) and decode.tolerated_failures ({settings.tolerated_failures}):",
+        *listed[:SHOWN],
+        *more,
     )

@@ -1,12 +1,12 @@
 """What a shard says of each clip: the `.json` member beside its frames."""
 
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from refocus.core.files import canonical
+from refocus.core.json_text import loads
 
 ByteRange = tuple[int, int]  # offset and size, bytes
 
@@ -51,6 +51,18 @@ class ClipMetadata:
     decode: str
     form: StoredForm
     checksums: tuple[int, ...] = ()
+
+    def fits(self) -> bool:
+        """Whether times, numbers and places are such, and there is one of each for every frame."""
+        form, count = self.form, self.n_frames
+        places = (form.offsets, form.sizes) if form.name == "video" else ()
+        whole = (self.source_frames, self.checksums or self.source_frames, *places)
+        return (
+            form.name in ("jpeg", "video")
+            and all(isinstance(text, str) for text in (self.clip_id, self.video_path, self.source_sha256, self.decode))
+            and all(isinstance(time_s, int | float) for time_s in (*self.timestamps_s, self.fps, self.duration_s))
+            and all(len(one) == count and all(type(number) is int for number in one) for one in whole)
+        )
 
     @property
     def n_frames(self) -> int:
@@ -111,7 +123,7 @@ class ClipMetadata:
             ValueError: it is something else, such as what an earlier version wrote.
         """
         try:
-            values = json.loads(content)
+            values = loads(content)
             made = cls(
                 clip_id=values["clip_id"],
                 video_path=values["video_path"],
@@ -129,8 +141,9 @@ class ClipMetadata:
                 form=StoredForm(values["frames"], tuple(values.get("offsets", ())), tuple(values.get("sizes", ()))),
                 checksums=tuple(values.get("checksums", ())),
             )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"no metadata of a clip: {error!r}") from None
-        if made.to_json() != content:
+            found = made.to_json()
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no metadata of a clip: {error!r:.200}") from None
+        if found != content or not made.fits():
             raise ValueError("no metadata of a clip: keys that are not known, or numbers that contradict each other")
         return made

@@ -13,6 +13,7 @@ import numpy as np
 import simplejpeg
 
 from refocus.config.decode import DecodeSettings
+from refocus.core.limits import PICTURE_PIXELS
 from refocus.frames.clip_metadata import ByteRange, ClipMetadata, StoredForm
 from refocus.frames.h264 import H264Error, H264Reader, H264Writer
 from refocus.video.yuv import YuvFrame
@@ -68,6 +69,9 @@ def pictures(
     """
     try:
         if data.startswith(JPEG_MAGIC):
+            height, width, *_ = simplejpeg.decode_jpeg_header(data)
+            if height * width > PICTURE_PIXELS.value():
+                raise DamagedFrames(PICTURE_PIXELS.refusal(f"a picture of {width}x{height} pixels"))
             yield simplejpeg.decode_jpeg(data, "RGB", min_height=least, min_width=least)
             return
         first = offsets.index(offsets[frames[0]])

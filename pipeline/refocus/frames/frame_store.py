@@ -116,7 +116,7 @@ class FrameStore:
             raise RefocusError(_missing(tar, index)) from None
         try:
             for (offset, size), held in spans(row.offsets, row.sizes, frames):
-                data = os.pread(handle, size, offset)
+                data = os.pread(handle, min(size, os.fstat(handle).st_size), offset)
                 if len(data) < size:
                     raise RefocusError(
                         f"{tar}: cut off behind its index: frame {held[-1]} of clip {row.clip_id} ends at byte "
@@ -141,7 +141,10 @@ class FrameStore:
         if clip_id not in self._places:
             raise RefocusError(f"clip {clip_id} is in none of the index files")
         path, number = self._places[clip_id]
-        return IndexRow.from_columns(self._table(path).slice(number, 1).to_pylist()[0])
+        row = IndexRow.from_columns(self._table(path).slice(number, 1).to_pylist()[0])
+        if not row.fits():
+            raise RefocusError(f"{path}: row {number} contradicts itself; remove it and run decode again")
+        return row
 
 
 def _read_table(path: Path) -> pa.Table:

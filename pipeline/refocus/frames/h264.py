@@ -132,6 +132,8 @@ class H264Reader:
         decoder = av.CodecContext.create("h264", "r")
         decoder.thread_type, decoder.thread_count = "NONE", 1
         stops = [end for end in ends if end <= len(data)]
+        if wanted and not 0 <= wanted[0] <= wanted[-1] < len(stops):
+            raise H264Error(f"{len(stops)} frames where {wanted[-1] + 1} should be")
         try:
             frames = [
                 frame

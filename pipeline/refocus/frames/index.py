@@ -73,6 +73,17 @@ class IndexRow(ClipFrames):
     offsets: list[int]
     sizes: list[int]
 
+    def fits(self) -> bool:
+        """Whether there is one of everything for every frame, none of it before the shard's beginning."""
+        lists = (self.timestamps_s, self.source_frames, self.offsets, self.sizes)
+        if self.n_frames == 0:
+            return not any(lists)
+        if not all(isinstance(one, list) and len(one) == self.n_frames and None not in one for one in lists):
+            return False
+        named = isinstance(self.tar, str) and self.tar.endswith(".tar") and "\0" not in self.tar
+        whole = len(self.checksums or ()) in (0, self.n_frames) and None not in (self.checksums or ())
+        return named and whole and min((*self.offsets, *self.sizes)) >= 0
+
     @classmethod
     def from_columns(cls, values: Mapping[str, Any]) -> "IndexRow":
         """A row of the index file; its column `timestamps` holds seconds."""

@@ -91,10 +91,12 @@ class ShardReader:
 
     def intact(self, clip_id: str) -> bool:
         """Whether a clip's frames are the bytes that were stored; True also in a shard that has no checksums."""
-        stored = self.read(clip_id)
-        return not stored.metadata.checksums or tuple(checksums(stored.metadata, stored.files)) == (
-            stored.metadata.checksums
-        )
+        return is_intact(self.read(clip_id))
+
+    def span(self, clip_id: str) -> ByteRange:
+        """Where the headers and contents of a clip lie."""
+        entry = self._clips[clip_id]
+        return entry.start, entry.end - entry.start
 
     def beginning(self, clips: list[str]) -> int | None:
         """Where a file would be continued that begins with exactly these clips; None if this one does not."""
@@ -104,6 +106,12 @@ class ShardReader:
                 return None
             position = entry.end
         return position if len(clips) <= len(self._clips) else None
+
+
+def is_intact(stored: StoredClip) -> bool:
+    """Whether a clip's frames are the bytes that were stored; True also for one that has no checksums."""
+    noted = stored.metadata.checksums
+    return not noted or tuple(checksums(stored.metadata, stored.files)) == noted
 
 
 def metadata_before(tar: Path, clip: str, position: int, n_frames: int) -> ClipMetadata | None:

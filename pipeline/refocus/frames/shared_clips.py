@@ -5,7 +5,6 @@ the bytes of another set's, and whose bounds are the same, is copied from there.
 same moment do not know of each other yet; each then decodes for itself, to the same bytes.
 """
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from refocus.core.files import write_json
+from refocus.core.json_text import loads
 from refocus.frames.decode_clip import DecodeJob, StoredClip
 from refocus.frames.shard_reader import ShardReader
 from refocus.video.source_digest import source_digest
@@ -38,12 +38,14 @@ class SharedClip:
 
 
 def write_sources(reader: ShardReader) -> None:
-    """Writes what other shards may copy from a finished one: clips that are whole."""
+    """Writes what other shards may copy from a finished one."""
+    write_json(_sources(reader.path), catalogue(reader))
+
+
+def catalogue(reader: ShardReader) -> list[list[Any]]:
+    """What other shards may copy from a finished one: clips that are whole."""
     clips = [metadata for clip in reader.order() if (metadata := reader.metadata(clip)) and metadata.status == "ok"]
-    write_json(
-        _sources(reader.path),
-        [[clip.source_bytes, clip.source_sha256, clip.start_s, clip.end_s, clip.clip_id] for clip in clips],
-    )
+    return [[clip.source_bytes, clip.source_sha256, clip.start_s, clip.end_s, clip.clip_id] for clip in clips]
 
 
 def shared_clips(jobs: Sequence[DecodeJob], folder: Path, tar: Path) -> dict[str, SharedClip]:
@@ -81,7 +83,7 @@ def _catalogues(folder: Path, tar: Path) -> Iterator[tuple[Path, list[Entry]]]:
         if path == _sources(tar):
             continue
         try:
-            entries = [_entry(values) for values in json.loads(path.read_bytes())]
+            entries = [_entry(values) for values in loads(path.read_bytes())]
         except (OSError, ValueError, TypeError) as error:
             logger.warning("%s: passed over, its videos are decoded again (%s)", path, error)
         else:

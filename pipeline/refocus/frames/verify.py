@@ -123,7 +123,8 @@ def _compare(clip: ClipMetadata, images: np.ndarray, video: Path, settings: Deco
     try:
         if (size := locate(video).size) != clip.source_bytes:
             return [wrong(FILE, None, f"it has {size} bytes, it had {clip.source_bytes}")]
-        limit = None if clip.end_s is None else clip.source_frames[-1] + AHEAD
+        bounded = clip.end_s is not None and clip.end_s <= clip.duration_s  # else the video's end is the clip's
+        limit = clip.source_frames[-1] + AHEAD if bounded else None
         times = every_time(video, limit)
         found = list(_wrong_times(clip, times, limit is None, settings, wrong))
         return found or list(_wrong_pixels(clip, images, video, settings, wrong))

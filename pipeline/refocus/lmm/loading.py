@@ -4,6 +4,9 @@ Code that lies in the folder (`auto_map`) is never run, and nobody is asked whet
 transformers would ask on the standard input.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +62,26 @@ def load_config(folder: Path) -> Any:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        with _quiet_about_defaults():
+            return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder}: no model found there ({_first_line(error)})") from None
+
+
+@contextmanager
+def _quiet_about_defaults() -> Iterator[None]:
+    """transformers compares every SigLIP with a default text encoder of its own, and warns of that one's token ids."""
+    source = logging.getLogger("transformers.configuration_utils")
+    source.addFilter(_about_the_model)
+    try:
+        yield
+    finally:
+        source.removeFilter(_about_the_model)
+
+
+def _about_the_model(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    return "between 0 and 31999" not in text or not any(f"got {default}" in text for default in (49406, 49407))
 
 
 def load_weights(folder: Path, architecture: str, config: Any, dtype: torch.dtype, attention: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from refocus.config.lmm import MODEL_TYPES, QWEN_SIDE
 from refocus.config.policy import PolicySettings
 from refocus.core.errors import UsageError
-from refocus.core.model_folder import CONFIG, find_folder, local_folder, read_json
+from refocus.core.model_folder import CONFIG, find_folder, local_folder, read_json, split_revision
 from refocus.policy.config import MAMBA2_SIZES, PolicyConfig
 from refocus.policy.public_checkpoints import is_public, read_public
 
@@ -82,8 +82,8 @@ def lmm_shape(path: str) -> tuple[LmmShape, str]:
     if local_folder(path) is not None:
         file = find_folder(path) / CONFIG
         return read_lmm(read_json(file), str(file)), str(file)
-    if path in PUBLISHED:
-        return PUBLISHED[path], "published shape"
+    if (shape := PUBLISHED.get(split_revision(path)[0])) is not None:
+        return shape, "published shape"
     raise UsageError(f"{path}: the shape of this LMM is not known; give a folder, or one of {', '.join(PUBLISHED)}")
 
 
@@ -99,8 +99,8 @@ def policy_shape(policy: PolicySettings) -> tuple[PolicyConfig, str]:
         if is_public(values):
             return read_public(values, policy.start, vision=policy.vision).config, str(file)
         return PolicyConfig.from_dict(values), str(file)
-    if policy.start in POLICIES:
-        return POLICIES[policy.start], "published size: Mamba-2 with a SigLIP so400m tower"
+    if (config := POLICIES.get(split_revision(policy.start)[0])) is not None:
+        return config, "published size: Mamba-2 with a SigLIP so400m tower"
     raise UsageError(
         f"{policy.start}: the shape of this policy is not known; give a folder, or one of {', '.join(POLICIES)}"
     )

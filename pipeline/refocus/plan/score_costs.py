@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from refocus.config.root import Root
 from refocus.config.selectors import Need, SelectorName
 from refocus.core.errors import UsageError
-from refocus.core.model_folder import CONFIG, find_folder, local_folder, read_json
+from refocus.core.model_folder import CONFIG, find_folder, local_folder, read_json, split_revision
 from refocus.plan.flops import Flops, tower_flops, triangle
 from refocus.plan.model_shapes import Tower, square_tower
 from refocus.plan.source_lengths import SourceEstimate
@@ -33,8 +33,8 @@ def scorer_tower(path: str) -> Tower:
     if local_folder(path) is not None:
         values = read_json(find_folder(path) / CONFIG)
         return square_tower(values["vision_config"], class_token=values.get("model_type") == "clip")
-    if path in TOWERS:
-        return TOWERS[path]
+    if (tower := TOWERS.get(split_revision(path)[0])) is not None:
+        return tower
     raise UsageError(f"{path}: the shape of this scorer is not known; give a folder, or one of {', '.join(TOWERS)}")
 
 

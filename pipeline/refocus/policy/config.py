@@ -23,6 +23,9 @@ MAMBA2_SIZES = {  # (width, layers) of state-spaces/mamba2-*, whose other sizes 
     "1.3b": (2048, 48),
     "2.7b": (2560, 64),
 }
+TOWER_SIZES = tuple(key for key, value in SIGLIP_SO400M.items() if type(value) is int)
+LARGEST = 1 << 24  # of any size that a config.json gives
+MOST = {"layers": 1024, "num_hidden_layers": 1024}
 CHOICES = {
     "pool": ("bilinear", "average", "max"),
     "pool_at": ("connector", "tower"),
@@ -161,8 +164,19 @@ class PolicyConfig:
             UsageError: a key is not known, or a value cannot be.
         """
         values = {key: value for key, value in values.items() if key != "model_type"}
-        known = {field.name for field in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise UsageError(f"policy config: unknown key '{unknown[0]}'")
+        known = {field.name: field.type for field in dataclasses.fields(cls)}
+        for key, value in values.items():
+            if key not in known:
+                raise UsageError(f"policy config: unknown key '{key:.80}'")
+            if not _can_be(key, known[key], value):
+                raise UsageError(f"policy config: {key} cannot be {value!r:.80}")
         return cls(**values)
+
+
+def _can_be(key: str, kind: Any, value: Any) -> bool:
+    """Whether a value of config.json is of its kind, and no size is absurd: a model is built before its weights."""
+    if key == "vision":
+        return isinstance(value, Mapping) and all(_can_be(name, int, value.get(name)) for name in TOWER_SIZES)
+    if kind is int:
+        return type(value) is int and (key != "start_of_frame") <= value <= MOST.get(key, LARGEST)
+    return type(value) is kind or (kind is float and type(value) is int and abs(value) <= LARGEST)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from refocus.core.model_folder import split_revision
 from refocus.policy.provenance import DataSet, Provenance, UsedModel
 from refocus.policy.trained_for import TrainedFor
 from refocus.qa.licences import UNKNOWN, terms_of
@@ -69,7 +70,7 @@ def metadata(made: Provenance | None) -> dict[str, Any]:
     if made is None:
         return values
     if made.base.hub:
-        values["base_model"] = made.base.name
+        values["base_model"] = split_revision(made.base.name)[0]
     hubs = dict.fromkeys(terms_of(data.format).hub for data in made.data if not data.synthetic)
     if named := [hub for hub in hubs if hub]:
         values["datasets"] = named
@@ -274,7 +275,10 @@ def _layout(data: DataSet) -> str:
 
 
 def _model(model: UsedModel) -> str:
-    return f"[{model.name}](https://huggingface.co/{model.name})" if model.hub else f"`{model.name}`"
+    if not model.hub:
+        return f"`{model.name}`"
+    name, revision = split_revision(model.name)
+    return f"[{model.name}](https://huggingface.co/{name}{f'/tree/{revision}' if revision else ''})"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

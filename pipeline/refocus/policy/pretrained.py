@@ -134,6 +134,8 @@ class Shards:
         listed: dict[str, str] | None = None
         if (folder / WEIGHTS_INDEX).is_file():
             listed = read_json(folder / WEIGHTS_INDEX).get("weight_map") or {}
+            if not isinstance(listed, dict) or not all(isinstance(name, str) for name in listed.values()):
+                raise UsageError(f"{where}: {WEIGHTS_INDEX} does not say which file has which tensor")
         names = [WEIGHTS] if listed is None else sorted(set(listed.values()))
         if listed is None and not (folder / WEIGHTS).is_file():
             raise UsageError(
@@ -158,7 +160,7 @@ class Shards:
             return safe_open(folder / name, framework="pt")
         except FileNotFoundError:
             raise UsageError(f"{self.where}: {name} is missing, which {WEIGHTS_INDEX} names") from None
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, UnicodeEncodeError) as error:
             raise UsageError(f"{folder / name} cannot be read: {error}") from None
 
 
@@ -248,4 +250,4 @@ def _without(expected: Mapping[str, tuple[int, ...]], parts: tuple[str, ...]) ->
 def _names(names: Iterable[str]) -> str:
     names = list(names)
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(name.rstrip(".") for name in names[:SHOWN]) + more
+    return ", ".join(f"{name.rstrip('.'):.80}" for name in names[:SHOWN]) + more

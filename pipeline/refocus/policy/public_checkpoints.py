@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from refocus.core.errors import UsageError
-from refocus.core.model_folder import CONFIG, find_folder, read_json
+from refocus.core.model_folder import CONFIG, find_folder, read_json, split_revision
 from refocus.policy.config import SIGLIP_SO400M, PolicyConfig
 
 TOKENIZER = "EleutherAI/gpt-neox-20b"  # of all public Mamba-2 models
@@ -114,7 +114,9 @@ def read_public(
         UsageError: a value this model cannot have, or no vision tower.
     """
     sizes, vocab, rows = _mamba_ssm(values, where) if "d_model" in values else _transformers(values, where)
-    own_tower: str | None = values.get("mm_vision_tower")
+    own_tower = values.get("mm_vision_tower")
+    if own_tower is not None and not isinstance(own_tower, str):
+        raise UsageError(f"{where}: config.json: mm_vision_tower cannot be {own_tower!r:.80}")
     tower = vision if own_tower is None else own_tower
     if tower is None:
         raise UsageError(
@@ -134,9 +136,8 @@ def read_public(
         start = vocab if start_of_frame is None else start_of_frame
         if start >= rows:
             rows = -(-(start + 1) // NEW_ROWS) * NEW_ROWS
-    config = PolicyConfig(
-        **sizes, **variant, vocab=rows, start_of_frame=int(start), vision=read_tower(tower), pool_at="tower"
-    )
+    of_the_rest = {"vocab": rows, "start_of_frame": start, "vision": read_tower(tower), "pool_at": "tower"}
+    config = PolicyConfig.from_dict({**sizes, **variant, **of_the_rest})
     return Public(config, tower, own_tower is not None, has_heads)
 
 
@@ -146,14 +147,14 @@ def read_tower(path: str) -> dict[str, Any]:
     Raises:
         UsageError: there is none at `path`, or it is another kind of tower.
     """
-    if path in TOWERS:
-        return dict(TOWERS[path])
+    if (known := TOWERS.get(split_revision(path)[0])) is not None:
+        return dict(known)
     values = read_json(find_folder(path) / CONFIG)
     kind = values.get("model_type")
     if kind not in ("siglip", "siglip_vision_model"):
         raise UsageError(f"{path}: the vision tower must be a SigLIP, not '{kind}'")
     values = values.get("vision_config", values)
-    missing = [key for key in TOWER_KEYS[:6] if key not in values]
+    missing = [key for key in TOWER_KEYS[:6] if not isinstance(values, dict) or key not in values]
     if missing:
         raise UsageError(f"{path}: its config.json lacks {', '.join(missing)} of the vision tower")
     return {**{key: values[key] for key in TOWER_KEYS if key in values}, "vision_use_head": False}
@@ -188,14 +189,16 @@ def _beyond(name: str, config: PolicyConfig) -> bool:
 def _mamba_ssm(values: Mapping[str, Any], where: str) -> tuple[dict[str, Any], int, int]:
     """Sizes, vocabulary and rows of the embedding from mamba_ssm's config."""
     ssm = values.get("ssm_cfg") or {}
+    if not isinstance(ssm, Mapping):
+        raise UsageError(f"{where}: config.json: ssm_cfg is no object")
     unknown = sorted(ssm.keys() - SSM_SIZES.keys() - SSM_FIXED.keys() - SSM_UNUSED)
     if unknown:
         raise UsageError(f"{where}: config.json: unknown keys in ssm_cfg: {', '.join(unknown)}")
     _check({"layer": "Mamba1", **ssm}, SSM_FIXED, f"{where}: config.json: ssm_cfg.")
     _check(values, STACK_FIXED, f"{where}: config.json: ")
-    sizes = {ours: int(ssm[theirs]) for theirs, ours in SSM_SIZES.items() if theirs in ssm}
+    sizes = {ours: _needed(ssm, theirs, where) for theirs, ours in SSM_SIZES.items() if theirs in ssm}
     width, layers, vocab = (_needed(values, key, where) for key in ("d_model", "n_layer", "vocab_size"))
-    multiple = int(values.get("pad_vocab_size_multiple", 8))
+    multiple = _needed({"pad_vocab_size_multiple": 8, **values}, "pad_vocab_size_multiple", where)
     return {"width": width, "layers": layers, **sizes}, vocab, -(-vocab // multiple) * multiple
 
 
@@ -244,4 +247,6 @@ def _check(values: Mapping[str, Any], fixed: Mapping[str, Any], where: str) -> N
 def _needed(values: Mapping[str, Any], key: str, where: str) -> int:
     if key not in values:
         raise UsageError(f"{where}: config.json has no {key}")
-    return int(values[key])
+    if type(values[key]) is not int or values[key] < 1:
+        raise UsageError(f"{where}: config.json: {key} cannot be {values[key]!r:.80}")
+    return values[key]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from refocus.config.decode import DecodeSettings
+from refocus.config.parsing import parse
 from refocus.core.checksums import add_sum
 from refocus.core.errors import UsageError
 from refocus.core.files import write_json
@@ -39,7 +40,7 @@ class TrainedFor:
         """
         own = {name: getattr(self, name) for name in ("fps", "max_frames", "size", "resize")}
         if asked is None:
-            return DecodeSettings.model_validate(own)
+            return parse(DecodeSettings, own)
         differs = [
             f"{name} {getattr(asked, name)}, not {value}"
             for name, value in own.items()
@@ -71,4 +72,13 @@ def read_trained_for(path: str | Path) -> TrainedFor | None:
         raise UsageError(
             f"{file} must hold {', '.join(sorted(known))}, and holds {', '.join(sorted(values)) or 'nothing'}"
         )
-    return TrainedFor(**values)
+    try:
+        trained = TrainedFor(**values)
+        trained.decode(None)
+    except UsageError as error:
+        raise UsageError(f"{file} is not what training writes: {error}") from None
+    if type(trained.n_frames) is not int or trained.n_frames < 1:
+        raise UsageError(
+            f"{file} is not what training writes: n_frames: {values['n_frames']!r:.80} is no number of frames"
+        )
+    return trained

@@ -4,7 +4,6 @@ LLaVA-Video-178K contains NExT-QA and Perception Test, and some NExT-QA clips tw
 """
 
 import hashlib
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -28,7 +27,7 @@ SCHEMA = pa.schema(
         ("of_dataset", pa.string()),
     ]
 )
-_TAIL = re.compile(r"[\s.?!,;:…]+$")  # NExT-QA writes `why does he jump`, LLaVA-Video `Why does he jump?`
+_TAIL = " .?!,;:…"  # NExT-QA writes `why does he jump`, LLaVA-Video `Why does he jump?`
 
 
 @dataclass
@@ -86,4 +85,6 @@ def identity(format: str, question: Question) -> bytes:
 
 def plain(text: str) -> str:
     """Text as it is compared: one Unicode form and case, single spaces, no punctuation at the end."""
-    return _TAIL.sub("", " ".join(unicodedata.normalize("NFKC", text).casefold().split()))
+    if not text.isascii():  # else it is in its form already
+        text = unicodedata.normalize("NFKC", text)
+    return " ".join(text.casefold().split()).rstrip(_TAIL)

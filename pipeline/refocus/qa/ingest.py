@@ -23,7 +23,7 @@ from refocus.qa.adapters.fields import UNREAD
 from refocus.qa.clips import Clip
 from refocus.qa.evidence import SCHEMA, find_evidence
 from refocus.qa.raw_question import LETTERS, RawQuestion, build
-from refocus.qa.records import DROPPED, REJECT_SCHEMA, Question, Reject, write_questions
+from refocus.qa.records import DROPPED, REJECT_SCHEMA, Question, Reject, questions_table
 from refocus.qa.shard_lists import assign, clips_table, read_kept, write_kept, write_lists
 from refocus.qa.video_finder import VideoFinder
 from refocus.qa.video_root import NOTE
@@ -133,9 +133,10 @@ def ingest(
     rejects = pa.Table.from_pylist([vars(reject) for reject in found.rejects], schema=REJECT_SCHEMA)
     write_table(REJECTS.inside(out, dataset=name), rejects, "ingest", notes)
     _write_evidence(EVIDENCE.inside(out, dataset=name), source, found)
-    write_lists(out / "shards" / name, rows, found.questions, filled if shards is None else shards, notes)
+    questions = questions_table(found.questions)
+    write_lists(out / "shards" / name, rows, questions, filled if shards is None else shards, notes)
     write_table(clips_path, clips_table(rows), "ingest", notes)
-    write_questions(QUESTIONS.inside(out, dataset=name), found.questions, "ingest", notes)
+    write_table(QUESTIONS.inside(out, dataset=name), questions, "ingest", notes)
     if not found.questions and not any(reject.reason == DROPPED for reject in found.rejects):
         raise RefocusError(
             f"{source.name}: none of {counted(len(found.rejects), 'row')} is a usable question{_first(found.rejects)}"

@@ -5,16 +5,19 @@ pandas turns whole numbers beside a gap into floats, and a list in a CSV file is
 
 import ast
 import io
-import json
 import math
 import re
 import tokenize
 import warnings
 from typing import Any
 
+from refocus.core.json_text import loads
+from refocus.core.limits import TEXT_CHARS
+
+LARGE = 10**300  # no number of a data set; larger ones become no float
 Span = tuple[float, float]  # seconds of the video file
 
-_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d{1,9}):)?(\d{1,9}):(\d{1,9}(?:\.\d+)?)", re.ASCII)
 _BETWEEN_SPANS = re.compile(r"[;,，、]")
 _INSIDE_SPAN = re.compile(r"\s*[-–—~]\s*")
 _WHOLE = re.compile(r"(-?\d{1,15})(?:\.0+)?", re.ASCII)
@@ -25,9 +28,11 @@ def as_text(value: Any) -> str | None:
     """A text as it is and a number as people write it (3.0 as 3); None for whatever is neither."""
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
+    if isinstance(value, float):
+        return str(int(value) if value.is_integer() else value) if math.isfinite(value) else None
+    return str(value) if abs(value) < LARGE else None
 
 
 def as_whole(value: Any) -> int | None:
@@ -77,9 +82,9 @@ def as_list(value: Any) -> list[Any] | None:
     if not text.startswith("["):
         return None
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = _printed(text)
+        found = loads(text)
+    except ValueError:
+        found = _printed(text) if len(text) <= TEXT_CHARS.value() else None
     return found if isinstance(found, list) else None
 
 

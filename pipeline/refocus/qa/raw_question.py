@@ -1,18 +1,21 @@
 """From an annotation row to a question or a reject: the checks that every adapter shares."""
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from refocus.qa.loose_values import Span, as_list, as_text
+from refocus.core.limits import TEXT_CHARS
+from refocus.qa.loose_values import LARGE, Span, as_list, as_text
 from refocus.qa.records import OPEN, Question, Reject, clip_id, qa_id
 from refocus.qa.video_finder import Remote, VideoFinder
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+SHOWN = 500  # characters of a message, which quotes what it is about
 MANY_OPTIONS = 5  # questions with more are kept and flagged
+_TEXTS = ("source_id", "question", "category", "answer_text", "split")
+_LISTS = ("options", "videos", "flags")
 _PREFIX = re.compile(r"\s*\(?([A-Z])[.):]\s*(.*)", re.DOTALL)
 
 
@@ -20,6 +23,7 @@ class BadRow(Exception):
     """A row that is no usable question; becomes a `Reject` with this reason."""
 
     def __init__(self, reason: str, detail: str) -> None:
+        detail = detail if len(detail) <= SHOWN else f"{detail[:SHOWN]}…"
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
@@ -74,22 +78,33 @@ def _typed(row: RawQuestion) -> RawQuestion:
     Raises:
         BadRow: a value is of another type than its field, or text cannot be stored.
     """
-    texts = {name: (getattr(row, name),) for name in ("source_id", "question", "category", "answer_text", "split")}
-    lists = {name: getattr(row, name) for name in ("options", "videos", "flags")}
-    lists = {name: (value,) if isinstance(value, str) else tuple(value) for name, value in lists.items()}
-    for name, values in (texts | lists).items():
-        for text in values:
-            if not isinstance(text, str):
-                raise BadRow("bad_field", f"{name}: {text!r} is not text")
-            if text != _printable(text):
-                raise BadRow("bad_text", f"{name}: not valid Unicode: {_printable(text)!r}; save the file as UTF-8")
+    lists: dict[str, Any] = {name: value for name in _LISTS if not isinstance(value := getattr(row, name), tuple)}
+    if lists:
+        lists = {name: (value,) if isinstance(value, str) else tuple(value) for name, value in lists.items()}
+        row = replace(row, **lists)
+    for name in _TEXTS:
+        _check_text(name, getattr(row, name))
+    for name in _LISTS:
+        for text in getattr(row, name):
+            _check_text(name, text)
     if isinstance(row.answer_index, bool) or not isinstance(row.answer_index, int):
         raise BadRow("bad_field", f"answer_index: {row.answer_index!r} is not a whole number")
     for name in ("start_s", "end_s"):
         value = getattr(row, name)
-        if value is not None and not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
+        if value is not None and not (isinstance(value, int | float) and 0 <= value < LARGE):
             raise BadRow("bad_times", f"{name}: {value!r} is no time of a video, in seconds")
-    return replace(row, **lists)
+    return row
+
+
+def _check_text(name: str, text: Any) -> None:
+    if not isinstance(text, str):
+        raise BadRow("bad_field", f"{name}: {text!r} is not text")
+    if len(text) > TEXT_CHARS.value():
+        raise BadRow("too_long", f"{name}: {TEXT_CHARS.refusal(f'{len(text)} characters')}")
+    if text.isascii() and "\0" not in text:  # most of it, told in no time
+        return
+    if text != _printable(text):
+        raise BadRow("bad_text", f"{name}: not valid Unicode: {_printable(text)!r}; save the file as UTF-8")
 
 
 def _question(dataset: str, row: RawQuestion, finder: VideoFinder, seen: Counter[tuple[Any, ...]]) -> Question:

@@ -1,7 +1,7 @@
 """What passes between stages: clips, questions, rejected rows, and their parquet tables (DESIGN section 4, stage 1)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from refocus.core import parquet
+from refocus.core.errors import RefocusError
 from refocus.core.files import digest, write_table
 from refocus.qa.clips import ClipRow
 
@@ -92,7 +93,9 @@ def _milliseconds(seconds: float | None) -> float | None:
 
 def questions_table(questions: Iterable[Question]) -> pa.Table:
     """The questions as a table of `QUESTION_SCHEMA`."""
-    return pa.Table.from_pylist([asdict(question) for question in questions], schema=QUESTION_SCHEMA)
+    rows = list(questions)
+    columns = {name: [getattr(row, name) for row in rows] for name in QUESTION_SCHEMA.names}
+    return pa.Table.from_pydict(columns, schema=QUESTION_SCHEMA)
 
 
 def write_questions(
@@ -107,13 +110,19 @@ def read_questions(path: Path | str, only: pa.Array | None = None) -> list[Quest
 
     Args:
         only: the qa_ids wanted; None: all.
+    Raises:
+        RefocusError: as `read_columns`, or a row is no question.
     """
     table = read_columns(path, [field.name for field in fields(Question)])
     if only is not None:
         table = table.filter(pc.is_in(table["qa_id"], only))
-    return [
-        Question(**{**row, "options": tuple(row["options"]), "flags": tuple(row["flags"])}) for row in table.to_pylist()
-    ]
+    try:
+        return [
+            Question(**{**row, "options": tuple(row["options"]), "flags": tuple(row["flags"])})
+            for row in table.to_pylist()
+        ]
+    except (TypeError, ValueError) as error:  # a cell is empty or of another kind
+        raise RefocusError(f"{path} is not a table of questions: {error}") from None
 
 
 def by_clip(questions: Iterable[Question]) -> dict[str, list[Question]]:

@@ -1,20 +1,24 @@
 """Assigns clips to shards so that a growing data set never moves a clip: what is decoded stays decoded."""
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from refocus.core import parquet
 from refocus.core.errors import UsageError
 from refocus.core.files import settings_of, write_table
-from refocus.core.results_folder import SHARD_CLIPS, SHARD_QUESTIONS, shard_name
+from refocus.core.results_folder import SHARD_CLIPS, SHARD_QUESTIONS, ResultsFile, shard_name
 from refocus.qa.clips import Clip, ClipRow
-from refocus.qa.records import CLIP_SCHEMA, Question, questions_table, read_columns
+from refocus.qa.records import CLIP_SCHEMA, read_columns
 from refocus.qa.video_root import NOTE
 
+WRITERS = 8  # threads, which wait for the disk: every list is synced by itself
 KEPT_SCHEMA = pa.schema([("clip_id", pa.string()), ("shard", pa.int32())])
 
 
@@ -68,34 +72,47 @@ def write_kept(path: Path, kept: Mapping[str, int], rows: Iterable[ClipRow]) -> 
 
 def clips_table(rows: Iterable[ClipRow]) -> pa.Table:
     """Clips as a table of `CLIP_SCHEMA`."""
-    return pa.Table.from_pylist([vars(row) for row in rows], schema=CLIP_SCHEMA)
+    kept = list(rows)
+    columns = {name: [getattr(row, name) for row in kept] for name in CLIP_SCHEMA.names}
+    return pa.Table.from_pydict(columns, schema=CLIP_SCHEMA)
 
 
 def write_lists(
-    folder: Path, rows: Iterable[ClipRow], questions: Iterable[Question], shards: int, settings: Mapping[str, Any]
+    folder: Path, rows: Sequence[ClipRow], questions: pa.Table, shards: int, settings: Mapping[str, Any]
 ) -> int:
     """Writes `{shard}.clips.parquet` and `{shard}.qa.parquet` of every shard, empty ones too; unchanged files stay.
 
+    Args:
+        rows: the clips, ordered by shard.
+        questions: those about them, in file order, which each list keeps.
     Returns:
         how many files were written.
     """
-    clips: dict[int, list[ClipRow]] = {number: [] for number in range(shards)}
-    asked: dict[int, list[Question]] = {number: [] for number in range(shards)}
-    for row in rows:
-        clips[row.shard].append(row)
-    shard_of = {row.clip_id: row.shard for group in clips.values() for row in group}
-    for question in questions:
-        asked[shard_of[question.clip_id]].append(question)
-    written = 0
-    for number in range(shards):
-        shard = shard_name(number)
-        written += write_unless_same(
-            SHARD_CLIPS.inside(folder, shard=shard), clips_table(clips[number]), "ingest", settings
-        )
-        written += write_unless_same(
-            SHARD_QUESTIONS.inside(folder, shard=shard), questions_table(asked[number]), "ingest", settings
-        )
-    return written
+    shard_of = {row.clip_id: row.shard for row in rows}
+    tables = (
+        (SHARD_CLIPS, clips_table(rows), [row.shard for row in rows]),
+        (SHARD_QUESTIONS, questions, [shard_of[clip] for clip in questions["clip_id"].to_pylist()]),
+    )
+
+    def write(file: ResultsFile, number: int, table: pa.Table) -> bool:
+        return write_unless_same(file.inside(folder, shard=shard_name(number)), table, "ingest", settings)
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        jobs = [
+            pool.submit(write, file, number, part)
+            for file, table, numbers in tables
+            for number, part in enumerate(_parts(table, numbers, shards))
+        ]
+        return sum(job.result() for job in jobs)
+
+
+def _parts(table: pa.Table, numbers: Sequence[int], shards: int) -> Iterator[pa.Table]:
+    """The rows of each shard in their order, as one chunk."""
+    order = np.argsort(np.array(numbers, np.int64), kind="stable")
+    ends = np.cumsum(np.bincount(np.array(numbers, np.int64), minlength=shards))
+    grouped = table.take(pa.array(order)).combine_chunks()
+    for start, end in itertools.pairwise([0, *ends.tolist()]):
+        yield grouped.slice(start, end - start)
 
 
 def write_unless_same(path: Path, table: pa.Table, section: str, settings: Mapping[str, Any]) -> bool:

@@ -44,6 +44,7 @@ class VideoFinder:
         self.missing: set[str] = set()
         self._bounds = bounds(root, allowed_roots)
         self._folders: dict[str, _Folder | None] = {}
+        self._last: tuple[tuple[str, ...] | None, str] = None, ""  # rows about one video mostly follow one another
 
     def find(self, candidates: Sequence[str]) -> str:
         """The relative POSIX path of the first candidate that exists, or the first candidate if none does.
@@ -54,6 +55,11 @@ class VideoFinder:
             ValueError: a candidate is empty, absolute or leaves the root, by its parts or through a link.
             Remote: a candidate is an address on the net.
         """
+        if (asked := tuple(candidates)) != self._last[0]:
+            self._last = asked, self._found(asked)
+        return self._last[1]
+
+    def _found(self, candidates: Sequence[str]) -> str:
         paths = [checked(candidate) for candidate in candidates]
         if not paths:
             raise ValueError("video: no path")

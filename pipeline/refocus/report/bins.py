@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from refocus.config.answer import Extractor
 from refocus.config.selectors import kind_of, run_of
 from refocus.core.errors import RefocusError
 from refocus.evaluate.answers import AnswerSet, read_answers
@@ -22,7 +23,7 @@ from refocus.qa.evidence import Evidence
 from refocus.qa.records import Question
 from refocus.report.recall import Sought
 from refocus.report.recall_set import SoughtGroup
-from refocus.report.results import WORLD_GROUPS, BenchmarkData
+from refocus.report.results import WORLD_GROUPS, BenchmarkData, read_again
 from refocus.select.likelihood_bins import ALL, Bin, bins
 
 MIRROR = 0.05  # by how much gain and loss may differ
@@ -142,13 +143,19 @@ def read_bins(
     truth: Evidence,
     store: FrameStore,
     level: float,
+    extractor: Extractor | None = None,
 ) -> list[BinGroup]:
     """A group per LMM and set of questions: what must be seen in the synthetic world, benchmarks elsewhere.
 
+    Args:
+        extractor: which rule counts generated replies; None: as they were when they were answered.
     Raises:
         RefocusError: a file is no table of answers, or a run lacks a bin that another has.
     """
     made = [read_answers(path) for path in paths]
+    made = [
+        read_again(one, benchmarks[one.benchmark], extractor) if one.benchmark in benchmarks else one for one in made
+    ]
     _check_complete(made)
     groups = []
     for lmm in sorted({one.lmm for one in made}):

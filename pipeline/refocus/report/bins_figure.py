@@ -70,7 +70,9 @@ def bins_table(groups: Sequence[BinGroup], note: str = "") -> Table:
     for group in groups:
         for one in [everything, *(Bin(side, percent) for side in LINES for percent in group.percents)]:
             gain = Cell(why="–") if one == everything else _cell(group.difference(one, everything))
-            cells = (_cell(group.score(one)), gain, _amount(group.coverage(one)), _amount(group.predicted(one)))
+            n = sum(map(len, group.shown[one].values()))
+            shares = [_share(share, n) for share in (group.coverage(one), group.predicted(one))]
+            cells = (_cell(group.score(one)), gain, *shares)
             name = "all frames" if one == everything else f"{one.side}-{one.percent} %"
             body.append(((group.lmm, group.name, name), cells))
     notes = [
@@ -98,5 +100,5 @@ def _cell(found: Interval | None) -> Cell:
     return Cell(Score(found.value, found.low, found.high, found.questions), interval=found.low != found.high)
 
 
-def _amount(share: float | None) -> Cell:
-    return Cell(why="–") if share is None else Cell(amount=round(100 * share, 1))
+def _share(share: float | None, n: int) -> Cell:
+    return Cell(why="–") if share is None else Cell(Score(share, None, None, n))

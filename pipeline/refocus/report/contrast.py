@@ -13,7 +13,8 @@ RULE = (
     "A claim that one side is better **holds** if the interval of the difference lies above 0, **does not hold** if it "
     f"lies below 0 or within ±{100 * MARGIN:g} points of it, and is **open** otherwise. A claim that one side loses at "
     "most so many points holds if the interval lies above minus that, does not hold if it lies below, and is open "
-    "otherwise."
+    "otherwise. What is decided though the runs of both sides overlap, so that other training seeds may turn it, "
+    "stands behind *Seeds overlap*."
 )
 
 
@@ -67,6 +68,15 @@ class Contrast:
         return "does not hold" if found.high < self.least or nothing else "open"
 
     @property
+    def seeds_overlap(self) -> bool:
+        """Whether the worst run of the better side is no better than the best of the other, so that other seeds may
+        turn the claim; False for what one side may lose, and where neither has several runs."""
+        ours, theirs = self.seeds
+        if self.least or self.difference is None or max(len(ours), len(theirs)) < 2 or not (ours and theirs):
+            return False
+        return min(ours) <= max(theirs) and min(theirs) <= max(ours)
+
+    @property
     def met(self) -> bool | None:
         """Whether the difference itself reaches `least`; None where a side was not run."""
         return None if self.difference is None else self.difference.value >= self.least
@@ -83,7 +93,8 @@ def sentence(contrasts: list[Contrast]) -> str:
     if not parts:
         return "**Not run.**"
     text = "; ".join(parts) + "."
-    return text[:2] + text[2].upper() + text[3:]
+    mixed = "; ".join(c.what for c in deciding if c.verdict in ("holds", "does not hold") and c.seeds_overlap)
+    return text[:2] + text[2].upper() + text[3:] + (f" Seeds overlap: {mixed}." if mixed else "")
 
 
 def points(difference: Interval | None) -> str:

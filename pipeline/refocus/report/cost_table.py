@@ -1,13 +1,14 @@
 """What each selector reaches and what it costs, side by side."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from refocus.config.selectors import KINDS
 from refocus.config.tables import TablesSettings
 from refocus.evaluate.scoring import Outcome, accuracy, gain
-from refocus.report.harness import STARS, flag_notes, intervals
-from refocus.report.results import UNIFORM, WORLD_GROUPS, ResultRow, Results
-from refocus.report.table_files import Cell, Table
+from refocus.report.harness import STARS, coverage_notes, flag_notes, intervals, world_mark
+from refocus.report.results import UNIFORM, WORLD_GROUPS, Pooled, ResultRow, Results
+from refocus.report.table_files import MISSING, NO_VIDEO, Cell, Coverage, Table
 from refocus.select.cost import SelectionCost
 
 COSTS: dict[str, tuple[str, Callable[[SelectionCost], float]]] = {
@@ -35,10 +36,10 @@ def cost_table(results: Results, spent: Sequence[SelectionCost], frames: int, se
     present = {name: title for name, title in groups.items() if name == "all" or _asked(results, name)}
     body = []
     for lmm in results.lmms:
-        base = _pooled(results, lmm, UNIFORM, frames)
+        base = results.pooled(lmm, UNIFORM, results.benchmarks, frames)
         for row in results.rows:
-            ours = _pooled(results, lmm, row, frames)
-            scores = [_score(ours, base, name, row, settings) for name in present]
+            ours = results.pooled(lmm, row, results.benchmarks, frames)
+            scores = [_score(ours, base, name, row, frames, settings) for name in present]
             costs = [cost_cell(results, row, spent, key) for key in COSTS]
             reads = KINDS[row.kind].reads if row.kind in KINDS else ""
             body.append(((lmm, row.name, reads), (*scores, _shown(results, lmm, row, frames), *costs)))
@@ -49,42 +50,41 @@ def cost_table(results: Results, spent: Sequence[SelectionCost], frames: int, se
     )
     cut = sum(cost.cost.cut_texts for cost in spent)
     notes = [*NOTES, f"in brackets: gain over uniform sampling; {frames} frames asked for"]
-    notes += [STARS.format(level=settings.confidence_level), *flag_notes(results)]
+    notes += [STARS.format(level=settings.confidence_level)]
+    notes += [*coverage_notes(cell for _, cells in body for cell in cells), *flag_notes(results)]
     if cut:
         notes.append(f"texts longer than the text encoder reads, summed over selectors: {cut}")
-    return Table("Selectors: accuracy in % and cost", ("LMM", "selector", "reads"), columns, tuple(body), tuple(notes))
+    title = f"Selectors: accuracy in % and cost{world_mark(results)}"
+    return Table(title, ("LMM", "selector", "reads"), columns, tuple(body), tuple(notes))
 
 
 def _asked(results: Results, group: str) -> bool:
     return any(q.category.startswith(f"{group}/") for b in results.benchmarks.values() for q in b.questions)
 
 
-def _pooled(results: Results, lmm: str, row: ResultRow, frames: int) -> list[Outcome]:
-    """Results on all benchmarks together; empty where one of them is missing."""
-    parts = [results.outcomes(lmm, row, benchmark, frames) for benchmark in results.benchmarks]
-    return [outcome for part in parts for outcome in part] if all(parts) else []
+def _score(pooled: Pooled, uniform: Pooled, group: str, row: ResultRow, frames: int, settings: TablesSettings) -> Cell:
+    def in_group(outcome: Outcome) -> bool:
+        return group == "all" or outcome.category.startswith(f"{group}/")
 
-
-def _score(
-    counted: Sequence[Outcome], base: Sequence[Outcome], group: str, row: ResultRow, settings: TablesSettings
-) -> Cell:
-    ours, theirs = (
-        [outcome for outcome in part if group == "all" or outcome.category.startswith(f"{group}/")]
-        for part in (counted, base)
+    ours, theirs = pooled.of(in_group), uniform.of(in_group)
+    wanted = ours.counted and theirs.counted and row != UNIFORM
+    lead = gain(ours.counted, theirs.counted, **intervals(settings)) if wanted else None
+    return Cell(
+        score=accuracy(ours.counted, **intervals(settings)),
+        gain=lead,
+        why=NO_VIDEO if ours.lost else MISSING,
+        coverage=replace(Coverage.of(ours.counted, ours.lost, frames), short=0),  # their column says how many it got
     )
-    wanted = ours and theirs and row != UNIFORM
-    lead = gain(ours, theirs, **intervals(settings)) if wanted else None
-    return Cell(accuracy(ours, **intervals(settings)), lead)
 
 
 def _shown(results: Results, lmm: str, row: ResultRow, frames: int) -> Cell:
-    """Frames that the LMM got per question, on average."""
+    """Frames that the LMM got per question that it was asked, on average."""
     counts = [
         answer.n_frames
         for selector in row.selectors
         for benchmark in results.benchmarks.values()
         for question in benchmark.questions
-        if (answer := results.answer(lmm, selector, benchmark.name, frames, question.qa_id))
+        if (answer := results.answer(lmm, selector, benchmark.name, frames, question.qa_id)) and answer.answered
     ]
     return Cell(amount=sum(counts) / len(counts)) if counts else Cell()
 

@@ -49,7 +49,7 @@ def page(study: Study, commands: Sequence[str], figures: Sequence[Path]) -> str:
         "about one or two moments, chosen on these very questions. Left aside are `confidence`, which asks the "
         f"answering LMM about every frame, `uniform-seen`, which hands it up to {study.root.training_free.seen_frames} "
         "frames where it was taught to read 1 to 8, and the oracle, which knows when the evidence is visible. Costs "
-        "are those of picking, without answering."
+        "are those of picking, without answering; a clip's frames go through the tower once for all its questions."
         if best
         else "",
         bars.verdict(must),
@@ -72,15 +72,17 @@ def _intro(study: Study) -> str:
         0: "no run in use has the configuration's own training settings, so that no learned row is shown",
         1: "the learned rows are one training seed",
     }.get(seeds, f"learned rows are means of {seeds} training seeds")
+    alone = ", which do not say what another training seed would change" if seeds else ""
+    rewarded = ", which also gave the rewards" if root.use.lmms[0] == root.train.reward_model else ""
     world = f", version {root.world.version}, seed {root.world.seed}" if root.world else ""
     return (
         f"All numbers are of the **synthetic world**{world}, and models of about a million parameters: they are not "
-        f"results on real videos, and differ a little between processors. Accuracy in % on held-out videos from "
-        f"{root.main_n_frames} picks, answered by {root.use.lmms[0]}; {learned}. Questions are named by "
-        "what must be seen to answer them: two moments, one moment, or any frame. "
-        f"Differences are paired by question, with {root.tables.confidence_level:.0%} intervals over videos; longer "
-        "clips are other videos than shorter ones, so that their difference is not paired. In brackets behind a mean: "
-        "each seed."
+        f"results on real videos, and depend on the processor. Accuracy in % on held-out videos from "
+        f"{root.main_n_frames} picks, answered by the LMM `{root.use.lmms[0]}`{rewarded}; {learned}. Questions are "
+        "named by what must be seen to answer them: two moments, one moment, or any frame. "
+        f"Differences are paired by question, with {root.tables.confidence_level:.0%} intervals over videos{alone}; "
+        "longer clips are other videos than shorter ones, so that their difference is not paired. In brackets behind a "
+        "mean: each seed."
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from refocus.config.answer import Extractor
 from refocus.config.reward import RewardSettings
 from refocus.config.selectors import KINDS, kind_of
 from refocus.config.tables import FiguresSettings
@@ -49,6 +50,7 @@ class FigureInputs:
         questions: question tables of the benchmarks, and answers, selections, indexes of stored frames and evidence
             that belong to them; n_frames: per question.
         likelihoods: of the runs' policies; bins: answers by likelihood; samples: behind both.
+        extractor: which rule counts generated replies; None: as they were when they were answered.
     """
 
     filtered: Path | None = None
@@ -65,6 +67,7 @@ class FigureInputs:
     likelihoods: Sequence[Path] = ()
     bins: Sequence[Path] = ()
     samples: int = 64
+    extractor: Extractor | None = None
 
 
 def draw_figures(inputs: FigureInputs, settings: FiguresSettings, out: Path) -> None:
@@ -101,7 +104,8 @@ class _Figures:
 
     @cached_property
     def results(self) -> Results:
-        return Results.read(self.inputs.questions, self.inputs.answers, self.inputs.variants)
+        inputs = self.inputs
+        return Results.read(inputs.questions, inputs.answers, inputs.variants).counted_by(inputs.extractor)
 
     @cached_property
     def metrics(self) -> dict[str, Lines]:
@@ -135,7 +139,8 @@ class _Figures:
     def likelihood(self) -> Figure:
         inputs = self.inputs
         known = read_truth(inputs.truth, self.results.benchmarks.values())
-        groups = read_bins(inputs.bins, self.results.benchmarks, known, self.store, self.settings.confidence_level)
+        level = self.settings.confidence_level
+        groups = read_bins(inputs.bins, self.results.benchmarks, known, self.store, level, inputs.extractor)
         write(bins_table(groups, self.note), self.out, "fig4_likelihood")
         return draw_bins(groups, inputs.samples, inputs.n_frames, self.note)
 
@@ -146,7 +151,7 @@ class _Figures:
     def examples(self, choose: Callable[[Material], tuple[list[Example], str]]) -> Figure:
         """Some questions, as `choose` takes them."""
         examples, note = choose(self.material)
-        return draw_examples(examples, note)
+        return draw_examples(examples, "\n".join(filter(None, [self.note.capitalize(), note])))
 
     @cached_property
     def material(self) -> Material:

@@ -15,7 +15,7 @@ from refocus.evaluate.scoring import Outcome, Score, accuracy, gain
 from refocus.report.columns import MACRO_NOTES, Column, overall
 from refocus.report.published import Published, published
 from refocus.report.results import UNIFORM, ResultRow, Results
-from refocus.report.table_files import MISSING, Cell, Coverage
+from refocus.report.table_files import MISSING, NO_VIDEO, Cell, Coverage
 from refocus.select.baselines import NO_EVIDENCE
 from refocus.select.last_frame import LAST_FRAME
 from refocus.select.selections import ALONE, NO_FRAMES, NOT_ASKED
@@ -70,8 +70,8 @@ class Harness:
             is_best=row == best,
             paper=paper.value if paper else None,
             paper_gain=paper.gain if paper else None,
-            why="no video" if lost else MISSING,
-            coverage=Coverage(len(ours) + len(lost), len(lost), sum(outcome.n_frames < frames for outcome in ours)),
+            why=NO_VIDEO if lost else MISSING,
+            coverage=Coverage.of(ours, lost, frames),
         )
 
     def outcomes(self, lmm: str, row: ResultRow, column: Column, frames: int) -> list[Outcome]:
@@ -86,25 +86,29 @@ class Harness:
     def best(self, lmm: str, benchmark: str, frames: int) -> ResultRow | None:
         """The selector without training of highest overall figure on a benchmark; None where there is none.
 
-        Chosen on the questions that it is compared on, which favours it.
+        Chosen on the questions that it is compared on, which favours it; of these, on those that all such selectors
+        were asked, so that none leads for having missed the hard ones.
         """
         key = (lmm, benchmark, frames)
         if key not in self._best:
             whole = overall(self.results.benchmarks[benchmark])
+            rows = [row for row in self.results.rows if row.kind in KINDS and KINDS[row.kind].training_free]
+            asked = {row: found for row in rows if (found := self.outcomes(lmm, row, whole, frames))}
+            shared = set.intersection(*({o.qa_id for o in found} for found in asked.values())) if asked else set()
             scores: dict[ResultRow, float] = {}
-            for row in self.results.rows:
-                if row.kind in KINDS and KINDS[row.kind].training_free:
-                    score = accuracy(self.outcomes(lmm, row, whole, frames), whole.statistic, resamples=0)
-                    if score:
-                        scores[row] = score.value
+            for row, found in asked.items():
+                counted = [outcome for outcome in found if outcome.qa_id in shared or not shared]
+                if score := accuracy(counted, whole.statistic, resamples=0):
+                    scores[row] = score.value
             self._best[key] = max(scores, key=scores.__getitem__, default=None)
         return self._best[key]
 
     def paper(self, table: int, lmm: str, row: ResultRow, column: Column, frames: int) -> Published | None:
-        """What the paper prints in this place."""
-        if not self.settings.published:
+        """What the paper prints in this place; nothing beside videos of the synthetic world."""
+        benchmark = self.results.benchmarks[column.benchmark]
+        if not self.settings.published or benchmark.is_world:
             return None
-        form = self.results.benchmarks[column.benchmark].format
+        form = benchmark.format
         return published(table, self.results.lmm_path(lmm), form, column.group, frames, row.selectors[0])
 
     def notes(self, cells: Iterable[Cell], benchmarks: Iterable[str]) -> list[str]:
@@ -116,9 +120,14 @@ class Harness:
             notes.append(f"best without training, chosen by overall on the same questions: {', '.join(names)}")
         kinds = dict.fromkeys(self.results.benchmarks[name].format for name in benchmarks)
         notes += [MACRO_NOTES[kind] for kind in kinds if kind in MACRO_NOTES]
-        notes += [SHORT] * any(cell.coverage.short for cell in shown)
-        notes += [NO_VIDEOS] * any(cell.coverage.without_video for cell in shown)
-        return [*notes, *flag_notes(self.results)]
+        return [*notes, *coverage_notes(shown), *flag_notes(self.results)]
+
+
+def coverage_notes(cells: Iterable[Cell]) -> list[str]:
+    """What `short` and `without video` in some cells mean."""
+    behind = [cell.coverage for cell in cells]
+    notes = [SHORT] * any(coverage.short for coverage in behind)
+    return notes + [NO_VIDEOS] * any(coverage.without_video for coverage in behind)
 
 
 def flag_notes(results: Results) -> list[str]:

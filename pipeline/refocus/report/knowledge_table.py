@@ -10,7 +10,7 @@ from refocus.report.columns import Column, columns_of
 from refocus.report.cost_table import cost_cell
 from refocus.report.harness import Harness, intervals, world_mark
 from refocus.report.results import UNIFORM, BenchmarkData, ResultRow, Results
-from refocus.report.table_files import Cell, Table
+from refocus.report.table_files import MISSING, NO_VIDEO, Cell, Coverage, Table
 from refocus.report.tables import COST_NOTE, SECONDS
 from refocus.select.cost import SelectionCost
 
@@ -56,6 +56,10 @@ def _delta(harness: Harness, lmm: str, row: ResultRow, lectures: BenchmarkData, 
     after, uniform = (harness.outcomes(lmm, one, adaptation, frames) for one in (row, UNIFORM))
     pictures = harness.results.before_lecture
     before = _before(harness.results, lmm, lectures, pictures) if pictures else []
+    known = {outcome.qa_id for outcome in before}
+    counted = [outcome for outcome in after if outcome.qa_id in known]
+    lost = list(filter(adaptation.keep, harness.results.without_video(lmm, row, lectures.name, frames)))
+    lost += [outcome for outcome in after if outcome.qa_id not in known]
     made = intervals(harness.settings)
     best = harness.best(lmm, lectures.name, frames)
     over_best = harness.outcomes(lmm, best, adaptation, frames) if best not in (None, row) else []
@@ -67,6 +71,8 @@ def _delta(harness: Harness, lmm: str, row: ResultRow, lectures: BenchmarkData, 
         best=best.name if best else "",
         is_best=row == best,
         paper=paper.value if paper else None,
+        why=NO_VIDEO if before and lost else MISSING,
+        coverage=replace(Coverage.of(counted, lost, frames), short=0) if before else Coverage(),
     )
 
 

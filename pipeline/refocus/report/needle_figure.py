@@ -36,8 +36,9 @@ def draw_needles(data: RecallSet, cells: Grid, frames: int) -> Figure:
     expected = [100 * np.mean([one.by_uniform(frames) for one in column.sought]) for column in cells.columns]
     by_length = ", ".join(f"{share:.1f} % at {n}" for share, n in zip(expected, cells.lengths, strict=True))
     whole = 100 * np.mean([one.by_uniform(frames) for one in cells.whole.sought])
+    world = " (synthetic world)" if data.is_world else ""
     figure.suptitle(
-        f"V-NIAH (Fig. 5): needles shown by one of {frames} picks, % of {len(cells.whole.sought)}\n"
+        f"V-NIAH (Fig. 5): needles shown by one of {frames} picks, % of {len(cells.whole.sought)}{world}\n"
         f"evenly spaced frames, by arithmetic: {by_length} frames, {whole:.1f} % in all",
         fontsize=10,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refocus.evaluate.scoring import Score
 from refocus.report.accuracy_panels import family_of
 from refocus.report.recall import Sought
 from refocus.report.recall_set import RecallSet, SoughtGroup
@@ -84,8 +85,9 @@ def shown_rows(data: RecallSet, cells: Grid, frames: int) -> list[ResultRow]:
 def needle_table(data: RecallSet, cells: Grid, frames: int) -> Table:
     """Needles found by each selector, by length; first what evenly spaced frames find by arithmetic."""
     groups = [*cells.columns, cells.whole]
-    expected = [_mean([one.by_uniform(frames) for one in group.sought]) for group in groups]
-    body = [(("evenly spaced, by arithmetic",), tuple(Cell(amount=round(100 * share, 1)) for share in expected))]
+    shares = [[one.by_uniform(frames) for one in group.sought] for group in groups]
+    expected = tuple(Cell(Score(_mean(each), None, None, len(each)) if each else None, why="–") for each in shares)
+    body = [(("evenly spaced, by arithmetic",), expected)]
     for row in data.rows:
         scores = [data.score("recall", group, row, frames) for group in groups]
         if any(scores):
@@ -96,7 +98,8 @@ def needle_table(data: RecallSet, cells: Grid, frames: int) -> Table:
         f"found: one of {frames} picks shows the needle; no LMM is asked; intervals over videos",
         "by arithmetic: picks times the needle's frames over all frames, at most 100, for a needle that lies anywhere",
     )
-    return Table("V-NIAH: needles found, in %", ("selector",), tuple(columns), tuple(body), notes)
+    title = "V-NIAH: needles found, in %" + " (synthetic world)" * data.is_world
+    return Table(title, ("selector",), tuple(columns), tuple(body), notes)
 
 
 def needle_csv(data: RecallSet, cells: Grid, frames: int) -> str:

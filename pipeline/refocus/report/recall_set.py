@@ -49,7 +49,8 @@ class SoughtGroup:
 class RecallSet:
     """Everything the table and the figure of recall are made from.
 
-    frames: numbers of picks. rows: selectors, and the mean of those that differ in their seed alone.
+    frames: numbers of picks. rows: selectors, and the mean of those that differ in their seed alone. is_world: whether
+    all videos are of the synthetic world.
     """
 
     groups: Sequence[SoughtGroup]
@@ -91,7 +92,7 @@ def read_recall_set(
         frames=sorted({frames for _, frames in picked}),
         rows=result_rows({selector for selector, _ in picked}, variants),
         level=level,
-        is_world=all(benchmark.is_world for benchmark in benchmarks),
+        is_world=all(benchmark.is_world or benchmark.is_haystacks for benchmark in benchmarks),
     )
 
 

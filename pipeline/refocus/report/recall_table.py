@@ -1,5 +1,6 @@
 """Evidence recall, coverage and precision of every selector, beside each other."""
 
+from refocus.evaluate.scoring import Score
 from refocus.report.recall import MEASURES
 from refocus.report.recall_set import RecallSet, SoughtGroup
 from refocus.report.table_files import Cell, Table
@@ -37,8 +38,9 @@ def _expected(data: RecallSet, group: SoughtGroup) -> list[Cell]:
     cells = []
     for measure in MEASURES:
         for k in data.frames:
-            mean = sum(one.by_chance(k) for one in group.sought) / len(group.sought)
-            cells.append(Cell(amount=round(100 * mean, 1)) if measure == "recall" else Cell(why="–"))
+            n = len(group.sought)
+            mean = sum(one.by_chance(k) for one in group.sought) / n
+            cells.append(Cell(Score(mean, None, None, n)) if measure == "recall" else Cell(why="–"))
     return cells
 
 

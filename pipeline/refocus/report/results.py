@@ -1,15 +1,15 @@
 """All results side by side: the questions and formats of the benchmarks, and every file of answers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from refocus.config.answer import Extractor
 from refocus.config.selectors import KINDS, kind_of, run_of
 from refocus.config.variants import Variant
 from refocus.core.errors import RefocusError, UsageError
 from refocus.evaluate.answers import Answer, AnswerSet, read_answers
-from refocus.evaluate.letters import Extractor
 from refocus.evaluate.replies import Reading
 from refocus.evaluate.scoring import Outcome, mean_outcomes, outcomes, without_video
 from refocus.qa.adapters.videommmu import BEFORE_LECTURE
@@ -19,6 +19,7 @@ from refocus.select.selections import tables_below
 
 # By the prefix of the world's categories: what must be seen to answer.
 WORLD_GROUPS = {"sequence/": "two moments", "moment/": "one moment", "static/": "any frame"}
+NEEDLE = "needle/"  # category of the questions about its haystacks
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class BenchmarkData:
     def before_lecture(self) -> bool:
         """Whether these are Video-MMMU's Adaptation questions, asked with their picture alone."""
         return all(BEFORE_LECTURE in question.flags for question in self.questions)
+
+    @property
+    def is_haystacks(self) -> bool:
+        """Whether these are the haystacks rendered in the synthetic world (V-NIAH)."""
+        return bool(self.questions) and all(q.category.startswith(NEEDLE) for q in self.questions)
 
     @property
     def is_world(self) -> bool:
@@ -53,6 +59,18 @@ class ResultRow:
         return kind_of(self.selectors[0])
 
 
+@dataclass(frozen=True)
+class Pooled:
+    """Results on several benchmarks, and the questions that are in none of them for lack of a readable video."""
+
+    counted: list[Outcome]
+    lost: list[Outcome]
+
+    def of(self, keep: Callable[[Outcome], bool]) -> "Pooled":
+        """Those of some questions."""
+        return Pooled(list(filter(keep, self.counted)), list(filter(keep, self.lost)))
+
+
 class Results:
     """Looks results up by LMM, row, benchmark and number of frames.
 
@@ -64,7 +82,7 @@ class Results:
     def __init__(
         self, benchmarks: Sequence[BenchmarkData], made: Iterable[AnswerSet], variants: Sequence[Variant] = ()
     ):
-        """Raises UsageError where answers belong to a benchmark that is not given, or come twice.
+        """Raises UsageError where answers belong to a benchmark or to questions that are not given, or come twice.
 
         Without `variants` all runs count as seeds of one setting.
         """
@@ -82,6 +100,7 @@ class Results:
                     f"there are two files of answers for {' '.join(map(str, key))}; give one seed at a time"
                 )
             self._made[key] = answers
+            _check_asked(answers, self._questions[answers.benchmark])
 
     @classmethod
     def read(cls, benchmarks: Iterable[Path], answers: Iterable[Path], variants: Sequence[Variant] = ()) -> "Results":
@@ -122,27 +141,36 @@ class Results:
             return self
         benchmarks = [*self.benchmarks.values(), *filter(None, [self.before_lecture])]
         by_name = {benchmark.name: benchmark for benchmark in benchmarks}
-        made = [_read_again(answers, by_name[answers.benchmark], extractor) for answers in self._made.values()]
+        made = [read_again(answers, by_name[answers.benchmark], extractor) for answers in self._made.values()]
         return Results(benchmarks, made, self.variants)
 
     def outcomes(self, lmm: str, row: ResultRow, benchmark: str, frames: int) -> list[Outcome]:
         """Results of a row on one benchmark; empty where any of its runs is missing."""
-        runs = []
-        for selector in row.selectors:
-            made = self._made.get((lmm, selector, benchmark, frames))
-            if made is None:
-                return []
-            runs.append(outcomes(self._questions[benchmark], made.answers))
-        return runs[0] if len(runs) == 1 else mean_outcomes(runs)
+        runs = [outcomes(self._questions[benchmark], run.answers) for run in self._runs(lmm, row, benchmark, frames)]
+        return mean_outcomes(runs) if len(runs) > 1 else next(iter(runs), [])
 
     def without_video(self, lmm: str, row: ResultRow, benchmark: str, frames: int) -> list[Outcome]:
         """The questions that one of a row's runs was not asked, because their frames were not there."""
         lost: dict[str, Outcome] = {}
-        for selector in row.selectors:
-            made = self._made.get((lmm, selector, benchmark, frames))
-            if made is not None:
-                lost |= {o.qa_id: o for o in without_video(self._questions[benchmark], made.answers)}
+        for run in self._runs(lmm, row, benchmark, frames):
+            lost |= {o.qa_id: o for o in without_video(self._questions[benchmark], run.answers)}
         return list(lost.values())
+
+    def pooled(self, lmm: str, row: ResultRow, benchmarks: Iterable[str], frames: int) -> "Pooled":
+        """A row's results on several benchmarks together; nothing where one of them was not run."""
+        pooled = Pooled([], [])
+        for name in benchmarks:
+            if not self._runs(lmm, row, name, frames):
+                return Pooled([], [])
+            pooled.counted.extend(self.outcomes(lmm, row, name, frames))
+            pooled.lost.extend(self.without_video(lmm, row, name, frames))
+        return pooled
+
+    def _runs(self, lmm: str, row: ResultRow, benchmark: str, frames: int) -> list[AnswerSet]:
+        """The answers of a row's runs; none where any of them is missing."""
+        found = [self._made.get((lmm, selector, benchmark, frames)) for selector in row.selectors]
+        runs = [run for run in found if run is not None]
+        return runs if len(runs) == len(found) else []
 
     def answer(self, lmm: str, selector: str, benchmark: str, frames: int, qa_id: str) -> Answer | None:
         """One answer, or None where it was not made."""
@@ -170,8 +198,18 @@ class Results:
         return counts
 
 
-def _read_again(made: AnswerSet, benchmark: BenchmarkData, extractor: Extractor) -> AnswerSet:
-    if made.extractor is None:
+def _check_asked(made: AnswerSet, questions: Iterable[Question]) -> None:
+    strangers = list(made.answers.keys() - {question.qa_id for question in questions})
+    if strangers:
+        raise UsageError(
+            f"{len(strangers)} of {len(made.answers)} answers of {made.selector} by {made.lmm} are to questions that "
+            f"the table of {made.benchmark} lacks (one is {min(strangers)}); give the table that was asked"
+        )
+
+
+def read_again(made: AnswerSet, benchmark: BenchmarkData, extractor: Extractor | None) -> AnswerSet:
+    """The same with generated replies read by an extractor; None: as they were when they were answered."""
+    if made.extractor is None or extractor is None:
         return made
     read, reading = dict(made.answers), Reading(extractor, benchmark.format)
     for question in benchmark.questions:

@@ -3,7 +3,6 @@
 r runs · s steps
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from refocus.config.variants import Variant
 from refocus.core.errors import RefocusError
+from refocus.core.json_text import loads
 
 Lines = Sequence[dict]
 
@@ -34,15 +34,23 @@ def read_metrics(path: Path) -> list[dict]:
         RefocusError: it is missing or a line is not JSON.
     """
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, ValueError) as error:
         raise RefocusError(f"{path} is not a file of metrics: {error}") from None
+    for number, line in enumerate(lines, 1):
+        if not isinstance(line, dict):
+            raise RefocusError(f"{path} is not a file of metrics: line {number} is no JSON object")
+    return lines
 
 
 def series(lines: Lines, key: str) -> tuple[list[int], list[float]]:
     """Steps and values of one quantity, where it was recorded."""
-    points = [(line["step"], line[key]) for line in lines if isinstance(line.get(key), (int, float)) and "step" in line]
+    points = [(line["step"], line[key]) for line in lines if _is_number(line.get(key)) and _is_number(line.get("step"))]
     return [step for step, _ in points], [value for _, value in points]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 1 << 62)
 
 
 def smooth(values: Sequence[float]) -> np.ndarray:

@@ -107,7 +107,8 @@ class Study:
             for n in root.answer.n_frames
         ]
         found = [path for path in questions if path.is_file()]
-        return Results.read(found, [path for path in answers if path.is_file()] if found else [], self.variants)
+        made = Results.read(found, [path for path in answers if path.is_file()] if found else [], self.variants)
+        return made.counted_by(root.tables.extractor)
 
     @cached_property
     def missing(self) -> list[str]:

@@ -32,7 +32,7 @@ def page(study: Study, commands: Sequence[str], figures: Iterable[Path]) -> str:
 def _intro(study: Study) -> str:
     root = study.root
     seeds = max((len(variant.runs) for variant in study.variants), default=0)
-    world = f" (world seed {root.world.seed}, whose held-out answers nothing was chosen by)" if root.world else ""
+    world = f" (world seed {root.world.seed}, by whose held-out answers no setting was chosen)" if root.world else ""
     return (
         f"All numbers are of the **synthetic world**{world} and models of about a million parameters. Accuracy is on "
         f"held-out videos with {root.main_n_frames} picks, unless said otherwise; behind a mean over training seeds "

@@ -2,15 +2,32 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from refocus.core.files import write_text
-from refocus.evaluate.scoring import Score
+from refocus.evaluate.scoring import Outcome, Score
 from refocus.report.pages.table_page import table_page
 
-MISSING = "not run"
+LATEX = str.maketrans(
+    {
+        **{sign: "\\" + sign for sign in "%_&#${}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "–": "--",
+        "→": r"$\to$",
+        "Δ": r"$\Delta$",
+        "τ": r"$\tau$",
+    }
+)
+PIPE = r"\|"  # in Markdown
+MISSING, NO_VIDEO = "not run", "no video"
 
 
 @dataclass(frozen=True)
@@ -24,8 +41,14 @@ class Coverage:
     @property
     def remarks(self) -> list[str]:
         """What readers must know of it: `12 of 180 without video`, `60 short`."""
-        lost = [f"{self.without_video} of {self.asked} without video"] * bool(self.without_video)
-        return lost + [f"{self.short} short"] * bool(self.short)
+        lost = [f"{self.without_video} of {self.asked} without video"] * (0 < self.without_video < self.asked)
+        none = [f"for any of {self.asked}"] * (0 < self.without_video == self.asked)  # behind `no video`
+        return none + lost + [f"{self.short} short"] * bool(self.short)
+
+    @classmethod
+    def of(cls, counted: Sequence[Outcome], lost: Sequence[Outcome], frames: int) -> "Coverage":
+        """Of the results that count and the questions without a video, where so many frames were asked for."""
+        return cls(len(counted) + len(lost), len(lost), sum(outcome.n_frames < frames for outcome in counted))
 
 
 @dataclass(frozen=True)
@@ -52,17 +75,17 @@ class Cell:
     def text(self, plus_minus: str = "–") -> str:
         """For readers: `66.0 [64.2–67.8] (+1.3*; +0.2) 12 short`, then `paper 66.0`."""
         if self.amount is not None:
-            parts = [f"{self.amount:.3g}"]
+            parts = [f"{self.amount:.0f}" if abs(self.amount) >= 100 else f"{self.amount:.3g}"]
         elif self.plain is not None:
             parts = [f"{self.plain.value:.2f}"]
             if self.plain.low is not None and self.plain.high is not None:
-                parts.append(f"[{self.plain.low:.2f}{plus_minus}{self.plain.high:.2f}]")
+                parts.append(_range(f"{self.plain.low:.2f}", f"{self.plain.high:.2f}", plus_minus))
         elif self.score is None:
             parts = [self.why]
         else:
             parts = [_percent(self.score.value)]
             if self.interval and self.score.low is not None and self.score.high is not None:
-                parts.append(f"[{_percent(self.score.low)}{plus_minus}{_percent(self.score.high)}]")
+                parts.append(_range(_percent(self.score.low), _percent(self.score.high), plus_minus))
             if self.gain is not None:
                 over_best = [_signed(self.over_best)] if self.over_best else ["best"] * self.is_best
                 parts.append(f"({'; '.join([_signed(self.gain), *over_best])})")
@@ -78,7 +101,7 @@ class Cell:
         value, low, high = _percents(self.score) if self.plain is None else _ends(self.plain)
         gain, gain_low, gain_high = _percents(self.gain)
         return {
-            "": value if self.amount is None else round(self.amount, 6),
+            "": value if self.amount is None else float(f"{self.amount:.6g}"),
             "low": low,
             "high": high,
             "n": counted.n if (counted := self.plain or self.score) else 0,
@@ -130,6 +153,7 @@ def to_markdown(table: Table) -> str:
     """Title, aligned table, notes."""
     head = [*table.labels, *(title for _, title in table.columns)]
     body = [[*labels, *(cell.text() for cell in cells)] for labels, cells in table.rows]
+    head, *body = [[text.replace("|", PIPE) for text in row] for row in [head, *body]]
     widths = [max(len(row[column]) for row in [head, *body]) for column in range(len(head))]
     left = len(table.labels)
 
@@ -159,22 +183,16 @@ def to_latex(table: Table) -> str:
 
 
 def _escape(text: str) -> str:
-    for plain, safe in (
-        ("\\", r"\textbackslash{}"),
-        ("%", r"\%"),
-        ("_", r"\_"),
-        ("&", r"\&"),
-        ("#", r"\#"),
-        ("–", "--"),
-        ("→", r"$\to$"),
-        ("Δ", r"$\Delta$"),
-    ):
-        text = text.replace(plain, safe)
-    return text
+    return re.sub(r"(?<![\w.])-(?=\d)", "$-$", text.translate(LATEX))
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.1f}"
+    return f"{round(100 * value, 1) + 0.0:.1f}"  # never -0.0
+
+
+def _range(low: str, high: str, dash: str) -> str:
+    """`[1.2–3.4]`, but `[-1.2, 3.4]`, where a dash would be read as a sign."""
+    return f"[{low}{', ' if low.startswith('-') else dash}{high}]"
 
 
 def _signed(lead: Score) -> str:

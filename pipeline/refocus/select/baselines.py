@@ -1,6 +1,5 @@
 """Selectors that need no model: uniform, uniform of all frames seen, random, and an oracle that knows the evidence."""
 
-import random
 from collections.abc import Mapping, Sequence
 
 from refocus.core.errors import RefocusError
@@ -8,6 +7,7 @@ from refocus.frames.sampling import sample, uniform
 from refocus.qa.evidence import Evidence, visible
 from refocus.qa.loose_values import Span
 from refocus.qa.records import Question
+from refocus.select.methods import draw
 from refocus.select.picks import Picks
 from refocus.select.selector import ClipView, question_seed
 
@@ -54,11 +54,6 @@ class RandomSelector:
         seeds = [question_seed(self.seed, question.qa_id) for question in questions]
         drawn = [draw(clip.n_frames, max(budgets), seed) for seed in seeds]
         return {n: [picks.first(n) for picks in drawn] for n in budgets}
-
-
-def draw(n_frames: int, n: int, seed: int) -> Picks:
-    """min(n, n_frames) distinct frames, in the order drawn."""
-    return Picks(tuple(random.Random(seed).sample(range(n_frames), min(n, n_frames))))
 
 
 class OracleSelector:

@@ -20,9 +20,10 @@ from refocus.select.baselines import (
 from refocus.select.certainty import read_certainty
 from refocus.select.cost import Cost, cost_of
 from refocus.select.embeddings import EmbeddingStore
+from refocus.select.methods import method
 from refocus.select.selections import frames_of, read_selections, selection_files
 from refocus.select.selector import Selector
-from refocus.select.similarity import ConfidenceSelector, SimilaritySelector, method
+from refocus.select.similarity import ConfidenceSelector, SimilaritySelector
 from refocus.select.swapped import SwappedSelector
 
 

@@ -33,12 +33,15 @@ def selector_by_name(
 ) -> FrameSelector:
     """See `FrameSelector.from_pretrained`; access: how a policy is fetched."""
     settings = settings or SelectSettings()
-    if access != AS_LOGGED_IN and (name is None or without_training(str(name))[0] is not None):
-        raise UsageError("a revision or a token is for a policy of the hub, and none is named")
+    if access != AS_LOGGED_IN and ((name or model) is None or without_training(str(name))[0] is not None):
+        raise UsageError(
+            "a revision or a token is for a policy of the hub, and none is named (of what a selector without training "
+            "asks, OWNER/NAME@REVISION is a revision)"
+        )
     if name is None and model is None:
         return _default(settings, decode, training_free)
     if name is None:
-        return load_policy_selector(str(model), settings, decode)
+        return load_policy_selector(str(model), settings, decode, access)
     method, scorer = without_training(str(name))
     if method is None:
         if model is not None:
@@ -81,7 +84,9 @@ def _without_training(
         raise UsageError(f"{name} picks for a benchmark only; a video is asked about with {known_names()} or a policy")
     if model is None:
         raise UsageError(f"{name} needs a model, the LMM that it asks")
-    return made.ConfidenceFrameSelector(model, settings, decode)
+    from refocus.select.confidence_frames import ConfidenceFrameSelector
+
+    return ConfidenceFrameSelector(model, settings, decode)
 
 
 def _default(
@@ -90,10 +95,10 @@ def _default(
     """The best without training where its model can be had, else the tiny policy of the synthetic world."""
     try:
         selector = _without_training(SelectorName.parse(BEST), SCORERS[SMALL], settings, decode, numbers)
-    except (RefocusError, ModuleNotFoundError) as error:
+    except RefocusError as error:
         world = load_policy_selector(embedded_model(), settings, decode)
         log.warning("no policy is named, and what needs no training cannot be had: %s", error)
-        log.warning("so the policy of the synthetic world picks: %s", world.warning)
+        log.warning("so the tiny policy of the synthetic world picks, which has never seen a real video")
         return world
     log.info("no policy is named: %s with %s picks, which needs no training", BEST, SCORERS[SMALL])
     return selector

@@ -39,8 +39,9 @@ def write_sheet(path: Path, images: Sequence[np.ndarray], timestamps_s: Sequence
 
     small = [_fitted(Image.fromarray(image)) for image in images]
     wide, high = max(image.width for image in small), max(image.height for image in small)
-    columns = max(1, min(len(small), math.ceil(math.sqrt(len(small) * 1.6 * high / wide))))
-    rows = math.ceil(len(small) / columns)
+    most = max(1, min(len(small), math.ceil(math.sqrt(len(small) * 1.6 * high / wide))))
+    rows = math.ceil(len(small) / most)
+    columns = math.ceil(len(small) / rows)  # rows of equal length, if there are such
     width = max(NARROWEST, GAP + columns * (wide + GAP))
     font, text = font_for("\n".join(title), FONT)
     lines = [part for paragraph in text.split("\n") for part in _wrap(paragraph, font, width - 2 * GAP)]

@@ -6,7 +6,7 @@ f frames · n texts · l tokens of a text · d width of the space
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,10 @@ from refocus.core.errors import RefocusError, UsageError
 from refocus.core.model_folder import SMALL_FILES, find_folder
 from refocus.lmm import loading
 from refocus.video.resize import resize
+
+if TYPE_CHECKING:
+    from refocus.lmm.prompts import Prompt
+    from refocus.qa.records import Question
 
 
 @dataclass(frozen=True)
@@ -128,3 +132,9 @@ def load_dual_encoder(entry: ScorerSettings, device: str, batch: int) -> DualEnc
     model = loading.load_weights(folder, kind.architecture, config, dtype, "sdpa").to(place)
     statistics = loading.load_statistics(folder, kind.statistics)
     return DualEncoder(model, loading.load_tokenizer(folder), kind, statistics, batch)
+
+
+def texts_of(question: "Question | Prompt") -> list[str]:
+    """The question alone, and with each of its options behind it."""
+    asked = question.question.strip()
+    return [asked, *(f"{asked} {option.strip()}" for option in question.options)]

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from refocus.lmm.prompts import Prompt
 from refocus.qa.records import Question
 from refocus.select.cost import Cost
-from refocus.select.dual_encoder import DualEncoder
+from refocus.select.dual_encoder import DualEncoder, texts_of
 from refocus.select.embeddings import ClipEmbeddings, QuestionEmbeddings
 from refocus.select.whole_clips import whole_clips
 
@@ -67,9 +66,3 @@ def embed_clip(encoder: DualEncoder, images: np.ndarray | Tensor, questions: Seq
         asked[qa_id] = QuestionEmbeddings(made.vectors[rows][0], made.vectors[rows][1:], made.cut[rows])
         first += len(parts)
     return ClipEmbeddings(encoder.encode_frames(images), asked)
-
-
-def texts_of(question: Question | Prompt) -> list[str]:
-    """The question alone, and with each of its options behind it."""
-    asked = question.question.strip()
-    return [asked, *(f"{asked} {option.strip()}" for option in question.options)]

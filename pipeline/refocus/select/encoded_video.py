@@ -1,6 +1,7 @@
 """A video as a selector has read it: what every question about it starts from, in memory or in a file."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from refocus.core.errors import UsageError
 from refocus.core.files import atomic
+from refocus.core.json_text import loads
 from refocus.select.picks import VideoFile
 from refocus.select.video_source import FileSource, VideoSource, open_video
 
@@ -77,17 +79,21 @@ def read_encoded(path: Path, reader: str) -> tuple[EncodedVideo, dict[str, "Tens
 
     try:
         with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {}).get("about", "{}"))
+            about = loads((file.metadata() or {}).get("about", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as error:
         raise UsageError(f"{path} is not a video that `encode` read: {error}") from None
-    if about.get("format") != FORMAT:
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise UsageError(f"{path} is not a video that `encode` read, or of another version of refocus: encode it again")
-    if about["reader"] != reader:
+    if about.get("reader") != reader:
         raise UsageError(f"{path} was read by another selector or at another rate: encode it again")
-    then = VideoFile(**about["file"])
+    try:
+        then, problem = VideoFile(**about["file"]), about["problem"]
+        times, numbers = tuple(map(float, about["timestamps_s"])), tuple(map(int, about["source_frames"]))
+        os.fspath(then.video)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise UsageError(f"{path} is not a video that `encode` read: {error!r:.200}") from None
     video = open_video(then.video)
     if video.file().video_digest != then.video_digest:
         raise UsageError(f"{then.video} is another file than {path} was made of: encode it again")
-    times, numbers = tuple(about["timestamps_s"]), tuple(about["source_frames"])
-    return EncodedVideo(video, times, numbers, about["problem"], None, reader), tensors
+    return EncodedVideo(video, times, numbers, problem, None, reader), tensors

@@ -127,7 +127,9 @@ def _greedy(similar: np.ndarray, quality: np.ndarray, steps: int) -> tuple[np.nd
         orders[:, step], gains[:, step] = pick, gain[rows, pick]
         free[rows, pick] = False
         known = np.einsum("cs,csm->cm", factor[rows, :step, pick], factor[:, :step])
-        row = (similar[rows, pick] - known) / np.sqrt(variance[rows, pick])[:, None]
+        left = variance[rows, pick][:, None]
+        # a frame of which nothing is left tells nothing of the others; dividing by that would blow up rounding errors
+        row = np.where(left > SMALLEST, (similar[rows, pick] - known) / np.sqrt(left), 0.0)
         factor[:, step] = row
         variance = np.maximum(variance - row**2, SMALLEST)
     return orders, gains

@@ -1,6 +1,7 @@
 """Questions about videos from a file, and picks for them to a file: many at once, without the workflow."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ def read_questions(path: Path, videos: Path | None) -> list[AskedVideo]:
     folder, found = videos or path.parent, dict[Path, list[Ask]]()
     for row in asked_rows(path):
         video = folder / row.video
-        if not video.is_file():
+        if not os.path.isfile(video):  # unlike Path.is_file, False also for names that are too long
             raise UsageError(f"{row.where}: there is no file {video}; --videos DIR is the folder that paths start at")
         if not row.question.strip():
             raise UsageError(f"{row.where}: the question is empty")

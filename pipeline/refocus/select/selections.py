@@ -71,10 +71,9 @@ def read_selections(path: Path) -> dict[str, Selection]:
         table = parquet.read_table(path)
         old = not set(OF_THE_FILE.names) & set(table.column_names)
         names = SCHEMA.names if old else [*SCHEMA.names, *OF_THE_FILE.names]
-        rows = table.select(names).to_pylist()
-    except KeyError as error:
+        return {row["qa_id"]: _selection(row, old) for row in table.select(names).to_pylist()}
+    except (KeyError, TypeError, ValueError) as error:  # a column is missing, empty, or of another kind
         raise RefocusError(f"{path} is not a selection table: {error}") from None
-    return {row["qa_id"]: _selection(row, old) for row in rows}
 
 
 def add_selections(known: MutableMapping[str, Selection], path: Path) -> None:

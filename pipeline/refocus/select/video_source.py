@@ -1,11 +1,12 @@
 """What may be handed over as a video: a path, bytes, an open file, or frames that were decoded elsewhere."""
 
 import hashlib
+import math
 import os
 import tempfile
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -115,15 +116,18 @@ class MemorySource(VideoSource):
         if (frames.fps is None) == (frames.timestamps_s is None):
             raise UsageError("Frames needs either fps, frames per second, or timestamps_s, when each frame begins")
         if frames.timestamps_s is None:
-            self.fps = float(frames.fps or 0)
-            if not 0 < self.fps < float("inf"):
+            self.fps = _number(frames.fps)
+            if not 0 < self.fps < math.inf or not count / self.fps < math.inf:
                 raise UsageError(f"Frames: fps must be a positive number, not {frames.fps}")
             self.times_s = [number / self.fps for number in range(count)]
             self.duration_s: float | None = count / self.fps
         else:
             self.fps, self.duration_s = 0.0, None
-            self.times_s = [float(time_s) for time_s in frames.timestamps_s]
-            if len(self.times_s) != count or any(b <= a for a, b in zip(self.times_s, self.times_s[1:], strict=False)):
+            times = frames.timestamps_s if isinstance(frames.timestamps_s, Iterable) else ()
+            self.times_s = [_number(time_s) for time_s in times]
+            following = zip(self.times_s, self.times_s[1:], strict=False)
+            increase = all(abs(time_s) < math.inf for time_s in self.times_s) and all(a < b for a, b in following)
+            if len(self.times_s) != count or not increase:
                 raise UsageError(f"Frames: timestamps_s must be {count} increasing seconds, one for each image")
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
         digest.update(repr(self.times_s).encode())
@@ -180,9 +184,9 @@ def existing_file(text: str) -> Path:
     if is_address(text):
         raise UsageError(f"{text} {ADVICE}")
     path = Path(text)
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, False also for names that are too long
         raise UsageError(f"{path} is a folder; name a video file, or '{path}/*.mp4' in quotes for all of them")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UsageError(f"there is no file {path}")
     return path
 
@@ -207,18 +211,31 @@ def _temporary(content: Any, name: str) -> FileSource:
     return source
 
 
+def _number(value: Any) -> float:
+    """A float; NaN for whatever is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
 def _stacked(images: Any) -> np.ndarray:
     """(T, h, w, 3) uint8 RGB of what `Frames` takes."""
     if hasattr(images, "detach"):  # a torch tensor, which is not imported for this
         images = images.detach().cpu().numpy()
     if not isinstance(images, np.ndarray):
-        parts = [np.asarray(image.convert("RGB") if hasattr(image, "convert") else image) for image in images]
+        if isinstance(images, str | bytes) or not isinstance(images, Iterable):
+            raise UsageError(f"Frames: images must be an array or a list of pictures, not {type(images).__name__}")
+        try:
+            parts = [np.asarray(image.convert("RGB") if hasattr(image, "convert") else image) for image in images]
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"Frames: an image is no picture: {error}") from None
         if len({part.shape for part in parts}) > 1:
             raise UsageError("Frames: the images are of several sizes, and a video has one")
         images = np.stack(parts) if parts else np.zeros((0, 0, 0, 3), np.uint8)
-    if not len(images):
+    if images.ndim and not len(images):
         raise UsageError("Frames: there are no images")
-    if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
+    if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or not images.size:
         raise UsageError(
             f"Frames: images must be (T, height, width, 3) in uint8, RGB, not {tuple(images.shape)} in {images.dtype}"
         )

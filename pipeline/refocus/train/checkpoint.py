@@ -1,8 +1,7 @@
 """Checkpoints: everything a run needs to go on as if it had never stopped, in folders that are complete or absent.
 
 A folder `step-00000050` holds the policy's trained tensors, the optimiser's moments (one file per process that has
-some), every process's random states, and `state.json`: what identifies the run, the SHA-256 of the other files, and how
-far the logs beside the folders had been written. No pickles.
+some), every process's random states, and `state.json` (`refocus.train.checkpoint_state`). No pickles.
 """
 
 import json
@@ -24,14 +23,13 @@ from torch import Tensor
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import file_digest, replaced, write_json
 from refocus.policy.frame_policy import FramePolicy
+from refocus.train.checkpoint_state import DRAFT, FOLDER, GONE, STATE, read_whole, sealed
 from refocus.train.optim import Optimiser
 from refocus.train.parallel import Ranks
-from refocus.train.run_log import log_is_whole
 
 log = logging.getLogger(__name__)
 
-FOLDER, DRAFT, GONE = "step-", ".draft-", ".gone-"
-STATE, POLICY, MOMENTS, RANDOM = "state.json", "policy.safetensors", "optimiser", "random.safetensors"
+POLICY, MOMENTS, RANDOM = "policy.safetensors", "optimiser", "random.safetensors"
 
 
 class Best(NamedTuple):
@@ -88,7 +86,7 @@ class Checkpoints:
             state["best"] = list(best) if best else None
             state["logs"] = {name: list(mark) for name, mark in logs.items()}
             state["files"] = {name: digest for share in everyone for name, digest in share.items()}
-            write_json(draft / STATE, state)
+            write_json(draft / STATE, sealed(state))
             _flush(draft)
             self._replace(draft, self.folder / f"{FOLDER}{step:08d}")
             self._prune(step, best)
@@ -155,13 +153,7 @@ class Checkpoints:
         found = self._found()
         for folder in reversed(found):
             try:
-                state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-                for name, digest in state.get("files", {}).items():
-                    if file_digest(folder / name) != digest:
-                        raise ValueError(f"{name} is not what was written")
-                for name, (length, sha256) in state.get("logs", {}).items():
-                    if not log_is_whole(self.folder / name, length, sha256):
-                        raise ValueError(f"{self.folder / name} has lost lines that were written before it")
+                state = read_whole(folder)
                 differing = differences(state["identity"], json.loads(json.dumps(self.identity)))
             except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
                 log.warning("%s cannot be read (%s); the one before it is taken", folder, error)

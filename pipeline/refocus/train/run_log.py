@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from refocus.core import results_folder
 from refocus.core.files import atomic
+from refocus.core.json_text import loads
 from refocus.train.wandb_mirror import WandbMirror
 
 if TYPE_CHECKING:
@@ -134,11 +135,14 @@ def read(path: Path) -> list[dict[str, Any]]:
     """The lines of a log; an unfinished last line is left out."""
     lines = []
     if path.is_file():
-        for text in path.read_text(encoding="utf-8").splitlines():
+        for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                lines.append(json.loads(text))
-            except json.JSONDecodeError:
+                line = loads(text)
+            except ValueError:
                 break
+            if not isinstance(line, dict):
+                break
+            lines.append(line)
     return lines
 
 

@@ -11,6 +11,7 @@ from refocus.video.bits import Bits
 
 _SEQUENCE, _FRAME_HEADER, _FRAME = 1, 3, 6  # OBU types
 _KEY, _INTRA_ONLY, _SWITCH = 0, 2, 3  # frame types
+_SIZE_BYTES = 8  # of an OBU's size, at most (specification 4.10.5)
 _SELECT = 2  # of what a sequence leaves to its frames
 
 
@@ -54,19 +55,25 @@ class Av1Packets:
 
 
 def _units(data: bytes) -> list[tuple[int, int, bytes]]:
-    """Beginning, type and content of a packet's OBUs (specification 5.3)."""
+    """Beginning, type and content of a packet's OBUs (specification 5.3).
+
+    Raises:
+        ValueError, IndexError: the packet ends within one, or a size does not end.
+    """
     units, at = [], 0
     while at < len(data):
         begin, head = at, data[at]
         at += 2 if head & 4 else 1
         size = len(data) - at
         if head & 2:
-            size = shift = 0
-            while True:
-                size |= (data[at] & 127) << shift
-                shift, at = shift + 7, at + 1
+            size = 0
+            for place in range(_SIZE_BYTES):
+                size |= (data[at] & 127) << 7 * place
+                at += 1
                 if not data[at - 1] & 128:
                     break
+            else:
+                raise ValueError("a size without end")
         units.append((begin, head >> 3 & 15, data[at : at + size]))
         at += size
     return units

@@ -13,6 +13,7 @@ class DecodeReport:
     corrupt: int = 0  # frames that FFmpeg marked as corrupt
     misplaced: int = 0  # frames that came out behind later ones and were left out
     went_back: int = 0  # frames with a presentation time before that of the frame before
+    timeless: int = 0  # frames without a time whose place among the others is not known
     ended_s: float = 0.0  # when the last frame that was seen leaves the screen, seconds
     expected_s: float | None = None  # the last time for which a frame was asked, seconds
     notes: list[str] = field(default_factory=list)  # other reasons
@@ -29,6 +30,8 @@ class DecodeReport:
             notes.append(f"{self.misplaced} frames out of order")
         if self.went_back:
             notes.append(f"presentation times go back {self.went_back} times")
+        if self.timeless:
+            notes.append(f"{self.timeless} frames have no time")
         if self.expected_s is not None and self.ended_s + SLACK_S < self.expected_s:
             notes.append(f"the video ends at {self.ended_s:.2f} s, wanted up to {self.expected_s:.2f} s")
         return "; ".join(notes) or None

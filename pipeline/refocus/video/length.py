@@ -62,7 +62,7 @@ class Ends:
         self._bases: dict[int, Fraction] = {}  # by stream: seconds per tick
         self._end: int | None = None  # when the last frame's packet says that it leaves the screen
         self._latest = self._earliest = self._count = 0  # of the frames; the last two since the last key frame
-        self._untimed = 0
+        self._untimed = self._timeless = 0  # frames without a presentation time; those of them behind all others
         self.frames = 0
 
     def add(self, packet: Packet) -> None:
@@ -72,6 +72,7 @@ class Ends:
             return
         if pts is None:
             self._untimed += packet.size > 0 and index == self._index
+            self._timeless += packet.size > 0 and index == self._index
             return
         end = pts + (packet.duration or 0)
         if index not in self._over:
@@ -87,6 +88,7 @@ class Ends:
         self._earliest, self._latest, self._end = min(self._earliest, pts), max(self._latest, pts), max(self._end, end)
         self._count += 1
         self.frames += 1
+        self._timeless = 0
         self.stopped = self.stop is not None and pts > self.stop
 
     @property
@@ -107,6 +109,8 @@ class Ends:
         if self._end == self._latest:  # the last frame's packet does not say how long it stays
             spread = float((self._latest - self._earliest) * base)
             video += spread / (self._count - 1) if self._count > 1 else 1 / rate if rate else 0.0
+        if self._timeless and rate:  # they follow each other
+            video = max(video, (self.frames + self._untimed) / rate)
         return round(video, 3)  # a clock's ticks may miss a millisecond
 
 
@@ -117,6 +121,11 @@ def _is_avi(container: InputContainer) -> bool:
 def is_fragmented(container: InputContainer, stream: VideoStream) -> bool:
     """Whether this is an mp4 in fragments, whose header gives when the last frame is decoded and counts from 0."""
     return "mov" in container.format.name and not stream.frames
+
+
+def indexed(container: InputContainer, stream: VideoStream) -> int:
+    """How many packets the index of an mp4 lists, of fragments as far as they were read; 0 in other formats."""
+    return len(stream.index_entries) if "mov" in container.format.name else 0
 
 
 def is_edited(container: InputContainer, stream: VideoStream) -> bool:

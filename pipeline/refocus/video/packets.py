@@ -10,11 +10,14 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from refocus.video.starts import SELECTIVE_CODECS
+
 MAX_FAILED_READS = 64  # in a row; then reading ends
 Heartbeat = Callable[[], None]
 NO_TIMESTAMPS, TS_DISCONT = 0x80, 0x200  # AVFMT_NOTIMESTAMPS, AVFMT_TS_DISCONT
 JUMP_S = 10  # a clock that goes on later than this behind the packet before was set anew; ffmpeg's dts_delta_threshold
 BACKWARD_S = 0.1  # as was one that goes back by more than this
+WRAP_S = 108_000  # where a clock cannot be set anew, a step of more than 30 hours is none; ffmpeg's dts_error_threshold
 HEAD_PACKETS = 1024  # among so many packets there is one whose frame can be shown, or there is none
 
 
@@ -27,7 +30,8 @@ def demuxed(
 ) -> Generator[Packet, None, None]:
     """The stream's packets; reading goes on behind what cannot be read.
 
-    Where the format's clock may be set anew in the middle (transport streams), times go on as if it had not been.
+    Where the format's clock may be set anew in the middle (transport streams), times go on as if it had not been; so
+    they do in other formats where it makes a step that no video has.
 
     Args:
         seen: called with every packet that is read.
@@ -42,6 +46,8 @@ def demuxed(
     for packet in every_packet(container, streams):
         if jumps:
             clock.close(packet)
+        elif packet.stream_index == stream.index:
+            clock.bound(packet)
         if seen is not None:
             seen(packet)
         if packet.stream_index == stream.index:
@@ -111,8 +117,13 @@ class PacketClock:
         self.latest: dict[int, float] = {}  # by stream: the last packet's decoding time
         self.due: dict[int, float] = {}  # by stream: that of the next one
         self.last: float | None = None  # the last packet's, of any stream
-        self.unclear = False  # a frame that was to be shown late was met, and the clock then went on from there
-        self._taken: dict[int, float] = {}  # by stream: the last presentation time that was taken away
+        self.unclear = False  # the clock went on to where a frame was to be shown, or made step after step
+        self._taken: dict[
+            int, list[float]
+        ] = {}  # by stream: presentation times that were taken away since the last step
+        self._stepped: set[int] = set()  # streams whose last packet came with a step forward
+        self._before: int | None = None  # of the one stream that is bound: the last decoding time, ticks
+        self._step = self._moved = self._most = 0  # its last step, what is added, and the longest step that may be
 
     def close(self, packet: Packet) -> None:
         """Moves a packet's times to where they belong; a presentation time that cannot be true is taken away."""
@@ -120,19 +131,43 @@ class PacketClock:
             return
         index, base = packet.stream_index, float(packet.time_base)
         if packet.pts is not None and abs(packet.pts - packet.dts) * base > JUMP_S:
-            self._taken[index] = packet.pts * base
+            self._taken.setdefault(index, []).append(packet.pts * base)
             packet.pts = None
         time = packet.dts * base + self.shift
         due = self.due.get(index, self.last)
         if due is not None and (abs(time - due) > JUMP_S or time + BACKWARD_S < self.latest.get(index, time)):
-            self.unclear = self.unclear or abs(packet.dts * base - self._taken.get(index, -JUMP_S)) < 1
+            announced = any(abs(packet.dts * base - taken) < 1 for taken in self._taken.pop(index, ()))
+            self.unclear = self.unclear or announced or (time > due and index in self._stepped)
+            self._stepped.add(index)
             self.shift += due - time
             time = due
+        else:
+            self._stepped.discard(index)
         if ticks := round(self.shift / base):
             packet.dts += ticks
             packet.pts = None if packet.pts is None else packet.pts + ticks
         self.due[index] = time + (packet.duration * base if packet.duration else time - self.latest.get(index, time))
         self.last = self.latest[index] = time
+
+    def bound(self, packet: Packet) -> None:
+        """Moves a packet's times to where they belong, in a format whose clock is one: only what is days away is moved.
+
+        Such a step is what FFmpeg makes of a clock that goes back where times have 32 bits (FLV): it takes it to wrap.
+        """
+        dts = packet.dts
+        if dts is None or not packet.time_base:
+            return
+        if self._before is None:
+            self._before, self._most = dts, int(WRAP_S / packet.time_base)
+        step = dts - self._before
+        if abs(step) > self._most:
+            self._moved += self._step - step
+        else:
+            self._step = step
+        self._before = dts
+        if self._moved:
+            packet.dts = dts + self._moved
+            packet.pts = None if packet.pts is None else packet.pts + self._moved
 
 
 class StreamHead(NamedTuple):
@@ -165,8 +200,10 @@ def read_head(packets: Iterator[Packet], stream: VideoStream) -> StreamHead:
     if begin is None or not times or stream.time_base is None:
         return StreamHead(read, Fraction(0))
     leading = begin.pts is not None and any(time < begin.pts for time in times)
+    timeless = begin.pts is None and begin.dts is None
+    unknown = stream.codec_context.name not in SELECTIVE_CODECS  # also how far frames are moved, as of VVC in Matroska
     first = min(times)
-    if leading or not begin.is_keyframe:
+    if leading or timeless or unknown or not begin.is_keyframe:
         shown = _first_frame(read, packets, stream)
         first = first if shown is None else shown
     return StreamHead(read, first * stream.time_base)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from refocus.core.limits import PICTURE_PIXELS
 from refocus.video.decode import frames_shown
 from refocus.video.decode_report import DecodeReport
 from refocus.video.probe import VideoError, first_orientation, opened
@@ -39,5 +40,7 @@ def _square_pixels(image: np.ndarray, aspect: Fraction) -> np.ndarray:
         return image
     from PIL import Image
 
-    height, width = image.shape[:2]
-    return np.asarray(Image.fromarray(image).resize((round(width * aspect), height), Image.Resampling.BICUBIC))
+    height, width = image.shape[0], max(1, round(image.shape[1] * aspect))
+    if width * height > PICTURE_PIXELS.value():
+        raise VideoError(PICTURE_PIXELS.refusal(f"a picture of {width}x{height} square pixels"))
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))

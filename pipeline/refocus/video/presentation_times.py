@@ -20,6 +20,8 @@ class PresentationTimes:
         self.slots = deque(table.presented()) if table.decode_order else None
         self.count = 0  # frames so far
         self.went_back = 0  # frames whose presentation time is before that of the frame before
+        self.unclear = 0  # frames without any time, behind which the next one begins before they could end
+        self._assumed = 0  # frames without any time, since the last one with a time
         self._pts_faults = self._dts_faults = 0
         self._pts: int | None = None  # of the frame before
         self._dts: int | None = None
@@ -31,6 +33,11 @@ class PresentationTimes:
             self.slots = None
         ticks = self._best(frame) if self.slots is None else self.slots.popleft() if self.slots else None
         time_s = self._end_s if ticks is None else self.table.time_s(ticks)
+        if ticks is None:
+            self._assumed += 1
+        else:
+            self.unclear += self._assumed if time_s < self._end_s - self.table.frame_s / 2 else 0
+            self._assumed = 0
         self.count += 1
         self._end_s = self.end_s(frame, time_s)
         return time_s

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+from av import logging
+from av.codec.context import Flags
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from refocus.core.errors import RefocusError
+from refocus.core.limits import PICTURE_PIXELS
 from refocus.video.length import header_duration
 from refocus.video.orientation import Orientation, orientation
 from refocus.video.packets import rate_of
@@ -22,6 +25,7 @@ _DEMUXERS = (  # those of one file each: playlists, file lists, picture series a
     "mpjpeg mtv mxf nsv nut nuv obu ogg rawvideo rm roq smjpeg smk swf vc1 vc1test vvc webm wtv yuv4mpegpipe"
 )
 _ONLY_ITSELF = {"format_whitelist": _DEMUXERS.replace(" ", ","), "protocol_whitelist": "file,subfile"}
+_CROPPED = "Frame Cropping"  # as FFmpeg describes a stream
 _DEFAULT_PIXELS = 5_000_000  # what it is worth to ffmpeg that a stream is marked as the default
 
 
@@ -72,6 +76,13 @@ def opened(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
             raise VideoError(f"{path}: no decoder for its video stream")
         stream.thread_type = "NONE"
         stream.codec_context.thread_count = 1
+        stream.codec_context.flags |= Flags.unaligned  # else columns cut off at the left may come back
+        stream.codec_context.options = {
+            "max_pixels": str(PICTURE_PIXELS.value())
+        }  # also of frames that grow on the way
+        pixels = stream.codec_context.width * stream.codec_context.height
+        if pixels > PICTURE_PIXELS.value():
+            raise VideoError(f"{path}: {PICTURE_PIXELS.refusal(f'pictures of {pixels} pixels')}")
         yield container, stream
 
 
@@ -82,6 +93,17 @@ def _rank(stream: VideoStream) -> tuple[bool, bool, int]:
     still = marks & (marks.still_image | marks.timed_thumbnails)
     worth = pixels + _DEFAULT_PIXELS * bool(marks & marks.default)
     return not marks & marks.attached_pic, not still and stream.frames != 1, worth
+
+
+def is_cropped(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether a container says that pictures are to be cut (Matroska's PixelCrop), which decoders leave to others."""
+    level = logging.get_level()
+    logging.set_level(logging.INFO)  # else FFmpeg says nothing
+    try:
+        _, _, own = container.dumps_format().partition(f"Stream #0:{stream.index}")  # type: ignore[attr-defined]
+    finally:
+        logging.set_level(level)
+    return _CROPPED in own.partition("Stream #")[0]
 
 
 def probe(path: Path | str) -> VideoInfo:

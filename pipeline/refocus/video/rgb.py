@@ -6,6 +6,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
+from refocus.core.limits import PICTURE_PIXELS
 from refocus.video.orientation import orientation
 from refocus.video.probe import VideoError
 from refocus.video.resize import Fit, fitted, squared
@@ -39,7 +40,7 @@ class RgbConverter:
         """(H, W, 3) uint8 RGB.
 
         Raises:
-            VideoError: the frame is in a colour space that nothing here converts.
+            VideoError: the frame is in a colour space that nothing here converts, or of an absurd shape.
         """
         width, height = self._shape(frame)
         if frame.colorspace in UNSUPPORTED_MATRICES:
@@ -53,7 +54,10 @@ class RgbConverter:
     def _shape(self, frame: VideoFrame) -> tuple[int, int]:
         if self.size is None:
             return frame.width, frame.height
-        return fitted(frame.width * self.aspect, frame.height, self.size, self.fit)
+        width, height = fitted(frame.width * self.aspect, frame.height, self.size, self.fit)
+        if width * height > PICTURE_PIXELS.value():  # a line of pixels, or pixels that are a line
+            raise VideoError(PICTURE_PIXELS.refusal(f"a picture of {width}x{height} pixels in this shape"))
+        return width, height
 
     def _converted(self, frame: VideoFrame, width: int, height: int, matrix: Colorspace | None) -> np.ndarray:
         return self.reformatter.reformat(

@@ -22,10 +22,10 @@ from refocus.video.closure import WantedFrame, runs, shown_at
 from refocus.video.decode_report import SLACK_S, DecodeReport
 from refocus.video.ffmpeg_log import FfmpegLog
 from refocus.video.frame_plan import ROUNDING_S
-from refocus.video.length import header_duration
+from refocus.video.length import header_duration, indexed
 from refocus.video.packets import Heartbeat, shortened, without_a_container
 from refocus.video.presentation_times import PresentationTimes
-from refocus.video.probe import VideoError, opened
+from refocus.video.probe import VideoError, is_cropped, opened
 from refocus.video.run_check import NOT_DECODED, RunCheck
 from refocus.video.track import NO_PTS, PacketTable, Track, read_again
 from refocus.video.truncation import declares_its_size, is_truncated
@@ -66,6 +66,10 @@ def selective_decode(
         report.notes.append("a raw stream says neither when its frames are shown nor where it ends")
     if table.whole and (truncated := is_truncated(path, container.format.name)):
         report.notes.append(truncated)
+    elif table.whole and (missing := indexed(container, stream) - len(table.pts)) > 0:
+        report.notes.append(f"the file ends before the last {missing} packets of its index")
+    if is_cropped(container, stream):
+        report.notes.append("the container says that pictures are to be cropped, which is not done")
     with ExitStack() as files:
         yield from _once(_SelectiveDecoder(path, stream, table, report, heartbeat, files).frames(times_s))
 
@@ -104,7 +108,10 @@ class _SelectiveDecoder:
 
     def __post_init__(self) -> None:
         if not self.stream.codec_context.is_open:  # libdav1d keeps the skip_frame that it was opened with
-            self.stream.codec_context.open()
+            try:
+                self.stream.codec_context.open()
+            except av.FFmpegError as error:  # headers that make no sense
+                raise VideoError(f"{self.path}: its decoder cannot be opened ({error.strerror})") from None
 
     def start_afresh(self) -> None:
         """Goes on with a decoder that has seen nothing: a run that began where none can may have changed it for good.
@@ -199,7 +206,7 @@ class _SelectiveDecoder:
 
         for frame in self._decoded(ahead, first, None):
             time_s = presentation(frame)
-            report.went_back = presentation.went_back
+            report.went_back, report.timeless = presentation.went_back, presentation.unclear
             if held is not None and time_s < held[1]:
                 report.misplaced += 1
                 continue

@@ -1,7 +1,7 @@
 """What FFmpeg does not say of a packet: whether decoding may begin at it, and whether it gives exactly one frame.
 
 A key frame flag is not enough. In H.264 it is also set on recovery points, which may promise pictures that are only
-nearly right; and a stream may go on with parameter sets that were sent once, in a packet that is skipped.
+nearly right; and a stream may go on with parameter sets or tables that were sent once, in a packet that is skipped.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,12 @@ _OLDER_INTRA = {"dvvideo", "huffyuv", "utvideo", "asv2"}
 # From a key packet on, with unreferenced frames discarded, they gave the frames that a decode of the whole file gives.
 SELECTIVE_CODECS = _INTER | _OLDER_INTER | _INTRA | _OLDER_INTRA
 _H264_SETS, _HEVC_SETS = {7, 8}, {33, 34}  # SPS and PPS
+_HEVC_BROKEN, _HEVC_ENDS = {16, 17, 18}, {36, 37}  # BLA pictures; end of sequence, of bitstream
+_HEVC_END_UNITS = tuple(before + end for before in (b"\0\0\1", b"\0\0\2") for end in (b"\x48\1", b"\x4a\1"))
+_HEVC_DROPS_EARLIER = 0x40  # no_output_of_prior_pics_flag of a picture at which decoding may begin
 _START_CODE = b"\0\0\1"
+_JPEG_QUANTISERS, _JPEG_CODES, _JPEG_SCAN = 0xDB, 0xC4, 0xDA  # segments of a JPEG picture
+_EMPTY_VOP = 6  # bytes behind the start code of a picture that is not coded, at most
 _MPEG4_VOP, _MPEG_PICTURE, _MPEG_SEQUENCE = b"\0\0\1\xb6", b"\0\0\1\0", b"\0\0\1\xb3"
 
 
@@ -27,6 +32,14 @@ def is_hidden(codec: str, packet: Packet) -> bool:
 def is_packed(codec: str, packet: Packet) -> bool:
     """Whether a packet holds two pictures (MPEG-4 with packed B-frames, as in AVI): its time is not theirs."""
     return codec == "mpeg4" and bytes(packet).count(_MPEG4_VOP) > 1
+
+
+def is_empty(codec: str, packet: Packet) -> bool:
+    """Whether a packet holds a picture that is not coded (MPEG-4, as Xvid writes it where nothing moves).
+
+    No frame comes out of it, and those around it may come out at other times than their packets'.
+    """
+    return codec == "mpeg4" and packet.size < 64 and 0 < len(bytes(packet).partition(_MPEG4_VOP)[2]) <= _EMPTY_VOP
 
 
 class CleanStarts:
@@ -41,6 +54,10 @@ class CleanStarts:
         self.codec = codec
         self.extradata = extradata or b""
         self.changed = False  # headers came that extradata does not have
+        self.spliced = False  # pictures may be dropped here, so that packets do not say which frames come out
+        self._begun = self._ended = False  # HEVC: a picture was met; its sequence has ended
+        self._size: bytes | None = None  # MPEG: what the last sequence header says of it
+        self._codes = False  # MJPEG: a picture brought codes of its own
         self.length_size = _length_size(codec, self.extradata)  # bytes before each NAL unit; 0: Annex B
 
     def __call__(self, packet: Packet) -> bool:
@@ -49,8 +66,10 @@ class CleanStarts:
             return self._h264(bytes(packet)) and packet.is_keyframe
         if self.codec == "hevc":
             return self._hevc(bytes(packet)) and packet.is_keyframe
+        if self.codec == "mjpeg":
+            return self._mjpeg(bytes(packet)) and packet.is_keyframe
         if self.codec in ("mpeg1video", "mpeg2video"):
-            return packet.is_keyframe and _MPEG_SEQUENCE in bytes(packet).partition(_MPEG_PICTURE)[0]
+            return packet.is_keyframe and self._mpeg(bytes(packet).partition(_MPEG_PICTURE)[0])
         if self.codec == "mpeg4":
             head = bytes(packet).partition(_MPEG4_VOP)[0]
             layers = [unit for unit in _nal_units(head, 0) if 0x20 <= unit[0] < 0x30]
@@ -70,15 +89,37 @@ class CleanStarts:
 
     def _hevc(self, data: bytes) -> bool:
         headers, random_access = [], False
+        self.spliced = self.spliced or self._ended
         for unit in _nal_units(data, self.length_size):
             kind, layer = unit[0] >> 1 & 63, (unit[0] & 1) << 5 | unit[1] >> 3
             if layer:  # of another view or resolution
                 continue
+            self.spliced = self.spliced or kind in _HEVC_BROKEN or kind in _HEVC_ENDS
             if kind < 32:
                 random_access = 16 <= kind <= 21
+                drops = 16 <= kind <= 23 and len(unit) > 2 and unit[2] & _HEVC_DROPS_EARLIER
+                self.spliced, self._begun = self.spliced or bool(drops and self._begun), True
                 break
             headers += [unit] * (32 <= kind <= 34)
+        self._ended = data.rstrip(b"\0").endswith(_HEVC_END_UNITS)
         return self._knows_headers(headers, {unit[0] >> 1 & 63 for unit in headers} >= _HEVC_SETS) and random_access
+
+    def _mpeg(self, head: bytes) -> bool:
+        """Whether a sequence header is among what stands before a picture; one of another size drops a frame."""
+        _, found, behind = head.partition(_MPEG_SEQUENCE)
+        if found:
+            self.spliced = self.spliced or self._size not in (None, behind[:3])
+            self._size = behind[:3]
+        return bool(found)
+
+    def _mjpeg(self, data: bytes) -> bool:
+        """Whether a picture brings the tables that it needs, which otherwise hold from the pictures before."""
+        quantisers, codes, at = False, False, 2
+        while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _JPEG_SCAN and not (quantisers and codes):
+            quantisers, codes = quantisers or data[at + 1] == _JPEG_QUANTISERS, codes or data[at + 1] == _JPEG_CODES
+            at += 2 + (data[at + 2] << 8 | data[at + 3])
+        self._codes = self._codes or codes
+        return quantisers and (codes or not self._codes)
 
     def _knows_headers(self, headers: list[bytes], complete: bool) -> bool:
         """Whether a decoder that begins here has the headers in force: those of extradata, or the packet's own."""

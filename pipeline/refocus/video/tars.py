@@ -13,11 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from refocus.core.errors import RefocusError
+from refocus.core.limits import TAR_MEMBERS
+
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".tar"
 EXTENDED = 1 << 20  # bytes of a header that carries a long name or attributes; more is no archive of videos
 LONGEST_NAME = 255  # bytes of a file's name on any file system
+DAMAGES = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, IndexError, RecursionError)
 _ADDRESS = re.compile(r"(?P<tar>.+\.tar)/(?P<offset>\d{1,18})\+(?P<size>\d{1,18})/(?P<name>[^/]+)", re.DOTALL | re.I)
 
 
@@ -42,28 +46,44 @@ def members(tar: Path) -> dict[str, str]:
     """File name → address (relative to the tar's folder) of every complete file in a tar; the first of a name wins.
 
     An archive that is cut off or damaged gives what lies before the damage; a log line says so.
+
+    Raises:
+        RefocusError: it holds more files than the limit.
     """
     found: dict[str, str] = {}
     total = tar.stat().st_size
     complete = True
     try:
         with tarfile.open(tar, "r:", tarinfo=_Header) as archive:
+            most = TAR_MEMBERS.value()
             for member in _listed(archive):
                 if not member.isfile() or member.sparse:
                     continue
                 if member.offset_data + member.size > total:
                     complete = False
                     break
+                if len(found) == most:
+                    raise RefocusError(f"{tar}: {TAR_MEMBERS.refusal('more files')}")
                 name = posixpath.basename(member.name)
                 if len(os.fsencode(name)) <= LONGEST_NAME:
                     found.setdefault(name, f"{tar.name}/{member.offset_data}+{member.size}/{name}")
             complete = complete and _ended(tar, archive.offset)
-    except (tarfile.TarError, OSError, ValueError, OverflowError, IndexError, RecursionError) as error:
+    except DAMAGES as error:
         logger.warning("%s: cannot be read to its end (%s); %d files were found in it", tar, error, len(found))
         return found
     if not complete:
         logger.warning("%s: is cut off or damaged; %d complete files were found in it", tar, len(found))
     return found
+
+
+def every_member(tar: Path) -> Iterator[tarfile.TarInfo]:
+    """The headers of an archive, one at a time.
+
+    Raises:
+        One of DAMAGES: it cannot be read to its end.
+    """
+    with tarfile.open(tar, "r:", tarinfo=_Header) as archive:
+        yield from _listed(archive)
 
 
 class _Header(tarfile.TarInfo):

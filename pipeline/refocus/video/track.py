@@ -20,7 +20,7 @@ from refocus.video.ffmpeg_log import FfmpegLog
 from refocus.video.length import Ends, own_duration
 from refocus.video.packets import Heartbeat, PacketClock, demuxed, rate_of, read_head
 from refocus.video.probe import VideoError, opened
-from refocus.video.starts import SELECTIVE_CODECS, CleanStarts, is_hidden, is_packed
+from refocus.video.starts import SELECTIVE_CODECS, CleanStarts, is_empty, is_hidden, is_packed
 from refocus.video.vp9 import Vp9Packets
 
 KEPT_BYTES = 256 << 20  # packets stay in memory up to this, else the file is read twice
@@ -142,7 +142,7 @@ class Track:
         av1 = Av1Packets(stream.codec_context.extradata) if codec in ("av1", "libdav1d") else None
         vp9 = Vp9Packets() if codec == "vp9" else None
         dts = array("q")
-        kept = 0
+        kept, latest = 0, NO_PTS
         end = NO_PTS
         with self._log:
             while True:
@@ -164,12 +164,18 @@ class Track:
                 table.encrypted = table.encrypted or packet.has_sidedata("encryption_info")
                 table.shown.append(shown)
                 table.starts.append(packet.size > 0 and table.in_order is None and clean_starts(packet))
+                if clean_starts.spliced:
+                    table.in_order = table.in_order or "the decoder may drop pictures at a splice"
                 table.pts.append(NO_PTS if packet.pts is None else packet.pts)
                 if av1 is not None and (needed := av1.needed(bytes(packet))) < packet.size:
                     table.needed[len(dts)] = needed
                 if vp9 is not None and vp9.frees_previous(bytes(packet)):
                     table.needed[len(dts) - 1] = 0
                 dts.append(NO_PTS if packet.dts is None else packet.dts)
+                if packet.dts is not None:
+                    if packet.dts < latest or (packet.pts is not None and packet.pts < start <= packet.dts):
+                        table.in_order = table.in_order or "the clock goes back"
+                    latest = packet.dts
                 time = packet.dts if packet.pts is None else packet.pts
                 if time is not None and not packet.is_discard:
                     end = max(end, time + (packet.duration or frame))
@@ -232,6 +238,8 @@ def _not_by_itself(codec: str, packet: Packet, shown: bool) -> str | None:
         return "a packet has no presentation time"
     if is_packed(codec, packet):
         return _PACKED
+    if is_empty(codec, packet):
+        return "a packet holds no picture"
     return None
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from refocus.config.assets import AssetsSettings
 from refocus.config.world import WorldSettings
+from refocus.core.checksums import CARD
 from refocus.core.errors import RefocusError
-from refocus.core.files import file_digest, write_json
+from refocus.core.files import file_digest, write_json, write_text
+from refocus.policy.provenance import described
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 MODELS = ("siglip", "lmm", "policy")  # trained by `make assets`, the first before the last
 SELECTOR = "selector"  # what the demo's training makes of `policy`; what `refocus select` takes by default
 MANIFEST = "manifest.json"
+LICENCE = "apache-2.0"  # the project's, for code and tiny models
 SECOND_SEED = 1000  # added to the seed for the second LMM
 MOST_BYTES = 10 * 1000**2  # all that ship, together
 
@@ -143,15 +146,24 @@ def promote(source: Path, target: Path) -> None:
 
 
 def promote_selector(policy: Path, target: Path) -> None:
-    """Ships a policy trained in the world as `selector`, beside the models it was trained with.
+    """Ships a policy trained in the world as `selector`, beside the models it was trained with; its card names the
+    project's licence.
 
     Raises:
-        RefocusError: there is no policy, or the models together are too large to ship.
+        RefocusError: there is no policy, nothing says truly what it was trained on, that is not the world alone, or the
+            models together are too large to ship.
     """
     if not (policy / "config.json").is_file():
         raise RefocusError(f"{policy} holds no trained policy; run `make demo` first")
+    if not described(policy).is_synthetic:
+        raise RefocusError(f"{policy} was not trained in the synthetic world alone; only such a policy ships")
     shutil.rmtree(target / SELECTOR, ignore_errors=True)
     shutil.copytree(policy, target / SELECTOR)
+    from huggingface_hub import ModelCard
+
+    card = ModelCard.load(target / SELECTOR / CARD)
+    card.data["license"] = LICENCE
+    write_text(target / SELECTOR / CARD, card.content)
     manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
     manifest["files"] = checksums(target)
     _check_size(target, manifest["files"])

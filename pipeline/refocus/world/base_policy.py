@@ -2,8 +2,8 @@
 
 The paper starts from a model tuned on video questions; so does the world. Its tower is the vision half of the world's
 SigLIP (`contrast.py`), which has seen captioned stills, and stays frozen. Its connector and language part learn from
-questions and answers about whole videos, short ones with few events first. Nothing tells it what a frame shows or when
-something happens.
+captioned stills too, some of whose captions say all that is to be seen, then from questions and answers about whole
+videos, short ones with few events first. Nothing tells it when something happens.
 
 v clips · t frames · q questions
 """

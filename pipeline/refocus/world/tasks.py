@@ -2,7 +2,8 @@
 
 One letter at the end of a question is too little to learn from: trained on it alone, both models stay at chance for
 thousands of steps. So every task also asks, where the question ends, for the answer's word, and after each option
-whether it is the right one. All of this follows from the answer; labels of frames are in `alignment.py` alone.
+whether it is the right one. All of this follows from the answer. Labels are in `alignment.py` (of single frames) and
+`lmm_trainer.shown_before` (of what was shown before a frame): the LMMs learn from them, the base does not.
 """
 
 from collections.abc import Sequence

@@ -6,20 +6,22 @@ NaN, which pandas writes where a value is missing, comes as None.
 import contextlib
 import csv
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from refocus.core.errors import RefocusError
+from refocus.core.json_text import loads
+from refocus.core.limits import BATCH_BYTES, CELL_CHARS, LINE_CHARS
+from refocus.core.parquet import in_one_line
 from refocus.qa.loose_values import as_text
 from refocus.qa.raw_question import BadRow, RawQuestion
 from refocus.qa.records import Reject
 
-MAX_CELL = 1 << 24  # characters of one CSV cell
+BATCH = 4096  # rows of a parquet file that are held at a time
 CSV = (".csv", ".tsv")
 LINES = (".jsonl", ".ndjson")
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -83,7 +85,7 @@ def json_rows(path: Path) -> list[Any]:
 def json_value(path: Path, as_object: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
     """Whatever a JSON file holds; `as_object` makes an object of its entries, else it is a dict."""
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=as_object, parse_constant=_no_number)
+        return loads(path.read_text(encoding="utf-8-sig"), as_object=as_object, constant=_no_number)
     except FileNotFoundError:
         raise RefocusError(f"{path}: no such annotation file") from None
     except OSError as error:
@@ -94,7 +96,7 @@ def json_value(path: Path, as_object: Callable[[list[tuple[str, Any]]], Any] | N
         fix = "; if every line is a row, name the file .jsonl" if error.msg == "Extra data" else ""
         place = f"line {error.lineno}, column {error.colno}"
         raise RefocusError(f"{path}: not JSON: {error.msg} in {place}{fix}") from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets without end
+    except ValueError as error:  # a number of thousands of digits, brackets without end
         raise RefocusError(f"{path}: not JSON that can be read: {error}") from None
 
 
@@ -106,7 +108,7 @@ def json_lines(path: Path) -> Iterator[Any]:
     """
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape") as handle:
-            for number, line in enumerate(handle, 1):
+            for number, line in enumerate(lines_of(path, handle), 1):
                 if line.strip():
                     yield _line(number, line)
     except FileNotFoundError:
@@ -117,12 +119,27 @@ def json_lines(path: Path) -> Iterator[Any]:
 
 def _line(number: int, line: str) -> Any:
     try:
-        value = json.loads(line, parse_constant=_no_number)
+        value = loads(line, constant=_no_number)
     except json.JSONDecodeError as error:
         return BadRow("bad_row", f"line {number} is not JSON: {error.msg} in column {error.colno}")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return BadRow("bad_row", f"line {number} is not JSON: {error}")
     return Row(value, number) if isinstance(value, dict) else value
+
+
+def lines_of(path: Path, handle: TextIO) -> Iterator[str]:
+    """The lines of a file, none of them without end.
+
+    Raises:
+        RefocusError: a line is longer than the limit.
+    """
+    most, number = LINE_CHARS.value(), 0
+    while line := handle.readline(most + 1):
+        number += 1
+        if len(line) > most:
+            long = LINE_CHARS.refusal("a longer line")
+            raise RefocusError(f"{path}: line {number}: {long} (a JSON list of rows is read from a file named .json)")
+        yield line
 
 
 def _no_number(constant: str) -> None:
@@ -188,21 +205,22 @@ def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str] | Ba
 @contextlib.contextmanager
 def _csv(path: Path) -> Iterator[tuple[list[str], Any]]:
     """The header, and a reader of the lines below it."""
-    csv.field_size_limit(MAX_CELL)
+    csv.field_size_limit(CELL_CHARS.value())
     try:
         with path.open("rb") as raw:
             encoding = "utf-16" if raw.read(2) in UTF16 else "utf-8-sig"  # Excel's "Unicode text"
         with path.open(encoding=encoding, errors="surrogateescape", newline="") as handle:
-            start = handle.readline()
+            start = next(lines_of(path, handle), "")
             handle.seek(0)
-            reader = csv.reader(handle, delimiter=max(",;\t", key=start.count))
+            reader = csv.reader(lines_of(path, handle), delimiter=max(",;\t", key=start.count))
             header = next(reader, [])
             if not header:
                 raise RefocusError(f"{path}: the file is empty; its first line has to name the columns")
-            for name, count in Counter(filter(None, header)).items():
-                if count > 1:
-                    raise RefocusError(f"{path}: {count} columns are called '{name}'; rename all but one of them")
             yield header, reader
+    except UnicodeDecodeError as error:  # of UTF-16, which has no stand-in for what is none
+        raise RefocusError(f"{path}: not UTF-16 text ({error.reason} at byte {error.start})") from None
+    except csv.Error as error:
+        raise RefocusError(f"{path}: its header cannot be read ({error})") from None
     except FileNotFoundError:
         raise RefocusError(f"{path}: no such annotation file") from None
     except OSError as error:
@@ -223,7 +241,9 @@ def parquet_stream(
     with _parquet(path) as handle:
         there = handle.schema_arrow.names
         _refuse_missing(path, columns, there)
-        for batch in handle.iter_batches(columns=[*columns, *(name for name in optional if name in there)]):
+        for batch in handle.iter_batches(BATCH, columns=[*columns, *(name for name in optional if name in there)]):
+            if batch.nbytes > BATCH_BYTES.value():
+                raise RefocusError(f"{path}: {BATCH_BYTES.refusal(f'{batch.nbytes} bytes in {batch.num_rows} rows')}")
             yield from _batch_rows(batch)
 
 
@@ -234,8 +254,8 @@ def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
             yield handle
     except FileNotFoundError:
         raise RefocusError(f"{path}: no such annotation file") from None
-    except (OSError, pa.ArrowException) as error:
-        raise RefocusError(f"{path}: cannot be read as parquet ({error})") from None
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise RefocusError(f"{path}: cannot be read as parquet ({in_one_line(error)})") from None
 
 
 def _refuse_missing(path: Path, columns: Sequence[str], there: Sequence[str]) -> None:
@@ -245,15 +265,21 @@ def _refuse_missing(path: Path, columns: Sequence[str], there: Sequence[str]) ->
 
 
 def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | BadRow]:
-    """The rows of a batch; text that is not UTF-8 spoils its row and not the file."""
+    """The rows of a batch; text that is not UTF-8, or a time beyond the calendar, spoils its row and not the file."""
     try:
-        yield from map(_present, batch.to_pylist())
-    except UnicodeDecodeError:
-        for number in range(batch.num_rows):
-            try:
-                yield from map(_present, batch.slice(number, 1).to_pylist())
-            except UnicodeDecodeError as error:
-                yield BadRow("bad_text", f"not UTF-8 text ({error.reason})")
+        rows: list[dict[str, Any] | BadRow] = [_present(row) for row in batch.to_pylist()]
+    except (ValueError, ArithmeticError):
+        rows = [_one_row(batch.slice(number, 1)) for number in range(batch.num_rows)]
+    yield from rows
+
+
+def _one_row(batch: pa.RecordBatch) -> dict[str, Any] | BadRow:
+    try:
+        return _present(batch.to_pylist()[0])
+    except UnicodeDecodeError as error:
+        return BadRow("bad_text", f"not UTF-8 text ({error.reason})")
+    except (ValueError, ArithmeticError) as error:
+        return BadRow("bad_value", f"a value that Python cannot hold ({error})")
 
 
 def _present(row: dict[str, Any]) -> dict[str, Any]:

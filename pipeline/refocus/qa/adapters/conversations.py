@@ -22,7 +22,7 @@ TAILS = (
 OPTIONAL = ("id", "data_source", "type")
 _PLACEHOLDER = re.compile(r"<(?:image|video)>\n?")
 _OPTION = re.compile(r"\s*\(?([A-Z])[.):](?:\s+(.*)|)", re.DOTALL)
-_INLINE = re.compile(r"(?:(?<=\s)|^)\(?([A-Z])[.):]\s")
+_INLINE = re.compile(r"(?<!\S)\(?([A-Z])[.):]\s")
 _HEADING = re.compile(r"\s*(?:the )?(?:answer )?(?:options|choices)(?: are)?\s*:?\s*", re.IGNORECASE)
 _INSTRUCTION = re.compile(
     r"\s*(?:please|answer|respond|reply|select|choose|pick|give|provide|only|return|output|state|indicate|your answer"

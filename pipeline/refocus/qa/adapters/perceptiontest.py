@@ -7,7 +7,6 @@ Videos lie at `<video id>.mp4`.
 """
 
 import logging
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -17,7 +16,7 @@ from typing import Any
 from refocus.core.errors import RefocusError
 from refocus.qa.adapters.annotation_files import each, json_entries, json_value, rows_of
 from refocus.qa.adapters.fields import answer_by_index, identifier, label, optional_text, whole_number
-from refocus.qa.loose_values import as_list, as_text
+from refocus.qa.loose_values import LARGE, as_list, as_text
 from refocus.qa.raw_question import BadRow, RawQuestion, options_of, text_of
 from refocus.qa.records import Reject
 
@@ -143,7 +142,7 @@ def _raw_question(
 def _seconds(frame: int, metadata: Mapping[str, Any]) -> float | None:
     """When a frame is first shown, so that a clip that ends there does not have it; None past the last frame."""
     rate = metadata.get("frame_rate")
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not math.isfinite(rate) or rate <= 0:
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < LARGE:
         raise BadRow("bad_field", f"metadata.frame_rate: {rate!r} is no rate, and the video is cut at frame {frame}")
     frames = metadata.get("num_frames")
     return None if isinstance(frames, int) and frame >= frames else frame / rate

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import re
 import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -99,7 +99,20 @@ def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuest
         if settings.answers == "auto":
             _refuse_counting_from_one(path, columns, settings)
         parse = partial(_raw_question, settings=settings, stem=path.stem, split=settings.split or split_of(path))
-        yield from each(path, rows_of(path, (), columns), parse, first=path.suffix.lower() in CSV)
+        rows = _naming(path, rows_of(path, (), columns), settings.columns)
+        yield from each(path, rows, parse, first=path.suffix.lower() in CSV)
+
+
+def _naming(path: Path, rows: Iterable[Any], names: Columns) -> Iterator[Any]:
+    """The rows; where each has columns of its own, one that was named and that none of them has is an error."""
+    found: set[str] = set()
+    for row in rows:
+        found.update(row if isinstance(row, dict) else ())
+        yield row
+    for field, wanted in names.model_dump(exclude_none=True).items():
+        for name in [wanted] if isinstance(wanted, str) else wanted:
+            if found and name not in found:
+                raise UsageError(_missing(path, name, field, sorted(found)))
 
 
 @dataclass(frozen=True)
@@ -158,6 +171,8 @@ def _columns(path: Path, names: Columns) -> list[str]:
     if not options:
         raise UsageError(_missing(path, "options", "options", there))
     kept = {*options, *(names.name(field) for field in Columns.model_fields if field != "options")}
+    if twice := next((name for name in there if name in kept and there.count(name) > 1), None):
+        raise UsageError(f"{path}: has the column '{twice}' more than once: name each differently")
     return [name for name in there if name in kept]
 
 

@@ -15,6 +15,7 @@ from refocus.config.selectors import kind_of, of_run, run_of
 from refocus.core.errors import RefocusError
 from refocus.core.progress import bar
 from refocus.evaluate.answers import Answer
+from refocus.frames.index import ClipFrames
 from refocus.qa.records import Question
 from refocus.report import style
 from refocus.report.pages.gallery_files import GalleryFiles, SubsetMargin
@@ -91,7 +92,7 @@ class _Gallery:
     def _benchmark_question(self, question: Question) -> Plain:
         return {
             **self._question(question, self.files.evidence.of(question)),
-            "picks": [self._picked(self.files.picks[name].get(question.qa_id)) for name in self.selectors],
+            "picks": [self._picked(self.files.picks[name].get(question.qa_id), question) for name in self.selectors],
             "answers": [self._answers(name, question) for name in self.selectors],
             "likelihood": [self._likelihood(name, question) for name in self.policies],
         }
@@ -107,15 +108,15 @@ class _Gallery:
             "kept": question.qa_id in training.kept,
         }
 
-    @staticmethod
-    def _picked(selection: Selection | None) -> Plain | None:
-        """Frames in time and when each was picked; times only where frames are not among those that are kept."""
+    def _picked(self, selection: Selection | None, question: Question) -> Plain | None:
+        """Frames in time and when each was picked; times only where nothing else tells them: of frames that are not
+        among those that are kept, or of a clip without an index."""
         if selection is None:
             return None
         found: Plain = {"frames": list(selection.frame_indices), "flags": list(selection.flags)}
         if selection.pick_order:
             found["rank"] = [selection.pick_order.index(frame) + 1 for frame in selection.frame_indices]
-        if not selection.frame_indices:
+        if not selection.frame_indices or question.clip_id not in self.files.store:
             found["times"] = [round(time, 3) for time in selection.timestamps_s]
         return found
 
@@ -141,21 +142,21 @@ class _Gallery:
         for number, (clip, frames) in enumerate(bar(needed.items(), desc="pictures", unit="clip")):
             clips[clip] = {"sheet": "", "times": [], "pictures": [], "strip": [], "why": ""}
             try:
-                clips[clip] |= self._pictures(out, f"{number:05d}.webp", clip, frames)
+                record = self.files.store.record(clip)
+                clips[clip]["times"] = [round(time, 3) for time in record.timestamps_s]
+                clips[clip] |= self._pictures(out, f"{number:05d}.webp", record, frames)
             except RefocusError as error:
                 clips[clip]["why"] = str(error)
                 unreadable.append(str(error))
         return clips, unreadable
 
-    def _pictures(self, out: Path, name: str, clip: str, frames: set[int]) -> Plain:
-        record = self.files.store.record(clip)
+    def _pictures(self, out: Path, name: str, record: ClipFrames, frames: set[int]) -> Plain:
         if not record.n_frames:
-            raise RefocusError(f"clip {clip} has no frames: {record.error}")
+            raise RefocusError(f"clip {record.clip_id} has no frames: {record.error}")
         strip = evenly(record.n_frames)
         shown = sorted({*strip, *(frame for frame in frames if frame < record.n_frames)})
-        write_sheet(out / SHEETS / name, self.files.store, clip, shown)
-        times = [round(time, 3) for time in record.timestamps_s]
-        return {"sheet": f"{SHEETS}/{name}", "times": times, "pictures": shown, "strip": strip}
+        write_sheet(out / SHEETS / name, self.files.store, record.clip_id, shown)
+        return {"sheet": f"{SHEETS}/{name}", "pictures": shown, "strip": strip}
 
 
 def _named(name: str) -> Plain:

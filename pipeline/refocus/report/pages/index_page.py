@@ -55,19 +55,15 @@ class IndexPage:
 
     @cached_property
     def missing(self) -> list[str]:
-        """Tables, figures, runs and answers that are not among the results."""
-        tables, figures = ({view.name for view, _ in self.tables}, {one.name for one in self.figures})
+        """Tables, figures, runs and answers that are not among the results, with the reason where no such are asked
+        for."""
+        there = {view.name for view, _ in self.tables}, {one.name for one in self.figures}
+        tables = {name: TABLE.fill(table=name, suffix="csv") for name in captions.TABLES if name not in there[0]}
+        figures = {name: FIGURE.fill(figure=name, suffix="png") for name in captions.FIGURES if name not in there[1]}
+        why = _not_asked_for(self.root)
+        lacking = [(name, file) for files in (tables, figures) for name, file in files.items()]
         return [
-            *(
-                TABLE.fill(table=name, suffix="csv").removeprefix(ROOT)
-                for name in captions.TABLES
-                if name not in tables
-            ),
-            *(
-                FIGURE.fill(figure=name, suffix="png").removeprefix(ROOT)
-                for name in captions.FIGURES
-                if name not in figures
-            ),
+            *(file.removeprefix(ROOT) + (f" ({why[name]})" if name in why else "") for name, file in lacking),
             *self.study.missing,
         ]
 
@@ -208,6 +204,18 @@ RUN_TITLES = (
     *("run", "what is different", "seed", "T'", "last step", "accuracy before, %", "accuracy after, %"),
     *("from uniform frames, %", "mean margin, last step"),
 )
+
+
+def _not_asked_for(root: Root) -> dict[str, str]:
+    """Why a configuration has no such tables and figures, by name."""
+    reasons = {}
+    if not any(root.benchmarks[name].is_lectures for name in root.use.benchmarks):
+        reasons["table2"] = "no benchmark in use is Video-MMMU"
+    if not root.use.haystacks:
+        reasons |= dict.fromkeys(("niah", "fig5_niah"), "no haystacks in use: config/niah.yaml")
+    if not any(root.is_rendered(name) for name in root.use.benchmarks):
+        reasons |= dict.fromkeys(("world", "world_frames"), "no benchmark in use is of the synthetic world")
+    return reasons
 
 
 def _plain(name: str, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> TableView:

@@ -94,7 +94,8 @@ def view(name: str, numbers: str, words: str = "") -> TableView:
 def _words(text: str) -> tuple[str, list[str], list[list[str]], list[str]]:
     """Title, column titles, cells and notes of a .md."""
     lines = text.splitlines()
-    rows = [[cell.strip() for cell in line[1:-1].split(" | ")] for line in lines if line.startswith("| ")]
+    cells = [line[1:-1].split(" | ") for line in lines if line.startswith("| ")]
+    rows = [[cell.strip().replace(r"\|", "|") for cell in row] for row in cells]
     title = next((line.strip("*") for line in lines if line.startswith("**")), "")
     notes = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
     return title, rows[0] if rows else [], rows[1:], notes

@@ -1,12 +1,12 @@
 """What other programs' readers get wrong in silence, refused or avoided before a file is written."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from refocus.core.errors import RefocusError, UsageError
 from refocus.qa.adapters.annotation_files import json_lines
+from refocus.qa.loose_values import LARGE
 from refocus.select.exports.picked import PickedTable, named
 from refocus.select.picks import Selection
 
@@ -88,7 +88,7 @@ def numbers(values: object, where: str) -> tuple[float, ...]:
     if not isinstance(values, list):
         raise RefocusError(f"{where}: expected a list of numbers, found {values!r:.80}")
     for value in values:
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < LARGE:
             raise RefocusError(f"{where}: {value!r:.80} is no number")
     return tuple(map(float, values))
 

@@ -10,6 +10,7 @@ from refocus.core.errors import RefocusError
 from refocus.core.progress import bar
 from refocus.frames.clip_metadata import ClipMetadata
 from refocus.qa.records import Question, by_clip
+from refocus.qa.video_root import VideoRoot
 from refocus.select.exports.picked import Asked, ForeignPicks, named
 from refocus.select.picks import Selection, VideoFile
 from refocus.select.selections import NO_FRAMES
@@ -51,7 +52,7 @@ def imported_rows(
             nothing = Selection((), (), (), flags=(NO_FRAMES,), file=VideoFile(questions[0].video_path))
             found |= {question.qa_id: nothing for question in questions}
             continue
-        video = _ImportedVideo(known, videos)
+        video = _ImportedVideo(known, asked, videos)
         for question in questions:
             found[question.qa_id] = video.selection(question, picks[question.qa_id])
             repeated += len(picks[question.qa_id]) - len(found[question.qa_id].frames_indices)
@@ -63,14 +64,14 @@ def imported_rows(
 class _ImportedVideo:
     """One clip's video file: its frames by number, as far as the stored frames tell, else by the file."""
 
-    def __init__(self, known: ClipMetadata, videos: Path | None):
+    def __init__(self, known: ClipMetadata, asked: Asked, videos: Path | None):
         self.known = known
         self.kept = {number: place for place, number in enumerate(known.source_frames)}
         self.times_s: list[float] | None = None  # when every frame of the file is shown
         self.why_not = "name the folder of the videos with --videos"
         if videos is not None:
             try:
-                self.times_s = times_of(videos / known.video_path, known)
+                self.times_s = times_of(VideoRoot(videos, asked.table).file(known.video_path), known)
             except VideoError as error:
                 self.why_not = str(error)
                 log.warning("%s; how many frames it has is not known", error)

@@ -43,7 +43,7 @@ class CanonicalJsonl:
         for where, row in json_objects(path):
             if row.get("benchmark", asked.benchmark) != asked.benchmark:
                 continue
-            qa_id = row["qa_id"] if row.get("qa_id") in known else by_key.get(str(row.get("key")))
+            qa_id = named if (named := str(row.get("qa_id"))) in known else by_key.get(str(row.get("key")))
             if qa_id is None:
                 raise RefocusError(f"{where}: neither its qa_id nor its key is a question of {asked.benchmark}")
             found[once(found, qa_id, where, f"question {row.get('key', qa_id)}")] = _foreign(row, where)

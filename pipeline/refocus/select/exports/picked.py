@@ -8,6 +8,7 @@ from refocus.core import parquet
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import settings_of
 from refocus.qa.records import Question, read_questions
+from refocus.qa.video_root import VideoRoot
 from refocus.select.picks import Selection
 from refocus.select.selections import frames_of, read_selections, seed_of
 
@@ -16,12 +17,21 @@ SHOWN = 5  # rows that a message names
 
 @dataclass(frozen=True)
 class Asked:
-    """A benchmark's questions in the order of their table, and what it was read with."""
+    """A benchmark's questions in the order of their table, and what it was read with. table: their file."""
 
     benchmark: str
     format: str
     options: Mapping[str, object]
     questions: tuple[Question, ...]
+    table: Path | None = None
+
+    def video(self, question: Question, videos: Path) -> Path:
+        """A question's file in the folder of the videos.
+
+        Raises:
+            VideoError: it lies elsewhere.
+        """
+        return VideoRoot(videos, self.table).file(question.video_path)
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ def read_asked(path: Path) -> Asked:
     if not questions:
         raise RefocusError(f"{path} has no questions")
     notes = settings_of(parquet.read_schema(path))
-    return Asked(questions[0].dataset, notes.get("format", ""), notes.get("options") or {}, questions)
+    return Asked(questions[0].dataset, notes.get("format", ""), notes.get("options") or {}, questions, path)
 
 
 def read_picked(tables: Iterable[Path], asked: Collection[Asked]) -> list[PickedTable]:

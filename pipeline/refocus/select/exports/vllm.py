@@ -50,7 +50,7 @@ class VllmRequests:
         with atomic(path) as draft, draft.open("w", encoding="utf-8") as handle:
             for question in bar(table.asked.questions, desc="frames", unit="question"):
                 row = table.rows[question.qa_id]
-                frames = pictures_at(sources.videos / question.video_path, row.timestamps_s)
+                frames = pictures_at(table.asked.video(question, sources.videos), row.timestamps_s)
                 if len({frame.shape for frame in frames}) > 1:
                     raise RefocusError(f"{question.video_path}: the picked frames are of several sizes")
                 line = {
@@ -70,8 +70,8 @@ class VllmRequests:
         known = {question.qa_id for question in asked.questions}
         found: dict[str, ForeignPicks] = {}
         for where, qa_id, said in _requests(path):
-            if qa_id not in known:
-                raise RefocusError(f"{where}: custom_id {qa_id!r} is no question of {asked.benchmark}")
+            if not isinstance(qa_id, str) or qa_id not in known:
+                raise RefocusError(f"{where}: custom_id {qa_id!r:.80} is no question of {asked.benchmark}")
             shown = whole_numbers(said["frames_indices"], where)
             found[once(found, qa_id, where, f"question {qa_id}")] = (
                 ForeignPicks(seconds=tuple(number / MILLISECONDS for number in shown))

@@ -7,6 +7,7 @@
   const WIDE = 1000; // units of a time axis; as wide as its column on the screen
   const SIZES = { strip: 80, few: 74, many: 52 }; // of a picture on the screen, pixels; many: more than FEW picks
   const FEW = 8;
+  const LONG = 240; // characters of a question that is set smaller
   const OUTCOMES = {
     win: ["right from ReFoCUS alone", "good"],
     both: ["right from both", "good"],
@@ -82,7 +83,7 @@
     find("list").replaceChildren(
       ...state.shown.map((question, at) => {
         const [text, tone] = OUTCOMES[outcome(question)];
-        const row = element("button", { type: "button" }, question.question, element("span", {}, `${question.dataset} · ${question.kind || "no kind"} · `, element("em", { class: tone }, text)));
+        const row = element("button", { type: "button" }, element("div", { class: "asked" }, question.question), element("span", {}, `${question.dataset} · ${question.kind || "no kind"} · `, element("em", { class: tone }, text)));
         row.addEventListener("click", () => show(at));
         return element("li", {}, row);
       }),
@@ -104,8 +105,10 @@
 
   // ---- time
 
-  function clock(clip) {
-    const { times } = clip;
+  // Of a clip without an index only the picks have times.
+  function clock(clip, question) {
+    const picked = (question.picks ?? []).flatMap((one) => one?.times ?? []).sort((a, b) => a - b);
+    const times = clip.times.length ? clip.times : picked;
     const start = times[0] ?? 0;
     const last = times.at(-1) ?? 1;
     const end = last + (times.length > 1 ? times[1] - times[0] : 1);
@@ -152,8 +155,8 @@
       picture.style.backgroundPosition = `-${side * (place % columns)}px -${side * Math.floor(place / columns)}px`;
     }
     const seen = inEvidence(question, time, at);
-    const hint = `${frame < 0 ? "frame that is not stored" : `kept frame ${frame}`}, ${at} s${rank ? `, pick ${rank}` : ""}${seen ? ", shows the evidence" : ""}`;
-    const made = element("div", { class: seen ? "shot seen" : "shot", title: hint }, picture, `${at.toFixed(1)} s`);
+    const hint = `${frame < 0 ? "frame that is not stored" : `kept frame ${frame}`}, ${at ?? "?"} s${rank ? `, pick ${rank}` : ""}${seen ? ", shows the evidence" : ""}`;
+    const made = element("div", { class: seen ? "shot seen" : "shot", title: hint }, picture, `${at?.toFixed(1) ?? "?"} s`);
     if (tick) {
       made.addEventListener("mouseenter", () => tick.classList.add("hot"));
       made.addEventListener("mouseleave", () => tick.classList.remove("hot"));
@@ -190,7 +193,7 @@
     const cells = [head, said(question, place), element("td", { class: "when" }, made)];
     if (!picked) return element("tr", {}, ...cells, element("td", { class: "none" }, "no picks in the results"));
     const times = picked.times ?? picked.frames.map((frame) => clip.times[frame]);
-    const ticks = times.map((at) => made.appendChild(mark(time, at, selector.colour, `${at} s`)));
+    const ticks = times.map((at) => at !== undefined && made.appendChild(mark(time, at, selector.colour, `${at} s`)));
     const notes = [...(times.length === DATA.frames ? [] : [`${times.length} frames`]), ...picked.flags];
     const flags = notes.length ? element("small", {}, notes.join(", ")) : null;
     const pictures = picked.times
@@ -200,7 +203,7 @@
   }
 
   function likelihoodRow(question, time, clip) {
-    const drawn = DATA.policies.map((policy, place) => [policy, question.likelihood[place]]).filter(([policy, shares]) => shares && inRun(policy));
+    const drawn = DATA.policies.map((policy, place) => [policy, question.likelihood[place]]).filter(([policy, shares]) => shares?.length === clip.times.length && inRun(policy));
     if (!drawn.length) return null;
     const most = Math.max(1, ...drawn.flatMap(([, shares]) => shares));
     const made = lane(question, time, 64, "curve");
@@ -225,7 +228,7 @@
     const ends = known.length ? [Math.max, Math.min].map((pick) => known.find((one) => one.margin === pick(...known.map((other) => other.margin)))) : [];
     const rows = question.margins.map((one) => {
       const made = lane(question, time, 26);
-      for (const frame of one.frames) made.append(mark(time, clip.times[frame] ?? 0, "#0072B2", `${clip.times[frame]} s`));
+      for (const at of one.frames.map((frame) => clip.times[frame]).filter((known) => known !== undefined)) made.append(mark(time, at, "#0072B2", `${at} s`));
       const bar = shape("svg", { class: "bar", viewBox: "-1.05 0 2.1 1", preserveAspectRatio: "none" });
       const margin = one.margin ?? 0;
       bar.append(shape("rect", { x: Math.min(0, margin), y: 0.15, width: Math.abs(margin), height: 0.7, fill: margin < 0 ? "#D55E00" : "#009E73" }));
@@ -250,13 +253,13 @@
 
   function page(question) {
     const clip = DATA.clips[question.clip];
-    const time = clock(clip);
+    const time = clock(clip, question);
     const [text, tone] = OUTCOMES[outcome(question)];
     const options = question.options.map((option, n) => element("li", n === question.right ? { class: "right" } : {}, `${LETTERS[n] ?? n + 1}. ${option}${n === question.right ? " ✓" : ""}`));
     const variance = isTraining(question) ? `variance of the margins ${question.variance?.toFixed(3) ?? "not known"}, τ = ${DATA.tau} · ` : "";
     const body = !isTraining(question) ? picksOf(question, clip, time) : question.margins.length ? marginsOf(question, clip, time) : element("p", { class: "none" }, "The results hold no margins of this question.");
     return [
-      element("h1", {}, question.question),
+      element("h1", question.question.length > LONG ? { class: "long" } : {}, question.question),
       options.length ? element("ul", { class: "options" }, ...options) : element("p", {}, `Open question; the published answer: ${question.answer}`),
       element("p", { class: "meta" }, element("span", { class: `outcome ${tone}` }, text), variance, facts(question, clip, time)),
       clip.why ? element("p", { class: "missing" }, `No pictures: ${clip.why}`) : element("div", { class: "strip" }, shots(question, clip, time, SIZES.strip, clip.strip)),
@@ -268,7 +271,7 @@
     const question = state.shown[at];
     state.at = question ? at : 0;
     find("place").textContent = question ? `${at + 1} of ${state.shown.length}` : "";
-    find("view").replaceChildren(...(question ? page(question) : [element("p", { class: "none" }, "No question fits these filters.")]));
+    find("view").replaceChildren(...(question ? page(question) : [element("p", { class: "none" }, DATA.questions.length ? "No question fits these filters." : "There are no questions in the results.")]));
     find("view").scrollTop = 0;
     for (const row of find("list").querySelectorAll("[aria-current]")) row.removeAttribute("aria-current");
     if (!question) return;
@@ -322,5 +325,6 @@
   find("back").addEventListener("click", () => move(-1));
   find("next").addEventListener("click", () => move(1));
   find("help").addEventListener("click", () => find("legend").showModal());
-  filter(decodeURIComponent(location.hash.slice(1)));
+  const named = location.hash.slice(1);
+  filter(DATA.questions.find((question) => encodeURIComponent(question.id) === named)?.id);
 })();
