@@ -29,7 +29,7 @@ class DecodeRuntime(Runtime):
 class DecodeSettings(Section):
     """Which frames of a clip are stored, and how."""
 
-    version: int = Field(4, ge=1, description="raised when the same settings give other frames")
+    version: int = Field(5, ge=1, description="raised when the same settings give other frames")
     fps: float = Field(4.0, gt=0, description="frames per second of a clip, at most")
     max_frames: int = Field(512, ge=1, description="frames per clip, at most; longer clips are sampled at a lower rate")
     last_frame: bool = Field(
