@@ -11,7 +11,7 @@ from refocus.cli.flags import add_settings, local_path, read_settings
 from refocus.config.formats import BUILT_IN
 from refocus.config.ingest import IngestSettings
 from refocus.config.parsing import parse_json
-from refocus.core.errors import UsageError
+from refocus.core.errors import RefocusError, UsageError
 
 HELP = "annotation files of a data set or benchmark -> questions, rejects, clips"
 DESCRIPTION = """
@@ -25,6 +25,7 @@ grows. Paper 4.1 and appendix A.
 
 Example: refocus ingest nextqa --annotations val.csv --videos NExTQA --name nextqa --out results/qa
 """
+OWN_HELP = True
 
 
 class FormatHelp(argparse.Action):
@@ -39,7 +40,7 @@ class FormatHelp(argparse.Action):
         if name := getattr(namespace, "format", None):
             try:
                 text = _about(name)
-            except UsageError as error:
+            except RefocusError as error:
                 parser.error(str(error))
             sys.stdout.write(f"\n{text}")
         parser.exit()
@@ -52,7 +53,8 @@ def _about(name: str) -> str:
     found = adapter(name)
     files = f"\n--annotations takes {found.files}.\n" if found.files else ""
     options = "\n".join(_options(found.option_type, "  "))
-    return f"format {name}:\n{found.about}\n{files}\nadapter options (--adapter-options, adapter_options in config.yaml):\n{options}\n"
+    heading = "adapter options (--adapter-options, adapter_options in config.yaml):"
+    return f"format {name}:\n{found.about}\n{files}\n{heading}\n{options}\n"
 
 
 def _options(model: type[BaseModel], indent: str) -> Iterator[str]:
@@ -65,9 +67,7 @@ def _options(model: type[BaseModel], indent: str) -> Iterator[str]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's flags."""
-    parser.conflict_handler = "resolve"
-    parser.add_argument("-h", "--help", action=FormatHelp, help="show this help message, and FORMAT's, and exit")
-    parser.conflict_handler = "error"
+    parser.add_argument("-h", "--help", action=FormatHelp, help="show this help message and, behind FORMAT, its own")
     formats = f"{', '.join(sorted(BUILT_IN))}; one that an installed package brings; or module:attribute of your own"
     parser.add_argument("format", metavar="FORMAT", help=formats)
     parser.add_argument(

@@ -65,8 +65,11 @@ Wrong = Callable[[str, int | None, str], Mismatch]  # kind, frame, text
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was compared. `skipped`: clips that are partial or failed by their own account, and why. `unreadable`: how many
-    clips have a mismatch instead, because their video has changed, or video or frames cannot be read."""
+    """What was compared, and what could not be.
+
+    skipped: clips that are partial or failed by their own account, and why.
+    unreadable: clips with a mismatch instead, because their video has changed, or video or frames cannot be read.
+    """
 
     clips: int
     frames: int

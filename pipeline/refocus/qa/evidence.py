@@ -128,19 +128,19 @@ class FileClock:
 
 @dataclass(frozen=True)
 class EvidenceFound:
-    """Rows of `SCHEMA`, and the questions (qa_id) whose evidence is lost, with the reason."""
+    """Rows of `SCHEMA`, and the questions (qa_id) that lose evidence, some or all, with the reason."""
 
     rows: list[dict[str, object]]
     lost: dict[str, str]
 
 
 NO_VIDEO = "names frames of a video that cannot be read"
-BEHIND_END = "names frames behind the end of the video"
-OUTSIDE = "names times outside its own clip (start to end)"
+NO_FRAME = "names frames that the video does not have"
+OUTSIDE = "lies outside the question's clip (start to end; all times are seconds of the file)"
 
 
 def find_evidence(raw: Mapping[str, RawQuestion], videos: Mapping[str, str], root: Path) -> EvidenceFound:
-    """When each question's answer can be seen. What lies wholly outside a question's clip is none of its evidence.
+    """When each question's answer can be seen; spans wholly outside the question's clip are none of its evidence.
 
     Args:
         raw: raw questions by qa_id. videos: the file of each, relative to `root`.
@@ -149,11 +149,14 @@ def find_evidence(raw: Mapping[str, RawQuestion], videos: Mapping[str, str], roo
     rows: list[dict[str, object]] = []
     lost: dict[str, str] = {}
     for qa_id, row in raw.items():
-        spans = [*row.evidence, *times.spans(videos[qa_id], row.evidence_frames)]
+        frames = times.spans(videos[qa_id], row.evidence_frames)
+        spans = [*row.evidence, *frames]
         inside = [span for span in spans if _meets(span, row.start_s or 0.0, row.end_s or math.inf)]
         rows += [{"qa_id": qa_id, "start_s": start, "end_s": end} for start, end in inside]
-        if not inside:
-            lost[qa_id] = OUTSIDE if spans else BEHIND_END if times.reads(videos[qa_id]) else NO_VIDEO
+        if len(frames) < len(set(row.evidence_frames)):
+            lost[qa_id] = NO_FRAME if times.reads(videos[qa_id]) else NO_VIDEO
+        elif len(inside) < len(spans):
+            lost[qa_id] = OUTSIDE
     return EvidenceFound(rows, lost)
 
 

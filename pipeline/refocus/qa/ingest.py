@@ -23,7 +23,7 @@ from refocus.qa.adapters.fields import UNREAD
 from refocus.qa.clips import Clip
 from refocus.qa.evidence import SCHEMA, find_evidence
 from refocus.qa.raw_question import LETTERS, RawQuestion, build
-from refocus.qa.records import DROPPED, REJECT_SCHEMA, Question, Reject, questions_table
+from refocus.qa.records import DROPPED, OPEN, REJECT_SCHEMA, Question, Reject, questions_table
 from refocus.qa.shard_lists import assign, clips_table, read_kept, write_kept, write_lists
 from refocus.qa.video_finder import VideoFinder
 from refocus.qa.video_root import NOTE
@@ -151,11 +151,11 @@ def _write_evidence(path: Path, source: SourceFiles, found: Ingested) -> None:
     unread = dict.fromkeys((question.qa_id for question in found.questions if UNREAD in question.flags), UNREADABLE)
     lost = unread | evidence.lost
     if found.raw or unread:
-        known = counted(len(found.raw) - len(evidence.lost), "question")
+        known = counted(len({row["qa_id"] for row in evidence.rows}), "question")
         logger.info("%s: when the answer can be seen is known of %s", source.name, known)
     for reason, count in sorted(Counter(lost.values()).items()):
         names = [question.source_id for question in found.questions if lost.get(question.qa_id) == reason][:SHOWN]
-        what = f"evidence of {counted(count, 'question')} is left out, because it {reason}: {', '.join(names)}"
+        what = f"evidence of {counted(count, 'question')} is left out where it {reason}: {', '.join(names)}"
         logger.warning("%s: %s%s", source.name, what, " …" if count > SHOWN else "")
     write_table(path, pa.Table.from_pylist(evidence.rows, schema=SCHEMA), "ingest", {"dataset": source.name})
 
@@ -194,15 +194,12 @@ def report(source: SourceFiles, found: Ingested) -> None:
 
 def one_sided(source: SourceFiles, found: Ingested) -> str:
     """What to say where the right option has the same place in every question; empty where it has not."""
-    places = {question.answer_index for question in found.questions if len(question.options) > 1}
-    if len(found.questions) < SUSPECT or len(places) != 1:
+    places = [question.answer_index for question in found.questions if question.answer_index != OPEN]
+    if len(places) < SUSPECT or len(set(places)) > 1:
         return ""
-    fix = (
-        "set adapter_options: {shuffle: true}"
-        if source.format in TABLES
-        else "see whether the answers are read rightly"
-    )
-    always = f"the right option is {LETTERS[places.pop()]} in all {len(found.questions)} questions"
+    shuffled = "set adapter_options: {shuffle: true}"
+    fix = shuffled if source.format in TABLES else "see whether the answers are read rightly"
+    always = f"the right option is {LETTERS[places[0]]} in all {len(places)} questions"
     return f"{always}: who always says so is always right; {fix}"
 
 

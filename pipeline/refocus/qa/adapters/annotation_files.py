@@ -32,7 +32,7 @@ class Row(dict[str, Any]):
 
     __slots__ = ("line",)
 
-    def __init__(self, values: Mapping[str, Any], line: int) -> None:
+    def __init__(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]], line: int) -> None:
         super().__init__(values)
         self.line = line
 
@@ -194,7 +194,7 @@ def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str] | Ba
                 yield BadRow("bad_row", f"line {reader.line_num}: {error}")
                 continue
             if len(cells) == len(header):
-                yield Row(dict(zip(header, cells, strict=True)), first)
+                yield Row(zip(header, cells, strict=True), first)
             elif cells:
                 where, hint = f"line {first}", ""
                 if reader.line_num > first:
@@ -215,7 +215,7 @@ def _csv(path: Path) -> Iterator[tuple[list[str], Any]]:
             reader = csv.reader(lines_of(path, handle), delimiter=max(",;\t", key=start.count))
             header = next(reader, [])
             if not header:
-                raise RefocusError(f"{path}: the file is empty; its first line has to name the columns")
+                raise RefocusError(f"{path}: its first line is empty, which has to name the columns")
             yield header, reader
     except UnicodeDecodeError as error:  # of UTF-16, which has no stand-in for what is none
         raise RefocusError(f"{path}: not UTF-16 text ({error.reason} at byte {error.start})") from None

@@ -177,8 +177,8 @@ def _columns(path: Path, names: Columns) -> list[str]:
 
 
 def _missing(path: Path, name: str, field: str, there: Sequence[str]) -> str:
-    alike = [one for one in there if one.casefold().strip() == name.casefold()]
-    fix = f"say which it is: adapter_options: {{columns: {{{field}: {alike[0] if alike else 'NAME'}}}}}"
+    alike = next((repr(one) for one in there if one.casefold().strip() == name.casefold()), "NAME")
+    fix = f"say which it is: adapter_options: {{columns: {{{field}: {alike}}}}}"
     return f"{path}: no column '{name}' (it has {', '.join(there)}); {fix}"
 
 
