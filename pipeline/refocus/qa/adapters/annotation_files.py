@@ -121,7 +121,7 @@ def _line(number: int, line: str) -> Any:
     try:
         value = loads(line, constant=_no_number)
     except json.JSONDecodeError as error:
-        return BadRow("bad_row", f"line {number} is not JSON: {error.msg} in column {error.colno}")
+        return BadRow("bad_row", f"line {number} is not JSON: {error.msg} in column {error.pos + 1}")
     except ValueError as error:
         return BadRow("bad_row", f"line {number} is not JSON: {error}")
     return Row(value, number) if isinstance(value, dict) else value
