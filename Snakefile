@@ -10,7 +10,7 @@ from refocus.config.layers import merge
 from refocus.config.models_in_use import check_models
 from refocus.config.overlay import check
 from refocus.config.renamed import current_names, without_old_names
-from refocus.config.start_checks import IMAGE, check_image, check_site, one_line
+from refocus.config.start_checks import IMAGE, check_adapters, check_image, check_site, mixed_world, one_line
 
 min_version("9.27")
 
@@ -25,6 +25,7 @@ with one_line():
     config = merge(without_old_names(config), OVERLAYS)
     SETTINGS = check(config)
     check_models(SETTINGS)
+    check_adapters(SETTINGS)
     check_site(workflow.resource_settings.default_resources or {})
     check_image(workflow.deployment_settings.deployment_method, os.environ.get(IMAGE))
 validate(SETTINGS.model_dump(mode="json"), "workflow/schemas/config.schema.yaml", set_default=False)
@@ -43,6 +44,12 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+
+
+if MIXED := mixed_world(SETTINGS):
+    say_once(MIXED)
+
+
 include: "workflow/rules/world.smk"
 include: "workflow/rules/niah.smk"
 include: "workflow/rules/ingest.smk"

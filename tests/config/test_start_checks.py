@@ -5,7 +5,7 @@ import json
 import pytest
 from refocus.config.models_in_use import check_models, models_in_use
 from refocus.config.overlay import check, layered
-from refocus.config.start_checks import IMAGE, check_image, check_site, one_line
+from refocus.config.start_checks import IMAGE, check_adapters, check_image, check_site, mixed_world, one_line
 from refocus.core.errors import UsageError
 
 
@@ -69,3 +69,26 @@ def test_an_error_ends_with_one_line_and_its_status(capsys):
     with pytest.raises(SystemExit) as end, one_line():
         raise UsageError("what is wrong")
     assert end.value.code == 2 and capsys.readouterr().err == "refocus: error: what is wrong\n"
+
+
+OWN = {"format": "csv", "annotations": ["q.csv"], "videos": "."}
+
+
+def test_an_adapter_that_is_not_there_is_refused_before_the_run(configured):
+    check_adapters(configured())
+    check_adapters(configured(datasets={"mine": {**OWN, "format": "nowhere.at_all:adapter"}}))  # nobody uses it
+    root = configured(datasets={"mine": {**OWN, "format": "nowhere.at_all:adapter"}}, use={"datasets": ["mine"]})
+    with pytest.raises(UsageError, match=r"mine: format nowhere\.at_all:adapter: .*nowhere"):
+        check_adapters(root)
+
+
+def test_own_data_that_the_synthetic_world_would_judge_is_told(configured):
+    assert not mixed_world(configured())
+    mixed = configured(datasets={"mine": OWN}, use={"datasets": ["mine"]})
+    assert mixed_world(mixed).startswith("mine would be judged by videomme, mlvu, which are of the synthetic world")
+    own = {
+        "datasets": {"mine": OWN},
+        "benchmarks": {"own": {**OWN, "truth": "t.parquet"}},
+        "use": {"datasets": ["mine"], "benchmarks": ["own"]},
+    }
+    assert not mixed_world(configured(world=None, **own))

@@ -29,7 +29,7 @@ def home(tmp_path, monkeypatch):
         place = tmp_path / f"data/NExTVideo/{number}.mp4"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(GOOD)
-        rows += [f"{number},9,9,9,what is {qid},1,{qid},CW,a,b,c,d,e" for qid in range(2)]
+        rows += [f"{number},9,9,9,what is {qid},{qid},{qid},CW,a,b,c,d,e" for qid in range(2)]
     (tmp_path / "data/train.csv").write_text("\n".join(rows) + "\n")
     return tmp_path
 

@@ -168,3 +168,25 @@ def test_exit_status(tmp_path, capsys):
     (tmp_path / "s.tar").write_bytes(b"")
     with pytest.raises(RefocusError):
         verify_frames(index, tmp_path)
+
+
+def test_a_tar_beside_the_index_of_another_is_refused(tmp_path, caplog):
+    """Its own frames would not be looked at."""
+    film(tmp_path / "a.mp4", constant(SECONDS))
+    index = shard(tmp_path, ["a.mp4"])
+    (tmp_path / "s.tar").rename(tmp_path / "t.tar")
+    index.rename(tmp_path / "t.index.parquet")
+    assert main(["verify-frames", str(tmp_path / "t.tar"), "--videos", str(tmp_path)]) == 2
+    assert "t.index.parquet is about s.tar, not about t.tar" in caplog.text
+
+
+def test_clips_that_cannot_be_compared_are_not_counted_as_compared(tmp_path, caplog):
+    film(tmp_path / "a.mp4", constant(SECONDS))
+    film(tmp_path / "b.mp4", constant(SECONDS), begin=5)
+    index = shard(tmp_path, ["a.mp4", "b.mp4"])
+    (tmp_path / "b.mp4").unlink()
+    verdict = verify_frames(index, tmp_path)
+    assert (verdict.clips, verdict.frames, verdict.unreadable) == (1, 12, 1)
+    with caplog.at_level("INFO"):
+        assert main(["verify-frames", str(index), "--videos", str(tmp_path)]) == 1
+    assert "12 frames of 1 clip compared, 1 mismatch; 1 clip not compared" in caplog.text

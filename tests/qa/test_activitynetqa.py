@@ -118,7 +118,7 @@ def test_dropping_everything_is_no_failure_but_a_wrong_file_is(tmp_path):
     assert read_questions(tmp_path / "out" / "set.parquet") == []
     assert (tmp_path / "out" / "shards" / "set" / "000001.qa.parquet").is_file()
     wrong = write(tmp_path, [{"video": "x"}], [])
-    with pytest.raises(RefocusError, match="none of 1 rows"):
+    with pytest.raises(RefocusError, match="none of 1 row"):
         ingest(SourceFiles("set", "activitynetqa", wrong, tmp_path), tmp_path / "out", IngestSettings())
 
 

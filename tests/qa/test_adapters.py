@@ -65,7 +65,7 @@ def test_nextqa_broken_rows(tmp_path, changes, reason):
     assert [question.source_id for question in found.questions] == ["4010069381_6", "4010069381_8"]
     (reject,) = found.rejects
     assert reject.reason == reason
-    assert "val.csv row 2: " in reject.detail
+    assert "val.csv row 2, line 3: " in reject.detail
     assert next(iter(changes)) in reject.detail
 
 

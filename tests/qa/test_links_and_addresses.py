@@ -38,8 +38,8 @@ def test_links_into_allowed_roots_are_followed(home):
 def test_what_is_refused_says_what_to_do(home):
     link, address = read(home).rejects
     assert (link.reason, address.reason) == ("unsafe_path", "remote_video")
-    assert "q.jsonl row 1: " in link.detail and "allowed_roots" in link.detail
-    assert "q.jsonl row 2: " in address.detail and "download or mount it" in address.detail
+    assert "q.jsonl row 1, line 2: " in link.detail and "allowed_roots" in link.detail
+    assert "q.jsonl row 2, line 3: " in address.detail and "download or mount it" in address.detail
 
 
 def test_the_command_takes_the_same_key(home):

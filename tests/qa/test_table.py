@@ -142,7 +142,11 @@ def test_a_row_that_cannot_be_read_is_one_reject(tmp_path, changes, reason, name
     found = read(tmp_path, ROW, {**ROW, **changes}, {**ROW, "answer": 0})
     assert len(found.questions) == 2
     (reject,) = found.rejects
-    assert reject.reason == reason and reject.detail.startswith("questions.jsonl row 1: ") and named in reject.detail
+    assert (
+        reject.reason == reason
+        and reject.detail.startswith("questions.jsonl row 1, line 2: ")
+        and named in reject.detail
+    )
 
 
 def test_a_line_that_is_no_json_costs_itself(tmp_path):

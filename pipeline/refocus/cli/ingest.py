@@ -1,13 +1,17 @@
 """`refocus ingest`: reads one data set's or benchmark's own annotation files into the common tables."""
 
 import argparse
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from refocus.cli.flags import add_settings, local_path, read_settings
 from refocus.config.formats import BUILT_IN
 from refocus.config.ingest import IngestSettings
 from refocus.config.parsing import parse_json
-from refocus.core.errors import UsageError
+from refocus.core.errors import RefocusError, UsageError
 
 HELP = "annotation files of a data set or benchmark -> questions, rejects, clips"
 DESCRIPTION = """
@@ -17,12 +21,53 @@ questions per shard in shards/NAME/. Videos are looked up below --videos by path
 extension or case; a missing video is reported here and fails alone in `decode`. A clip keeps its shard when the data
 grows. Paper 4.1 and appendix A.
 
+`refocus ingest FORMAT --help` says at its end which files FORMAT takes, where its videos lie, and what its options are.
+
 Example: refocus ingest nextqa --annotations val.csv --videos NExTQA --name nextqa --out results/qa
 """
+OWN_HELP = True
+
+
+class FormatHelp(argparse.Action):
+    """The command's help and, behind a format, what its adapter says of itself."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: object) -> None:
+        """Prints both and ends."""
+        parser.print_help()
+        if name := getattr(namespace, "format", None):
+            try:
+                text = _about(name)
+            except RefocusError as error:
+                parser.error(str(error))
+            sys.stdout.write(f"\n{text}")
+        parser.exit()
+
+
+def _about(name: str) -> str:
+    """The description of a format's adapter, its files and its options."""
+    from refocus.qa.adapters import adapter
+
+    found = adapter(name)
+    files = f"\n--annotations takes {found.files}.\n" if found.files else ""
+    options = "\n".join(_options(found.option_type, "  "))
+    heading = "adapter options (--adapter-options, adapter_options in config.yaml):"
+    return f"format {name}:\n{found.about}\n{files}\n{heading}\n{options}\n"
+
+
+def _options(model: type[BaseModel], indent: str) -> Iterator[str]:
+    """A line for each option; those inside one are indented."""
+    for name, field in model.model_fields.items():
+        yield f"{indent}{name}: {field.description or ''}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _options(field.annotation, f"{indent}  ")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's flags."""
+    parser.add_argument("-h", "--help", action=FormatHelp, help="show this help message and, behind FORMAT, its own")
     formats = f"{', '.join(sorted(BUILT_IN))}; one that an installed package brings; or module:attribute of your own"
     parser.add_argument("format", metavar="FORMAT", help=formats)
     parser.add_argument(

@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     A command module has `HELP` (one line), `DESCRIPTION`, `add_arguments(parser)` and `run(args) -> int | None`.
-    With `TAKES_ALL` it gets the words behind its name unread, as `args.words`.
+    With `TAKES_ALL` it gets the words behind its name unread, as `args.words`; with `OWN_HELP` it adds `--help` itself.
 
     Returns:
         0 done, 1 the work failed, 2 bad arguments or configuration, 75 a resource is missing here.
@@ -129,6 +129,7 @@ def _parser(asked: str | None) -> tuple[argparse.ArgumentParser, dict[str, Modul
             help=module.HELP,
             description=module.DESCRIPTION,
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            add_help=not getattr(module, "OWN_HELP", False),
         )
         stage.add_argument("--debug", action="store_true", help="show debug messages and the trace of an error")
         module.add_arguments(stage)

@@ -5,6 +5,7 @@ import logging
 import sys
 from pathlib import Path
 
+from refocus.core.counted import counted
 from refocus.core.errors import UsageError
 from refocus.core.results_folder import INDEX
 
@@ -51,16 +52,32 @@ def run(args: argparse.Namespace) -> int:
         index = INDEX.inside(index.parent, shard=index.stem)
     if not index.is_file():
         raise UsageError(f"{index}: no such file; give the index that refocus decode wrote")
+    if index != args.shard:
+        _check_tar(args.shard, index)
     verdict = verify_frames(index, args.videos, args.sample)
     for mismatch in verdict.mismatches:
         sys.stdout.write(f"{mismatch}\n")
     for clip, reason in verdict.skipped.items():
         logger.info("not compared: %s: %s", clip, reason)
     logger.info(
-        "%d frames of %d clips compared, %d mismatches; %d clips not compared",
-        verdict.frames,
-        verdict.clips,
-        len(verdict.mismatches),
-        len(verdict.skipped),
+        "%s of %s compared, %s; %s not compared",
+        counted(verdict.frames, "frame"),
+        counted(verdict.clips, "clip"),
+        "1 mismatch" if len(verdict.mismatches) == 1 else f"{len(verdict.mismatches)} mismatches",
+        counted(len(verdict.skipped) + verdict.unreadable, "clip"),
     )
     return 1 if verdict.mismatches else 0
+
+
+def _check_tar(tar: Path, index: Path) -> None:
+    """Refuses a tar that is not the one which the index beside it names: another's frames would be compared."""
+    from refocus.core import parquet
+
+    named = set(parquet.read_table(index, columns=["tar"])["tar"].to_pylist()) - {""}
+    for name in sorted(named):
+        if (index.parent / name).resolve() != tar.resolve():
+            raise UsageError(
+                f"{index} is about {name}, not about {tar.name}: give the index, or name the tar as it was"
+            )
+    if not tar.is_file():
+        raise UsageError(f"{tar}: no such file")

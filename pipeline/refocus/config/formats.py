@@ -67,8 +67,8 @@ def adapter_module(name: str) -> str:
 def annotation_files(format: str, path: Path) -> list[Path]:
     """The file itself; of a folder the tables below it, as a Hugging Face download has them, sorted.
 
-    Of several kinds of table the format's own is taken, else the first kind that is there: parquet, JSON lines, CSV.
-    What lies in hidden folders is not. A folder without tables stays as it is.
+    Of several kinds of table the format's own is taken, else the first kind that is there: parquet, JSON lines, CSV,
+    JSON. What lies in hidden folders is not. A folder without tables stays as it is.
     """
     if not path.is_dir():
         return [path]
@@ -76,7 +76,7 @@ def annotation_files(format: str, path: Path) -> list[Path]:
     for place, folders, names in os.walk(path):
         folders[:] = [name for name in folders if not name.startswith(".")]
         files += [Path(place, name) for name in names if not name.startswith(".")]
-    for endings in [TABLES[format]] if format in TABLES else reversed(TABLES.values()):
+    for endings in [TABLES[format]] if format in TABLES else (*reversed(TABLES.values()), (".json",)):
         if found := sorted(file for file in files if file.suffix.lower() in endings):
             return found
     return [path]

@@ -5,6 +5,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from refocus.config.code_digest import imports
+from refocus.config.formats import adapter_module
+from refocus.config.root import Root
 from refocus.core.errors import RefocusError, UsageError
 
 PLACEHOLDER = "YOUR_ACCOUNT"
@@ -19,6 +22,30 @@ def one_line() -> Iterator[None]:
     except RefocusError as error:
         sys.stderr.write(f"refocus: error: {error}\n")
         raise SystemExit(error.exit_code) from None
+
+
+def check_adapters(settings: Root) -> None:
+    """Looks for the adapters of the sources in use, without importing them.
+
+    Raises:
+        UsageError: one is not there; names the source and its format.
+    """
+    for name in (*settings.use.datasets, *settings.use.benchmarks, *settings.use.haystacks):
+        format = settings.source(name).format
+        try:
+            imports(adapter_module(format))
+        except UsageError as error:
+            raise UsageError(f"{name}: format {format}: {error}") from None
+
+
+def mixed_world(settings: Root) -> str:
+    """What to say where real training data would be judged in the synthetic world; empty where it would not."""
+    own = [name for name in settings.use.datasets if not settings.is_rendered(name)]
+    drawn = [name for name in settings.use.benchmarks if settings.is_rendered(name)]
+    if not own or not drawn:
+        return ""
+    fix = "set world: null, and name benchmarks of your own under use.benchmarks"
+    return f"{', '.join(own)} would be judged by {', '.join(drawn)}, which are of the synthetic world: {fix}"
 
 
 def check_site(default_resources: Mapping[str, Any]) -> None:

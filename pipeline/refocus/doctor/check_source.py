@@ -15,7 +15,7 @@ from refocus.doctor.file_header import LOST, SUSPECT, Header
 from refocus.doctor.findings import Finding, Level, Report, examples
 from refocus.doctor.sample_headers import choose, read_headers
 from refocus.qa.clips import Clip
-from refocus.qa.ingest import Ingested, SourceFiles, read_source
+from refocus.qa.ingest import Ingested, SourceFiles, one_sided, read_source
 from refocus.qa.shard_lists import assign, read_kept
 
 ON_PURPOSE = frozenset({"dropped", "open_ended"})  # rejects that an option asked for, or that are no multiple choice
@@ -56,7 +56,7 @@ def examine(root: Root, name: str, probe: int | None, tree_of: Callable[[Path], 
     except RefocusError as error:
         report.findings.append(Finding("error", "annotations", str(error), "download the file again"))
         return report
-    _rows(report, found)
+    _rows(report, source, found)
     if not found.questions:
         on_purpose = any(reject.reason in ON_PURPOSE for reject in found.rejects)
         report.findings.append(
@@ -131,7 +131,7 @@ def _folder(videos: Path) -> list[Finding]:
     return [Finding("error", "folder", f"the videos folder {videos} does not exist", "fix the path under `videos`")]
 
 
-def _rows(report: Report, found: Ingested) -> None:
+def _rows(report: Report, source: SourceFiles, found: Ingested) -> None:
     """Questions, and rejects by reason."""
     report.questions = len(found.questions)
     report.videos = len({question.video_path for question in found.questions})
@@ -142,8 +142,11 @@ def _rows(report: Report, found: Ingested) -> None:
     for reason, details in sorted(reasons.items(), key=lambda item: -len(item[1])):
         purpose = reason in ON_PURPOSE
         report.rejected += 0 if purpose else len(details)
-        text = f"{len(details):,} rows are rejected as {reason}, such as {details[0]}"
+        rows = "1 row is" if len(details) == 1 else f"{len(details):,} rows are"
+        text = f"{rows} rejected as {reason}, such as {details[0]}"
         report.findings.append(Finding("note" if purpose else "warning", f"rejected:{reason}", text))
+    if advice := one_sided(source, found):
+        report.findings.append(Finding("warning", "one_sided", advice))
 
 
 def _shards(report: Report, root: Root, entry: DatasetSettings, found: Ingested) -> None:

@@ -36,6 +36,7 @@ NEARER = 0.9  # by this factor, and
 NEARER_LEVELS = 0.2  # this many levels, a frame beside must be nearer to be what was stored
 TIME_S = 0.0015  # a millisecond of the container's clock, and rounding
 FILE = "file"  # the kind of mismatch that is the video's and not the shard's
+STORED = "stored"  # the kind that is the shard's: its bytes are not those that were written
 AHEAD = 64  # frames that are decoded behind the last stored one, which may be stored before it
 
 
@@ -64,12 +65,17 @@ Wrong = Callable[[str, int | None, str], Mismatch]  # kind, frame, text
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was compared. `skipped`: clips that are partial or failed by their own account, and why."""
+    """What was compared, and what could not be.
+
+    skipped: clips that are partial or failed by their own account, and why.
+    unreadable: clips with a mismatch instead, because their video has changed, or video or frames cannot be read.
+    """
 
     clips: int
     frames: int
     skipped: dict[str, str]
     mismatches: list[Mismatch]
+    unreadable: int = 0
 
 
 def verify_frames(index: Path, videos: Path, sample: int | None = None) -> Verdict:
@@ -84,22 +90,23 @@ def verify_frames(index: Path, videos: Path, sample: int | None = None) -> Verdi
     settings = DecodeSettings.model_validate(settings_of(index_table(index).schema))
     store = FrameStore.open([index])
     chosen = _sample(store.clips(), sample)
-    skipped, mismatches, clips, frames = {}, [], 0, 0
+    skipped, mismatches, clips, frames, unreadable = {}, [], 0, 0, 0
     for clip in bar(chosen, total=len(chosen), desc="verify", unit="clip"):
         record = store.record(clip)
         metadata = store.metadata(clip) if record.status == OK else None
         if metadata is None:
             skipped[clip] = record.error or record.status
             continue
-        clips += 1
-        frames += record.n_frames
         try:
-            images = store.images(clip)
+            found = _compare(metadata, store.images(clip), videos / metadata.video_path, settings)
         except RefocusError as error:
-            mismatches.append(Mismatch(clip, metadata.video_path, "stored", None, str(error)))
-            continue
-        mismatches += _compare(metadata, images, videos / metadata.video_path, settings)
-    return Verdict(clips, frames, skipped, mismatches)
+            found = [Mismatch(clip, metadata.video_path, STORED, None, str(error))]
+        mismatches += found
+        if any(mismatch.kind in (FILE, STORED) for mismatch in found):
+            unreadable += 1
+        else:
+            clips, frames = clips + 1, frames + record.n_frames
+    return Verdict(clips, frames, skipped, mismatches, unreadable)
 
 
 def _sample(clips: Sequence[str], number: int | None) -> list[str]:

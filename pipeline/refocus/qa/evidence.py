@@ -6,7 +6,7 @@ A table holds one row per span. Ingest's name the question by `qa_id`; the synth
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,13 +103,20 @@ class FileClock:
 
     def spans(self, video_path: str, frames: tuple[int, ...]) -> list[Span]:
         """When each frame is shown; frames behind the end are left out, all of them where the rate is not known."""
-        if video_path not in self._headers:
-            self._headers[video_path] = self._header(video_path)
-        rate, duration = self._headers[video_path]
+        rate, duration = self._of(video_path)
         if not rate:
             return []
         spans = [(frame / rate, (frame + 1) / rate) for frame in sorted(set(frames)) if frame >= 0]
         return [span for span in spans if duration is None or span[0] < duration]
+
+    def reads(self, video_path: str) -> bool:
+        """Whether the file is there and says how many frames it has a second."""
+        return self._of(video_path)[0] > 0
+
+    def _of(self, video_path: str) -> tuple[float, float | None]:
+        if video_path not in self._headers:
+            self._headers[video_path] = self._header(video_path)
+        return self._headers[video_path]
 
     def _header(self, video_path: str) -> tuple[float, float | None]:
         try:
@@ -119,13 +126,41 @@ class FileClock:
             return 0.0, None  # missing or unreadable: reported elsewhere
 
 
-def evidence_rows(raw: Mapping[str, RawQuestion], videos: Mapping[str, str], root: Path) -> Iterator[dict[str, object]]:
-    """Rows of `SCHEMA`.
+@dataclass(frozen=True)
+class EvidenceFound:
+    """Rows of `SCHEMA`, and the questions (qa_id) that lose evidence, some or all, with the reason."""
+
+    rows: list[dict[str, object]]
+    lost: dict[str, str]
+
+
+NO_VIDEO = "names frames of a video that cannot be read"
+NO_FRAME = "names frames that the video does not have"
+OUTSIDE = "lies outside the question's clip (start to end; all times are seconds of the file)"
+
+
+def find_evidence(raw: Mapping[str, RawQuestion], videos: Mapping[str, str], root: Path) -> EvidenceFound:
+    """When each question's answer can be seen; spans wholly outside the question's clip are none of its evidence.
 
     Args:
         raw: raw questions by qa_id. videos: the file of each, relative to `root`.
     """
     times = FileClock(root)
+    rows: list[dict[str, object]] = []
+    lost: dict[str, str] = {}
     for qa_id, row in raw.items():
-        for start, end in (*row.evidence, *times.spans(videos[qa_id], row.evidence_frames)):
-            yield {"qa_id": qa_id, "start_s": start, "end_s": end}
+        frames = times.spans(videos[qa_id], row.evidence_frames)
+        spans = [*row.evidence, *frames]
+        inside = [span for span in spans if _meets(span, row.start_s or 0.0, row.end_s or math.inf)]
+        rows += [{"qa_id": qa_id, "start_s": start, "end_s": end} for start, end in inside]
+        if len(frames) < len(set(row.evidence_frames)):
+            lost[qa_id] = NO_FRAME if times.reads(videos[qa_id]) else NO_VIDEO
+        elif len(inside) < len(spans):
+            lost[qa_id] = OUTSIDE
+    return EvidenceFound(rows, lost)
+
+
+def _meets(span: Span, start_s: float, end_s: float) -> bool:
+    """Whether a part of a span, or the moment it is, lies in a clip."""
+    first, last = span
+    return first < end_s and (last > start_s or first >= start_s)

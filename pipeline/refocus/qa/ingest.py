@@ -11,17 +11,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from refocus.config.formats import annotation_files
+from refocus.config.formats import TABLES, annotation_files
 from refocus.config.ingest import IngestSettings
+from refocus.core.counted import counted
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import write_table
 from refocus.core.progress import bar
 from refocus.core.results_folder import CLIPS, EVIDENCE, KEPT_SHARDS, QUESTIONS, REJECTS, STORE
 from refocus.qa.adapters import adapter, checked_options
+from refocus.qa.adapters.fields import UNREAD
 from refocus.qa.clips import Clip
-from refocus.qa.evidence import SCHEMA, evidence_rows
-from refocus.qa.raw_question import RawQuestion, build
-from refocus.qa.records import DROPPED, REJECT_SCHEMA, Question, Reject, questions_table
+from refocus.qa.evidence import SCHEMA, find_evidence
+from refocus.qa.raw_question import LETTERS, RawQuestion, build
+from refocus.qa.records import DROPPED, OPEN, REJECT_SCHEMA, Question, Reject, questions_table
 from refocus.qa.shard_lists import assign, clips_table, read_kept, write_kept, write_lists
 from refocus.qa.video_finder import VideoFinder
 from refocus.qa.video_root import NOTE
@@ -29,6 +31,8 @@ from refocus.qa.video_root import NOTE
 logger = logging.getLogger(__name__)
 
 SHOWN = 5  # rows of a list that a log line names
+SUSPECT = 10  # questions from which on it is no chance if the right option has the same place in all
+UNREADABLE = "is neither pairs of seconds nor clocks such as 0:12-0:14"
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ def ingest(
     write_table(QUESTIONS.inside(out, dataset=name), questions, "ingest", notes)
     if not found.questions and not any(reject.reason == DROPPED for reject in found.rejects):
         raise RefocusError(
-            f"{source.name}: none of {len(found.rejects)} rows is a usable question{_first(found.rejects)}"
+            f"{source.name}: none of {counted(len(found.rejects), 'row')} is a usable question{_first(found.rejects)}"
         )
     return found
 
@@ -143,14 +147,17 @@ def ingest(
 def _write_evidence(path: Path, source: SourceFiles, found: Ingested) -> None:
     """Writes when the answers can be seen, as far as the annotations say so."""
     videos = {question.qa_id: question.video_path for question in found.questions if question.qa_id in found.raw}
-    rows = list(evidence_rows(found.raw, videos, source.videos))
-    if found.raw:
-        known = len({row["qa_id"] for row in rows})
-        logger.info("%s: when the answer can be seen is known of %d questions", source.name, known)
-        if known < len(found.raw):
-            lost = len(found.raw) - known
-            logger.warning("%s: %d questions name frames of videos that cannot be read", source.name, lost)
-    write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA), "ingest", {"dataset": source.name})
+    evidence = find_evidence(found.raw, videos, source.videos)
+    unread = dict.fromkeys((question.qa_id for question in found.questions if UNREAD in question.flags), UNREADABLE)
+    lost = unread | evidence.lost
+    if found.raw or unread:
+        known = counted(len({row["qa_id"] for row in evidence.rows}), "question")
+        logger.info("%s: when the answer can be seen is known of %s", source.name, known)
+    for reason, count in sorted(Counter(lost.values()).items()):
+        names = [question.source_id for question in found.questions if lost.get(question.qa_id) == reason][:SHOWN]
+        what = f"evidence of {counted(count, 'question')} is left out where it {reason}: {', '.join(names)}"
+        logger.warning("%s: %s%s", source.name, what, " …" if count > SHOWN else "")
+    write_table(path, pa.Table.from_pylist(evidence.rows, schema=SCHEMA), "ingest", {"dataset": source.name})
 
 
 def _options(source: SourceFiles) -> dict[str, Any]:
@@ -165,12 +172,14 @@ def _options(source: SourceFiles) -> dict[str, Any]:
 def report(source: SourceFiles, found: Ingested) -> None:
     """Logs the counts: questions, videos, rejects by reason, missing videos."""
     videos = len({question.video_path for question in found.questions})
-    logger.info(
-        "%s: %d questions on %d videos, %d rejects", source.name, len(found.questions), videos, len(found.rejects)
-    )
+    numbers = ((len(found.questions), "question"), (videos, "video"), (len(found.rejects), "reject"))
+    logger.info("%s: %s on %s, %s", source.name, *(counted(number, noun) for number, noun in numbers))
     for reason, count in sorted(Counter(reject.reason for reject in found.rejects).items()):
         examples = [reject.detail for reject in found.rejects if reject.reason == reason][:SHOWN]
-        logger.warning("%s: %d rows rejected as %s, such as %s", source.name, count, reason, "; ".join(examples))
+        rows = counted(count, "row")
+        logger.warning("%s: %s rejected as %s, such as %s", source.name, rows, reason, "; ".join(examples))
+    if advice := one_sided(source, found):
+        logger.warning("%s: %s", source.name, advice)
     if found.missing:
         shown = ", ".join(found.missing[:SHOWN]) + (" …" if len(found.missing) > SHOWN else "")
         logger.warning(
@@ -181,6 +190,17 @@ def report(source: SourceFiles, found: Ingested) -> None:
             source.videos,
             shown,
         )
+
+
+def one_sided(source: SourceFiles, found: Ingested) -> str:
+    """What to say where the right option has the same place in every question; empty where it has not."""
+    places = [question.answer_index for question in found.questions if question.answer_index != OPEN]
+    if len(places) < SUSPECT or len(set(places)) > 1:
+        return ""
+    shuffled = "set adapter_options: {shuffle: true}"
+    fix = shuffled if source.format in TABLES else "see whether the answers are read rightly"
+    always = f"the right option is {LETTERS[places[0]]} in all {len(places)} questions"
+    return f"{always}: who always says so is always right; {fix}"
 
 
 def _first(rejects: Sequence[Reject]) -> str:

@@ -156,7 +156,11 @@ def _score(lmm: Lmm, frames: FrameReader, work: _Work, settings: RewardSettings,
             progress.update()
     if tasks:
         log.info("the model waited for frames in %.1f %% of %.1f s", 100 * prefetcher.share_waited, prefetcher.total_s)
-        log.info("computed: %s", lmm.work)
+        counts = lmm.work
+        log.info(
+            "%d images went through the vision tower, %d frames and %d tokens of questions through the decoder",
+            *(counts.frames, counts.slots, counts.suffix_tokens),
+        )
 
 
 def _warn_of_unknown_words(tokenizer: Any, questions: Sequence[Question]) -> None:

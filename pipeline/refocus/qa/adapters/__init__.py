@@ -6,10 +6,13 @@ or whatever has such a function of that name, as the modules here have. Beside i
 """
 
 import importlib
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from refocus.config.formats import adapter_place
 from refocus.config.parsing import parse
@@ -21,12 +24,13 @@ from refocus.qa.records import Reject
 
 @dataclass(frozen=True)
 class Adapter:
-    """The adapter of one format. `files` says what it takes, for messages."""
+    """The adapter of one format. `files` says what it takes and `about` what it is, for messages."""
 
     name: str
     function: Callable[[Sequence[Path], Mapping[str, Any]], Iterator[RawQuestion | Reject]]
     option_type: type[AdapterOptions]
     files: str = ""
+    about: str = ""
 
     def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuestion | Reject]:
         """Raw questions and rejects of annotation files, one per input row.
@@ -72,7 +76,8 @@ def adapter(name: str) -> Adapter:
     read = getattr(found, "read", found)
     if not callable(read):
         raise UsageError(f"format {name}: {found!r} is neither a function nor has it one called read")
-    return Adapter(name, read, getattr(found, "OPTION_TYPE", AdapterOptions), getattr(found, "FILES", ""))
+    about = inspect.getdoc(found if inspect.ismodule(found) else importlib.import_module(module)) or ""
+    return Adapter(name, read, getattr(found, "OPTION_TYPE", AdapterOptions), getattr(found, "FILES", ""), about)
 
 
 def checked_options(name: str, options: Mapping[str, Any]) -> AdapterOptions:
@@ -85,4 +90,13 @@ def checked_options(name: str, options: Mapping[str, Any]) -> AdapterOptions:
     try:
         return parse(model, dict(options))
     except UsageError as error:
-        raise UsageError(f"adapter_options: {error}; {name} knows {', '.join(model.model_fields)}") from None
+        raise UsageError(f"adapter_options: {error}; {name} knows {_names(model)}") from None
+
+
+def _names(model: type[BaseModel]) -> str:
+    """The options there are, those inside an option in brackets behind it."""
+    inner = {name: field.annotation for name, field in model.model_fields.items()}
+    return ", ".join(
+        f"{name} ({_names(kind)})" if isinstance(kind, type) and issubclass(kind, BaseModel) else name
+        for name, kind in inner.items()
+    )

@@ -27,6 +27,16 @@ LINES = (".jsonl", ".ndjson")
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
+class Row(dict[str, Any]):
+    """A row that knows the line it begins in, from 1, which an editor shows."""
+
+    __slots__ = ("line",)
+
+    def __init__(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]], line: int) -> None:
+        super().__init__(values)
+        self.line = line
+
+
 def rows_of(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterable[Any]:
     """Rows of a file, read by its ending: parquet, CSV (also .tsv), JSON lines (.jsonl, .ndjson), else a JSON list.
 
@@ -109,9 +119,12 @@ def json_lines(path: Path) -> Iterator[Any]:
 
 def _line(number: int, line: str) -> Any:
     try:
-        return loads(line, constant=_no_number)
+        value = loads(line, constant=_no_number)
+    except json.JSONDecodeError as error:
+        return BadRow("bad_row", f"line {number} is not JSON: {error.msg} in column {error.pos + 1}")
     except ValueError as error:
         return BadRow("bad_row", f"line {number} is not JSON: {error}")
+    return Row(value, number) if isinstance(value, dict) else value
 
 
 def lines_of(path: Path, handle: TextIO) -> Iterator[str]:
@@ -172,6 +185,7 @@ def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str] | Ba
     with _csv(path) as (header, reader):
         _refuse_missing(path, columns, header)
         while True:
+            first = reader.line_num + 1
             try:
                 cells = next(reader)
             except StopIteration:
@@ -180,9 +194,12 @@ def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str] | Ba
                 yield BadRow("bad_row", f"line {reader.line_num}: {error}")
                 continue
             if len(cells) == len(header):
-                yield dict(zip(header, cells, strict=True))
+                yield Row(zip(header, cells, strict=True), first)
             elif cells:
-                yield BadRow("bad_row", f"{len(cells)} cells where the header has {len(header)}")
+                where, hint = f"line {first}", ""
+                if reader.line_num > first:
+                    where, hint = f"lines {first} to {reader.line_num}", "; is a quotation mark not closed?"
+                yield BadRow("bad_row", f"{where}: {len(cells)} cells where the header has {len(header)}{hint}")
 
 
 @contextlib.contextmanager
@@ -196,7 +213,10 @@ def _csv(path: Path) -> Iterator[tuple[list[str], Any]]:
             start = next(lines_of(path, handle), "")
             handle.seek(0)
             reader = csv.reader(lines_of(path, handle), delimiter=max(",;\t", key=start.count))
-            yield next(reader, []), reader
+            header = next(reader, [])
+            if not header:
+                raise RefocusError(f"{path}: its first line is empty, which has to name the columns")
+            yield header, reader
     except UnicodeDecodeError as error:  # of UTF-16, which has no stand-in for what is none
         raise RefocusError(f"{path}: not UTF-16 text ({error.reason} at byte {error.start})") from None
     except csv.Error as error:
@@ -270,9 +290,14 @@ def _present(row: dict[str, Any]) -> dict[str, Any]:
 def each(
     path: Path, rows: Iterable[Any], parse: Callable[[str, int, Any], RawQuestion], first: int = 0
 ) -> Iterator[RawQuestion | Reject]:
-    """Parses rows one by one with `parse(where, number, row)`; what it refuses becomes a reject that says where."""
+    """Parses rows one by one with `parse(where, number, row)`; what it refuses becomes a reject that says where.
+
+    Args:
+        first: number of the first row; a line of the file, where there are lines, is named beside it.
+    """
     for number, row in enumerate(rows, first):
-        where = f"{path.name} row {number}"
+        line = f", line {row.line}" if isinstance(row, Row) else ""
+        where = f"{path.name} row {number}{line}"
         try:
             if isinstance(row, BadRow):
                 raise row

@@ -71,9 +71,11 @@ def raw_questions(
                 yield RawQuestion(place, source_id, places, question, choices, answer, split, kind)
 
 
-def parse_question(text: str) -> tuple[str, tuple[str, ...]]:
-    """Question and options of a human turn.
+def parse_question(text: str, name: str = "conversations (human)") -> tuple[str, tuple[str, ...]]:
+    """Question and options of a human turn, or of a field that has both.
 
+    Args:
+        name: of the field, for messages.
     Raises:
         BadRow: there are no options.
     """
@@ -88,7 +90,7 @@ def parse_question(text: str) -> tuple[str, tuple[str, ...]]:
     several = [pair for pair in (_inline("\n".join(lines)), *found) if len(pair[1]) > 1]
     head, options = (several or found or [([], [])])[-1]
     if not options:
-        raise BadRow("no_options", "conversations: the human turn has no options")
+        raise BadRow("no_options", f"{name}: it has no options, such as lines that begin with A., B., C.")
     while head and (not head[-1] or _HEADING.fullmatch(head[-1])):
         head.pop()
     return "\n".join(head).strip(), tuple(option.strip() for option in options)
@@ -121,13 +123,12 @@ def _inline(text: str) -> tuple[list[str], list[str]]:
     return text[: marks[0].start()].rstrip().split("\n"), options
 
 
-def parse_answer(text: str, options: Sequence[str]) -> int:
-    """The option a gpt turn names by letter, by letter and text, or by text.
+def parse_answer(text: str, options: Sequence[str], name: str = "conversations (gpt)") -> int:
+    """The option a gpt turn, or a field, names by letter, by letter and text, or by text.
 
     Raises:
         BadRow: it names none, or letter and text disagree.
     """
-    name = "conversations (gpt)"
     reply = text.strip()
     hit = _ANSWER.fullmatch(_PREFACE.sub("", reply, count=1))
     if hit is None or (hit[3] and reply in options):  # such as "A.M."

@@ -94,7 +94,7 @@ def seconds(row: dict[str, Any], name: str) -> float | None:
         return None
     found = as_seconds(value)
     if found is None:
-        raise BadRow("bad_times", f"{name}: {value!r} is neither seconds nor a clock such as 1:02:05")
+        raise BadRow("bad_times", f"{name}: {value!r} is neither seconds, from 0 on, nor a clock such as 1:02:05")
     return found
 
 

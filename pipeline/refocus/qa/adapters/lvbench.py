@@ -51,7 +51,7 @@ def _raw_question(where: str, row: Any, split: str) -> RawQuestion:
     if not isinstance(row, dict):
         raise BadRow("bad_row", f"{row!r} is not an object")
     video = identifier(row, "key")
-    question, options = parse_question(text_of(row, "question"))
+    question, options = parse_question(text_of(row, "question"), "question")
     kinds = [label(kind) for kind in as_list(row.get("question_type")) or () if isinstance(kind, str)]
     kinds = kinds or list(filter(None, [optional_text(row, "question_type")]))
     spans, flags = evidence(row, "time_reference")

@@ -6,7 +6,9 @@ A folder as Hugging Face's `datasets` has it is read as a whole; its splits are 
 """
 
 import contextlib
+import hashlib
 import re
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -69,6 +71,10 @@ class TableOptions(AdapterOptions):
     )
     separator: str = Field("|", min_length=1, description="what is between the options where one text has all of them")
     splits: tuple[str, ...] = Field((), description="splits that are read, by the names of their files; empty: all")
+    shuffle: bool = Field(
+        False,
+        description="gives the options of each row an order of their own, where the right one always has one place",
+    )
 
 
 OPTION_TYPE = TableOptions
@@ -171,7 +177,8 @@ def _columns(path: Path, names: Columns) -> list[str]:
 
 
 def _missing(path: Path, name: str, field: str, there: Sequence[str]) -> str:
-    fix = f"say which it is: adapter_options: {{columns: {{{field}: NAME}}}}"
+    alike = next((repr(one) for one in there if one.casefold().strip() == name.casefold()), "NAME")
+    fix = f"say which it is: adapter_options: {{columns: {{{field}: {alike}}}}}"
     return f"{path}: no column '{name}' (it has {', '.join(there)}); {fix}"
 
 
@@ -213,17 +220,22 @@ def _refuse_counting_from_one(path: Path, columns: Sequence[str], settings: Tabl
 
 def _raw_question(where: str, number: int, row: Any, settings: TableOptions, stem: str, split: str) -> RawQuestion:
     if not isinstance(row, dict):
-        raise BadRow("bad_row", f"{row!r} is not an object of column and value")
+        fix = "; if the file is one JSON list, name it .json" if isinstance(row, list) else ""
+        raise BadRow("bad_row", f"{reprlib.repr(row)} is not an object of column and value{fix}")
     name = settings.columns.name
-    options = _options(row, settings)
+    question, options = text_of(row, name("question")), _options(row, settings)
+    answer = _answer(row, name("answer"), options, settings.answers)
+    if settings.shuffle:
+        order = _order(question, options)
+        options, answer = tuple(options[place] for place in order), order.index(answer)
     spans, flags = evidence(row, name("evidence"))
     return RawQuestion(
         where=where,
         source_id=identifier(row, name("id")) if row.get(name("id")) not in (None, "") else f"{stem}_{number}",
         videos=(_video(row, name("video")),),
-        question=text_of(row, name("question")),
+        question=question,
         options=options,
-        answer_index=_answer(row, name("answer"), options, settings.answers),
+        answer_index=answer,
         split=split,
         category=optional_text(row, name("category")),
         start_s=seconds(row, name("start")),
@@ -253,6 +265,16 @@ def _options(row: dict[str, Any], settings: TableOptions) -> tuple[str, ...]:
     if isinstance(value, str) and as_list(value) is None and settings.separator in value:
         return strip_letters([part.strip() for part in value.split(settings.separator)])
     return options_of(row, columns[0])
+
+
+def _order(question: str, options: Sequence[str]) -> list[int]:
+    """The places of a row's options in an order that their texts and the question's draw, the same on every machine."""
+
+    def key(place: int) -> bytes:
+        text = "\0".join([question, options[place], str(place)])
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+    return sorted(range(len(options)), key=key)
 
 
 def _answer(row: dict[str, Any], name: str, options: Sequence[str], how: str) -> int:

@@ -50,14 +50,14 @@ def _raw_question(where: str, number: int, row: Any, stem: str, split: str) -> R
     if not isinstance(row, dict):
         raise BadRow("bad_row", f"{row!r} is not an object")
     video = identifier(row, "video_id")
-    question, options = parse_question(text_of(row, "question"))
+    question, options = parse_question(text_of(row, "question"), "question")
     return RawQuestion(
         where=where,
         source_id=f"{stem}_{number}",
         videos=(f"videos/{video}.mp4", f"{video}.mp4"),
         question=question,
         options=options,
-        answer_index=parse_answer(text_of(row, "answer"), options),
+        answer_index=parse_answer(text_of(row, "answer"), options, "answer"),
         split=split,
         category=optional_text(row, "dim"),
     )
