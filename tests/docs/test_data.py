@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from refocus.config.overlay import load
 from refocus.config.world import WorldSettings
-from refocus.qa.adapters.table import Columns, TableOptions
+from refocus.qa.adapters.table import TableOptions
+from refocus.qa.adapters.table_columns import Columns
 from refocus.qa.ingest import SourceFiles, read_source
 from refocus.world.build_world import build
 

@@ -136,7 +136,7 @@ def test_a_picture_that_is_damaged_in_the_store_is_found(tmp_path):
 
 
 def test_what_is_partial_by_its_own_account_is_not_compared(tmp_path):
-    """It is listed with its reason; a sample is always the same."""
+    """It is listed with its reason; a sample is always the same, and of clips that can be compared."""
     for name in ("a", "b", "c"):
         sound(tmp_path / f"{name}.mp4", "h264")
     path = sound(tmp_path / "cut.mkv", "h264")
@@ -144,9 +144,17 @@ def test_what_is_partial_by_its_own_account_is_not_compared(tmp_path):
     index = shard(tmp_path, ["a.mp4", "b.mp4", "cut.mkv", "gone.mp4", "c.mp4"])
     verdict = verify_frames(index, tmp_path)
     assert (verdict.clips, len(verdict.skipped), verdict.mismatches) == (3, 2, [])
-    samples = [verify_frames(index, tmp_path, 2) for _ in range(2)]
-    assert samples[0] == samples[1]
-    assert samples[0].clips + len(samples[0].skipped) == 2
+    for size in (1, 2):
+        samples = [verify_frames(index, tmp_path, size) for _ in range(2)]
+        assert samples[0] == samples[1]
+        assert (samples[0].clips, samples[0].skipped) == (size, verdict.skipped)
+
+
+def test_a_shard_of_which_nothing_can_be_compared_is_not_said_to_be_right(tmp_path, caplog):
+    index = shard(tmp_path, ["gone.mp4"])
+    assert main(["verify-frames", str(index), "--videos", str(tmp_path)]) == 1
+    assert "nothing is compared, as none of its clips is ok" in caplog.text
+    assert main(["verify-frames", str(shard(tmp_path, [])), "--videos", str(tmp_path)]) == 0  # nothing is stored
 
 
 def test_exit_status(tmp_path, capsys):
@@ -189,4 +197,4 @@ def test_clips_that_cannot_be_compared_are_not_counted_as_compared(tmp_path, cap
     assert (verdict.clips, verdict.frames, verdict.unreadable) == (1, 12, 1)
     with caplog.at_level("INFO"):
         assert main(["verify-frames", str(index), "--videos", str(tmp_path)]) == 1
-    assert "12 frames of 1 clip compared, 1 mismatch; 1 clip not compared" in caplog.text
+    assert "12 frames of 1 clip compared, 1 mismatch; 1 clip cannot be compared" in caplog.text

@@ -11,6 +11,7 @@ from refocus.qa.ingest import SourceFiles, read_source
 from refocus.qa.leakage import Leaks
 from refocus.qa.origin import FORMS, origin
 from refocus.qa.records import write_questions
+from refocus.qa.screening import write_leaks
 
 from tests.support.asked import asked
 
@@ -75,6 +76,7 @@ def test_leaks_are_counted_per_pair_and_listed_by_clip():
     assert [(clip["video_path"], clip["questions"]) for clip in summary["clips"]] == sorted(
         [(vista[0], 2), (vista[2], 1)], key=lambda clip: asked("vista", clip[0]).clip_id
     )
+    assert summary["same_paths"] == []
     assert summary["sources"]["nextqa"] == {"videos": 1, "with_youtube_id": 0}
     assert summary["sources"]["vista"] == {"videos": 3, "with_youtube_id": 3}
 
@@ -100,6 +102,20 @@ def test_the_command_writes_what_the_filter_drops(tmp_path, capsys):
     assert (row["qa_id"], row["reason"], row["youtube_id"]) == (trained.qa_id, "leaked", ID)
     assert json.loads((tmp_path / "out/leaks.json").read_text())["pairs"][0]["questions"] == 1
     assert "cine: 1 videos (1 clips, 1 questions) are in bench" in capsys.readouterr().out
+
+
+def test_equal_paths_of_videos_without_ids_are_told_and_nothing_is_dropped(tmp_path):
+    """As where somebody's benchmark is the data set itself."""
+    paths = {"mine": ["a.mp4", "b.mp4", "b.mp4", f"{ID}.mp4"], "test": ["b.mp4", "c.mp4", f"{ID}.mp4"]}
+    for name, videos in paths.items():
+        rows = [asked(name, path, source_id=str(n)) for n, path in enumerate(videos)]
+        write_questions(tmp_path / f"{name}.parquet", rows, "ingest", {"format": "csv"})
+    write_questions(tmp_path / "tube.parquet", [asked("tube", f"{ID}.mp4")], "ingest", {"format": "cinepile"})
+    said = write_leaks(tmp_path, [tmp_path / "mine.parquet", tmp_path / "tube.parquet"], [tmp_path / "test.parquet"])
+    assert said[0].startswith("no training video is known by its YouTube id")
+    assert said[1:2] == ["without YouTube ids, so compared by their paths alone: test, mine"]
+    assert said[2].startswith("mine: 2 of 3 videos have the path of one in test: ") and len(said) == 3
+    assert pq.read_table(tmp_path / "leaks.parquet").num_rows == 0
 
 
 def test_real_videos_have_their_ids(shared_data, tmp_path):

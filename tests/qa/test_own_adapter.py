@@ -100,6 +100,7 @@ def test_values_of_the_wrong_type_are_rejects_that_name_the_field(tmp_path, modu
     ("name", "said"),
     [
         ("nowhere.at_all:read", "no module 'nowhere'; install it, or put its folder on PYTHONPATH"),
+        ("own_adapter.py:plain", "write module:attribute, without .py"),
         ("own_adapter:nobody", "nobody"),
         ("own_adapter:number", "neither a function"),
         ("videomne", "videomme"),
@@ -109,6 +110,22 @@ def test_values_of_the_wrong_type_are_rejects_that_name_the_field(tmp_path, modu
 def test_what_is_no_adapter_is_named(tmp_path, module, name, said):
     with pytest.raises(UsageError, match=said):
         read(tmp_path, name)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("form x import y", r"broken cannot be imported \(SyntaxError: .*line 1\)\); --debug shows the trace"),
+        ("from refocus.qa.raw_question import RawQuestian", r"broken cannot be imported \(ImportError: .*RawQuestian"),
+        ("open('nowhere.json')", r"broken cannot be imported \(FileNotFoundError: "),
+        ("import nowhere", "no module 'nowhere'"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_told_in_one_line(tmp_path, monkeypatch, line, said):
+    (tmp_path / "broken.py").write_text(f"{line}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UsageError, match=said):
+        read(tmp_path, "broken:adapter")
 
 
 def test_the_configuration_takes_import_paths_and_refuses_unknown_names():

@@ -9,8 +9,9 @@ from refocus.cli.main import main
 from refocus.config.ingest import IngestSettings
 from refocus.core.errors import RefocusError, UsageError
 from refocus.qa.evidence import NO_FRAME, NO_VIDEO, OUTSIDE, find_evidence
-from refocus.qa.ingest import SourceFiles, ingest, one_sided, read_source
+from refocus.qa.ingest import SourceFiles, ingest, read_source
 from refocus.qa.raw_question import RawQuestion
+from refocus.qa.remarks import remarks
 
 from tests.support.videos import constant, write_video
 
@@ -50,8 +51,37 @@ def test_files_of_another_shape_say_what_would_be_read(tmp_path):
         read_source(source(tmp_path, "\nvideo,question\n", "q.csv"))
     found = read_source(source(tmp_path, json.dumps([ROW, ROW])))
     assert "name it .json" in found.rejects[0].detail
-    with pytest.raises(UsageError, match=r"columns: \{question: 'Question '\}"):
-        read_source(source(tmp_path, "video,Question ,option_a,option_b,answer\na.mp4,what?,x,y,A\n", "q.csv"))
+    with pytest.raises(RefocusError, match=r"q\.csv: not text; a spreadsheet has to be saved as CSV"):
+        read_source(source(tmp_path, "PK\x03\x04\x14\0,video\n", "q.csv"))
+
+
+@pytest.mark.parametrize("name", ["q.csv", "q.jsonl"])
+def test_what_is_said_of_columns_can_be_pasted_and_mends_them_all(tmp_path, name):
+    row = {"Video": "a.mp4", "Question ": "what?", "option_a": "x", "option_b": "y", "gold": "A"}
+    text = lines(row) if name == "q.jsonl" else f"{','.join(row)}\n{','.join(row.values())}\n"
+    with pytest.raises(UsageError) as refused:
+        read_source(source(tmp_path, text, name))
+    said = str(refused.value)
+    assert f"{name}: no column 'video', 'question', 'answer' (it has " in said
+    options = json.loads(said.partition("adapter_options: ")[2])
+    assert options == {"columns": {"video": "Video", "question": "Question ", "answer": "NAME"}}
+    options["columns"]["answer"] = "gold"
+    assert len(read_source(source(tmp_path, text, name, **options)).questions) == 1
+
+
+def test_columns_of_options_are_told_with_those_that_are_there(tmp_path):
+    row = {"video": "a.mp4", "question": "what?", "right": "x", "wrong_1": "y", "answer": "x"}
+    columns = {"options": ["right", "wrong_one"]}
+    with pytest.raises(UsageError, match=r'no column \'wrong_one\'.*\{"options": \["right", "NAME"\]\}'):
+        read_source(source(tmp_path, lines(row), columns=columns))
+    with pytest.raises(UsageError, match=r'no column \'options\'.*\{"options": "NAME"\}'):
+        read_source(source(tmp_path, lines(row)))
+
+
+def test_options_in_one_text_without_the_separator_say_what_to_do(tmp_path):
+    found = read_source(source(tmp_path, lines({**ROW, "options": "a cup/a book"})))
+    assert "'|' between them, or adapter_options: {\"separator\": …}" in found.rejects[0].detail
+    assert len(read_source(source(tmp_path, lines({**ROW, "options": "a cup/a book"}), separator="/")).questions) == 1
 
 
 def test_shuffled_options_keep_the_right_one_right_wherever_it_stands(tmp_path):
@@ -65,16 +95,44 @@ def test_shuffled_options_keep_the_right_one_right_wherever_it_stands(tmp_path):
     assert {q.source_id: q.options for q in back} == {q.source_id: q.options for q in found}
 
 
+def said_of(one):
+    return dict(remarks(one.format, read_source(one).questions))
+
+
 def test_a_right_option_that_has_always_one_place_is_told(tmp_path, caplog):
     rows = [{**ROW, "question": f"What is number {number}?"} for number in range(12)]
     always, few = source(tmp_path, lines(*rows)), lines(*rows[:9])
     with caplog.at_level(logging.WARNING):
         ingest(always, tmp_path / "qa", IngestSettings())
     said = [record.getMessage() for record in caplog.records if "always" in record.getMessage()]
-    assert len(said) == 1 and "is A in all 12 questions" in said[0] and "adapter_options: {shuffle: true}" in said[0]
-    assert not one_sided(always, read_source(source(tmp_path, few)))
-    assert not one_sided(always, read_source(source(tmp_path, lines(*rows), shuffle=True)))
-    assert not one_sided(always, read_source(source(tmp_path, lines(*rows, {**ROW, "answer": "B"}))))
+    assert len(said) == 1 and "is A in all 12 questions" in said[0] and 'adapter_options: {"shuffle": true}' in said[0]
+    assert not said_of(source(tmp_path, few))
+    assert not said_of(source(tmp_path, lines(*rows), shuffle=True))
+    assert not said_of(source(tmp_path, lines(*rows, {**ROW, "answer": "B"})))
+
+
+def test_questions_that_are_asked_again_are_told_by_name(tmp_path):
+    """The order of options does not count; another clip of the video is another question."""
+    again = {**ROW, "options": ["a hat", "a book", "a cup"], "answer": "a cup"}
+    rows = [ROW, {**ROW, "start": 1}, again, {**ROW, "answer": "B"}, {**ROW, "options": ["a cup", "x", "x"]}]
+    said = said_of(source(tmp_path, lines(*rows)))
+    assert said["asked_again"].startswith("1 question (q_2) is asked again")
+    assert (
+        said["contradicts"].startswith("1 question (q_3) is asked again")
+        and "another right answer" in said["contradicts"]
+    )
+    assert said["duplicate_options"].startswith("1 question (q_4) is asked with two options")
+    assert not said_of(source(tmp_path, lines(*rows[:2])))
+
+
+def test_videos_that_are_all_missing_raise_the_question_of_the_folder(tmp_path, caplog):
+    rows = [ROW, {**ROW, "video": "b.mp4"}]
+    ingest(source(tmp_path, lines(*rows)), tmp_path / "qa", IngestSettings())
+    assert "2 of 2 videos missing" in caplog.text and "is it the folder that the paths begin in?" in caplog.text
+    caplog.clear()
+    (tmp_path / "b.mp4").touch()
+    ingest(source(tmp_path, lines(*rows)), tmp_path / "qa", IngestSettings())
+    assert "1 of 2 videos missing" in caplog.text and "is it the folder" not in caplog.text
 
 
 def raw(**fields):
@@ -125,6 +183,16 @@ def test_help_of_a_format_says_what_it_takes(capsys, words, named):
         main(["ingest", *words])
     out = capsys.readouterr().out
     assert ended.value.code == 0 and all(text in out for text in named)
+
+
+def test_a_format_behind_the_annotations_is_told_from_a_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["--annotations", "q.csv", "csv", "--videos", ".", "--name", "mine", "--out", "qa"]
+    with pytest.raises(SystemExit):
+        main(["ingest", *words])
+    assert "FORMAT stands before the flags: refocus ingest csv" in capsys.readouterr().err
+    (tmp_path / "csv").write_text("video,question,option_a,option_b,answer\na.mp4,what?,x,y,A\n")
+    assert main(["ingest", "csv", *words[:2], *words[3:]]) == 1  # q.csv is not there
 
 
 def test_help_of_a_format_that_is_none_is_an_error(capsys):

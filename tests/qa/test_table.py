@@ -122,7 +122,7 @@ def test_how_answers_are_written_may_be_said(tmp_path, how, answer, found):
 @pytest.mark.parametrize(
     ("changes", "reason", "named"),
     [
-        ({"options": ["2", "3", "4"], "answer": "2"}, "ambiguous_answer", "answers: letter, index, index1 or text"),
+        ({"options": ["2", "3", "4"], "answer": "2"}, "ambiguous_answer", '"letter", "index", "index1" or "text"'),
         ({"answer": "a dog"}, "answer_not_an_option", "'a dog'"),
         ({"answer": "7"}, "answer_not_an_option", "'7'"),
         ({"answer": None}, "no_answer", "answer"),
@@ -172,7 +172,9 @@ def test_answers_that_count_from_one_are_refused_until_somebody_says_so(tmp_path
 @pytest.mark.parametrize("field", ["video", "question", "options", "answer"])
 def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path, format, field):
     row = {("other" if name == field else name): value for name, value in ROW.items()}
-    with pytest.raises(UsageError, match=rf"questions\.{format}: no column '{field}' \(it has .*other.*{field}: NAME"):
+    with pytest.raises(
+        UsageError, match=rf"questions\.{format}: no column '{field}' \(it has .*other.*\"{field}\": \"NAME\""
+    ):
         read(tmp_path, row, format=format)
     with pytest.raises(UsageError, match="no column 'nobody'"):
         read(tmp_path, ROW, format=format, columns={"start": "nobody"})
@@ -181,7 +183,9 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path, forma
 @pytest.mark.parametrize("field", ["start", "end", "evidence", "category", "id"])
 def test_a_name_that_no_row_has_is_no_column(tmp_path, field):
     """Of JSON lines too: clips would silently be whole videos."""
-    with pytest.raises(UsageError, match=rf"questions.jsonl: no column 'begin_s'.*columns: \{{{field}: NAME"):
+    with pytest.raises(
+        UsageError, match=rf"questions.jsonl: no column 'begin_s'.*\"columns\": \{{\"{field}\": \"NAME\""
+    ):
         read(tmp_path, ROW, ROW, columns={field: "begin_s"})
     assert len(read(tmp_path, ROW, {**ROW, "begin_s": None}, columns={field: "begin_s"}).questions) == 2
 
@@ -227,7 +231,7 @@ def test_a_spreadsheets_unicode_text_is_read_and_another_encoding_costs_its_rows
 
 def test_a_file_of_another_kind_says_what_to_name_it(tmp_path):
     (tmp_path / "q.txt").write_text("video,question")
-    with pytest.raises(UsageError, match=r"q\.txt: its ending .* name it \.csv"):
+    with pytest.raises(UsageError, match=r"q\.txt: its ending .* name it \.csv.* \(a spreadsheet: save it as CSV\)"):
         read_source(SourceFiles("set", "csv", (tmp_path / "q.txt",), tmp_path))
     as_lines(tmp_path / "q.json", [ROW, ROW])
     with pytest.raises(RefocusError, match=r"q\.json: not JSON: Extra data .* name the file \.jsonl"):
@@ -263,7 +267,7 @@ def test_a_hugging_face_folder_is_read_with_its_splits(tmp_path):
 
 def test_a_folder_without_tables_is_named(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="empty has no annotation file"):
+    with pytest.raises(UsageError, match=r"empty has no \.csv or \.tsv file"):
         read_source(SourceFiles("set", "csv", (tmp_path / "empty",), tmp_path))
 
 

@@ -65,6 +65,15 @@ def _options(model: type[BaseModel], indent: str) -> Iterator[str]:
             yield from _options(field.annotation, f"{indent}  ")
 
 
+def _annotation_path(text: str) -> Path:
+    """A path; the name of a format is taken for one where it stands behind --annotations."""
+    path = local_path(text)
+    if text in BUILT_IN and not path.exists():
+        fix = f"FORMAT stands before the flags: refocus ingest {text} --annotations …"
+        raise argparse.ArgumentTypeError(f"'{text}' is a format and no file; {fix}")
+    return path
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's flags."""
     parser.add_argument("-h", "--help", action=FormatHelp, help="show this help message and, behind FORMAT, its own")
@@ -74,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--annotations",
         metavar="PATH",
         nargs="+",
-        type=local_path,
+        type=_annotation_path,
         required=True,
         help="annotation files, or folders of them",
     )

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from refocus.core.counted import counted
-from refocus.core.errors import UsageError
+from refocus.core.errors import RefocusError, UsageError
 from refocus.core.results_folder import INDEX
 
 HELP = "stored frames against a plain decode of their videos"
@@ -19,7 +19,8 @@ account are not compared, and a rotation that is misread is not found: both ways
 index's settings, needs the videos as they were, and writes nothing.
 
 A line on stdout for every mismatch: clip, frame, video, what is stored and what is right.
-Status 0 if all frames are right, 1 if one is not or a video cannot be read, 2 for wrong arguments.
+Status 0 if all frames are right, 1 if one is not, if a video cannot be read or if no clip can be compared, 2 for wrong
+arguments.
 
   refocus verify-frames results/frames/nextqa/000000.index.parquet --videos NExTQA --sample 20
   refocus verify-frames 000000.tar --videos NExTQA          (with 000000.index.parquet beside it)
@@ -32,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's flags."""
     parser.add_argument("shard", metavar="SHARD.tar|INDEX.parquet", type=Path, help="a shard or its index")
     parser.add_argument("--videos", metavar="DIR", type=Path, required=True, help="data root of the clips' paths")
-    parser.add_argument("--sample", metavar="N", type=int, help="only N clips, always the same ones (default: all)")
+    parser.add_argument(
+        "--sample", metavar="N", type=int, help="only N of the clips that are ok, always the same ones (default: all)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,6 +43,9 @@ def run(args: argparse.Namespace) -> int:
 
     Returns:
         1 if a frame is not what it should be, else 0.
+    Raises:
+        UsageError: an argument is wrong.
+        RefocusError: no clip can be compared, or the index or its shard is missing or damaged.
     """
     from refocus.frames.verify import verify_frames
 
@@ -58,14 +64,16 @@ def run(args: argparse.Namespace) -> int:
     for mismatch in verdict.mismatches:
         sys.stdout.write(f"{mismatch}\n")
     for clip, reason in verdict.skipped.items():
-        logger.info("not compared: %s: %s", clip, reason)
+        logger.info("cannot be compared: %s: %s", clip, reason)
     logger.info(
-        "%s of %s compared, %s; %s not compared",
+        "%s of %s compared, %s; %s cannot be compared",
         counted(verdict.frames, "frame"),
         counted(verdict.clips, "clip"),
         "1 mismatch" if len(verdict.mismatches) == 1 else f"{len(verdict.mismatches)} mismatches",
         counted(len(verdict.skipped) + verdict.unreadable, "clip"),
     )
+    if verdict.skipped and not verdict.clips and not verdict.mismatches:
+        raise RefocusError(f"{index}: nothing is compared, as none of its clips is ok")
     return 1 if verdict.mismatches else 0
 
 

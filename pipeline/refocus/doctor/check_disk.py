@@ -22,11 +22,11 @@ def examine_disk(root: Root, reports: Sequence[Report]) -> list[Finding]:
     frames = {report.name: _frames_bytes(root, report) for report in reports}
     known = {name: size for name, size in frames.items() if size is not None}
     needed = sum(known.values())
-    text = f"{_gigabytes(free)} are free at {there}"
+    text = f"{_size(free)} are free at {there}"
     if not known:
         return [Finding("note", "disk", text)]
     names = ", ".join(known)
-    text += f"; frames of {names} will take about {_gigabytes(needed)} as JPEG, less what the store has already"
+    text += f"; frames of {names} will take about {_size(needed)} as JPEG, less what the store has already"
     if needed > free:
         return [Finding("warning", "disk", text, "set `results` to a larger disk, or lower decode.max_frames")]
     return [Finding("note", "disk", text)]
@@ -43,5 +43,5 @@ def _frames_bytes(root: Root, report: Report) -> int | None:
     return round(report.clips * float(kept) * 1e3 * root.plan.jpeg_frame_kb * (root.decode.size / 384) ** 2)
 
 
-def _gigabytes(number: int) -> str:
-    return f"{number / 1e9:,.1f} GB"
+def _size(number: int) -> str:
+    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"

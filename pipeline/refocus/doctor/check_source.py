@@ -15,7 +15,8 @@ from refocus.doctor.file_header import LOST, SUSPECT, Header
 from refocus.doctor.findings import Finding, Level, Report, examples
 from refocus.doctor.sample_headers import choose, read_headers
 from refocus.qa.clips import Clip
-from refocus.qa.ingest import Ingested, SourceFiles, one_sided, read_source
+from refocus.qa.ingest import Ingested, SourceFiles, read_source
+from refocus.qa.remarks import remarks
 from refocus.qa.shard_lists import assign, read_kept
 
 ON_PURPOSE = frozenset({"dropped", "open_ended"})  # rejects that an option asked for, or that are no multiple choice
@@ -145,8 +146,7 @@ def _rows(report: Report, source: SourceFiles, found: Ingested) -> None:
         rows = "1 row is" if len(details) == 1 else f"{len(details):,} rows are"
         text = f"{rows} rejected as {reason}, such as {details[0]}"
         report.findings.append(Finding("note" if purpose else "warning", f"rejected:{reason}", text))
-    if advice := one_sided(source, found):
-        report.findings.append(Finding("warning", "one_sided", advice))
+    report.findings += [Finding("warning", kind, text) for kind, text in remarks(source.format, found.questions)]
 
 
 def _shards(report: Report, root: Root, entry: DatasetSettings, found: Ingested) -> None:

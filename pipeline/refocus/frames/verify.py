@@ -67,7 +67,7 @@ Wrong = Callable[[str, int | None, str], Mismatch]  # kind, frame, text
 class Verdict:
     """What was compared, and what could not be.
 
-    skipped: clips that are partial or failed by their own account, and why.
+    skipped: all clips that are partial or failed by their own account, and why, also where a sample is compared.
     unreadable: clips with a mismatch instead, because their video has changed, or video or frames cannot be read.
     """
 
@@ -79,7 +79,7 @@ class Verdict:
 
 
 def verify_frames(index: Path, videos: Path, sample: int | None = None) -> Verdict:
-    """Compares the clips of an index, or a fixed sample of so many of them, with a plain decode of their videos.
+    """Compares the clips of an index, or a fixed sample of those that are ok, with a plain decode of their videos.
 
     Args:
         index: of the shard.
@@ -89,13 +89,14 @@ def verify_frames(index: Path, videos: Path, sample: int | None = None) -> Verdi
     """
     settings = DecodeSettings.model_validate(settings_of(index_table(index).schema))
     store = FrameStore.open([index])
-    chosen = _sample(store.clips(), sample)
-    skipped, mismatches, clips, frames, unreadable = {}, [], 0, 0, 0
+    records = {clip: store.record(clip) for clip in store.clips()}
+    skipped = {clip: record.error or record.status for clip, record in records.items() if record.status != OK}
+    chosen = _sample([clip for clip in records if clip not in skipped], sample)
+    mismatches, clips, frames, unreadable = [], 0, 0, 0
     for clip in bar(chosen, total=len(chosen), desc="verify", unit="clip"):
-        record = store.record(clip)
-        metadata = store.metadata(clip) if record.status == OK else None
+        metadata = store.metadata(clip)
         if metadata is None:
-            skipped[clip] = record.error or record.status
+            skipped[clip] = "it is ok and has no frames"
             continue
         try:
             found = _compare(metadata, store.images(clip), videos / metadata.video_path, settings)
@@ -105,7 +106,7 @@ def verify_frames(index: Path, videos: Path, sample: int | None = None) -> Verdi
         if any(mismatch.kind in (FILE, STORED) for mismatch in found):
             unreadable += 1
         else:
-            clips, frames = clips + 1, frames + record.n_frames
+            clips, frames = clips + 1, frames + len(metadata.source_frames)
     return Verdict(clips, frames, skipped, mismatches, unreadable)
 
 

@@ -22,8 +22,9 @@ from refocus.qa.adapters import adapter, checked_options
 from refocus.qa.adapters.fields import UNREAD
 from refocus.qa.clips import Clip
 from refocus.qa.evidence import SCHEMA, find_evidence
-from refocus.qa.raw_question import LETTERS, RawQuestion, build
-from refocus.qa.records import DROPPED, OPEN, REJECT_SCHEMA, Question, Reject, questions_table
+from refocus.qa.raw_question import RawQuestion, build
+from refocus.qa.records import DROPPED, REJECT_SCHEMA, Question, Reject, questions_table
+from refocus.qa.remarks import remarks
 from refocus.qa.shard_lists import assign, clips_table, read_kept, write_kept, write_lists
 from refocus.qa.video_finder import VideoFinder
 from refocus.qa.video_root import NOTE
@@ -31,7 +32,6 @@ from refocus.qa.video_root import NOTE
 logger = logging.getLogger(__name__)
 
 SHOWN = 5  # rows of a list that a log line names
-SUSPECT = 10  # questions from which on it is no chance if the right option has the same place in all
 UNREADABLE = "is neither pairs of seconds nor clocks such as 0:12-0:14"
 
 
@@ -70,7 +70,8 @@ def read_source(source: SourceFiles) -> Ingested:
         raise UsageError(f"{source.name}: the videos folder {source.videos} does not exist")
     files = [file for path in source.annotations for file in annotation_files(source.format, path)]
     for folder in filter(Path.is_dir, files):
-        raise UsageError(f"{source.name}: the folder {folder} has no annotation file; name the files themselves")
+        kinds = " or ".join(TABLES.get(source.format, ("annotation",)))
+        raise UsageError(f"{source.name}: the folder {folder} has no {kinds} file; name the files themselves")
     for folder in source.allowed_roots:
         if not folder.is_dir():
             raise UsageError(f"{source.name}: allowed_roots: the folder {folder} does not exist")
@@ -165,7 +166,7 @@ def _options(source: SourceFiles) -> dict[str, Any]:
     try:
         options = checked_options(source.format, source.options or {})
     except UsageError as error:
-        raise UsageError(f"{source.name}: {error}") from None
+        raise UsageError(f"{source.name}: {error}") from error
     return options.model_dump(mode="json", exclude_none=True)
 
 
@@ -178,29 +179,13 @@ def report(source: SourceFiles, found: Ingested) -> None:
         examples = [reject.detail for reject in found.rejects if reject.reason == reason][:SHOWN]
         rows = counted(count, "row")
         logger.warning("%s: %s rejected as %s, such as %s", source.name, rows, reason, "; ".join(examples))
-    if advice := one_sided(source, found):
-        logger.warning("%s: %s", source.name, advice)
+    for _, text in remarks(source.format, found.questions):
+        logger.warning("%s: %s", source.name, text)
     if found.missing:
         shown = ", ".join(found.missing[:SHOWN]) + (" …" if len(found.missing) > SHOWN else "")
-        logger.warning(
-            "%s: %d of %d videos are missing below %s: %s",
-            source.name,
-            len(found.missing),
-            videos,
-            source.videos,
-            shown,
-        )
-
-
-def one_sided(source: SourceFiles, found: Ingested) -> str:
-    """What to say where the right option has the same place in every question; empty where it has not."""
-    places = [question.answer_index for question in found.questions if question.answer_index != OPEN]
-    if len(places) < SUSPECT or len(set(places)) > 1:
-        return ""
-    shuffled = "set adapter_options: {shuffle: true}"
-    fix = shuffled if source.format in TABLES else "see whether the answers are read rightly"
-    always = f"the right option is {LETTERS[places[0]]} in all {len(places)} questions"
-    return f"{always}: who always says so is always right; {fix}"
+        lost = f"{len(found.missing)} of {counted(videos, 'video')}"
+        hint = "; is it the folder that the paths begin in?" if len(found.missing) == videos else ""
+        logger.warning("%s: %s missing below %s: %s%s", source.name, lost, source.videos, shown, hint)
 
 
 def _first(rejects: Sequence[Reject]) -> str:

@@ -1,6 +1,7 @@
 """Training videos that benchmarks use too, by their YouTube ids.
 
-Nothing is said about videos whose id no path tells (NExT-QA, Perception Test, MLVU); the summary counts them.
+Of videos whose id no path tells (NExT-QA, MLVU, tables of one's own) only equal paths are counted: they may lie below
+different folders, so that nothing is left out for it.
 """
 
 from collections import Counter, defaultdict
@@ -42,11 +43,13 @@ class Leaks:
 
     _asked: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # YouTube id → benchmark → n
     _videos: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))  # source → path → YouTube id
+    _benchmarks: set[str] = field(default_factory=set)
     _clips: dict[tuple[str, str], _Clip] = field(default_factory=dict)  # (data set, clip id) → clip
 
     def forbid(self, format: str, questions: Iterable[Question]) -> None:
         """Notes a benchmark's videos."""
         for question in questions:
+            self._benchmarks.add(question.dataset)
             youtube = self._note(format, question)
             if youtube:
                 self._asked[youtube][question.dataset] += 1
@@ -77,7 +80,7 @@ class Leaks:
         return videos[question.video_path]
 
     def summary(self) -> dict[str, Any]:
-        """Plain values: videos per source and how many have an id, counts per pair, the clips concerned."""
+        """Plain values: videos per source and those with an id, counts per pair, the clips concerned, equal paths."""
         sources = {
             name: {"videos": len(videos), "with_youtube_id": sum(map(bool, videos.values()))}
             for name, videos in self._videos.items()
@@ -101,4 +104,12 @@ class Leaks:
             }
             for (dataset, benchmark), count in sorted(counts.items())
         ]
-        return {"sources": sources, "pairs": pairs, "clips": clips}
+        return {"sources": sources, "pairs": pairs, "clips": clips, "same_paths": list(self._same_paths())}
+
+    def _same_paths(self) -> Iterator[dict[str, Any]]:
+        """How many videos without an id have the path that a benchmark's video without one has, per pair."""
+        bare = {name: {path for path, id in videos.items() if not id} for name, videos in self._videos.items()}
+        for dataset in sorted(bare.keys() - self._benchmarks):
+            for benchmark in sorted(self._benchmarks):
+                if count := len(bare[dataset] & bare[benchmark]):
+                    yield {"dataset": dataset, "benchmark": benchmark, "videos": count}

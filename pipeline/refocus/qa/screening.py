@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from refocus.core.counted import counted
 from refocus.core.files import write_json, write_table
 from refocus.core.progress import bar
 from refocus.core.results_folder import DUPLICATES, DUPLICATES_SUMMARY, LEAKS, LEAKS_SUMMARY
@@ -41,9 +42,11 @@ def write_leaks(out: Path, questions: Sequence[Path], benchmarks: Sequence[Path]
     summary = found.summary()
     write_table(LEAKS.inside(out), pa.Table.from_pylist(rows, schema=leakage.SCHEMA), "screen")
     write_json(LEAKS_SUMMARY.inside(out), summary)
-    lines = list(_shared_videos(summary)) or ["no training video is known to be a benchmark's"]
+    lines = list(_shared_videos(summary)) or ["no training video is known by its YouTube id to be a benchmark's"]
     unknown = [name for name, count in summary["sources"].items() if not count["with_youtube_id"]]
-    return [*lines, *([f"without YouTube ids, so not compared: {', '.join(unknown)}"] if unknown else [])]
+    if unknown:
+        lines.append(f"without YouTube ids, so compared by their paths alone: {', '.join(unknown)}")
+    return [*lines, *_same_paths(summary)]
 
 
 def _copies(summary: dict[str, Any]) -> Iterator[str]:
@@ -57,6 +60,15 @@ def _shared_videos(summary: dict[str, Any]) -> Iterator[str]:
         yield (
             f"{pair['dataset']}: {pair['videos']} videos ({pair['clips']} clips, {pair['questions']} questions) are in "
             f"{pair['benchmark']}, which asks {pair['benchmark_questions']} questions about them"
+        )
+
+
+def _same_paths(summary: dict[str, Any]) -> Iterator[str]:
+    for pair in summary["same_paths"]:
+        count = summary["sources"][pair["dataset"]]["videos"]
+        yield (
+            f"{pair['dataset']}: {pair['videos']} of {counted(count, 'video')} have the path of one in "
+            f"{pair['benchmark']}: if they are the same files, it tests what was trained on (nothing is left out)"
         )
 
 

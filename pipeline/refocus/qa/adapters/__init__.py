@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from refocus.config.formats import adapter_place
 from refocus.config.parsing import parse
 from refocus.core.errors import RefocusError, UsageError
+from refocus.core.extras import advice
 from refocus.qa.adapters.adapter_options import AdapterOptions
 from refocus.qa.raw_question import RawQuestion
 from refocus.qa.records import Reject
@@ -67,12 +68,17 @@ def adapter(name: str) -> Adapter:
         for part in filter(None, attribute.split(".")):
             found = getattr(found, part)
     except ModuleNotFoundError as error:
-        if not f"{module}.".startswith(f"{error.name}."):
-            raise  # it is there, and what it imports is not
+        if advice(error.name or ""):
+            raise  # the command says which extra brings it
         fix = "install it, or put its folder on PYTHONPATH"
-        raise UsageError(f"format {name}: there is no module '{error.name}'; {fix}") from None
+        if module.endswith(".py"):
+            fix = "write module:attribute, without .py"
+        raise UsageError(f"format {name}: there is no module '{error.name}'; {fix}") from error
     except AttributeError as error:
-        raise UsageError(f"format {name}: {error}") from None
+        raise UsageError(f"format {name}: {error}") from error
+    except Exception as error:  # somebody else's module may raise anything
+        what = f"{type(error).__name__}: {error}"
+        raise UsageError(f"format {name}: {module} cannot be imported ({what}); --debug shows the trace") from error
     read = getattr(found, "read", found)
     if not callable(read):
         raise UsageError(f"format {name}: {found!r} is neither a function nor has it one called read")

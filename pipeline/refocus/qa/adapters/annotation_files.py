@@ -211,6 +211,8 @@ def _csv(path: Path) -> Iterator[tuple[list[str], Any]]:
             encoding = "utf-16" if raw.read(2) in UTF16 else "utf-8-sig"  # Excel's "Unicode text"
         with path.open(encoding=encoding, errors="surrogateescape", newline="") as handle:
             start = next(lines_of(path, handle), "")
+            if "\0" in start:
+                raise RefocusError(f"{path}: not text; a spreadsheet has to be saved as CSV, not to be renamed")
             handle.seek(0)
             reader = csv.reader(lines_of(path, handle), delimiter=max(",;\t", key=start.count))
             header = next(reader, [])

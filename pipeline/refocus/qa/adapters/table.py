@@ -17,12 +17,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from refocus.config.base import Strict
 from refocus.config.formats import TABLES
 from refocus.core.errors import UsageError
 from refocus.qa.adapters.adapter_options import AdapterOptions
 from refocus.qa.adapters.annotation_files import CSV, columns_of, each, rows_of
 from refocus.qa.adapters.fields import answer_by_index, evidence, identifier, optional_text, seconds, whole_number
+from refocus.qa.adapters.table_columns import Columns, columns_to_read, option_columns, refuse_missing
 from refocus.qa.loose_values import as_list, as_text, as_whole
 from refocus.qa.raw_question import (
     BadRow,
@@ -37,29 +37,7 @@ from refocus.qa.records import Reject
 
 FILES = "a .csv, .tsv, .jsonl or .parquet file, or a folder of them"
 ENDINGS = (*(ending for endings in TABLES.values() for ending in endings), ".json")
-NEEDED = ("video", "question", "answer")
-STYLES = (re.compile(r"option[ _]?([a-z]|\d{1,2})", re.IGNORECASE), re.compile(r"([A-Z])"))
 _SPLIT = re.compile(r"(?<![a-z])(train|validation|valid|val|dev|test)(?![a-z])")
-
-
-class Columns(Strict):
-    """What the columns are called in the file; null: as the key."""
-
-    video: str | None = Field(None, description="path of the video below the folder of the videos")
-    question: str | None = Field(None, description="the question")
-    options: str | tuple[str, ...] | None = Field(
-        None, description="the column with the list, or a column per option; null: options, else option_a, option_b, …"
-    )
-    answer: str | None = Field(None, description="letter, index or text of the right option")
-    start: str | None = Field(None, description="where the clip begins, seconds or a clock such as 1:05")
-    end: str | None = Field(None, description="where it ends")
-    evidence: str | None = Field(None, description="when the answer can be seen, as [[start, end], …]")
-    category: str | None = Field(None, description="kind of question, by which tables are grouped")
-    id: str | None = Field(None, description="the row's name")
-
-    def name(self, field: str) -> str:
-        """What a field's column is called."""
-        return getattr(self, field) or field
 
 
 class TableOptions(AdapterOptions):
@@ -94,8 +72,8 @@ def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuest
         raise UsageError(f"adapter_options.splits: there is none of {', '.join(settings.splits)}, only {there}")
     for path in chosen:
         if path.suffix.lower() not in ENDINGS:
-            raise UsageError(f"{path}: its ending does not say what it is; name it {', '.join(ENDINGS)}")
-        columns = _columns(path, settings.columns)
+            raise UsageError(_no_table(path))
+        columns = columns_to_read(path, settings.columns)
         if settings.answers == "auto":
             _refuse_counting_from_one(path, columns, settings)
         parse = partial(_raw_question, settings=settings, stem=path.stem, split=settings.split or split_of(path))
@@ -103,16 +81,18 @@ def read(paths: Sequence[Path], options: Mapping[str, Any]) -> Iterator[RawQuest
         yield from each(path, rows, parse, first=path.suffix.lower() in CSV)
 
 
+def _no_table(path: Path) -> str:
+    return f"{path}: its ending does not say what it is; name it {', '.join(ENDINGS)} (a spreadsheet: save it as CSV)"
+
+
 def _naming(path: Path, rows: Iterable[Any], names: Columns) -> Iterator[Any]:
-    """The rows; where each has columns of its own, one that was named and that none of them has is an error."""
+    """The rows; where each has columns of its own, one that is needed and that none of them has is an error."""
     found: set[str] = set()
     for row in rows:
         found.update(row if isinstance(row, dict) else ())
         yield row
-    for field, wanted in names.model_dump(exclude_none=True).items():
-        for name in [wanted] if isinstance(wanted, str) else wanted:
-            if found and name not in found:
-                raise UsageError(_missing(path, name, field, sorted(found)))
+    if found:
+        refuse_missing(path, names, sorted(found))
 
 
 @dataclass(frozen=True)
@@ -135,7 +115,7 @@ def asked_rows(path: Path) -> Iterator[AskedRow]:
     """
     settings = TableOptions()
     if path.suffix.lower() not in ENDINGS:
-        raise UsageError(f"{path}: its ending does not say what it is; name it {', '.join(ENDINGS)}")
+        raise UsageError(_no_table(path))
     there = columns_of(path)
     for name in ("video", "question"):
         if there is not None and name not in there:
@@ -145,7 +125,7 @@ def asked_rows(path: Path) -> Iterator[AskedRow]:
         try:
             if not isinstance(row, dict):
                 raise row if isinstance(row, BadRow) else BadRow("bad_row", f"{row!r} is no object")
-            options = _options(row, settings) if _option_columns(list(row), settings.columns) else ()
+            options = _options(row, settings) if option_columns(list(row), settings.columns) else ()
             yield AskedRow(where, _video(row, "video"), text_of(row, "question"), options, as_text(row.get("id")) or "")
         except BadRow as bad:
             raise UsageError(f"{where}: {bad.detail}") from None
@@ -155,44 +135,6 @@ def split_of(path: Path) -> str:
     """`data/train-00000-of-00002.parquet`, `validation/0000.parquet` → train, validation; train where nothing says."""
     found = _SPLIT.search(path.stem.lower()) or _SPLIT.fullmatch(path.parent.name.lower())
     return found[1] if found else "train"
-
-
-def _columns(path: Path, names: Columns) -> list[str]:
-    """The columns to read; of JSON lines none are named, as every row has its own."""
-    there = columns_of(path)
-    if there is None:
-        return []
-    needed = {field: names.name(field) for field in NEEDED} | names.model_dump(exclude_none=True)
-    for field, wanted in needed.items():
-        for name in [wanted] if isinstance(wanted, str) else wanted:
-            if name not in there:
-                raise UsageError(_missing(path, name, field, there))
-    options = _option_columns(there, names)
-    if not options:
-        raise UsageError(_missing(path, "options", "options", there))
-    kept = {*options, *(names.name(field) for field in Columns.model_fields if field != "options")}
-    if twice := next((name for name in there if name in kept and there.count(name) > 1), None):
-        raise UsageError(f"{path}: has the column '{twice}' more than once: name each differently")
-    return [name for name in there if name in kept]
-
-
-def _missing(path: Path, name: str, field: str, there: Sequence[str]) -> str:
-    alike = next((repr(one) for one in there if one.casefold().strip() == name.casefold()), "NAME")
-    fix = f"say which it is: adapter_options: {{columns: {{{field}: {alike}}}}}"
-    return f"{path}: no column '{name}' (it has {', '.join(there)}); {fix}"
-
-
-def _option_columns(there: Sequence[str], names: Columns) -> list[str]:
-    """The one column with the options, or one column each, in the order of their letters or numbers."""
-    if isinstance(names.options, tuple):
-        return list(names.options)
-    if names.options or "options" in there:
-        return [names.options or "options"]
-    for style in STYLES:
-        found = {name: hit[1].lower() for name in there if (hit := style.fullmatch(name))}
-        if len(found) > 1:
-            return sorted(found, key=lambda name: (len(found[name]), found[name]))
-    return []
 
 
 def _refuse_counting_from_one(path: Path, columns: Sequence[str], settings: TableOptions) -> None:
@@ -214,7 +156,7 @@ def _refuse_counting_from_one(path: Path, columns: Sequence[str], settings: Tabl
     if beyond is not None and len(numbers) > 1 and min(numbers) == 1:
         raise UsageError(
             f"{path}: answers seem to count from 1 (none is 0, and {beyond} is one of {beyond} options): set "
-            "adapter_options: {answers: index1}, or index if they count from 0"
+            'adapter_options: {"answers": "index1"}, or "index" if they count from 0'
         )
 
 
@@ -253,7 +195,7 @@ def _video(row: dict[str, Any], name: str) -> str:
 
 def _options(row: dict[str, Any], settings: TableOptions) -> tuple[str, ...]:
     """The options of a row; columns that are empty at the end are padding."""
-    columns = _option_columns(list(row), settings.columns)
+    columns = option_columns(list(row), settings.columns)
     if not columns:
         raise BadRow("missing_field", f"{settings.columns.name('options')}: missing")
     if len(columns) > 1:
@@ -262,7 +204,10 @@ def _options(row: dict[str, Any], settings: TableOptions) -> tuple[str, ...]:
             texts.pop()
         return strip_letters(texts)
     value = row.get(columns[0])
-    if isinstance(value, str) and as_list(value) is None and settings.separator in value:
+    if isinstance(value, str) and as_list(value) is None:
+        if settings.separator not in value:
+            fix = f'a column per option, {settings.separator!r} between them, or adapter_options: {{"separator": …}}'
+            raise BadRow("bad_field", f"{columns[0]}: {value!r} is not a list of texts; {fix}")
         return strip_letters([part.strip() for part in value.split(settings.separator)])
     return options_of(row, columns[0])
 
@@ -298,7 +243,7 @@ def _answer(row: dict[str, Any], name: str, options: Sequence[str], how: str) ->
             ways.add(reading(text, options, name))
     if len(ways) > 1:
         may_be = " or ".join(repr(options[way]) for way in sorted(ways))
-        fix = "adapter_options: {answers: letter, index, index1 or text} says which"
+        fix = 'adapter_options: {"answers": …} says which: "letter", "index", "index1" or "text"'
         raise BadRow("ambiguous_answer", f"{name}: {text!r} may be {may_be}; {fix}")
     if not ways:
         raise BadRow("answer_not_an_option", f"{name}: {text!r} is no letter, index or text of {len(options)} options")
