@@ -144,7 +144,7 @@ def test_what_is_partial_by_its_own_account_is_not_compared(tmp_path):
     index = shard(tmp_path, ["a.mp4", "b.mp4", "cut.mkv", "gone.mp4", "c.mp4"])
     verdict = verify_frames(index, tmp_path)
     assert (verdict.clips, len(verdict.skipped), verdict.mismatches) == (3, 2, [])
-    for size in (1, 2):
+    for size in (1, 2, 3):
         samples = [verify_frames(index, tmp_path, size) for _ in range(2)]
         assert samples[0] == samples[1]
         assert (samples[0].clips, samples[0].skipped) == (size, verdict.skipped)

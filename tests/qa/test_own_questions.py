@@ -71,8 +71,10 @@ def test_what_is_said_of_columns_can_be_pasted_and_mends_them_all(tmp_path, name
 
 def test_columns_of_options_are_told_with_those_that_are_there(tmp_path):
     row = {"video": "a.mp4", "question": "what?", "right": "x", "wrong_1": "y", "answer": "x"}
-    columns = {"options": ["right", "wrong_one"]}
-    with pytest.raises(UsageError, match=r'no column \'wrong_one\'.*\{"options": \["right", "NAME"\]\}'):
+    columns = {"video": "video", "options": ["right", "wrong_one"]}
+    with pytest.raises(
+        UsageError, match=r'no column \'wrong_one\'.*\{"video": "video", "options": \["right", "NAME"\]\}'
+    ):
         read_source(source(tmp_path, lines(row), columns=columns))
     with pytest.raises(UsageError, match=r'no column \'options\'.*\{"options": "NAME"\}'):
         read_source(source(tmp_path, lines(row)))
@@ -185,14 +187,15 @@ def test_help_of_a_format_says_what_it_takes(capsys, words, named):
     assert ended.value.code == 0 and all(text in out for text in named)
 
 
-def test_a_format_behind_the_annotations_is_told_from_a_file(tmp_path, monkeypatch, capsys):
+def test_a_format_behind_the_annotations_is_told_from_a_file(tmp_path, monkeypatch, capsys, caplog):
     monkeypatch.chdir(tmp_path)
     words = ["--annotations", "q.csv", "csv", "--videos", ".", "--name", "mine", "--out", "qa"]
     with pytest.raises(SystemExit):
         main(["ingest", *words])
     assert "FORMAT stands before the flags: refocus ingest csv" in capsys.readouterr().err
-    (tmp_path / "csv").write_text("video,question,option_a,option_b,answer\na.mp4,what?,x,y,A\n")
-    assert main(["ingest", "csv", *words[:2], *words[3:]]) == 1  # q.csv is not there
+    (tmp_path / "csv").touch()
+    assert main(["ingest", "csv", "--annotations", "csv", *words[3:]]) == 2  # a file, but of no known ending
+    assert "its ending does not say what it is" in caplog.text
 
 
 def test_help_of_a_format_that_is_none_is_an_error(capsys):
