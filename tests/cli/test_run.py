@@ -8,6 +8,7 @@ import sys
 import pytest
 from refocus.cli import run as command
 from refocus.cli.main import main
+from refocus.core.errors import UsageError
 
 from tests.support.dry_runs import planned
 
@@ -88,6 +89,13 @@ def test_all_cores_are_taken_unless_words_or_profile_say_otherwise(words, says, 
     assert command.unsaid(["--snakefile", str(repository / "Snakefile"), *words]) == (
         [] if says else ["--cores", "all"]
     )
+
+
+def test_a_configuration_that_stands_for_a_file_to_make_is_told(repository):
+    words = ["--snakefile", str(repository / "Snakefile"), "mine.yaml"]
+    with pytest.raises(UsageError, match=r"mine\.yaml: nothing makes this; .* --configfile"):
+        command.unsaid(words)
+    assert command.unsaid([*words[:2], "--configfile", "mine.yaml", "--until", "all"]) == ["--cores", "all"]
 
 
 def test_the_projects_overlays_can_be_named_from_any_folder(tmp_path, monkeypatch, repository):

@@ -17,6 +17,12 @@ def values(repository):
     return read(repository / "config.yaml")
 
 
+def test_one_value_where_a_list_belongs_says_how_to_write_it(values):
+    values["datasets"]["mine"] = {"format": "csv", "annotations": "q.csv", "videos": "videos"}
+    with pytest.raises(UsageError, match=r"datasets\.mine\.annotations: must be a list, such as \[q\.csv\] \(got 'q"):
+        check(values)
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_shipped_overlay_is_valid_without_old_names(repository, overlay, caplog):
     below = ["config/ablations/reward_model.yaml"] if overlay.endswith("world.yaml") else []

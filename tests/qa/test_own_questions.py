@@ -8,7 +8,7 @@ import pytest
 from refocus.cli.main import main
 from refocus.config.ingest import IngestSettings
 from refocus.core.errors import RefocusError, UsageError
-from refocus.qa.evidence import NO_FRAME, NO_VIDEO, OUTSIDE, find_evidence
+from refocus.qa.evidence import BEHIND, NO_FRAME, NO_VIDEO, OUTSIDE, find_evidence
 from refocus.qa.ingest import SourceFiles, ingest, read_source
 from refocus.qa.raw_question import RawQuestion
 from refocus.qa.remarks import remarks
@@ -148,14 +148,24 @@ def test_evidence_that_is_left_out_is_told_with_its_reason(tmp_path):
         "before": raw(start_s=1.0, end_s=2.0, evidence=((0.2, 1.0), (1.5, 1.6))),
         "behind": raw(start_s=0.0, end_s=1.0, evidence=((1.0, 1.5),)),
         "moment": raw(start_s=1.0, end_s=2.0, evidence=((1.0, 1.0),)),
+        "later": raw(evidence=((1.9, 9.0), (2.0, 2.5))),
+        "unknown": raw(evidence=((500.0, 501.0),)),
         "frames": raw(evidence_frames=(3, 3, 10_000)),
         "gone": raw(evidence_frames=(3,)),
     }
-    videos = dict.fromkeys(asked, "a.mp4") | {"gone": "gone.mp4"}
+    videos = dict.fromkeys(asked, "a.mp4") | {"gone": "gone.mp4", "unknown": "gone.mp4"}
     found = find_evidence(asked, videos, tmp_path)
-    assert found.lost == {"before": OUTSIDE, "behind": OUTSIDE, "frames": NO_FRAME, "gone": NO_VIDEO}
+    lost = {"before": OUTSIDE, "behind": OUTSIDE, "later": BEHIND, "frames": NO_FRAME, "gone": NO_VIDEO}
+    assert found.lost == lost
     spans = [(row["qa_id"], row["start_s"]) for row in found.rows]
-    assert spans == [("seen", 0.5), ("before", 1.5), ("moment", 1.0), ("frames", pytest.approx(0.1))]
+    assert spans == [
+        ("seen", 0.5),
+        ("before", 1.5),
+        ("moment", 1.0),
+        ("later", 1.9),
+        ("unknown", 500.0),
+        ("frames", pytest.approx(0.1)),
+    ]
 
 
 def test_ingest_says_of_how_many_questions_evidence_is_known(tmp_path, caplog):

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
+from refocus.core.errors import UsageError
 from refocus.core.project import default_overlays, overlay_file, project_root
 
 HELP = "run the whole workflow in the current folder; takes what snakemake takes"
@@ -55,6 +56,7 @@ def unsaid(words: Sequence[str]) -> list[str]:
 
     Raises:
         ModuleNotFoundError: Snakemake is not installed.
+        UsageError: a configuration stands where Snakemake expects files to make.
     """
     from snakemake.cli import parse_args
 
@@ -63,6 +65,9 @@ def unsaid(words: Sequence[str]) -> list[str]:
             _, args = parse_args(words)
         except SystemExit:  # --help, or words that Snakemake is about to refuse itself
             return []
+    for target in args.targets:
+        if str(target).endswith((".yaml", ".yml")):
+            raise UsageError(f"{target}: nothing makes this; a configuration stands behind --configfile")
     overlays = [] if args.configfile else [str(path) for path in default_overlays()]
     local = args.executor in (None, "local", "dryrun") and args.cores is None and args.jobs is None
     return (["--configfile", *overlays] if overlays else []) + (["--cores", "all"] if local else [])

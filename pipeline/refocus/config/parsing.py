@@ -44,4 +44,6 @@ def _explain(item: Any) -> str:
         return f"unknown key '{key}'"
     if item["type"] == "value_error":  # raised by our own validators, which say where and what
         return f"{key}: {item['ctx']['error']}" if key else str(item["ctx"]["error"])
+    if item["type"] in ("tuple_type", "list_type"):
+        return f"{key}: must be a list, such as [{item['input']!s:.200}] (got {item['input']!r:.200})"
     return f"{key}: {item['msg']} (got {item['input']!r:.200})"

@@ -95,7 +95,7 @@ def visible(span: Span, timestamps_s: Sequence[float]) -> Span:
 
 
 class FileClock:
-    """Turns numbers of a video's frames, as some annotations give them, into spans of seconds; opens each file once."""
+    """When frames are shown that annotations give by number, and where videos end; opens each file once."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -108,6 +108,10 @@ class FileClock:
             return []
         spans = [(frame / rate, (frame + 1) / rate) for frame in sorted(set(frames)) if frame >= 0]
         return [span for span in spans if duration is None or span[0] < duration]
+
+    def ends(self, video_path: str) -> float:
+        """Where the file ends by its header, in seconds; infinity where that is not known."""
+        return self._of(video_path)[1] or math.inf
 
     def reads(self, video_path: str) -> bool:
         """Whether the file is there and says how many frames it has a second."""
@@ -136,11 +140,12 @@ class EvidenceFound:
 
 NO_VIDEO = "names frames of a video that cannot be read"
 NO_FRAME = "names frames that the video does not have"
+BEHIND = "begins behind the end of the video"
 OUTSIDE = "lies outside the question's clip (start to end; all times are seconds of the file)"
 
 
 def find_evidence(raw: Mapping[str, RawQuestion], videos: Mapping[str, str], root: Path) -> EvidenceFound:
-    """When each question's answer can be seen; spans wholly outside the question's clip are none of its evidence.
+    """When each question's answer can be seen; spans wholly outside the question's clip or its video are no evidence.
 
     Args:
         raw: raw questions by qa_id. videos: the file of each, relative to `root`.
@@ -151,12 +156,13 @@ def find_evidence(raw: Mapping[str, RawQuestion], videos: Mapping[str, str], roo
     for qa_id, row in raw.items():
         frames = times.spans(videos[qa_id], row.evidence_frames)
         spans = [*row.evidence, *frames]
-        inside = [span for span in spans if _meets(span, row.start_s or 0.0, row.end_s or math.inf)]
+        end = times.ends(videos[qa_id])
+        inside = [span for span in spans if span[0] < end and _meets(span, row.start_s or 0.0, row.end_s or math.inf)]
         rows += [{"qa_id": qa_id, "start_s": start, "end_s": end} for start, end in inside]
         if len(frames) < len(set(row.evidence_frames)):
             lost[qa_id] = NO_FRAME if times.reads(videos[qa_id]) else NO_VIDEO
         elif len(inside) < len(spans):
-            lost[qa_id] = OUTSIDE
+            lost[qa_id] = BEHIND if any(start >= end for start, _ in spans) else OUTSIDE
     return EvidenceFound(rows, lost)
 
 
