@@ -84,7 +84,7 @@ test-serve: $(VENV)/.serve
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/$(VENV)/serve python -m pytest tests/serve -q $(PYTEST_ARGS)
 
 test-slurm: $(VENV)/.slurm
-	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/$(VENV)/slurm python -m pytest tests/workflow/test_slurm_submission.py tests/workflow/test_slurm.py -q $(PYTEST_ARGS)
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/$(VENV)/slurm python -m pytest tests/workflow/test_slurm_submission.py tests/workflow/test_slurm.py -q -n 3 --dist worksteal $(PYTEST_ARGS)
 
 # REFOCUS_BROWSER: without a Chromium the tests fail, where make test skips them.
 test-browser: $(VENV)/.dev

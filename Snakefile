@@ -10,7 +10,15 @@ from refocus.config.layers import merge
 from refocus.config.models_in_use import check_models
 from refocus.config.overlay import check
 from refocus.config.renamed import current_names, without_old_names
-from refocus.config.start_checks import IMAGE, check_adapters, check_image, check_site, mixed_world, one_line
+from refocus.config.start_checks import (
+    IMAGE,
+    check_adapters,
+    check_image,
+    check_site,
+    check_world,
+    mixed_world,
+    one_line,
+)
 
 min_version("9.27")
 
@@ -26,6 +34,7 @@ with one_line():
     SETTINGS = check(config)
     check_models(SETTINGS)
     check_adapters(SETTINGS)
+    check_world(SETTINGS)
     check_site(workflow.resource_settings.default_resources or {})
     check_image(workflow.deployment_settings.deployment_method, os.environ.get(IMAGE))
 validate(SETTINGS.model_dump(mode="json"), "workflow/schemas/config.schema.yaml", set_default=False)

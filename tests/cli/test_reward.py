@@ -88,6 +88,11 @@ def test_without_a_model_the_message_says_how_to_give_one(shard):
         call("--shard", shard / "s.tar", "--qa", shard / "qa.parquet", "--out", shard / "r.parquet")
 
 
+def test_an_index_where_a_shard_belongs_says_which_flag_it_stands_behind(shard, lmm_folder):
+    with pytest.raises(UsageError, match=r"s\.index\.parquet: --shard takes the \.tar .* --index"):
+        call("--model", lmm_folder, "--shard", "s.index.parquet", "--qa", shard / "qa.parquet", "--out", shard / "r")
+
+
 def test_questions_of_other_shards_only_are_an_error(shard, lmm_folder):
     write_questions(shard / "other.parquet", [question(9, "z")], "ingest")
     with pytest.raises(UsageError, match="none of the 1 questions"):

@@ -5,7 +5,15 @@ import json
 import pytest
 from refocus.config.models_in_use import check_models, models_in_use
 from refocus.config.overlay import check, layered
-from refocus.config.start_checks import IMAGE, check_adapters, check_image, check_site, mixed_world, one_line
+from refocus.config.start_checks import (
+    IMAGE,
+    check_adapters,
+    check_image,
+    check_site,
+    check_world,
+    mixed_world,
+    one_line,
+)
 from refocus.core.errors import UsageError
 
 
@@ -92,3 +100,16 @@ def test_own_data_that_the_synthetic_world_would_judge_is_told(configured):
         "use": {"datasets": ["mine"], "benchmarks": ["own"]},
     }
     assert not mixed_world(configured(world=None, **own))
+
+
+def test_sources_of_the_world_are_refused_where_it_is_left_out(configured, tmp_path):
+    check_world(configured())
+    mine = {"datasets": {"mine": OWN}, "use": {"datasets": ["mine"]}}
+    without = configured(world=None, **mine)
+    with pytest.raises(UsageError, match=r"use\.benchmarks: videomme, mlvu: of the synthetic world, which world: null"):
+        check_world(without)
+    for name in without.use.benchmarks:  # rendered by an earlier run
+        for path in without.annotations_of(name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    check_world(without)

@@ -9,6 +9,7 @@ from refocus.config.base import LmmRuntime
 from refocus.config.lmm import LmmSettings
 from refocus.config.reward import RewardSettings
 from refocus.core.devices import claim
+from refocus.core.errors import UsageError
 from refocus.core.results_folder import INDEX
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> None:
     from refocus.reward.margin_table import write_margins
     from refocus.reward.score_shard import questions_of, score_shard
 
+    if args.shard is not None and args.shard.suffix == ".parquet":
+        raise UsageError(f"{args.shard}: --shard takes the .tar of frames; an index stands behind --index")
     index = args.index or INDEX.inside(args.shard.parent, shard=args.shard.stem)
     frames = FrameStore.open([index])
     questions = read_questions(args.qa)

@@ -9,6 +9,7 @@ from refocus.config.code_digest import imports
 from refocus.config.formats import adapter_module
 from refocus.config.root import Root
 from refocus.core.errors import RefocusError, UsageError
+from refocus.core.results_folder import WORLD
 
 PLACEHOLDER = "YOUR_ACCOUNT"
 IMAGE = "REFOCUS_IMAGE"  # environment variable: the container that `--sdm apptainer` runs jobs in
@@ -36,6 +37,22 @@ def check_adapters(settings: Root) -> None:
             imports(adapter_module(format))
         except UsageError as error:
             raise UsageError(f"{name}: format {format}: {error}") from None
+
+
+def check_world(settings: Root) -> None:
+    """Refuses sources of the synthetic world where `world: null` says that it is not to be rendered.
+
+    Raises:
+        UsageError: names them, and where they are used.
+    """
+    for role in ("datasets", "benchmarks") if settings.world is None else ():
+        drawn = [
+            name for name in getattr(settings.use, role) if f"{settings.source(name).videos}/".startswith(f"{WORLD}/")
+        ]
+        gone = [name for name in drawn if not any(path.exists() for path in settings.annotations_of(name))]
+        if gone:
+            left_out = f"{', '.join(gone)}: of the synthetic world, which world: null leaves out"
+            raise UsageError(f"use.{role}: {left_out}; name {role} of your own there")
 
 
 def mixed_world(settings: Root) -> str:

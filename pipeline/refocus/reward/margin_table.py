@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from refocus.core.counted import counted
 from refocus.core.files import write_table
 from refocus.core.results_folder import SKIPPED
 
@@ -78,7 +79,8 @@ def write_margins(out: Path, margins: pa.Table, skipped: Sequence[Skipped], iden
     log.info("%d rows -> %s", len(margins), out)
     if reasons := Counter(row.reason for row in skipped):
         listed = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
-        log.warning("%d questions skipped (%s), listed in %s", reasons.total(), listed, skipped_path(out))
+        number = counted(reasons.total(), "question")
+        log.warning("%s skipped (%s), listed in %s", number, listed, skipped_path(out))
 
 
 def skipped_path(out: Path) -> Path:
