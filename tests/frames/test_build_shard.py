@@ -185,3 +185,12 @@ def test_paths_of_a_clip_list_cannot_leave_the_root(video_files, tmp_path):
         [row("../outside.mp4"), GOOD[0]], video_files, tmp_path / "s.tar", tmp_path / "i.parquet", SETTINGS
     )
     assert "leaves the data root" in report.failed[0]
+
+
+def test_a_clip_whose_video_ends_before_its_annotated_end_is_told(video_files, tmp_path, caplog):
+    """Rounded annotations are not: videos are a little shorter than they say everywhere."""
+    clips = [row("a.mp4", 1.0, end) for end in (2.0, 3.0, 3.9, 100.0)]
+    report = build_shard(clips, video_files, tmp_path / "s.tar", tmp_path / "s.index.parquet", SETTINGS)
+    assert not report.partial and not report.failed
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["the video ends before the end that is asked about: in 1 clip (a.mp4)"]

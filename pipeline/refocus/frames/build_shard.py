@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refocus.config.decode import DecodeSettings
+from refocus.core.counted import counted
 from refocus.core.errors import RefocusError
 from refocus.core.progress import bar
 from refocus.frames.decode_clip import DecodeJob, FailedClip, StoredClip, decode_clip
-from refocus.frames.index import FAILED, PARTIAL, IndexRow, write_index
+from refocus.frames.index import FAILED, OK, PARTIAL, IndexRow, write_index
 from refocus.frames.partial_shard import PartialShard, clear, partial_shards
 from refocus.frames.reuse import Reuse
 from refocus.frames.shard_reader import ShardReader, index_row
@@ -119,6 +120,11 @@ def build_shard(
     failed = [f"{row.clip_id}: {row.error}" for row in ordered if row.status == FAILED]
     for line in (*incomplete, *failed):
         logger.warning("%s", line)
+    pairs = zip(clips, ordered, strict=True)
+    if short := [clip.video_path for clip, row in pairs if _ends_early(clip, row, settings)]:
+        shown = ", ".join(short[:SHOWN]) + (" …" if len(short) > SHOWN else "")
+        told = "the video ends before the end that is asked about"
+        logger.warning("%s: in %s (%s)", told, counted(len(short), "clip"), shown)
     return ShardReport(
         len(clips), len(jobs), len(stored) + len(elsewhere), incomplete, failed, sum(row.n_frames for row in ordered)
     )
@@ -165,6 +171,14 @@ def _decoded(jobs: Sequence[DecodeJob], settings: DecodeSettings) -> Generator[S
     results = run_jobs(decode_clip, jobs, workers, runtime.timeout_s, runtime.memory_mb)
     for place, result in bar(results, total=len(jobs), desc="decode", unit="clip"):
         yield FailedClip(f"{jobs[place].row.video_path}: {result.reason}") if isinstance(result, LostJob) else result
+
+
+def _ends_early(clip: ClipRow, row: IndexRow, settings: DecodeSettings) -> bool:
+    """Whether a sound clip stops more than a second, and two steps of its grid, before its annotated end."""
+    if row.status != OK or clip.end_s is None:
+        return False
+    step = max(1 / settings.fps, (clip.end_s - (clip.start_s or 0.0)) / settings.max_frames)
+    return clip.end_s - row.timestamps_s[-1] > 1 + 2 * step
 
 
 def _refuse_many(clips: Sequence[ClipRow], failures: Mapping[str, str], settings: DecodeSettings) -> None:
