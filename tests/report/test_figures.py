@@ -101,7 +101,7 @@ def test_smoothing_keeps_constants_and_stays_inside_the_data():
 
 def test_broken_metrics_are_named(tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n{"st')
-    with pytest.raises(RefocusError, match=r"metrics\.jsonl"):
+    with pytest.raises(RefocusError, match=r"metrics\.jsonl .* line 2 is no JSON"):
         read_metrics(tmp_path / "metrics.jsonl")
 
 
