@@ -166,6 +166,7 @@ def test_missing_parts_are_named_and_the_rest_is_shown(reported, tmp_path, monke
     where = {"benchmark": "bench", "selector": "random", "frames": FRAMES, "seed": 0}
     results_folder.SELECTIONS.at(copy, **where).unlink()
     results_folder.ANSWERS.at(copy, lmm="tiny", **where).unlink()
+    results_folder.LIKELIHOOD.at(copy, benchmark="bench", run="one", frames=FRAMES).unlink()
 
     def fail(root, results):
         raise RefocusError("no Snakemake here")
@@ -173,7 +174,13 @@ def test_missing_parts_are_named_and_the_rest_is_shown(reported, tmp_path, monke
     monkeypatch.setattr(index_page, "ask_snakemake", fail)
     made = write_report(root, Root(), copy, tmp_path / "out", 100, [])
     said = " ".join(index_of(tmp_path / "out").texts)
-    for part in ("tables/table1.csv", "figures/accuracy.png", "selections/bench/random", "answers of random by tiny"):
+    for part in (
+        "tables/table1.csv",
+        "figures/accuracy.png",
+        "selections/bench/random",
+        "answers of random by tiny",
+        "likelihood/bench/one.n2.parquet",
+    ):
         assert any(part in one for one in made.missing), part
         assert part in said
     assert "tables/table2.csv (no benchmark in use is Video-MMMU)" in made.missing
