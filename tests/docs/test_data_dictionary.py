@@ -16,6 +16,10 @@ from refocus.frames.index import INDEX_SCHEMA
 from refocus.policy.provenance import DataSet, Filtered, Provenance, UsedModel, Validated
 from refocus.policy.trained_for import TrainedFor
 from refocus.qa import duplicates, evidence, leakage, records
+from refocus.report import entropy_figure
+from refocus.report.needle_maps import grid, needle_csv
+from refocus.report.recall_set import RecallSet
+from refocus.report.table_files import Cell
 from refocus.reward.margin_table import MARGIN_SCHEMA, SKIPPED_SCHEMA
 from refocus.select import certainty, likelihood, selections
 from refocus.select.cost import Cost, SelectionCost
@@ -111,6 +115,16 @@ def test_the_table_of_many_videos_too():
 
 def test_canonical_lines_have_the_keys_that_are_named():
     assert set(FIELDS) == keys("jsonl")
+
+
+def test_columns_of_tables_and_of_what_figures_are_drawn_from_are_named():
+    text = section("<results>/tables/{table}.csv")
+    assert all(f"`KEY.{part}`" in text for part in Cell().values() if part)
+    whole = RecallSet([], {}, [1], [], 0.95, is_world=False)
+    needles = needle_csv(whole, grid([], 2), 1).splitlines()[0].split(",")
+    assert set(needles) == keys("<results>/figures/fig5_niah.csv")
+    entropy = entropy_figure.to_csv({}).splitlines()[0].split(",")
+    assert set(entropy) == keys("<results>/figures/fig6_temporal_entropy.csv")
 
 
 def test_provenance_is_named():

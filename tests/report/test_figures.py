@@ -101,7 +101,7 @@ def test_smoothing_keeps_constants_and_stays_inside_the_data():
 
 def test_broken_metrics_are_named(tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n{"st')
-    with pytest.raises(RefocusError, match=r"metrics\.jsonl"):
+    with pytest.raises(RefocusError, match=r"metrics\.jsonl .* line 2 is no JSON"):
         read_metrics(tmp_path / "metrics.jsonl")
 
 
@@ -111,6 +111,9 @@ def test_bars_show_every_selector_and_what_was_not_run():
     rows = {q.qa_id: Answer((0,), (1.0, 0.0), 0, True, "A") for q in questions}
     made = [AnswerSet("videomme", "tiny", "x", name, n, 0, rows) for name, n in (("uniform", 4), ("oracle", 8))]
     text = texts(draw_accuracy(Results([bench], made), 4))
+    assert "95 % confidence interval" in text and "99.5 % confidence" in texts(
+        draw_accuracy(Results([bench], made), 4, 0.995)
+    )
     assert "uniform" in text and "not run" in text and "one moment" in text and "synthetic world" in text
 
 

@@ -166,6 +166,7 @@ def test_missing_parts_are_named_and_the_rest_is_shown(reported, tmp_path, monke
     where = {"benchmark": "bench", "selector": "random", "frames": FRAMES, "seed": 0}
     results_folder.SELECTIONS.at(copy, **where).unlink()
     results_folder.ANSWERS.at(copy, lmm="tiny", **where).unlink()
+    results_folder.LIKELIHOOD.at(copy, benchmark="bench", run="one", frames=FRAMES).unlink()
 
     def fail(root, results):
         raise RefocusError("no Snakemake here")
@@ -173,13 +174,44 @@ def test_missing_parts_are_named_and_the_rest_is_shown(reported, tmp_path, monke
     monkeypatch.setattr(index_page, "ask_snakemake", fail)
     made = write_report(root, Root(), copy, tmp_path / "out", 100, [])
     said = " ".join(index_of(tmp_path / "out").texts)
-    for part in ("tables/table1.csv", "figures/accuracy.png", "selections/bench/random", "answers of random by tiny"):
+    for part in (
+        "tables/table1.csv",
+        "figures/accuracy.png",
+        "selections/bench/random",
+        "answers of random by tiny",
+        "likelihood/bench/one.n2.parquet",
+    ):
         assert any(part in one for one in made.missing), part
         assert part in said
     assert "tables/table2.csv (no benchmark in use is Video-MMMU)" in made.missing
     assert "There are no tables" in said and "no Snakemake here" in said
     clips = gallery_of(tmp_path / "out")["clips"].values()
     assert {bool(clip["why"]) for clip in clips} == {True}  # the other set's store was opened last
+
+
+@pytest.mark.fault("input missing or unreadable", "report", "a picture that is cut is named and not shown")
+def test_a_picture_that_is_cut_is_named_and_the_other_of_its_name_is_shown(reported, no_snakemake, tmp_path):
+    copy = shutil.copytree(reported[1], tmp_path / "results")
+    png = results_folder.FIGURE.at(copy, figure="accuracy", suffix="png")
+    whole = png.read_bytes()
+    png.write_bytes(whole[: len(whole) // 2])
+    png.with_suffix(".svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'></svg>\n")
+    png.with_name("training.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><g>")
+    made = write_report(reported[0], Root(), copy, tmp_path / "out", 1, [])
+    assert {one for one in made.missing if "cannot be read" in one} == {
+        f"figures/{name} (cannot be read as a picture)" for name in ("accuracy.png", "training.svg")
+    }
+    shown = [e["src"] for tag, e in index_of(tmp_path / "out").elements if tag == "img"]
+    assert {one for one in shown if one.startswith("figures/")} == {"figures/accuracy.svg"}
+
+
+@pytest.mark.fault("input missing or unreadable", "report", "one line names the table and its row")
+@pytest.mark.parametrize(("text", "why"), [(b"", "empty"), (b"a,b\n1,2\n3\n", "row 3 has 1"), (b"\xff", "as a table")])
+def test_a_table_that_is_none_is_named(reported, text, why, no_snakemake, tmp_path):
+    copy = shutil.copytree(reported[1], tmp_path / "results")
+    results_folder.TABLE.at(copy, table="table1", suffix="csv").write_bytes(text)
+    with pytest.raises(RefocusError, match=rf"table1\.csv: .*{why}.*run that stage again"):
+        write_report(reported[0], Root(), copy, tmp_path / "out", 1, [])
 
 
 def test_an_empty_results_folder_gives_pages_that_say_so(reported, no_snakemake, tmp_path):

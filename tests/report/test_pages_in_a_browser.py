@@ -110,6 +110,18 @@ def test_every_selectors_picks_stand_side_by_side_with_pictures(report, page):
     assert page.locator("#legend").is_visible()
 
 
+def test_two_rows_of_pictures_are_seen_whole(report, page):
+    """A third one scrolls; on a screen of 1280 points four pictures stand in one row."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto((report / "gallery.html").as_uri())
+    many = "one => { while (one.children.length < 8) one.append(one.children[0].cloneNode(true)); }"
+    shots = page.locator("table.picks .shots").first
+    shots.evaluate(many)
+    heights = shots.evaluate("one => [one.clientHeight, one.scrollHeight]")
+    tops = shots.locator(".shot").evaluate_all("all => all.map(one => one.offsetTop)")
+    assert heights[0] == heights[1] and [tops.count(top) for top in sorted(set(tops))] == [4, 4]
+
+
 def test_an_address_with_a_question_opens_it(report, page):
     page.goto((report / "gallery.html").as_uri())
     page.keyboard.press("End")

@@ -119,6 +119,7 @@ def test_the_table_has_every_selector_the_mean_over_seeds_chance_and_what_was_pa
     assert rows["uniform"] == "0.0" and rows["aks"] == "100.0" and rows["topk"].startswith("50.0 [")
     assert rows["refocus (mean of 2 runs)"].startswith("75.0 [")
     assert rows["frames drawn without looking (expected)"] == "20.0"
+    assert "95% interval over videos" in text
     assert "not counted, as nothing says when their answer can be seen: 3 of b" in text
 
 

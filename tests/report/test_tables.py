@@ -3,6 +3,8 @@
 import csv
 import io
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -303,6 +305,32 @@ def test_every_sign_of_latex_is_set_and_minus_signs_are_no_hyphens():
     assert r"topk-options\textbar{}b & 50.0 ($-$25.0*) \\" in text
     body = re.sub(r"\\([{}$&#%_])", "", text)
     assert body.count("{") == body.count("}") and body.count("$") % 2 == 0
+
+
+def test_intervals_in_latex_have_a_dash_and_no_minus_sign():
+    """`26.1--38.3` is a dash between two positive numbers; `[-4.0, 9.6]` begins with a minus sign."""
+    ends = Cell(Score(0.3, 0.261, 0.383, 9), interval=True), Cell(Score(0.1, -0.04, 0.096, 9), interval=True)
+    text = to_latex(Table("t", ("LMM",), (("x", "x"), ("y", "y")), ((("aks-2",), ends),)))
+    assert r"aks-2 & 30.0 [26.1--38.3] & 10.0 [$-$4.0, 9.6] \\" in text
+
+
+def test_a_caption_leaves_the_counting_to_latex():
+    text = to_latex(table1(Results([MME], [answers(MME, "uniform", static)]), 4, SETTINGS))
+    assert r"\caption{Accuracy in \% with 4 frames" in text
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs LaTeX with booktabs and graphicx")
+def test_latex_sets_a_wide_and_long_table_of_odd_names_on_one_page(tmp_path):
+    columns = tuple((f"c{n}", "a % of {b} → Δ τ | _^~<>#$&") for n in range(12))
+    cell = Cell(Score(0.5, 0.4, 0.6, 9), Score(-0.25, -0.3, -0.2, 9), interval=True)
+    rows = tuple(((r"[x] \\ naïve*–§",), (cell,) * 12) for _ in range(80))
+    (tmp_path / "t.tex").write_text(to_latex(Table(r"Table 1: 50 % of \x", ("LMM",), columns, rows, ("a note",))))
+    main = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}\input{t}\end{document}"
+    (tmp_path / "main.tex").write_text(main)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "main.tex"]
+    made = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert made.returncode == 0 and "(1 page" in made.stdout, made.stdout
+    assert "Overfull" not in made.stdout and "Float too large" not in made.stdout
 
 
 def test_numbers_are_written_so_that_they_are_read_right():

@@ -9,7 +9,7 @@ from refocus.select.exports.picked import ExportSources, read_asked
 from refocus.select.selections import read_selections
 
 from tests.support.asked_videos import VIDEOS
-from tests.support.exporting import N, bring_back, write
+from tests.support.exporting import N, bring_back, export, write
 
 
 def test_whole_numbers_written_as_floats_are_read_and_others_refused(bench, table, tmp_path):
@@ -64,6 +64,19 @@ def test_lines_of_another_program_are_known_by_the_benchmarks_own_key(bench, tmp
         times = VIDEOS[question.video_path]
         assert rows[question.qa_id].timestamps_s == pytest.approx((times[3], times[20]), abs=0.002)
         assert rows[question.qa_id].frames_indices == (3, 20)
+
+
+def test_a_short_clip_of_our_own_lines_is_no_list_of_another_length(even, tmp_path, caplog):
+    """A clip of 4 s has 16 frames, one of 8 s has 32: both were asked for 24."""
+    table, file = even.select("random", 24, tmp_path / "random"), tmp_path / "file"
+    assert export(even, "jsonl", table, file) == 0
+    for place, more in enumerate(((), ("--n-frames", 24, "--exact"))):
+        assert bring_back(even, "jsonl", file, tmp_path / str(place), *more) == 0
+        back = read_selections(tmp_path / str(place) / "n24.s0.parquet").values()
+        assert [len(row.frames_indices) for row in back] == [16, 16, 24, 24]
+    assert "2 of 4 questions have fewer than 24 frames" in caplog.text
+    file.write_text(file.read_text().replace('"n_frames": 24', '"n_frames": 0.5'))
+    assert bring_back(even, "jsonl", file, tmp_path / "back") == 1 and "n_frames" in caplog.text
 
 
 def test_a_frame_that_the_video_does_not_have_is_refused(bench, tmp_path, caplog):

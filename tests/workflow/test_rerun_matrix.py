@@ -77,6 +77,30 @@ def test_one_data_set_less_screens_and_filters_anew_but_decodes_and_scores_nothi
     assert set(jobs) == {"find_duplicates", "find_leaks", "filter_pairs"} | TRAINING
 
 
+@pytest.mark.parametrize(
+    ("overlay", "own"),
+    [
+        (reruns.OVERLAYS["use.lmms"], {"answer_questions": 28, "answer_bins": 2}),
+        (
+            {"use": {"selectors": [*BASE["use"]["selectors"], "greedy/demo"]}},
+            {"select_frames": 2, "answer_questions": 2, "measure_recall": 1},
+        ),
+        (
+            {"use": {"benchmarks": ["videomme", "mlvu", "third"]}, "benchmarks": {"third": BASE["benchmarks"]["mlvu"]}},
+            {
+                **{"ingest_third": 1, "decode_shard": 1, "embed_shard": 1, "certain_shard": 1},
+                **{"select_frames": 14, "answer_questions": 14, "measure_likelihood": 1, "answer_bins": 1},
+                **{"find_leaks": 1, "measure_recall": 1},
+            },
+        ),
+    ],
+    ids=["LMM", "selector", "benchmark"],
+)
+def test_one_more_runs_its_own_jobs_and_the_tables_alone(plan, overlay, own):
+    """Two benchmarks by 14 selectors are there, of one shard each; their answers, picks and frames stay as they are."""
+    assert plan(overlay) == {**own, "make_tables": 1, "draw_figures": 1}
+
+
 def test_screening_switched_on_later_runs_before_the_filter(repository, finished, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(finished, home)

@@ -1,6 +1,7 @@
 """`refocus import`: what other programs picked, as a selection table."""
 
 import argparse
+import logging
 import re
 from pathlib import Path
 
@@ -19,6 +20,8 @@ Out: n{frames}.s{seed}.parquet as `refocus select` writes it, of a selector call
   refocus import aks selected_frames.json --qa qa/videomme.parquet --index frames/videomme/*.parquet \\
       --videos data/videomme --annotations videomme.json --name aks-blip --out selections/videomme/imported--aks-blip
 """
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
     if not args.file.is_file():
         raise UsageError(f"there is no file {args.file}")
     picks = format.read(args.file, asked, ExportSources(args.annotations, args.videos))
-    lengths = {len(one) for one in picks.values()}
+    lengths = {one.meant for one in picks.values()}
     if args.exact and lengths != {args.n_frames}:
         found = " to ".join(map(str, sorted({min(lengths, default=0), max(lengths, default=0)})))
         raise UsageError(
@@ -80,6 +83,8 @@ def run(args: argparse.Namespace) -> None:
             f"{args.file}: its lists have {few} to {most} frames; say with --n-frames how many of each are picks"
         )
     n = args.n_frames or max(lengths, default=0)
+    if few := sum(len(one) < n for one in picks.values()):
+        log.warning("%s: %d of %d questions have fewer than %d frames", args.file, few, len(picks), n)
     chosen = {qa_id: one.first(n) for qa_id, one in picks.items()}
     rows = imported_rows(asked, chosen, FrameStore.open(args.index), args.videos)
     notes = {"selector": f"imported/{args.name}", "benchmark": asked.benchmark, "frames": n, "seed": args.seed}

@@ -29,7 +29,7 @@ def draw_accuracy(results: Results, frames: int, level: float = 0.95) -> Figure:
         AccuracyPanel(f"{group.name}\n(n = {len(group.asked)}{_but(gone)})", chance(group.asked))
         for group, gone in zip(groups, lost, strict=True)
     ]
-    return draw_panels(f"{', '.join(results.lmms)}, {frames} frames{world_mark(results)}", panels, blocks)
+    return draw_panels(f"{', '.join(results.lmms)}, {frames} frames{world_mark(results)}", panels, blocks, level)
 
 
 def _but(lost: int) -> str:

@@ -41,13 +41,14 @@ def draw_panels(
     title: str,
     panels: Sequence[AccuracyPanel],
     blocks: Mapping[str, Sequence[Bars]],
+    level: float,
     quantity: str = "accuracy, %",
     dotted: str = "guessing",
 ) -> Figure:
     """One block of rows for each name in `blocks`.
 
     Args:
-        quantity: what is drawn. dotted: what the panels' `chance` is.
+        level: of the intervals. quantity: what is drawn. dotted: what the panels' `chance` is.
     """
     rows = max(map(len, blocks.values()))
     figure = style.new(3.2 + 3.0 * len(panels), 0.9 + len(blocks) * (0.6 + 0.27 * rows))
@@ -62,7 +63,7 @@ def draw_panels(
         axes.set(xlim=(0, 112), xticks=[0, 25, 50, 75, 100], xlabel=quantity)
     shown = {family_of(row.kind) for bars in blocks.values() for row in bars}
     handles: list[Artist] = [Patch(color=FAMILIES[name], label=name) for name in FAMILIES if name in shown]
-    handles.append(Line2D([], [], color="black", linewidth=1.2, label="confidence interval"))
+    handles.append(Line2D([], [], color="black", linewidth=1.2, label=f"{100 * level:g} % confidence interval"))
     if any(panel.chance is not None for panel in panels):
         handles.append(Line2D([], [], color="black", linestyle=":", label=dotted))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))

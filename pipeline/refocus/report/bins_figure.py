@@ -77,7 +77,7 @@ def bins_table(groups: Sequence[BinGroup], note: str = "") -> Table:
             body.append(((group.lmm, group.name, name), cells))
     notes = [
         "over-k %: evenly spaced over all frames but the k % unlikeliest; under-k %: over the k % unlikeliest",
-        "against all frames: points, paired by question; intervals over videos",
+        "against all frames: points, paired by question; in brackets: " + _level(groups) + "interval over videos",
         "evidence in view: questions all of whose evidence is among the frames shown; by evidence alone: the accuracy "
         "if it depended on nothing else (from its means over all rows with and without all evidence in view)",
     ]
@@ -92,6 +92,10 @@ def bins_table(groups: Sequence[BinGroup], note: str = "") -> Table:
     )
     title = "Fig. 4: accuracy by the frames' likelihood" + (f" ({note})" if note else "")
     return Table(title, ("LMM", "questions", "frames from"), columns, tuple(body), tuple(notes))
+
+
+def _level(groups: Sequence[BinGroup]) -> str:
+    return f"{groups[0].level:.0%} " if groups else ""
 
 
 def _cell(found: Interval | None) -> Cell:

@@ -95,7 +95,8 @@ def needle_table(data: RecallSet, cells: Grid, frames: int) -> Table:
     columns = [(f"frames_{g.name}", f"{g.name} frames (n={len(g.sought)})") for g in groups[:-1]]
     columns.append(("all", f"all (n={len(cells.whole.sought)})"))
     notes = (
-        f"found: one of {frames} picks shows the needle; no LMM is asked; intervals over videos",
+        f"found: one of {frames} picks shows the needle; no LMM is asked; in brackets: "
+        f"{data.level:.0%} interval over videos, where these differ",
         "by arithmetic: picks times the needle's frames over all frames, at most 100, for a needle that lies anywhere",
     )
     title = "V-NIAH: needles found, in %" + " (synthetic world)" * data.is_world

@@ -34,4 +34,4 @@ def draw_recall(data: RecallSet, frames: int) -> Figure:
     bars = [Bars(row.name, row.kind, [data.score(m, group, row, frames) for group, m in shown]) for row in rows]
     world = " (synthetic world)" if data.is_world else ""
     title = f"Evidence recall at {frames} picks{world}; no LMM is asked"
-    return draw_panels(title, panels, {"": bars}, "found, %", "frames drawn without looking, expected")
+    return draw_panels(title, panels, {"": bars}, data.level, "found, %", "frames drawn without looking, expected")

@@ -8,7 +8,7 @@ from refocus.report.table_files import Cell, Table
 NOTES = (
     "recall@k: of the moments that a question needs, the share that one of k picks shows; coverage@k: the share of "
     "questions all of whose moments are shown; precision@k: the share of the picks that show one of them",
-    "no LMM is asked; averages are over questions, intervals over videos",
+    "no LMM is asked; averages are over questions, in brackets: {level:.0%} interval over videos, where these differ",
 )
 CHANCE = "frames drawn without looking (expected)"
 
@@ -30,7 +30,13 @@ def recall_table(data: RecallSet) -> Table:
                 body.append(((f"{group.name} (n={n})", row.name), tuple(cells)))
     columns = tuple((f"{measure}_at_{k}", f"{measure}@{k}") for measure in MEASURES for k in data.frames)
     title = "Evidence found by the picks, in %" + (" (synthetic world)" if data.is_world else "")
-    return Table(title, ("questions", "selector"), columns, tuple(body), (*NOTES, *_passed_over(data)))
+    return Table(
+        title,
+        ("questions", "selector"),
+        columns,
+        tuple(body),
+        (*(note.format(level=data.level) for note in NOTES), *_passed_over(data)),
+    )
 
 
 def _expected(data: RecallSet, group: SoughtGroup) -> list[Cell]:

@@ -25,7 +25,7 @@ def draw_selectors(study: Study) -> Figure | None:
         for side in shown
     ]
     title = f"{study.root.main_n_frames} frames, by what must be seen to answer (synthetic world)"
-    return draw_panels(title, panels, {study.root.use.lmms[0]: rows})
+    return draw_panels(title, panels, {study.root.use.lmms[0]: rows}, study.root.tables.confidence_level)
 
 
 def _asked(study: Study, side: Side, group: QuestionSet) -> list[Question]:

@@ -34,12 +34,18 @@ def read_metrics(path: Path) -> list[dict]:
         RefocusError: it is missing or a line is not JSON.
     """
     try:
-        lines = [loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        texts = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise RefocusError(f"{path} is not a file of metrics: {error}") from None
-    for number, line in enumerate(lines, 1):
+    lines = []
+    for number, text in enumerate(texts, 1):
+        try:
+            line = loads(text) if text.strip() else {}
+        except ValueError:
+            line = None
         if not isinstance(line, dict):
             raise RefocusError(f"{path} is not a file of metrics: line {number} is no JSON object")
+        lines += [line] * bool(line)
     return lines
 
 

@@ -22,7 +22,7 @@ def draw_study(study: Study) -> dict[str, Figure]:
     figures = {}
     deciding = [(claim.key, c) for claim in claims(study) for c in claim.contrasts if c.decides and c.difference]
     if deciding:
-        figures["claims"] = draw_claims(deciding)
+        figures["claims"] = draw_claims(deciding, study.root.tables.confidence_level)
     rewards = [variant for variant in study.variants if set(study.changes(variant)) <= {"reward"}]
     runs = {run: study.runs[run] for variant in rewards for run in variant.runs if run in study.runs}
     if len(rewards) > 1 and runs:
@@ -36,7 +36,7 @@ def draw_study(study: Study) -> dict[str, Figure]:
     return figures
 
 
-def draw_claims(contrasts: list[tuple[str, Contrast]]) -> Figure:
+def draw_claims(contrasts: list[tuple[str, Contrast]], level: float) -> Figure:
     """One line per comparison that decides: the difference in points with its interval, coloured by what it says."""
     figure = style.new(9.5, 1.2 + 0.34 * len(contrasts))
     axes = figure.subplots()
@@ -56,7 +56,7 @@ def draw_claims(contrasts: list[tuple[str, Contrast]]) -> Figure:
     for word, colour in COLOURS.items():
         axes.plot([], [], "o-", color=colour, label=word)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(COLOURS))
-    figure.suptitle(f"The claims, with intervals over videos ({NOTE})")
+    figure.suptitle(f"The claims, with {100 * level:g} % intervals over videos ({NOTE})")
     return figure
 
 

@@ -26,6 +26,9 @@ LATEX = str.maketrans(
         "τ": r"$\tau$",
     }
 )
+# Around the tabular: graphicx's boxes leave it as it is where it fits, and leave room for the caption.
+FIT_HEIGHT = r"\resizebox*{!}{\ifdim\totalheight>.7\textheight .7\textheight\else\totalheight\fi}{%"
+FIT_WIDTH = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 PIPE = r"\|"  # in Markdown
 MISSING, NO_VIDEO = "not run", "no video"
 
@@ -169,21 +172,27 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A booktabs tabular in a table float."""
+    """A booktabs tabular in a table float, made smaller where it would be wider or higher than the page."""
     head = " & ".join(_escape(text) for text in [*table.labels, *(title for _, title in table.columns)])
     body = [
         " & ".join(_escape(text) for text in [*labels, *(cell.text("--") for cell in cells)])
         for labels, cells in table.rows
     ]
     align = "l" * len(table.labels) + "r" * len(table.columns)
-    caption = _escape(" ".join([table.title + ".", *(note.rstrip(".") + "." for note in table.notes)]))
-    lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{align}}}", r"\toprule", head + r" \\", r"\midrule"]
+    title = re.sub(r"^Table \d+: ", "", table.title)  # LaTeX counts by itself
+    caption = _escape(
+        " ".join([title[:1].upper() + title[1:] + ".", *(note.rstrip(".") + "." for note in table.notes)])
+    )
+    lines = ["% needs the packages booktabs and graphicx", r"\begin{table}", r"\centering", FIT_HEIGHT, FIT_WIDTH]
+    lines += [rf"\begin{{tabular}}{{{align}}}", r"\toprule", head + r" \\", r"\midrule"]
     lines += [row + r" \\" for row in body]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", rf"\caption{{{caption}}}", r"\end{table}"])
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}}", rf"\caption{{{caption}}}", r"\end{table}"])
 
 
 def _escape(text: str) -> str:
-    return re.sub(r"(?<![\w.])-(?=\d)", "$-$", text.translate(LATEX))
+    """A minus sign is one before a number only; after a digit, a dot or a dash it is a hyphen or part of a dash."""
+    text = re.sub(r"(?<![\w.-])-(?=\d)", "$-$", text.translate(LATEX))
+    return "{}" * text.startswith(("[", "*")) + text  # which the end of the row before would take for its own
 
 
 def _percent(value: float) -> str:

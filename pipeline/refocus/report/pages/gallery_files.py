@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from refocus.config.likelihood_runs import likely_benchmarks, likely_runs
 from refocus.config.selectors import KINDS, kind_of, slug
 from refocus.core.results_folder import (
     CLIPS,
@@ -139,12 +140,18 @@ class _Reader:
         return found
 
     def _likelihoods(self) -> dict[str, dict[str, Likelihood]]:
-        """Of the policies there are tables of; most configurations ask few of their runs, so none is missed."""
+        """Of the policies there are tables of; of most runs none are made, and then none is missed."""
+        frames = self.root.main_n_frames
+        self._there(
+            LIKELIHOOD.at(self.folder, benchmark=name, run=run, frames=frames)
+            for run in likely_runs(self.root)
+            for name in likely_benchmarks(self.root)
+        )
         found: dict[str, dict[str, Likelihood]] = {}
         for file in (LIKELIHOOD, INITIAL_LIKELIHOOD):
             for run in self.root.use.runs:
                 for name in self.root.use.benchmarks:
-                    path = file.at(self.folder, benchmark=name, run=run, frames=self.root.main_n_frames)
+                    path = file.at(self.folder, benchmark=name, run=run, frames=frames)
                     if path.is_file():
                         table = read_likelihoods(path)
                         found.setdefault(table.selector, {}).update(table.rows)

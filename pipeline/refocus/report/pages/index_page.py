@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from PIL import Image
+
 from refocus.config.root import Root
 from refocus.config.variants import trained
 from refocus.core.errors import RefocusError
@@ -31,7 +33,7 @@ class Picture:
     """A figure on the page: the file that is shown, relative to the page, and the others of its name."""
 
     name: str
-    image: str
+    image: str  # empty: none of them can be shown
     caption: str
     files: tuple[str, ...] = ()
 
@@ -43,6 +45,7 @@ class IndexPage:
         """commands: what makes the results and the report, for the page."""
         self.study, self.root, self.results = study, study.root, study.folder
         self.default, self.commands, self.folder = default, commands, folder
+        self.broken: list[str] = []  # pictures that no browser would show
         self.tables = self._tables()
         self.figures = self._figures()
         self.curves = self._curves()
@@ -64,6 +67,7 @@ class IndexPage:
         lacking = [(name, file) for files in (tables, figures) for name, file in files.items()]
         return [
             *(file.removeprefix(ROOT) + (f" ({why[name]})" if name in why else "") for name, file in lacking),
+            *self.broken,
             *self.study.missing,
         ]
 
@@ -142,19 +146,20 @@ class IndexPage:
         folder = FIGURES.at(self.results)
         there = {path.stem for path in folder.glob("*") if path.suffix in IMAGES}
         order = [name for name in captions.FIGURES if name in there]
-        return [
-            self._picture(folder, name, captions.FIGURES.get(name, name))
-            for name in [*order, *sorted(there - set(order))]
-        ]
+        names = [*order, *sorted(there - set(order))]
+        drawn = [self._picture(folder, name, captions.FIGURES.get(name, name)) for name in names]
+        return [one for one in drawn if one.image]
 
     def _picture(self, folder: Path, name: str, caption: str, to: str = "figures") -> Picture:
-        files = self._copied(folder.glob(f"{name}.*"), to)
-        image = next(file for suffix in IMAGES for file in files if file.endswith(suffix))
+        broken = {one for one in folder.glob(f"{name}.*") if one.suffix in IMAGES and not is_picture(one)}
+        self.broken += [f"{one.relative_to(self.results)} (cannot be read as a picture)" for one in sorted(broken)]
+        files = self._copied(set(folder.glob(f"{name}.*")) - broken, to)
+        image = next((file for suffix in IMAGES for file in files if file.endswith(suffix)), "")
         return Picture(name, image, caption, tuple(file for file in files if file != image))
 
     def _curves(self) -> list[Picture]:
         folders = {run: CURVES.at(self.results, run=run).parent for run in self.root.use.runs}
-        return [
+        drawn = [
             replace(
                 self._picture(folder, Path(CURVES.name).stem, f"Training run {run}.", f"training/{run}"),
                 name=f"curves-{run}",
@@ -162,6 +167,7 @@ class IndexPage:
             for run, folder in folders.items()
             if CURVES.inside(folder).is_file()
         ]
+        return [one for one in drawn if one.image]
 
     def _copied(self, files: Iterable[Path], to: str) -> list[str]:
         """Copies files that a page shows or links to; where the copies lie, relative to the page."""
@@ -216,6 +222,18 @@ def _not_asked_for(root: Root) -> dict[str, str]:
     if not any(root.is_rendered(name) for name in root.use.benchmarks):
         reasons |= dict.fromkeys(("world", "world_frames"), "no benchmark in use is of the synthetic world")
     return reasons
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a .png is whole, or a .svg has its end."""
+    if path.suffix == ".svg":
+        return path.read_bytes().rstrip().endswith(b"</svg>")
+    try:
+        with Image.open(path) as picture:
+            picture.verify()
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return True
 
 
 def _plain(name: str, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> TableView:

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from refocus.core.errors import RefocusError
 from refocus.report.selector_names import readable
 
+AGAIN = "if a stage wrote it, delete it and run that stage again"
 FIRST_PART = ".low"  # behind the key of a column that has more than one number
 
 
@@ -54,13 +56,24 @@ class TableView:
 
 
 def read_table(path: Path) -> TableView:
-    """The table of NAME.csv, with the words of NAME.md if that lies beside it."""
+    """The table of NAME.csv, with the words of NAME.md if that lies beside it.
+
+    Raises:
+        RefocusError: it is no table, or one of its rows has more or fewer fields than its first.
+    """
     words = path.with_suffix(".md")
-    return view(
-        path.stem,
-        path.read_text(encoding="utf-8"),
-        words.read_text(encoding="utf-8") if words.is_file() else "",
-    )
+    try:
+        numbers = path.read_text(encoding="utf-8")
+        header, *lines = list(csv.reader(io.StringIO(numbers))) or [[]]
+        said = words.read_text(encoding="utf-8") if words.is_file() else ""
+    except (OSError, ValueError, csv.Error) as error:
+        raise RefocusError(f"{path}: cannot be read as a table ({error}); {AGAIN}") from None
+    if not header:
+        raise RefocusError(f"{path}: is empty; {AGAIN}")
+    for number, line in enumerate(lines, 2):
+        if len(line) != len(header):
+            raise RefocusError(f"{path}: row {number} has {len(line)} fields, the first {len(header)}; {AGAIN}")
+    return view(path.stem, numbers, said)
 
 
 def view(name: str, numbers: str, words: str = "") -> TableView:

@@ -68,7 +68,7 @@ def _foreign(row: dict[str, Any], where: str) -> ForeignPicks:
     order = whole_numbers(row.get("pick_order") or row["frames_indices"], where)
     if sorted(order) != sorted(numbers):
         raise RefocusError(f"{where}: pick_order has other frames than frames_indices")
-    scores = row.get("score")
+    scores, wanted = row.get("score"), row.get("n_frames")
     scored = isinstance(scores, list) and len(scores) == len(numbers)
     by_frame = dict(zip(numbers, scores or (), strict=True)) if scored else {}
     return ForeignPicks(
@@ -76,4 +76,5 @@ def _foreign(row: dict[str, Any], where: str) -> ForeignPicks:
         score=tuple(by_frame[number] for number in order) if by_frame else (),
         video_digest=row.get("video_digest"),
         total_num_frames=row.get("total_num_frames"),
+        asked_for=None if wanted is None else whole_numbers([wanted], f"{where}: n_frames")[0],
     )

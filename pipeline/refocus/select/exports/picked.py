@@ -1,7 +1,7 @@
 """What is exported: a selection table with its questions. What is imported: a question's picks from elsewhere."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from refocus.core import parquet
@@ -52,7 +52,8 @@ class ForeignPicks:
     """The picks of one question in a file of another program, in the order they stand there.
 
     frames: numbers of frames in the file, or None where `seconds` says when they are shown. score: one per pick or
-    none. video_digest, total_num_frames: of the file that they were picked from, where the program says so.
+    none. video_digest, total_num_frames: of the file that they were picked from, where the program says so, as it may
+    how many frames it was asked for.
     """
 
     frames: tuple[int, ...] | None = None
@@ -60,11 +61,17 @@ class ForeignPicks:
     score: tuple[float, ...] = ()
     video_digest: str | None = None
     total_num_frames: int | None = None
+    asked_for: int | None = None
 
     def first(self, n: int) -> "ForeignPicks":
         """The first n."""
         frames = None if self.frames is None else self.frames[:n]
-        return ForeignPicks(frames, self.seconds[:n], self.score[:n], self.video_digest, self.total_num_frames)
+        return replace(self, frames=frames, seconds=self.seconds[:n], score=self.score[:n])
+
+    @property
+    def meant(self) -> int:
+        """Of how many frames this is the list: a clip that has fewer gives all it has."""
+        return max(len(self), self.asked_for or 0)
 
     def __len__(self) -> int:
         return len(self.seconds if self.frames is None else self.frames)
