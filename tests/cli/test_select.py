@@ -23,6 +23,9 @@ def home(tmp_path_factory):
     build_policy(0, torch.float32).save_pretrained(home / "policy")
     for name in ("one", "two"):
         write_greys(home / f"{name}.mp4", range(30), width=160, height=48)
+    for folder in ("saved", "table.jsonl"):
+        (home / folder).mkdir()
+    (home / "saved" / "0001-frame2-0.200s.jpg").touch()
     return home
 
 
@@ -86,6 +89,14 @@ def test_a_pattern_of_videos_gives_a_table(select, home, tmp_path, ending):
     assert all(row["error"] is None and row["selector"] == "refocus" for row in rows)
 
 
+def test_fewer_frames_than_asked_are_told(select, home, tmp_path, caplog):
+    caplog.set_level("INFO")
+    assert select(home / "one.mp4", "What?", "--frames", 13)[0] == 0
+    assert "fewer than 13: all candidate frames" in caplog.text
+    assert select(home / "*.mp4", "What?", "--frames", 14, "--out", tmp_path / "picks.jsonl")[0] == 0
+    assert "2 of these got fewer than 14 frames" in caplog.text
+
+
 def test_a_table_of_questions_gives_the_picks_that_each_gets_alone(select, home, tmp_path):
     table = tmp_path / "questions.csv"
     table.write_text("id,video,question,option_a,option_b\n1,one.mp4,What colour is it?,red,green\n2,two.mp4,What?,,\n")
@@ -116,6 +127,9 @@ def test_a_broken_video_has_its_error_and_the_command_fails_at_the_end(select, h
         (["https://example.org/a.mp4", "What?"], "is an address"),
         (["{home}/none*.mp4", "What?"], "no file matches"),
         (["{home}/one.mp4"], "name a video and a question"),
+        (["{home}/one.mp4", "{home}/two.mp4"], "two.mp4 is a file, and the last word is the question"),
+        (["{home}/one.mp4", "What", "is", "it?"], "there is no file What (videos come first, then one question"),
+        (["{home}/o*.mp4", "{home}/none*.mp4", "What?", "--out", "picks.jsonl"], "none*.mp4 (videos come first"),
         (["{home}/one.mp4", " "], "the question is empty"),
         (["{home}/one.mp4", "What?", "--frames", "0"], "positive number"),
         (["{home}/one.mp4", "What?", "--selector", "topkk"], "'topkk'; a video is asked about with uniform, random"),
@@ -124,13 +138,27 @@ def test_a_broken_video_has_its_error_and_the_command_fails_at_the_end(select, h
         (["{home}/one.mp4", "What?", "--out", "picks.txt"], "name it .parquet or .jsonl"),
         (["{home}/one.mp4", "What?", "--out", "picks.jsonl", "--json"], "--json is for one video"),
         (["{home}/one.mp4", "What?", "--clip", "out.gif"], "ends with .mp4"),
+        (["{home}/one.mp4", "What?", "--contact-sheet", "out.jpg"], "ends with .png"),
+        (["{home}/one.mp4", "What?", "--save-frames", "{home}/one.mp4"], "one.mp4 is a file, not a folder"),
+        (["{home}/one.mp4", "What?", "--save-frames", "{home}/saved"], "frames of an earlier call (0001-frame2-"),
+        (["{home}/one.mp4", "What?", "--clip", "{home}/one.mp4/new/a.mp4"], "one.mp4 is a file, not a folder"),
+        (["{home}/*.mp4", "What?", "--out", "{home}/table.jsonl"], "table.jsonl is a folder; name a file in it"),
+        (["--questions", "{home}/none.csv"], "there is no file {home}/none.csv"),
         (["{home}/one.mp4", "What?", "--videos", "{home}"], "--videos belongs to --questions"),
     ],
 )
 def test_a_wrong_request_ends_before_a_model_is_loaded(home, words, says, caplog, monkeypatch):
     monkeypatch.setattr("refocus.select.by_name.selector_by_name", lambda *words: pytest.fail("a model is loaded"))
     assert main(["select", *(word.format(home=home) for word in words)]) == 2
-    assert says in caplog.text
+    assert says.format(home=home) in caplog.text
+
+
+def test_a_disk_that_may_not_be_written_to_is_said_before_a_model_is_loaded(home, caplog, monkeypatch):
+    monkeypatch.setattr("refocus.select.by_name.selector_by_name", lambda *words: pytest.fail("a model is loaded"))
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write nearly everywhere
+    for flag, name in (("--contact-sheet", "sheet.png"), ("--save-frames", "frames"), ("--out", "picks.jsonl")):
+        assert main(["select", str(home / "one.mp4"), "What?", flag, str(home / name)]) == 2
+        assert f"{home / name}: nothing may be written to {home}" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from refocus.core.errors import UsageError
 from refocus.core.files import atomic
 from refocus.video.pictures import pictures_at
 
@@ -26,6 +27,12 @@ def save_frames(folder: Path, video: Path, frames_indices: Sequence[int], timest
             draft.write_bytes(jpeg(picture))
         written.append(path)
     return written
+
+
+def check_no_frames(folder: Path) -> None:
+    """Raises a UsageError for a folder with frames of an earlier call: nothing would tell them from the new ones."""
+    if old := sorted(path.name for path in folder.glob("[0-9]*-frame*-*s.jpg")):
+        raise UsageError(f"{folder} has frames of an earlier call ({old[0]}, …): remove them or name another folder")
 
 
 def jpeg(picture: np.ndarray) -> bytes:
