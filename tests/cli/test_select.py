@@ -1,6 +1,8 @@
 """`refocus select`: one video, many videos, many questions, and everything it writes."""
 
+import errno
 import json
+import os
 
 import av
 import pyarrow.parquet as pq
@@ -53,6 +55,25 @@ def test_one_video_writes_frames_sheet_and_moments(select, home, tmp_path):
     with av.open(str(tmp_path / "clip.mp4")) as clip:
         assert clip.streams.video[0].frames == round(sum(end - start for start, end in spans) * 25)
         assert clip.streams.video[0].width == 160
+
+
+def test_frames_are_saved_all_or_not_at_all(select, home, tmp_path, monkeypatch, caplog):
+    """After a full disk the same command works."""
+    from refocus.select import frame_files
+
+    encode, made = frame_files.jpeg, []
+
+    def full(picture):
+        made.append(1)
+        if len(made) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return encode(picture)
+
+    words = [home / "one.mp4", "What?", "--frames", 4, "--save-frames", tmp_path / "f"]
+    monkeypatch.setattr(frame_files, "jpeg", full)
+    assert select(*words)[0] == 1 and "No space left" in caplog.text
+    assert len(made) == 3 and list((tmp_path / "f").iterdir()) == []
+    assert select(*words)[0] == 0 and len(list((tmp_path / "f").iterdir())) == 4
 
 
 def test_a_sheet_keeps_the_frames_aspect(select, home, tmp_path):
