@@ -1,6 +1,8 @@
 """`refocus select`: one video, many videos, many questions, and everything it writes."""
 
+import errno
 import json
+import os
 
 import av
 import pyarrow.parquet as pq
@@ -23,6 +25,9 @@ def home(tmp_path_factory):
     build_policy(0, torch.float32).save_pretrained(home / "policy")
     for name in ("one", "two"):
         write_greys(home / f"{name}.mp4", range(30), width=160, height=48)
+    for folder in ("saved", "table.jsonl"):
+        (home / folder).mkdir()
+    (home / "saved" / "0001-frame2-0.200s.jpg").touch()
     return home
 
 
@@ -50,6 +55,25 @@ def test_one_video_writes_frames_sheet_and_moments(select, home, tmp_path):
     with av.open(str(tmp_path / "clip.mp4")) as clip:
         assert clip.streams.video[0].frames == round(sum(end - start for start, end in spans) * 25)
         assert clip.streams.video[0].width == 160
+
+
+def test_frames_are_saved_all_or_not_at_all(select, home, tmp_path, monkeypatch, caplog):
+    """After a full disk the same command works."""
+    from refocus.select import frame_files
+
+    encode, made = frame_files.jpeg, []
+
+    def full(picture):
+        made.append(1)
+        if len(made) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return encode(picture)
+
+    words = [home / "one.mp4", "What?", "--frames", 4, "--save-frames", tmp_path / "f"]
+    monkeypatch.setattr(frame_files, "jpeg", full)
+    assert select(*words)[0] == 1 and "No space left" in caplog.text
+    assert len(made) == 3 and list((tmp_path / "f").iterdir()) == []
+    assert select(*words)[0] == 0 and len(list((tmp_path / "f").iterdir())) == 4
 
 
 def test_a_sheet_keeps_the_frames_aspect(select, home, tmp_path):
@@ -86,6 +110,14 @@ def test_a_pattern_of_videos_gives_a_table(select, home, tmp_path, ending):
     assert all(row["error"] is None and row["selector"] == "refocus" for row in rows)
 
 
+def test_fewer_frames_than_asked_are_told(select, home, tmp_path, caplog):
+    caplog.set_level("INFO")
+    assert select(home / "one.mp4", "What?", "--frames", 13)[0] == 0
+    assert "fewer than 13: all candidate frames" in caplog.text
+    assert select(home / "*.mp4", "What?", "--frames", 14, "--out", tmp_path / "picks.jsonl")[0] == 0
+    assert "2 of these got fewer than 14 frames" in caplog.text
+
+
 def test_a_table_of_questions_gives_the_picks_that_each_gets_alone(select, home, tmp_path):
     table = tmp_path / "questions.csv"
     table.write_text("id,video,question,option_a,option_b\n1,one.mp4,What colour is it?,red,green\n2,two.mp4,What?,,\n")
@@ -116,6 +148,9 @@ def test_a_broken_video_has_its_error_and_the_command_fails_at_the_end(select, h
         (["https://example.org/a.mp4", "What?"], "is an address"),
         (["{home}/none*.mp4", "What?"], "no file matches"),
         (["{home}/one.mp4"], "name a video and a question"),
+        (["{home}/one.mp4", "{home}/two.mp4"], "two.mp4 is a file, and the last word is the question"),
+        (["{home}/one.mp4", "What", "is", "it?"], "there is no file What (videos come first, then one question"),
+        (["{home}/o*.mp4", "{home}/none*.mp4", "What?", "--out", "picks.jsonl"], "none*.mp4 (videos come first"),
         (["{home}/one.mp4", " "], "the question is empty"),
         (["{home}/one.mp4", "What?", "--frames", "0"], "positive number"),
         (["{home}/one.mp4", "What?", "--selector", "topkk"], "'topkk'; a video is asked about with uniform, random"),
@@ -124,13 +159,27 @@ def test_a_broken_video_has_its_error_and_the_command_fails_at_the_end(select, h
         (["{home}/one.mp4", "What?", "--out", "picks.txt"], "name it .parquet or .jsonl"),
         (["{home}/one.mp4", "What?", "--out", "picks.jsonl", "--json"], "--json is for one video"),
         (["{home}/one.mp4", "What?", "--clip", "out.gif"], "ends with .mp4"),
+        (["{home}/one.mp4", "What?", "--contact-sheet", "out.jpg"], "ends with .png"),
+        (["{home}/one.mp4", "What?", "--save-frames", "{home}/one.mp4"], "one.mp4 is a file, not a folder"),
+        (["{home}/one.mp4", "What?", "--save-frames", "{home}/saved"], "frames of an earlier call (0001-frame2-"),
+        (["{home}/one.mp4", "What?", "--clip", "{home}/one.mp4/new/a.mp4"], "one.mp4 is a file, not a folder"),
+        (["{home}/*.mp4", "What?", "--out", "{home}/table.jsonl"], "table.jsonl is a folder; name a file in it"),
+        (["--questions", "{home}/none.csv"], "there is no file {home}/none.csv"),
         (["{home}/one.mp4", "What?", "--videos", "{home}"], "--videos belongs to --questions"),
     ],
 )
 def test_a_wrong_request_ends_before_a_model_is_loaded(home, words, says, caplog, monkeypatch):
     monkeypatch.setattr("refocus.select.by_name.selector_by_name", lambda *words: pytest.fail("a model is loaded"))
     assert main(["select", *(word.format(home=home) for word in words)]) == 2
-    assert says in caplog.text
+    assert says.format(home=home) in caplog.text
+
+
+def test_a_disk_that_may_not_be_written_to_is_said_before_a_model_is_loaded(home, caplog, monkeypatch):
+    monkeypatch.setattr("refocus.select.by_name.selector_by_name", lambda *words: pytest.fail("a model is loaded"))
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write nearly everywhere
+    for flag, name in (("--contact-sheet", "sheet.png"), ("--save-frames", "frames"), ("--out", "picks.jsonl")):
+        assert main(["select", str(home / "one.mp4"), "What?", flag, str(home / name)]) == 2
+        assert f"{home / name}: nothing may be written to {home}" in caplog.text
 
 
 @pytest.mark.parametrize(

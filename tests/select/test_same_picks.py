@@ -55,6 +55,29 @@ def test_python_and_the_command_pick_the_same(bench, policy, capsys):
     assert len(picked.frames_indices) == N
 
 
+@pytest.mark.parametrize("selector", ["refocus/mine", "random"])
+def test_the_workflow_the_command_and_python_pick_the_same_of_the_same_file(bench, policy, tmp_path, selector):
+    """One seed, by each row's id. The benchmark's frames are plain greys, which JPEG stores without loss."""
+    model = ["--model", policy] if "/" in selector else []
+    workflow = read_selections(bench.select(selector, N, tmp_path / "table", *model))
+    asked = tmp_path / "questions.jsonl"
+    rows = [
+        {"video": q.video_path, "question": q.question, "options": list(q.options), "id": q.qa_id}
+        for q in bench.questions
+    ]
+    asked.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["--videos", bench.videos, "--frames", N, "--out", tmp_path / "picks.jsonl"]
+    named = model or ["--selector", selector]
+    assert bench.refocus("select", "--questions", asked, *words, *named) == 0
+    by_command = {row["id"]: row for row in map(json.loads, (tmp_path / "picks.jsonl").read_text().splitlines())}
+    mine = FrameSelector.from_pretrained(policy if model else selector)
+    for question in bench.questions:
+        row, ask = workflow[question.qa_id], Ask(question.question, question.options, question.qa_id)
+        [picked] = mine.select_many(bench.videos / question.video_path, [ask], N)
+        assert picked.frames_indices == row.frames_indices == tuple(by_command[question.qa_id]["frames_indices"])
+        assert picked.pick_order == row.file_pick_order == tuple(by_command[question.qa_id]["pick_order"])
+
+
 def test_frames_sampled_otherwise_than_in_training_are_refused(bench, policy, tmp_path):
     write_trained_for(policy, TrainedFor.of(N, DecodeSettings(size=32, fps=2)))
     try:

@@ -59,6 +59,7 @@ def test_frames_in_memory_are_sampled_as_a_file_is(selector, video):
     for same in (
         Frames([Image.fromarray(image) for image in greys], fps=10),
         Frames(torch.from_numpy(greys), fps=10),
+        Frames(torch.from_numpy(greys).permute(0, 3, 1, 2), fps=10),
         Frames(list(greys), timestamps_s=times),
     ):
         assert selector.select(same, QUESTION, n_frames=5) == picked
@@ -119,7 +120,7 @@ def test_many_questions_cost_one_decode_and_one_prefix(model, video, monkeypatch
     candidates = type(open_video(video)).candidates
     monkeypatch.setattr(
         "refocus.select.video_source.FileSource.candidates",
-        lambda self, settings: decodes.append(1) or candidates(self, settings),
+        lambda self, *how: decodes.append(1) or candidates(self, *how),
     )
     asked = [f"What colour is the {what}?" for what in ("circle", "square", "left", "right", "red")] * 4
     alone = FrameSelector.from_pretrained(model)

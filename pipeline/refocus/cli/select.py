@@ -4,7 +4,9 @@ import argparse
 import glob
 import json
 import logging
+import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ from refocus.config.select import SelectSettings
 from refocus.config.selectors import OPTIONS, SelectorName
 from refocus.core.devices import claim
 from refocus.core.errors import RefocusError, UsageError
+from refocus.core.files import check_place
 from refocus.core.progress import bar
 
 if TYPE_CHECKING:
@@ -97,12 +100,13 @@ def run(args: argparse.Namespace) -> None:
         if args.out is None:
             raise UsageError(f"{len(asked)} videos need --out PICKS.parquet (or .jsonl), one row for each question")
         check_ending(args.out)
+        check_place(args.out)
         one_video = {"--json": args.json, "--contact-sheet": args.contact_sheet, "--save-frames": args.save_frames}
         for flag, given in {**one_video, "--clip": args.clip}.items():
             if given:
                 raise UsageError(f"{flag} is for one video and one question; with --out there is a table")
-    elif args.clip is not None and not (args.clip.suffix == ".mp4" and args.clip_seconds > 0):
-        raise UsageError("--clip takes a name that ends with .mp4, and --clip-seconds a positive number")
+    else:
+        _check_pictures(args)
     claim(settings.runtime.device)
     selector = _selector(args, settings)
     if many:
@@ -111,11 +115,25 @@ def run(args: argparse.Namespace) -> None:
         _one_video(args, selector, asked[0])
 
 
+def _check_pictures(args: argparse.Namespace) -> None:
+    from refocus.select.frame_files import check_no_frames
+
+    if args.clip_seconds <= 0:
+        raise UsageError(f"--clip-seconds takes a positive number (got {args.clip_seconds})")
+    for flag, path, ending in (("--contact-sheet", args.contact_sheet, ".png"), ("--clip", args.clip, ".mp4")):
+        if path is not None:
+            if path.suffix != ending:
+                raise UsageError(f"{flag} takes a name that ends with {ending} (got {path})")
+            check_place(path)
+    if args.save_frames is not None:
+        check_place(args.save_frames, folder=True)
+        check_no_frames(args.save_frames)
+
+
 def _asked(args: argparse.Namespace) -> "list[AskedVideo]":
     """The videos, each with its questions."""
     from refocus.select.frame_selector import Ask
     from refocus.select.question_list import AskedVideo, read_questions
-    from refocus.select.video_source import existing_file
 
     if args.questions is not None:
         if args.words or args.option:
@@ -128,16 +146,24 @@ def _asked(args: argparse.Namespace) -> "list[AskedVideo]":
     *videos, question = args.words
     if not question.strip():
         raise UsageError("the question is empty")
-    paths = [
-        path
-        for word in videos
-        for path in (
-            sorted(glob.glob(word, recursive=True)) if glob.has_magic(word) and not Path(word).exists() else [word]
-        )
-    ]
-    if not paths:
-        raise UsageError(f"no file matches {' '.join(videos)}")
-    return [AskedVideo(existing_file(path), (Ask.of(Ask(question, tuple(args.option))),)) for path in paths]
+    if os.path.isfile(question):
+        raise UsageError(f"{question} is a file, and the last word is the question (in quotes)")
+    ask = Ask.of(Ask(question, tuple(args.option)))
+    return [AskedVideo(path, (ask,)) for word in videos for path in _files(word, alone=len(videos) == 1)]
+
+
+def _files(word: str, alone: bool) -> list[Path]:
+    """The file, or the files, that a word names."""
+    from refocus.select.video_source import existing_file
+
+    pattern = glob.has_magic(word) and not os.path.exists(word)
+    try:
+        found = [existing_file(path) for path in (sorted(glob.glob(word, recursive=True)) if pattern else [word])]
+        if not found:
+            raise UsageError(f"no file matches {word}")
+        return found
+    except UsageError as error:
+        raise error if alone else UsageError(f"{error} (videos come first, then one question, in quotes)") from None
 
 
 def _selector(args: argparse.Namespace, settings: SelectSettings) -> "FrameSelector":
@@ -166,7 +192,7 @@ def _one_video(args: argparse.Namespace, selector: "FrameSelector", asked: "Aske
     selection = selector.select(encoded, ask.question, ask.options, args.frames)
     wanted = selector.n_frames if args.frames is None else args.frames
     if len(selection.timestamps_s) < wanted:
-        log.info("the video has only %d candidate frames, so all of them are picked", encoded.n_candidates)
+        log.info("fewer than %d: all candidate frames that the video has are picked", wanted)
     if len(selection.timestamps_s) > wanted:
         log.info("%s hands over all that a selector would look at, whatever --frames says", selector.name)
     if (args.selector or "").endswith(OPTIONS) and not ask.options:
@@ -188,7 +214,7 @@ def _one_video(args: argparse.Namespace, selector: "FrameSelector", asked: "Aske
 
 
 def _pictures(
-    args: argparse.Namespace, selector: "FrameSelector", video: Path, options: tuple[str, ...], picked: "VideoSelection"
+    args: argparse.Namespace, selector: "FrameSelector", video: Path, options: Sequence[str], picked: "VideoSelection"
 ) -> list[str]:
     """Writes what is to be seen; a line for each."""
     written = []
@@ -236,6 +262,7 @@ def _table(args: argparse.Namespace, selector: "FrameSelector", asked: "list[Ask
     from refocus.select.question_list import rows_of, write_rows
 
     made = selector.select_batch(((one.video, one.asks) for one in asked), args.frames)
+    wanted = selector.n_frames if args.frames is None else args.frames
     rows: list[dict[str, Any]] = []
     failed = 0
     for one, selections in zip(asked, bar(made, total=len(asked), desc="select", unit="video"), strict=True):
@@ -246,5 +273,7 @@ def _table(args: argparse.Namespace, selector: "FrameSelector", asked: "list[Ask
     write_rows(args.out, rows)
     counts = [f"{n} {what}{'s' * (n != 1)}" for n, what in ((len(rows), "question"), (len(asked), "video"))]
     log.info("picks for %s about %s: %s", *counts, args.out)
+    if fewer := sum(0 < len(row["frames_indices"]) < wanted for row in rows):
+        log.info("%d of these got fewer than %d frames: all candidates that their videos have", fewer, wanted)
     if failed:
-        raise RefocusError(f"{failed} of {len(asked)} videos could not be decoded; the column error says why")
+        raise RefocusError(f"nothing was picked of {failed} of {len(asked)} videos; the column error says why")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refocus.core.disk import refusal
+from refocus.core.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,6 +60,23 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise OSError(number, os.strerror(number), str(path)) from error  # the file that is meant, not its draft
     finally:
         draft.unlink(missing_ok=True)
+
+
+def check_place(path: Path, folder: bool = False) -> None:
+    """Refuses a name that nothing could be written under, before anything is worked for. Missing folders are no fault.
+
+    Args:
+        folder: whether it is that of a folder of files.
+    Raises:
+        UsageError: a folder has a file's name or the other way round, or what is there may not be written to.
+    """
+    if not folder and os.path.isdir(path):
+        raise UsageError(f"{path} is a folder; name a file in it")
+    there = next(place for place in (*([path] if folder else []), *path.parents) if os.path.lexists(place))
+    if not os.path.isdir(there):
+        raise UsageError(f"{path}: {there} is a file, not a folder")
+    if not os.access(there, os.W_OK):
+        raise UsageError(f"{path}: nothing may be written to {there}")
 
 
 def replaced(draft: Path, path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from refocus.core.errors import RefocusError, ResourceMissing, UsageError
-from refocus.core.model_folder import read_json
+from refocus.core.model_folder import CONFIG, read_json
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation per colour
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -57,9 +57,12 @@ def load_config(folder: Path) -> Any:
     """The model's configuration.
 
     Raises:
-        UsageError: transformers does not know such a model.
+        UsageError: transformers does not know such a model, or it is a policy.
     """
     from transformers import AutoConfig
+
+    if (folder / CONFIG).is_file() and read_json(folder / CONFIG).get("model_type") == "refocus":
+        raise UsageError(f"{folder} is a frame-selection policy, no LMM, CLIP or SigLIP; it picks by itself")
 
     try:
         with _quiet_about_defaults():

@@ -93,6 +93,11 @@ def load(
         vision = None if settings is None else settings.vision
         public = read_public(values, str(path), vision=vision, start_of_frame=_start(tokenizer))
         config = public.config
+    elif (of := values.get("model_type", "refocus")) != "refocus":
+        raise UsageError(
+            f"{path}: a model of type '{of!s:.80}' is no policy; without training, `topk` and the like ask a CLIP or "
+            "SigLIP, `confidence` an LMM"
+        )
     else:
         config = PolicyConfig.from_dict(values)
     if settings is not None and settings.variant is not None:

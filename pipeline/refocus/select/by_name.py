@@ -8,7 +8,8 @@ from refocus.config.select import SelectSettings
 from refocus.config.selectors import KINDS, SelectorName
 from refocus.config.training_free import TrainingFreeSettings
 from refocus.core.errors import RefocusError, UsageError
-from refocus.core.model_folder import AS_LOGGED_IN, HubAccess
+from refocus.core.extras import require
+from refocus.core.model_folder import AS_LOGGED_IN, HubAccess, local_folder, no_such_folder
 from refocus.select.frame_selector import FrameSelector
 from refocus.select.policy_frames import embedded_model, load_policy_selector
 
@@ -44,6 +45,9 @@ def selector_by_name(
         return load_policy_selector(str(model), settings, decode, access)
     method, scorer = without_training(str(name))
     if method is None:
+        folder = local_folder(name)
+        if folder is not None and not folder.is_dir():
+            raise UsageError(f"{no_such_folder(name)}; selectors without training are {known_names()}")
         if model is not None:
             raise UsageError(f"{name} is no selector without training, so it asks no other model ({model})")
         return load_policy_selector(name, settings, decode, access)
@@ -77,6 +81,8 @@ def _without_training(
 
     decode, numbers = decode or DecodeSettings(), numbers or TrainingFreeSettings()
     if name.needs is None:
+        if model is not None:
+            raise UsageError(f"{name} asks no model: leave {model} out")
         return made.SpreadFrameSelector(name, settings, decode, numbers)
     if name.needs == "embeddings":
         return made.SimilarityFrameSelector(name, model or SCORERS[SMALL], settings, decode, numbers)
@@ -84,6 +90,7 @@ def _without_training(
         raise UsageError(f"{name} picks for a benchmark only; a video is asked about with {known_names()} or a policy")
     if model is None:
         raise UsageError(f"{name} needs a model, the LMM that it asks")
+    require("pyarrow")  # which the LMM's side of it reads tables with
     from refocus.select.confidence_frames import ConfidenceFrameSelector
 
     return ConfidenceFrameSelector(model, settings, decode)

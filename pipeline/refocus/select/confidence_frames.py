@@ -41,7 +41,10 @@ class ConfidenceFrameSelector(FrameSelector):
     ) -> list[tuple[Picks, Curve | None]]:
         for prompt in prompts:
             if not 2 <= len(prompt.options) <= self._lmm.max_options:
-                raise UsageError(f"confidence needs 2 to {self._lmm.max_options} answer options")
+                raise UsageError(
+                    f"confidence needs 2 to {self._lmm.max_options} answer options; '{prompt.question:.80}' has "
+                    f"{len(prompt.options)}"
+                )
         asked = [question_about(prompt, "video") for prompt in prompts]
         made: list[tuple[Picks, Curve | None]] = []
         for sure in certain_features(self._lmm, encoded.state, encoded.timestamps_s, asked):

@@ -2,12 +2,14 @@
 
 import importlib
 import logging
+import operator
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from refocus.config.decode import DecodeSettings
@@ -18,6 +20,7 @@ from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import digest
 from refocus.core.model_folder import HubAccess
 from refocus.lmm.prompts import Prompt
+from refocus.select.ask import Ask
 from refocus.select.encoded_video import EncodedVideo, read_encoded, write_encoded
 from refocus.select.picks import Picks
 from refocus.select.selector import question_seed
@@ -25,6 +28,7 @@ from refocus.select.selector_digest import selector_digest
 from refocus.select.video_selection import Curve, VideoSelection
 from refocus.select.video_source import Frames, Video, VideoSource, open_video
 from refocus.video.decode import DecodedFrames
+from refocus.video.packets import Heartbeat
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,34 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Ask", "FrameSelector", "Frames", "VideoSelection"]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A question about a video, with its answer options if it has any.
-
-    Attributes:
-        question: the question, without options.
-        options: without letters.
-        id: what seeds its picks, where they are drawn; the question's own text unless given. A table's `qa_id` here
-            gives the draws that the workflow makes for that row.
-    """
-
-    question: str
-    options: tuple[str, ...] = ()
-    id: str | None = None
-
-    @classmethod
-    def of(cls, asked: "str | Ask") -> "Ask":
-        """A text is a question without options.
-
-        Raises:
-            UsageError: the question is empty.
-        """
-        ask = cls(asked) if isinstance(asked, str) else asked
-        if not ask.question.strip():
-            raise UsageError("the question is empty")
-        return replace(ask, options=tuple(ask.options))
 
 
 @dataclass(frozen=True)
@@ -162,10 +138,10 @@ class FrameSelector(ABC):
             n_frames: how many; None: `FrameSelector.n_frames`.
             seed: of sampled picks; None: the settings'.
         Raises:
-            UsageError: n_frames is not positive, the question is empty, or there is no such file.
+            UsageError: n_frames is not positive, the question is empty or no text, or there is no such file.
             RefocusError: no frame of the video can be decoded.
         """
-        return self.select_many(video, [Ask(question, tuple(options or ()))], n_frames, seed)[0]
+        return self.select_many(video, [Ask(question, options or ())], n_frames, seed)[0]
 
     def select_many(
         self,
@@ -180,15 +156,20 @@ class FrameSelector(ABC):
             UsageError: as `select`.
             RefocusError: as `select`.
         """
-        count = self.n_frames if n_frames is None else n_frames
+        try:
+            count = operator.index(self.n_frames if n_frames is None else n_frames)
+        except TypeError:
+            raise UsageError(f"n_frames must be a whole number, not {n_frames!r:.80}") from None
         if count < 1:
             raise UsageError(f"n_frames must be at least 1 (got {count})")
+        if isinstance(questions, str | Ask):
+            raise UsageError("questions are a list: [question], or `select` for a single one")
         asks = [Ask.of(question) for question in questions]
         encoded = video if isinstance(video, EncodedVideo) else self.encode(video)
         if encoded.reader != self.reader:
             raise UsageError(f"{encoded.video.name} was read by another selector: encode it with this one")
         seeds = [question_seed(self.settings.seed if seed is None else seed, ask.id or ask.question) for ask in asks]
-        prompts = [Prompt(ask.question, ask.options) for ask in asks]
+        prompts = [Prompt(ask.question, tuple(ask.options)) for ask in asks]
         made = self._picks(encoded, prompts, count, seeds)
         return [
             VideoSelection.of(picks, encoded.timestamps_s, encoded.source_frames, curve, encoded.video)
@@ -209,16 +190,26 @@ class FrameSelector(ABC):
         Args:
             workers: videos that are decoded at a time; each decoded one holds up to 512 candidates, about 220 MB.
         """
-        with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        stop = Event()
+
+        def go_on() -> None:
+            if stop.is_set():
+                raise CancelledError
+
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+        try:
             ahead: deque[tuple[Future[_Decoded], Sequence[str | Ask]]] = deque()
             for video, questions in requests:
-                ahead.append((pool.submit(self._decoded, video), questions))
+                ahead.append((pool.submit(self._decoded, video, go_on), questions))
                 if len(ahead) > workers:
                     decoded, asked = ahead.popleft()
                     yield self._one_of_batch(decoded, asked, n_frames, seed)
             while ahead:  # popped, so that a decoded video goes with its answers
                 decoded, asked = ahead.popleft()
                 yield self._one_of_batch(decoded, asked, n_frames, seed)
+        finally:  # what is decoded for nobody ends now: Ctrl-C would wait for it
+            stop.set()
+            pool.shutdown(cancel_futures=True)
 
     def encode(self, video: Video) -> EncodedVideo:
         """Decodes a video's candidates and reads them as far as no question is needed; the last one is kept.
@@ -279,9 +270,9 @@ class FrameSelector(ABC):
         """The inverse of `_tensors`."""
         raise UsageError(f"{self.name} reads a video anew for every question: there is nothing to load")
 
-    def _decoded(self, video: Video | VideoSource) -> "_Decoded":
+    def _decoded(self, video: Video | VideoSource, heartbeat: Heartbeat | None = None) -> "_Decoded":
         source = open_video(video)
-        candidates = source.candidates(self.decode)
+        candidates = source.candidates(self.decode, heartbeat)
         if candidates.status != "ok":
             log.warning("only part of %s could be decoded: %s", source.name, candidates.error)
         return _Decoded(source, candidates)

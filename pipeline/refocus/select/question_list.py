@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refocus.core.errors import RefocusError, UsageError
+from refocus.core.extras import require
 from refocus.core.files import write_table, write_text
 from refocus.select.frame_selector import Ask, FrameSelector
 from refocus.select.picks import VideoFile
@@ -38,6 +39,8 @@ def read_questions(path: Path, videos: Path | None) -> list[AskedVideo]:
     Raises:
         UsageError: a column or a video is missing, a row is unusable, or there is none; names file and row.
     """
+    if not os.path.isfile(path):
+        raise UsageError(f"there is no file {path}")
     from refocus.qa.adapters.table import asked_rows
 
     folder, found = videos or path.parent, dict[Path, list[Ask]]()
@@ -103,6 +106,8 @@ def rows_schema() -> "pa.Schema":
 
 
 def check_ending(path: Path) -> None:
-    """Raises a UsageError for a file that `write_rows` does not write."""
+    """Raises a UsageError for a file that `write_rows` does not write, or not here."""
     if path.suffix not in ENDINGS:
         raise UsageError(f"{path}: name it {' or '.join(ENDINGS)}, which says what is written")
+    if path.suffix == ".parquet":
+        require("pyarrow")

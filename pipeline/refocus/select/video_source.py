@@ -20,7 +20,9 @@ from refocus.select.picks import VideoFile
 from refocus.video.decode import DecodedFrames, decode_frames, plan_clip
 from refocus.video.frame_plan import EPSILON_S, grid
 from refocus.video.frame_times import frame_times
+from refocus.video.packets import Heartbeat
 from refocus.video.pictures import pictures_at
+from refocus.video.probe import VideoError
 from refocus.video.resize import resize
 from refocus.video.source_digest import source_digest
 from refocus.video.tars import locate
@@ -35,7 +37,8 @@ class Frames:
     """A video that is decoded already.
 
     Attributes:
-        images: (T, h, w, 3) uint8 RGB, or as many pictures (PIL images or arrays) of one size.
+        images: (T, h, w, 3) uint8 RGB, a torch tensor also (T, 3, h, w); or as many pictures (PIL images or arrays) of
+            one size.
         fps: how many of them are shown in a second; None: `timestamps_s` says when.
         timestamps_s: when each begins, increasing seconds, where there is no `fps`.
     """
@@ -59,9 +62,11 @@ class VideoSource(ABC):
     key: Hashable
 
     @abstractmethod
-    def candidates(self, settings: DecodeSettings) -> DecodedFrames:
+    def candidates(self, settings: DecodeSettings, heartbeat: Heartbeat | None = None) -> DecodedFrames:
         """The frames that are picked from: min(fps, max_frames) of the whole video, size x size.
 
+        Args:
+            heartbeat: called now and then while a file is read; what it raises ends the reading.
         Raises:
             RefocusError: no frame can be decoded.
         """
@@ -84,11 +89,15 @@ class FileSource(VideoSource):
         stat = path.stat()
         self.key = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)
 
-    def candidates(self, settings: DecodeSettings) -> DecodedFrames:
+    def candidates(self, settings: DecodeSettings, heartbeat: Heartbeat | None = None) -> DecodedFrames:
         """See `VideoSource.candidates`."""
-        with opened_track(self.path) as track:
-            plan = plan_clip(track, settings.fps, settings.max_frames, None, None)
-            decoded = decode_frames(track, plan.times_s, settings.size, progress=plan.duration_s > LONG_S)
+        try:
+            with opened_track(self.path) as track:
+                plan = plan_clip(track, settings.fps, settings.max_frames, None, None, heartbeat)
+                long = plan.duration_s > LONG_S
+                decoded = decode_frames(track, plan.times_s, settings.size, progress=long, heartbeat=heartbeat)
+        except VideoError as error:  # of a temporary copy nobody knows the path
+            raise VideoError(str(error).replace(str(self.path), self.name)) from None
         if not len(decoded.images):
             raise RefocusError(f"{self.name}: no frame could be decoded: {decoded.error}")
         return decoded
@@ -134,7 +143,7 @@ class MemorySource(VideoSource):
         self.digest = digest.hexdigest()[:32]
         self.key = (self.digest, self.fps)
 
-    def candidates(self, settings: DecodeSettings) -> DecodedFrames:
+    def candidates(self, settings: DecodeSettings, heartbeat: Heartbeat | None = None) -> DecodedFrames:
         """See `VideoSource.candidates`; the frame being shown at each time of the grid, each once."""
         first, last = self.times_s[0], self.times_s[-1]
         shown_last_s = last - self.times_s[-2] if len(self.times_s) > 1 else 0.0  # as long as the one before it
@@ -223,6 +232,8 @@ def _stacked(images: Any) -> np.ndarray:
     """(T, h, w, 3) uint8 RGB of what `Frames` takes."""
     if hasattr(images, "detach"):  # a torch tensor, which is not imported for this
         images = images.detach().cpu().numpy()
+        if images.ndim == 4 and images.shape[1] == 3 != images.shape[3]:  # as torchvision and `tensor()` have them
+            images = images.transpose(0, 2, 3, 1)
     if not isinstance(images, np.ndarray):
         if isinstance(images, str | bytes) or not isinstance(images, Iterable):
             raise UsageError(f"Frames: images must be an array or a list of pictures, not {type(images).__name__}")

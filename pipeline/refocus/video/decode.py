@@ -72,6 +72,7 @@ def decode_frames(
     start_s: float | None = None,
     end_s: float | None = None,
     progress: bool = False,
+    heartbeat: Heartbeat | None = None,
 ) -> DecodedFrames:
     """The frames shown at some times, each source frame once.
 
@@ -81,6 +82,7 @@ def decode_frames(
         size: frames come size x size (squash, bicubic); None = as stored.
         start_s, end_s: times outside [start_s, end_s) are left out.
         progress: whether a bar on stderr shows how far it is.
+        heartbeat: called with every packet; what it raises ends the decoding.
     Returns:
         the frames; a file that cannot be read gives status failed and no frames.
     """
@@ -91,7 +93,7 @@ def decode_frames(
     stamps: list[float] = []
     sources: list[int] = []
     try:
-        shown = frames_shown(video, times, size, report)
+        shown = frames_shown(video, times, size, report, heartbeat)
         for frame in bar(shown, total=len(times), desc="decode", unit="frame") if progress else shown:
             if not stamps:  # room for all of them, since stacking a list of frames would hold each twice
                 images = np.empty((len(times), *frame.image.shape), np.uint8)
