@@ -141,12 +141,32 @@ def test_picks_of_other_frames_and_answers_from_other_picks_are_outdated(home, c
         ("train/one/policy/model.safetensors", "is not what was written"),
         ("store/train/0123456789ab/ba9876543210/metrics.jsonl", "has lost lines"),
         ("store/train/0123456789ab/ba9876543210/step-00000006/policy.safetensors", "cannot be gone on from"),
+        ("train/one/policy/SHA256SUMS", "is missing, and provenance.json describes it"),
+        ("world/bench/even.mp4", "is missing, and frames/bench/000000.index.parquet was decoded from it"),
+        ("selections/bench/uniform/cost.json", "is missing, and tables/table1.csv was made of it"),
     ],
 )
+@pytest.mark.fault("damaged input or result", "workflow", "`refocus check` misses files that others rest on")
 def test_a_file_that_is_gone_is_missed(home, capsys, file, says):
     (home / "results" / file).unlink()
     status, text = run(home, capsys)
     assert status == 1 and says in text
+
+
+def test_a_folder_in_the_place_of_a_table_is_no_table(home, capsys):
+    table = home / "results/selections/bench/uniform/n2.s0.parquet"
+    table.unlink()
+    table.mkdir()
+    status, text = run(home, capsys)
+    assert status == 1 and "DAMAGED: selections/bench/uniform/n2.s0.parquet: is missing, and answers/" in text
+
+
+def test_a_result_that_nothing_rests_on_is_said_to_be_gone(home, capsys):
+    """Who throws away a table has not damaged the rest."""
+    (home / "results" / "tables" / "table1.csv").unlink()
+    status, text = run(home, capsys, "--json")
+    assert status == 0 and json.loads(text)["gone"] == ["tables/table1.csv"]
+    assert "gone, with nothing made of them here: 1\n  tables/table1.csv" in run(home, capsys)[1]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])

@@ -1,10 +1,11 @@
 """What Snakemake noted of each job in `.snakemake/metadata`: rule, inputs, parameters, log, times."""
 
 import ast
+import contextlib
 import json
 import os
-from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +44,14 @@ class JobRecords:
         self.workdir, self._folder = workdir, workdir / FOLDER
         if not self._folder.is_dir():
             raise RefocusError(f"{workdir} has no {FOLDER}: name the folder that snakemake was run in with --directory")
+
+    def files(self) -> Iterator[str]:
+        """The files that have a record, as the workflow names them; names that are none of its own are left out."""
+        for folder, _, names in os.walk(self._folder):
+            above = Path(folder).relative_to(self._folder).parts
+            for name in names:
+                with contextlib.suppress(ValueError):  # of base64, and of UTF-8
+                    yield urlsafe_b64decode("".join(part.removeprefix("@") for part in (*above, name))).decode()
 
     def of(self, file: str) -> JobRecord | None:
         """Of the job that made a file; None where no job did, or its record is gone or cannot be read."""

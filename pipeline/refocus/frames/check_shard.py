@@ -1,8 +1,4 @@
-"""Whether a stored shard is, byte for byte, what decoding wrote, and whether its index says of it what it says itself.
-
-Of a clip stored as one video, the bytes between its frames (the container's own, which no reader of ours uses) have no
-checksum.
-"""
+"""Whether a stored shard is, byte for byte, what decoding wrote, and whether its index says what it says itself."""
 
 import json
 from collections.abc import Iterator
@@ -10,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 from refocus.core.errors import RefocusError
+from refocus.frames.clip_metadata import ClipMetadata
 from refocus.frames.decode_clip import StoredClip
 from refocus.frames.index import IndexRow, read_index
 from refocus.frames.shard_reader import ShardReader, is_intact
@@ -39,10 +36,10 @@ def shard_damage(tar: Path) -> Iterator[str]:
 
 
 def without_checksums(tar: Path) -> int:
-    """How many clips of a shard have none, as those that earlier versions stored."""
+    """How many clips of a shard have none, or none of the video that holds their frames, as earlier versions stored."""
     reader = ShardReader(tar)
     metadata = [reader.metadata(clip) for clip in reader.order()]
-    return sum(1 for clip in metadata if clip is not None and clip.n_frames and not clip.checksums)
+    return sum(1 for clip in metadata if clip is not None and clip.n_frames and not _all_summed(clip))
 
 
 def index_damage(index: Path) -> Iterator[str]:
@@ -75,6 +72,10 @@ def catalogue_damage(sources: Path, tar: Path) -> Iterator[str]:
         raise RefocusError(f"{sources}: not JSON ({error})") from None
     if noted != catalogue(ShardReader(tar)):
         yield f"does not list the clips of {tar.name}"
+
+
+def _all_summed(clip: ClipMetadata) -> bool:
+    return bool(clip.checksums) and (clip.form.name != "video" or clip.form.checksum is not None)
 
 
 def _lost(start: int, end: int) -> str:

@@ -16,12 +16,13 @@ class StoredForm:
     """How a clip's frames are stored (`decode.storage`).
 
     jpeg: a member per frame; `offsets` and `sizes` are empty. video: one MP4; frame i is decoded from the `sizes[i]`
-    bytes at `offsets[i]` of it.
+    bytes at `offsets[i]` of it, and `checksum` is the CRC-32 of it all; None in shards of earlier versions.
     """
 
     name: str  # jpeg or video
     offsets: tuple[int, ...] = ()
     sizes: tuple[int, ...] = ()
+    checksum: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class ClipMetadata:
         whole = (self.source_frames, self.checksums or self.source_frames, *places)
         return (
             form.name in ("jpeg", "video")
+            and (form.checksum is None or type(form.checksum) is int)
             and all(isinstance(text, str) for text in (self.clip_id, self.video_path, self.source_sha256, self.decode))
             and all(isinstance(time_s, int | float) for time_s in (*self.timestamps_s, self.fps, self.duration_s))
             and all(len(one) == count and all(type(number) is int for number in one) for one in whole)
@@ -110,6 +112,8 @@ class ClipMetadata:
         }
         if self.form.name == "video":
             values |= {"offsets": self.form.offsets, "sizes": self.form.sizes}
+            if self.form.checksum is not None:
+                values["video_checksum"] = self.form.checksum
         if self.checksums:
             values["checksums"] = self.checksums
             values["checksum"] = zlib.crc32(canonical(values).encode())  # of all the rest of this
@@ -138,7 +142,12 @@ class ClipMetadata:
                 source_bytes=values["source_bytes"],
                 source_sha256=values["source"],
                 decode=values["decode"],
-                form=StoredForm(values["frames"], tuple(values.get("offsets", ())), tuple(values.get("sizes", ()))),
+                form=StoredForm(
+                    values["frames"],
+                    tuple(values.get("offsets", ())),
+                    tuple(values.get("sizes", ())),
+                    values.get("video_checksum"),
+                ),
                 checksums=tuple(values.get("checksums", ())),
             )
             found = made.to_json()

@@ -122,4 +122,4 @@ class _H264Encoder:
 
     def finish(self) -> tuple[list[bytes], StoredForm]:
         video_file, offsets, sizes = self.writer.finish()
-        return [video_file], StoredForm("video", tuple(offsets), tuple(sizes))
+        return [video_file], StoredForm("video", tuple(offsets), tuple(sizes), zlib.crc32(video_file))

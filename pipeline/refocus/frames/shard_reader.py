@@ -1,6 +1,7 @@
 """The complete clips of a tar, whether it is finished, left by a killed run, or truncated."""
 
 import os
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,9 +110,11 @@ class ShardReader:
 
 
 def is_intact(stored: StoredClip) -> bool:
-    """Whether a clip's frames are the bytes that were stored; True also for one that has no checksums."""
-    noted = stored.metadata.checksums
-    return not noted or tuple(checksums(stored.metadata, stored.files)) == noted
+    """Whether a clip's frames, and the video around them, are the bytes that were stored; True also for one that has no
+    checksums."""
+    noted, video = stored.metadata.checksums, stored.metadata.form.checksum
+    frames = not noted or tuple(checksums(stored.metadata, stored.files)) == noted
+    return frames and (video is None or zlib.crc32(stored.files[0]) == video)
 
 
 def metadata_before(tar: Path, clip: str, position: int, n_frames: int) -> ClipMetadata | None:

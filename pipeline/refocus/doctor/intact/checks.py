@@ -87,11 +87,13 @@ def _sources(part: Part, found: Tally) -> None:
 
 def _model(part: Part, found: Tally) -> None:
     folder = part.path
+    made = read_provenance(folder)
     if not (folder / SUMS).is_file():
+        if made is not None and made.sums:
+            found.damage.append(part.damage(f"is missing, and {PROVENANCE} describes it", folder / SUMS))
         found.damage += [part.damage("is not what was written", path) for path in _by_manifest(part, found)]
         return
     found.damage += [part.damage("is not what was written, or its digest is not", path) for path in differing(folder)]
-    made = read_provenance(folder)
     if made is not None and made.sums not in ("", file_digest(folder / SUMS)):
         found.damage.append(part.damage(f"is not what {PROVENANCE} describes", folder / SUMS))
     listed = {*noted(folder), SUMS}

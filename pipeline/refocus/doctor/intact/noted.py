@@ -1,7 +1,7 @@
-"""What jobs noted of their inputs: Snakemake keeps the SHA-256 of each that has no more than a megabyte.
+"""What jobs noted of their inputs: which they were, and the SHA-256 of each that has no more than a megabyte.
 
 So a file that carries no digest of its own may have one all the same, and it is known of every result whether what it
-was made of is still what is there.
+was made of is still there, and still the same.
 """
 
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 from refocus.core.errors import RefocusError
 from refocus.core.files import file_digest
 from refocus.core.progress import bar
+from refocus.doctor.intact.kinds import How, kind_of
 from refocus.doctor.intact.tally import Damage
 from refocus.doctor.job_records import JobRecord, JobRecords
 
@@ -39,8 +40,11 @@ class Noted:
 
     def __init__(self, results: Path, workdir: Path, files: Sequence[str]) -> None:
         self.problem: str | None = None  # why there are no readings, or not all
+        self.missing: dict[str, str] = {}  # what is not there, and a file that was made of it
+        self.gone: list[str] = []  # what a job made and is not there, and nothing that is there was made of it
         self._readings: dict[str, dict[tuple[str, datetime], ReadByJob]] = {}
         self._made: dict[str, datetime] = {}
+        self._readers: dict[str, str] = {}  # of every input one file that was made of it
         try:
             records = JobRecords(workdir)
         except RefocusError as error:
@@ -49,6 +53,7 @@ class Noted:
         for start in _starts(results, workdir):
             self._read(start, records, files)
             if self._made:
+                self._miss(start, results, records)
                 return
         self.problem = f"the jobs that ran in {workdir} made no file of {results}"
 
@@ -63,7 +68,17 @@ class Noted:
                 self._made[file] = record.ended
                 self._add(start, file, record)
 
+    def _miss(self, start: str, results: Path, records: JobRecords) -> None:
+        """What jobs read or made below the folder and is not there; a folder in the place of a table is no table."""
+        made = (name.removeprefix(f"{start}/") for name in records.files() if name.startswith(f"{start}/"))
+        lost = {name for name in {*self._readers, *made} if not _is_there(results, name)}
+        self.missing = {name: self._readers[name] for name in sorted(lost & self._readers.keys())}
+        self.gone = sorted(lost - self.missing.keys())
+
     def _add(self, start: str, file: str, record: JobRecord) -> None:
+        for name in record.inputs:
+            if name.startswith(f"{start}/"):
+                self._readers.setdefault(name.removeprefix(f"{start}/"), file)
         for name, sha256 in record.checksums.items():
             if name.startswith(f"{start}/"):
                 reading = ReadByJob(sha256, file, record.began)
@@ -85,6 +100,11 @@ class Noted:
             return [Damage(file, f"is not what {others[0].reader} was made of: it was changed since", mend)], []
         what = f"was made of another {file} than is there now"
         return [], [Damage(reading.reader, what, REMAKE) for reading in others]
+
+
+def _is_there(results: Path, name: str) -> bool:
+    path, kind = results / name, kind_of(Path(name))
+    return path.is_file() or (path.is_dir() and (kind is None or kind.how is How.NOTHING))
 
 
 def _starts(results: Path, workdir: Path) -> Iterator[str]:

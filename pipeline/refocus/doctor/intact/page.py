@@ -31,6 +31,7 @@ def lines(found: Survey, everything: bool = False) -> Iterator[str]:
     yield from _excepted("compared in part", {name: one.partly for name, one in found.kinds.items()}, everything)
     yield from _excepted("not compared", {name: one.bare for name, one in found.kinds.items()}, everything)
     yield from _files("files that no stage writes", found.unknown, everything)
+    yield from _files("files that jobs made and that are gone, with nothing made of them here", found.gone, everything)
     yield from _files("files that killed runs left, which the next run takes or removes", found.left, everything)
     yield _verdict(found)
 
@@ -56,6 +57,7 @@ def plain(found: Survey) -> dict[str, Any]:
         "kinds": kinds,
         "unknown": found.unknown,
         "left": found.left,
+        "gone": found.gone,
         "no_jobs": found.no_jobs,
     }
 

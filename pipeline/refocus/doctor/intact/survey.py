@@ -1,7 +1,7 @@
 """Goes through a results folder: sorts its files, checks them in several threads, and compares what rests on what."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,17 +17,20 @@ from refocus.doctor.intact.tally import Damage, Tally
 from refocus.frames.index import read_index
 from refocus.qa.records import read_clips
 
+AGAIN = "run again; if nothing makes it, no configuration in use asks for it"
+
 
 @dataclass
 class Survey:
-    """What was found. kinds: by the name of the kind. left: files of killed runs. no_jobs: why nothing is known of what
-    jobs noted; None: it is known.
+    """What was found. kinds: by the name of the kind. left: files of killed runs. gone: what jobs made and is away,
+    though nothing that is there rests on it. no_jobs: why nothing is known of what jobs noted; None: it is known.
     """
 
     results: Path
     kinds: dict[str, Tally] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
     no_jobs: str | None = None
 
     @property
@@ -70,9 +73,12 @@ def survey(results: Path, workdir: Path, workers: int) -> Survey:
         for part, tally in zip(bar(parts, desc="check", unit="part"), tallies, strict=True):
             _compare(part, tally, noted)
             found.kinds.setdefault(part.kind.name, Tally()).add(tally)
-    found.kinds = {kind.name: found.kinds[kind.name] for kind in KINDS if kind.name in found.kinds}
     for tally in found.kinds.values():
         found.unknown += tally.unknown
+    _miss(found, noted.missing, "is missing, and {} was made of it")
+    _miss(found, _lost_videos(results, files), "is missing, and {} was decoded from it")
+    found.gone += noted.gone
+    found.kinds = {kind.name: found.kinds[kind.name] for kind in KINDS if kind.name in found.kinds}
     damaged = {damage.file for damage in found.damage}
     for file, what in misfits(results, [file for file in files if file not in damaged]):
         kind = kind_of(Path(file))
@@ -118,17 +124,8 @@ def _parts(results: Path, files: Iterable[str]) -> tuple[list[Part], list[str]]:
 def _videos(results: Path, files: Sequence[str]) -> dict[str, set[str]]:
     """The digests of videos of the synthetic world, as the indexes of their frames have them."""
     digests: dict[str, set[str]] = {}
-    for file in files:
-        where = names(INDEX, Path(file))
-        if not where:
-            continue
-        try:
-            paths = {row.clip_id: row.video_path for row in read_clips(CLIPS.at(results, dataset=where["dataset"]))}
-            for row in read_index(results / file):
-                if row.video_digest and row.clip_id in paths:
-                    digests.setdefault(paths[row.clip_id], set()).add(row.video_digest)
-        except RefocusError:  # is told where the file itself is checked
-            continue
+    for _, _, path, digest in _decoded(results, files):
+        digests.setdefault(path, set()).add(digest)
     roots = [root.removeprefix(ROOT) for root in (f"{WORLD}/", f"{NIAH}/")]
     found = {}
     for file in files:
@@ -138,6 +135,43 @@ def _videos(results: Path, files: Sequence[str]) -> dict[str, set[str]]:
                 if inside != file and path in digests:
                     found[file] = digests[path]
     return found
+
+
+def _decoded(results: Path, files: Iterable[str]) -> Iterator[tuple[str, str, str, str]]:
+    """(index, data set, video, its digest) of every stored clip."""
+    for file in files:
+        where = names(INDEX, Path(file))
+        if not where:
+            continue
+        try:
+            paths = {row.clip_id: row.video_path for row in read_clips(CLIPS.at(results, dataset=where["dataset"]))}
+            for row in read_index(results / file):
+                if row.video_digest and row.clip_id in paths:
+                    yield file, where["dataset"], paths[row.clip_id], row.video_digest
+        except RefocusError:  # is told where the file itself is checked
+            continue
+
+
+def _lost_videos(results: Path, files: Iterable[str]) -> dict[str, str]:
+    """Videos of the synthetic world that are not where those of their data set are, and an index that names each."""
+    lost = {}
+    for index, name, video, _ in _decoded(results, files):
+        folder = WORLD.at(results) / name
+        if folder.is_dir() and not (folder / video).is_file():
+            lost[(folder / video).relative_to(results).as_posix()] = index
+    return lost
+
+
+def _miss(found: Survey, lost: Mapping[str, str], what: str) -> None:
+    """Adds files that are missing, each with one that rests on it, where nothing else has named them yet."""
+    told = {damage.file for damage in found.damage}
+    for file, reader in lost.items():
+        kind = kind_of(Path(file))
+        if kind is None:
+            found.gone.append(file)
+        elif file not in told:
+            damage = Damage(file, what.format(reader), AGAIN)
+            found.kinds.setdefault(kind.name, Tally()).damage.append(damage)
 
 
 def _compare(part: Part, found: Tally, noted: Noted) -> None:
