@@ -9,6 +9,8 @@ from refocus.core import parquet
 from refocus.core.errors import RefocusError
 from refocus.core.files import settings_of, write_table
 
+from tests.support.reliability import READING
+
 ROWS = pa.table(
     {"qa_id": [f"q{n:04}" for n in range(500)], "margin": pa.array([n / 500 for n in range(500)], pa.float32())}
 )
@@ -33,7 +35,7 @@ def test_other_programs_read_it(written):
 
 @pytest.mark.fault(
     "damaged input or result",
-    "ingest screen decode reward filter select answer",
+    READING,
     "bits of any table: the same rows and settings, or refused with what to delete",
 )
 def test_no_flipped_bit_gives_other_rows_or_other_settings(written):
@@ -61,7 +63,7 @@ def test_every_bit_of_the_footer_counts(written):
 @pytest.mark.parametrize("left", [0, 3, 11, 0.5, 0.99])
 @pytest.mark.fault(
     "damaged input or result",
-    "ingest screen decode reward filter select answer",
+    READING,
     "a table that is cut off is named, with what to delete",
 )
 def test_a_file_that_is_cut_off_is_refused_by_its_name(written, left):

@@ -228,6 +228,12 @@ def test_every_question_is_scored_or_listed_with_its_reason(lmm, questions):
     assert result.margins["qa_id"].unique().to_pylist() == [q.qa_id for q in questions]
 
 
+def test_a_shard_of_questions_with_more_options_than_the_model_has_letters_is_all_skipped(lmm, frames):
+    """How many letters there are is known once the model is loaded; then nothing is left to score."""
+    found = run(lmm, frames, [question(0, "a", options=tuple("abcdefgh"), answer_index=0)])
+    assert not found.margins.num_rows and [skipped.reason for skipped in found.skipped] == ["options"]
+
+
 def test_questions_with_nan_logits_keep_their_rows_and_are_listed(lmm, frames, questions, monkeypatch):
     score = lmm.score
 

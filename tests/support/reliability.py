@@ -1,6 +1,7 @@
 """The tables of docs/reliability.md, made of the tests that carry `@pytest.mark.fault(fault, stages, outcome)`.
 
-A test of several stages names them with spaces between, or by `ALL` or `READING` (all that read what others wrote).
+A test of several stages names them with spaces between, or by `ALL`, `READING` (all that read what others
+wrote) or `WITHOUT_DECODE`.
 The tests are read and not imported, so that every row has its test: `python -m tests.support.reliability --write`.
 """
 
@@ -32,18 +33,23 @@ STAGES = (
     "ingest",
     "screen",
     "decode",
+    "scores",
     "reward",
     "filter",
     "train",
     "select",
+    "likelihood",
+    "recall",
     "answer",
     "tables",
+    "export",
     "report",
     "workflow",
 )
-READING = "ingest screen decode reward filter select answer tables"
+READING = "ingest screen decode scores reward filter select likelihood recall answer tables export report"
 ALL = f"world {READING}"
-NAMED = {"READING": READING, "ALL": ALL}
+WITHOUT_DECODE = ALL.replace(" decode", "")
+NAMED = {"READING": READING, "ALL": ALL, "WITHOUT_DECODE": WITHOUT_DECODE}
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,7 @@ def score_shard(
     if work.tasks:
         lmm = load()
         work = _work(questions, frames, settings, cache, lmm.max_options)
+    if work.tasks:
         _score(lmm, frames, work, settings, cache)
     elif work.known:
         log.info("all %d clips were scored before", len(work.known))

@@ -9,6 +9,7 @@ from refocus.doctor.intact.survey import Survey
 from refocus.doctor.intact.tally import Damage
 from refocus.frames.store_survey import size
 
+LEFT = "files of runs that are under way or were killed; decode goes on from its own, others can be deleted after a kill"
 SHOWN = 20  # files in a list without --all
 
 
@@ -32,7 +33,7 @@ def lines(found: Survey, everything: bool = False) -> Iterator[str]:
     yield from _excepted("not compared", {name: one.bare for name, one in found.kinds.items()}, everything)
     yield from _files("files that no stage writes", found.unknown, everything)
     yield from _files("files that jobs made and that are gone, with nothing made of them here", found.gone, everything)
-    yield from _files("files that killed runs left, which the next run takes or removes", found.left, everything)
+    yield from _files(LEFT, found.left, everything)
     yield _verdict(found)
 
 
