@@ -42,9 +42,12 @@ def run(args: argparse.Namespace) -> None:
     from refocus.lmm.option_scorer import load_lmm_entry
     from refocus.qa.records import read_questions
     from refocus.select.ask_frames import certain_shard
+    from refocus.select.benchmark import check_index
     from refocus.select.certainty import write_certainty
 
     torch.set_num_threads(runtime.threads)
+    store, questions = FrameStore.open(args.index), read_questions(args.qa)
+    check_index(questions, store, args.qa)
     lmm = load_lmm_entry(entry, runtime.device, runtime.batch_tokens)
-    found, cost = certain_shard(lmm, FrameStore.open(args.index), read_questions(args.qa), runtime.readers)
+    found, cost = certain_shard(lmm, store, questions, runtime.readers)
     write_certainty(args.out, found, cost, {**settings.identity(), "lmm": entry.identity()})

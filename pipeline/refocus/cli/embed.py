@@ -45,13 +45,16 @@ def run(args: argparse.Namespace) -> None:
 
     from refocus.frames.frame_store import FrameStore
     from refocus.qa.records import read_questions
+    from refocus.select.benchmark import check_index
     from refocus.select.dual_encoder import load_dual_encoder
     from refocus.select.embed_clips import embed_shard
     from refocus.select.embeddings import write_embeddings
 
     torch.set_num_threads(runtime.threads)
+    store, questions = FrameStore.open(args.index), read_questions(args.qa)
+    check_index(questions, store, args.qa)
     encoder = load_dual_encoder(scorer, runtime.device, runtime.batch)
-    found, cost = embed_shard(encoder, FrameStore.open(args.index), read_questions(args.qa), runtime.readers)
+    found, cost = embed_shard(encoder, store, questions, runtime.readers)
     write_embeddings(args.out, found, cost, {**settings.identity(), "scorer": scorer.identity()})
 
 

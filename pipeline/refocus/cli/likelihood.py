@@ -41,13 +41,15 @@ def run(args: argparse.Namespace) -> None:
 
     from refocus.frames.frame_store import FrameStore
     from refocus.qa.records import read_questions
+    from refocus.select.benchmark import check_index
     from refocus.select.likelihood import LikelihoodTable, likelihoods, write_likelihoods
     from refocus.select.policy_selector import load_policy
 
     runtime = settings.runtime
+    store, questions = FrameStore.open(args.index), read_questions(args.qa)
+    check_index(questions, store, args.qa)
     policy = load_policy(args.model, runtime.device, runtime.threads, runtime.kernels)
-    questions = read_questions(args.qa)
-    rows = likelihoods(policy, FrameStore.open(args.index), questions, args.n_frames, settings)
+    rows = likelihoods(policy, store, questions, args.n_frames, settings)
     benchmark = questions[0].dataset if questions else args.qa.stem
     made = LikelihoodTable(benchmark, args.selector, rows)
     computed = settings.identity_on(policy.device.type)

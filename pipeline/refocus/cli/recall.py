@@ -1,6 +1,7 @@
 """`refocus recall`: whether the picks of every selector show the evidence."""
 
 import argparse
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from refocus.core.errors import UsageError
 
 if TYPE_CHECKING:
     from refocus.report.recall_set import RecallSet
+
+log = logging.getLogger(__name__)
 
 HELP = "measure how much of the evidence every selector's picks show"
 DESCRIPTION = """\
@@ -52,6 +55,9 @@ def run(args: argparse.Namespace) -> None:
     data = read_recall_set(args.qa, args.truth, args.selections, args.index, from_json(args.variants), level)
     if not data.frames:
         raise UsageError("there are no selections in " + ", ".join(map(str, args.selections)))
+    if not any(group.sought for group in data.groups):
+        named = ", ".join(map(str, args.qa))
+        log.warning("no question of %s has evidence in the tables of --truth: nothing can be recalled", named)
     n = args.n_frames or data.frames[-1]
     if n not in data.frames:
         raise UsageError(f"--n-frames {n}: nothing was picked at {n} frames, only at {list(data.frames)}")

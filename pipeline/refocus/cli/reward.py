@@ -48,12 +48,14 @@ def run(args: argparse.Namespace) -> None:
     from refocus.reward.margin_cache import MarginCache
     from refocus.reward.margin_table import write_margins
     from refocus.reward.score_shard import questions_of, score_shard
+    from refocus.select.benchmark import check_index
 
     if args.shard is not None and args.shard.suffix == ".parquet":
         raise UsageError(f"{args.shard}: --shard takes the .tar of frames; an index stands behind --index")
     index = args.index or INDEX.inside(args.shard.parent, shard=args.shard.stem)
     frames = FrameStore.open([index])
     questions = read_questions(args.qa)
+    check_index(questions, frames, args.qa)
     if args.shard is not None:
         questions = questions_of(questions, frames, index)
     identity = {**settings.identity(), "lmm": model.identity()}

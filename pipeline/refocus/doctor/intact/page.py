@@ -9,7 +9,7 @@ from refocus.doctor.intact.survey import Survey
 from refocus.doctor.intact.tally import Damage
 from refocus.frames.store_survey import size
 
-LEFT = "files of runs that are under way or were killed; decode goes on from its own, others can be deleted after a kill"
+LEFT = "files of runs under way or killed; decode goes on from its own, others can be deleted once nothing runs"
 SHOWN = 20  # files in a list without --all
 
 
