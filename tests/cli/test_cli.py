@@ -1,6 +1,7 @@
 """The command line: exit statuses, one line per error, and help for every stage."""
 
 import importlib
+import signal
 import subprocess
 import sys
 
@@ -37,6 +38,15 @@ def test_an_error_is_one_line_and_a_status(monkeypatch, caplog, error, status):
     monkeypatch.setattr(importlib.import_module(cli.COMMANDS["config"]), "run", fail)
     assert cli.main(["config"]) == status
     assert [record.getMessage() for record in caplog.records] == ["error: no"]
+
+
+def test_a_crash_of_a_library_says_where_it_was():
+    """FFmpeg may bring down a process; the shell alone would say no more than the signal."""
+    code = "import os, signal, refocus.cli.summary as one; one.run = lambda args: os.kill(os.getpid(), signal.SIGSEGV)"
+    words = [sys.executable, "-c", f"{code}; from refocus.cli.main import main; main(['summary'])"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGSEGV
+    assert "Fatal Python error: Segmentation fault" in done.stderr and "cli/main.py" in done.stderr
 
 
 def test_debug_shows_the_trace(monkeypatch):

@@ -1,6 +1,8 @@
 """The command line: `refocus STAGE …`, one module per stage, loaded only when its stage is called."""
 
 import argparse
+import contextlib
+import faulthandler
 import importlib
 import logging
 import os
@@ -85,6 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.debug:
         logging.getLogger().setLevel(logging.DEBUG)
     _quieten()
+    _say_where_it_crashes()
     if os.environ.get(JOB):
         log.info("made by %s", canonical(made_by()))
     try:
@@ -141,6 +144,13 @@ def _parse(parser: argparse.ArgumentParser, modules: dict[str, ModuleType], argv
     if argv and getattr(modules.get(argv[0]), "TAKES_ALL", False) and not {"-h", "--help"} & set(argv[1:2]):
         return argparse.Namespace(command=argv[0], words=list(argv[1:]), debug=False)
     return parser.parse_args(argv)
+
+
+def _say_where_it_crashes() -> None:
+    """A library that brings down the process, as FFmpeg may on a broken video, leaves its place and no bare signal."""
+    if not faulthandler.is_enabled():
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # standard error is no file
+            faulthandler.enable(all_threads=False)
 
 
 def _quieten() -> None:
