@@ -38,6 +38,9 @@ def test_the_papers_configuration_plans_every_stage(repository, tmp_path):
     runtime = json.loads(training.split("--runtime '")[1].split("'")[0])
     assert (runtime["processes"], runtime["threads"]) == (8, CORES // 8), "one process per GPU, whatever the cores"
     assert f"8 processes of 12 threads do not fit in {CORES} cores: 8 of 1 run" in done.stdout + done.stderr
+    asked = done.stdout.split("rule train_policy:")[1].split("Shell command:")[0]
+    caches = 8 * 1000 * root.train.runtime.feature_cache_gb
+    assert f"mem_mb={32_000 + caches:.0f}," in asked, "each of the 8 processes has a cache of its own"
     plan = dict(line.split() for line in (done.stdout + done.stderr).splitlines() if len(line.split()) == 2)
     shards = sum(root.source(name).shards for name in sources)
     trained = sum(root.source(name).shards for name in root.use.datasets)
