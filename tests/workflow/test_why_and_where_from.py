@@ -68,6 +68,17 @@ def test_a_file_that_was_changed_by_hand_is_a_problem(capsys, home):
     assert "pairs.parquet is newer than results/train/demo/" in text
 
 
+def test_a_change_that_kept_the_date_is_a_problem(capsys, home):
+    """The digest that the job noted of what it read tells."""
+    changed = home / "results/filtered/tiny/summary.json"
+    time = changed.stat().st_mtime_ns
+    changed.write_text(changed.read_text() + " ")
+    os.utime(changed, ns=(time, time))
+    assert main(["provenance", "results/figures/accuracy.png", "--directory", str(home)]) == 1
+    text = capsys.readouterr().out
+    assert "PROBLEM: results/filtered/tiny/summary.json is not what results/figures/" in text
+
+
 @pytest.mark.parametrize(
     ("file", "says"), [("results/none.csv", "no job that ran"), ("assets/lmm/config.json", "no job that ran")]
 )

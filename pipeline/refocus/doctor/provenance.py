@@ -157,6 +157,12 @@ def _problems(file: str, record: JobRecord, records: JobRecords) -> Iterator[str
         later = _changed(records.workdir / name)
         if later is not None and later > record.ended + SLACK and not (records.workdir / name).is_dir():
             yield f"{name} is newer than {file}, which was made of it ({record.rule})"
+        elif later is not None and name in record.checksums and not _is_as_read(records.workdir / name, record, name):
+            yield f"{name} is not what {file} was made of ({record.rule}), though its date is older"
+
+
+def _is_as_read(path: Path, record: JobRecord, name: str) -> bool:
+    return not path.is_file() or file_digest(path) == record.checksums[name]
 
 
 def _changed(path: Path) -> datetime | None:
