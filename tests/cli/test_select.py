@@ -133,6 +133,44 @@ def test_a_table_of_questions_gives_the_picks_that_each_gets_alone(select, home,
     assert tuple(first["pick_order"]) == picked.pick_order
 
 
+@pytest.mark.parametrize("ending", ["parquet", "jsonl"])
+def test_a_table_that_was_ended_goes_on_behind_the_videos_that_are_done(select, home, tmp_path, ending, monkeypatch):
+    """And is the table of a run that nobody ended; a video that has changed, or a damaged part, is asked again."""
+    from refocus.select.frame_selector import FrameSelector
+
+    asked, ask = [], FrameSelector._one_of_batch
+
+    def ended(self, decoded, *words):
+        if len(asked) == stop:
+            raise KeyboardInterrupt
+        asked.append(1)
+        return ask(self, decoded, *words)
+
+    monkeypatch.setattr(FrameSelector, "_one_of_batch", ended)
+    words = [home / "*.mp4", "What colour is it?", "--frames", 3]
+    out, whole = (tmp_path / f"{name}.{ending}" for name in ("picks", "whole"))
+    parts = out.with_name(f"{out.name}.parts")
+
+    def again(until):
+        nonlocal stop
+        stop = until
+        asked.clear()
+        status = select(*words, "--out", out)[0]
+        return status, len(asked)
+
+    stop = None
+    assert select(*words, "--out", whole)[0] == 0
+    assert again(1) == (130, 1) and not out.exists() and len(list(parts.iterdir())) == 1
+    assert again(None) == (0, 1) and out.read_bytes() == whole.read_bytes() and not parts.exists()
+    again(1)
+    part = next(parts.iterdir())
+    part.write_text(part.read_text().replace("0.", "1.", 1))
+    assert again(None) == (0, 2) and out.read_bytes() == whole.read_bytes()
+    again(1)
+    os.utime(home / "one.mp4")
+    assert again(None) == (0, 2)
+
+
 def test_a_broken_video_has_its_error_and_the_command_fails_at_the_end(select, home, tmp_path):
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     out = tmp_path / "picks.jsonl"

@@ -38,7 +38,8 @@ Out: the picked frames on standard output (--json for machines), as pictures (--
   refocus select lecture.mp4 "What is on the board?" --model results/train/demo/policy
 
 Many videos, or many questions: one table, .parquet or .jsonl. A video that cannot be decoded has its error in its rows,
-and the command ends with status 1 when all others are done.
+and the command ends with status 1 when all others are done. What is done of a command that was ended lies in
+PICKS.parts until the same command finishes it.
 
   refocus select 'talks/*.mp4' "When does she show the chart?" --out picks.parquet
   refocus select --questions questions.csv --videos talks --out picks.parquet
@@ -259,18 +260,29 @@ def _as_json(
 
 
 def _table(args: argparse.Namespace, selector: "FrameSelector", asked: "list[AskedVideo]") -> None:
+    from refocus.select.kept_rows import KeptRows
     from refocus.select.question_list import rows_of, write_rows
 
-    made = selector.select_batch(((one.video, one.asks) for one in asked), args.frames)
     wanted = selector.n_frames if args.frames is None else args.frames
-    rows: list[dict[str, Any]] = []
+    kept = KeptRows(args.out, {"selector": selector.digest, "reader": selector.reader, "n_frames": wanted})
+    done = [kept.read(one) for one in asked]
+    left = [one for one, rows in zip(asked, done, strict=True) if rows is None]
+    if len(left) < len(asked):
+        log.info("%d of %d videos are done, by a run that was ended", len(asked) - len(left), len(asked))
+    made = selector.select_batch(((one.video, one.asks) for one in left), args.frames)
+    fresh: list[list[dict[str, Any]]] = []
     failed = 0
-    for one, selections in zip(asked, bar(made, total=len(asked), desc="select", unit="video"), strict=True):
-        rows += rows_of(one, selections, selector)
+    for one, selections in zip(left, bar(made, total=len(left), desc="select", unit="video"), strict=True):
+        fresh.append(list(rows_of(one, selections, selector)))
         if isinstance(selections, RefocusError):
             failed += 1
             log.warning("%s", selections)
+        else:
+            kept.write(one, fresh[-1])
+    others = iter(fresh)
+    rows = [row for found in done for row in (next(others) if found is None else found)]
     write_rows(args.out, rows)
+    kept.clear()
     counts = [f"{n} {what}{'s' * (n != 1)}" for n, what in ((len(rows), "question"), (len(asked), "video"))]
     log.info("picks for %s about %s: %s", *counts, args.out)
     if fewer := sum(0 < len(row["frames_indices"]) < wanted for row in rows):
