@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/pipeline$(if $(PYTHONPATH),:$(PYTHONPATH))
 SNAKEMAKE = snakemake --cores $(CORES) --quiet rules host
 
-.PHONY: help demo report evidence study recipes test test-fast fuzz test-kernels test-lmms-eval test-serve test-slurm test-browser lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-ingest bench-train bench-question reruns clean
+.PHONY: help demo report evidence study recipes test test-fast fuzz fuzz-guided test-kernels test-lmms-eval test-serve test-slurm test-browser lint format docs assets selector config bench bench-decode bench-store bench-reward bench-reward-gpu bench-feed bench-filter bench-ingest bench-train bench-question reruns clean
 .DEFAULT_GOAL := help
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make test-serve  the page of refocus serve with the real Gradio, in a headless Chromium if one is there"
 	@echo "make test-slurm  profiles/slurm on a SLURM of its own (Debian's slurm-wlm and munge, as root), in minutes"
 	@echo "make fuzz      100,000 inputs for every parser of other people's files, in 20 minutes of CPU; writes docs/security.md; FUZZ_ARGS=\"--only JSON\": some"
+	@echo "make fuzz-guided  the same parsers with inputs led by what they cover (atheris), 20 seconds each"
 	@echo "make report    the demo's results as pages for a browser, with a gallery of questions: results/report/index.html"
 	@echo "make evidence  the demo's claims with three seeds in a world that nobody tuned on; writes docs/evidence.md"
 	@echo "make study     which of the paper's claims hold, (a) to (g): 27 runs, hours; resumable; writes docs/study.md"
@@ -71,6 +72,10 @@ test-fast: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	python -m tests.fuzz.run --out docs/security.md $(FUZZ_ARGS)
+
+fuzz-guided: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) atheris==3.0.0
+	python -m tests.fuzz.guided --out docs/security.md $(FUZZ_ARGS)
 
 test-kernels: $(VENV)/.triton
 	PYTHONPATH=$(CURDIR)/$(VENV)/triton TRITON_INTERPRET=1 python -m pytest tests/policy -q -m triton $(PYTEST_ARGS)
