@@ -1,4 +1,4 @@
-"""Choices that are taken from bytes, as coverage-guided fuzzing needs them; atheris itself runs in `make fuzz-guided`."""
+"""Choices that are taken from bytes, as guided fuzzing needs them; atheris itself runs in `make fuzz-guided`."""
 
 from random import Random
 
