@@ -170,8 +170,12 @@ def test_any_row_ends_in_exactly_one_of_the_two(tmp_path_factory, format, data):
     paths = WRITERS[format](folder, rows)
     try:
         read = list(adapter(format).read(paths, {}))
-    except UsageError:
-        assert format in TABLES  # answers that look as if they counted from one
+    except UsageError as error:
+        assert format in TABLES
+        if missing := re.search(r"no column '(\w+)'", str(error)):  # one that none of the rows has
+            assert all(missing[1] not in row for row in rows if isinstance(row, dict))
+            return
+        # answers that look as if they counted from one
         read = list(adapter(format).read(paths, {"answers": "index"}))
     places = [row.detail if isinstance(row, Reject) else row.where for row in read]
     first = 1 if format in ("nextqa", "csv") else 0
