@@ -117,7 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     summary = f"{len(names)} parsers, {args.seconds} s each, {total:,} inputs, {findings} findings"
     sys.stdout.write(f"{summary}\n")
     if args.out:
-        write(args.out, MARK, f"{summary}.\n\n{table(['parser', 'inputs', 'edges reached'], rows)}")
+        run = f"`make fuzz-guided FUZZ_ARGS='--seconds {args.seconds} --processes {args.processes}'`"
+        write(args.out, MARK, f"{run}: {summary}.\n\n{table(['parser', 'inputs', 'edges reached'], rows)}")
     return 1 if findings else 0
 
 
