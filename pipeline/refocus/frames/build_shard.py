@@ -16,8 +16,9 @@ from refocus.config.decode import DecodeSettings
 from refocus.core.counted import counted
 from refocus.core.errors import RefocusError
 from refocus.core.progress import bar
+from refocus.frames.clip_metadata import ClipMetadata
 from refocus.frames.decode_clip import DecodeJob, FailedClip, StoredClip, decode_clip
-from refocus.frames.index import FAILED, OK, PARTIAL, IndexRow, write_index
+from refocus.frames.index import FAILED, PARTIAL, IndexRow, write_index
 from refocus.frames.partial_shard import PartialShard, clear, partial_shards
 from refocus.frames.reuse import Reuse
 from refocus.frames.shard_reader import ShardReader, index_row
@@ -103,8 +104,9 @@ def build_shard(
             index.unlink(missing_ok=True)  # it fits the tar that is about to be replaced
             partial.publish()
     clear(tar)
+    made = finished if _is_done(finished, ready, stored) else ShardReader(tar)
     if shared:
-        write_sources(finished if _is_done(finished, ready, stored) else ShardReader(tar))
+        write_sources(made)
     ordered = [
         rows.get(row.clip_id) or IndexRow(row.clip_id, FAILED, failures[row.clip_id], 0, [], [], name, [], [])
         for row in clips
@@ -120,8 +122,7 @@ def build_shard(
     failed = [f"{row.clip_id}: {row.error}" for row in ordered if row.status == FAILED]
     for line in (*incomplete, *failed):
         logger.warning("%s", line)
-    pairs = zip(clips, ordered, strict=True)
-    if short := [clip.video_path for clip, row in pairs if _ends_early(clip, row, settings)]:
+    if short := [clip.video_path for clip in ready if _ends_early(made.metadata(clip.clip_id))]:
         shown = ", ".join(short[:SHOWN]) + (" …" if len(short) > SHOWN else "")
         told = "the video ends before the end that is asked about"
         logger.warning("%s: in %s (%s)", told, counted(len(short), "clip"), shown)
@@ -173,12 +174,11 @@ def _decoded(jobs: Sequence[DecodeJob], settings: DecodeSettings) -> Generator[S
         yield FailedClip(f"{jobs[place].row.video_path}: {result.reason}") if isinstance(result, LostJob) else result
 
 
-def _ends_early(clip: ClipRow, row: IndexRow, settings: DecodeSettings) -> bool:
-    """Whether a sound clip stops more than a second, and two steps of its grid, before its annotated end."""
-    if row.status != OK or clip.end_s is None:
+def _ends_early(clip: ClipMetadata | None) -> bool:
+    """Whether the video of a sound clip ends more than a second before the clip's annotated end."""
+    if clip is None or clip.error is not None or clip.end_s is None:
         return False
-    step = max(1 / settings.fps, (clip.end_s - (clip.start_s or 0.0)) / settings.max_frames)
-    return clip.end_s - row.timestamps_s[-1] > 1 + 2 * step
+    return clip.end_s - clip.duration_s > 1
 
 
 def _refuse_many(clips: Sequence[ClipRow], failures: Mapping[str, str], settings: DecodeSettings) -> None:
