@@ -20,8 +20,18 @@ from tests.support.bare_site import link_packages
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-# What benchmarks and kernel tests compare with, and lmms-eval with what it brings, each in an environment of its own.
-PEERS = {"opencv-python", "cv2", "torchcodec", "triton", "lmms-eval", "datasets", "qwen-vl-utils", "torchvision"}
+# What benchmarks and kernel tests compare with, lmms-eval with what it brings, and what `make fuzz-guided` installs.
+PEERS = {
+    "atheris",
+    "opencv-python",
+    "cv2",
+    "torchcodec",
+    "triton",
+    "lmms-eval",
+    "datasets",
+    "qwen-vl-utils",
+    "torchvision",
+}
 # What no import statement names: asked for as text, run as a program, or used by a package that is imported.
 USED_OTHERWISE = {
     "snakemake": "runs the Snakefile",
