@@ -37,6 +37,11 @@ def words(stage: str, home: Path, out: Path) -> list[str]:
     return [str(word) for word in [*STAGES[stage](home, home / "expected", out / stage)]]
 
 
+def asked(home: Path) -> tuple[object, ...]:
+    """The questions, and the index of their frames."""
+    return "--qa", home / "qa" / "bench.parquet", "--index", home / "000000.index.parquet"
+
+
 STAGES = {
     "world": lambda home, done, out: [
         *(
@@ -60,22 +65,22 @@ STAGES = {
         *("--qa", home / "qa" / "bench.parquet", "--out", out / "r.parquet", "--store", out / "store", "--readers", 1),
     ],
     "embed": lambda home, done, out: [
-        *("embed", "--qa", home / "qa" / "bench.parquet", "--index", home / "000000.index.parquet", "--readers", 1),
+        *("embed", *asked(home), "--readers", 1),
         *("--model", home / "siglip", "--dtype", "float32", "--device", "cpu", "--out", out / "e.parquet"),
     ],
     "certainty": lambda home, done, out: [
-        *("certainty", "--qa", home / "qa" / "bench.parquet", "--index", home / "000000.index.parquet"),
+        *("certainty", *asked(home)),
         *("--readers", 1, "--model", home / "lmm", *LMM, "--out", out / "c.parquet"),
     ],
     "filter": lambda home, done, out: [
         *("filter", done / "reward" / "r.parquet", "--qa", home / "qa" / "bench.parquet", "--tau", 0, "--out", out),
     ],
     "select": lambda home, done, out: [
-        *("select-benchmark", "--qa", home / "qa" / "bench.parquet", "--index", home / "000000.index.parquet"),
+        *("select-benchmark", *asked(home)),
         *("--videos", home / "videos", "--selector", "uniform", "--n-frames", 2, "--out", out),
     ],
     "likelihood": lambda home, done, out: [
-        *("likelihood", "--qa", home / "qa" / "bench.parquet", "--index", home / "000000.index.parquet"),
+        *("likelihood", *asked(home)),
         *("--model", home / "policy", "--samples", 2, "--n-frames", 2, "--device", "cpu", "--out", out / "l.parquet"),
     ],
     "recall": lambda home, done, out: [

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from refocus.cli.flags import add_settings, add_training_free, local_path, read_settings, read_training_free
 from refocus.config.select import SelectSettings
 from refocus.config.selectors import OPTIONS, SelectorName
+from refocus.core.counted import counted
 from refocus.core.devices import claim
 from refocus.core.errors import RefocusError, UsageError
 from refocus.core.files import check_place
@@ -283,8 +284,7 @@ def _table(args: argparse.Namespace, selector: "FrameSelector", asked: "list[Ask
     rows = [row for found in done for row in (next(others) if found is None else found)]
     write_rows(args.out, rows)
     kept.clear()
-    counts = [f"{n} {what}{'s' * (n != 1)}" for n, what in ((len(rows), "question"), (len(asked), "video"))]
-    log.info("picks for %s about %s: %s", *counts, args.out)
+    log.info("picks for %s about %s: %s", counted(len(rows), "question"), counted(len(asked), "video"), args.out)
     if fewer := sum(0 < len(row["frames_indices"]) < wanted for row in rows):
         log.info("%d of these got fewer than %d frames: all candidates that their videos have", fewer, wanted)
     if failed:

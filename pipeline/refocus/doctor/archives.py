@@ -88,7 +88,7 @@ def _members(path: Path) -> tuple[dict[str, int], bool]:
             if len(members) > TAR_MEMBERS.value():
                 return members, False
         return members, end <= total
-    except (zipfile.BadZipFile, *DAMAGES, struct.error, NotImplementedError):
+    except (zipfile.BadZipFile, *DAMAGES, struct.error, NotImplementedError):  # the last: zips of kinds zipfile lacks
         return members, False
 
 
